@@ -26,6 +26,8 @@ use crate::store::bookings::{Belongs, Name};
 use crate::store::idempotency::Once;
 use crate::store::payments::{Refund, RefundState};
 use crate::store::refunds::PaymentTerms;
+use crate::ticketing::record::Money;
+use crate::ticketing::reference::plain_code;
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::refund_policy::{RefundPolicy, UNTIL_MINUTES_MAX};
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId};
@@ -35,8 +37,8 @@ const REFUND_TICKETS_MAX: usize = BOOKING_ITEMS_MAX * 100;
 /// Days that a hold may wait for a transfer; `sql/V14__ledger.sql` says the same, as of the instructions' length.
 const OFFLINE_DAYS_MAX: i64 = 60;
 const TERMS_CHARS_MAX: usize = 1_000;
-/// Characters of a ticket's code; none that we make is longer.
-const CODE_CHARS_MAX: usize = 40;
+/// Characters of a ticket's code as it comes: with marks and spaces, where it was copied from a text.
+const CODE_CHARS_MAX: usize = 100;
 
 /// The amount to give back: one of `all`, `ticket_ids` and `amount`.
 #[derive(ToSchema)]
@@ -104,7 +106,9 @@ impl Input for RefundInput {
 
 fn code(fields: &mut Fields, place: &str, value: Value) -> Option<String> {
     match value {
-        Value::String(code) if !code.is_empty() && code.len() <= CODE_CHARS_MAX => Some(code),
+        Value::String(code) if !code.is_empty() && code.chars().count() <= CODE_CHARS_MAX => {
+            Some(plain_code(&code))
+        }
         _ => {
             fields.refuse(place, "NOT_TEXT", "");
             None
@@ -121,9 +125,7 @@ pub(super) struct RefundData {
     payment_id: PaymentId,
     #[schema(value_type = Uuid)]
     booking_id: BookingId,
-    /// In minor units of the booking's currency.
-    #[schema(example = 4500)]
-    amount: i64,
+    amount: Money,
     reason: String,
     status: RefundState,
     /// Codes of the tickets that are void by it.
@@ -141,7 +143,10 @@ impl From<Refund> for RefundData {
             id: refund.id,
             payment_id: refund.payment_id,
             booking_id: refund.booking_id,
-            amount: refund.amount,
+            amount: Money {
+                amount: refund.amount,
+                currency: refund.currency,
+            },
             reason: refund.reason,
             status: refund.state,
             tickets: refund.tickets.unwrap_or_default(),
@@ -263,7 +268,9 @@ pub(super) fn not_given(refusal: NotGiven) -> ApiError {
             ApiError::conflict("NOT_REFUNDABLE").with("used", Vec::<String>::new())
         }
         NotGiven::Tickets { used } => ApiError::conflict("NOT_REFUNDABLE").with("used", used),
-        NotGiven::Exceeds { left } => ApiError::conflict("REFUND_EXCEEDS").with("left", left),
+        NotGiven::Exceeds { left } => {
+            ApiError::conflict("REFUND_EXCEEDS").with("left", json!(left))
+        }
     }
 }
 
@@ -325,8 +332,9 @@ pub(super) async fn set_policy(
     if !caller.may(Right::Manage, organizer) {
         return Err(ApiError::forbidden());
     }
-    state.store.set_refund_policy(event_id, &body.input).await?;
-    Ok(Reply::ok("REFUND_POLICY_SET", body.input))
+    let (of, policy) = ((organizer, event_id), body.input);
+    state.store.set_refund_policy(&caller, of, &policy).await?;
+    Ok(Reply::ok("REFUND_POLICY_SET", policy))
 }
 
 impl Input for PaymentTerms {

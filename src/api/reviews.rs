@@ -21,6 +21,7 @@ use crate::payments::give_back::{NotGiven, RefundOrder, give_back};
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::payments::RefundState;
+use crate::store::refunds::DECIDED;
 use crate::store::reviews::PaymentForReview;
 use crate::ticketing::payment::{PaymentState, ProviderName};
 use crate::ticketing::record::{BookingStatus, Money};
@@ -218,7 +219,9 @@ pub(super) async fn decide(
         && of.attempt.state == PaymentState::NeedsReview
         && let Some(amount) = state.payments.let_go(&of.attempt).await?
     {
-        return Err(ApiError::conflict("MONEY_AT_PROVIDER").with("amount", amount));
+        let currency = of.attempt.amount.currency.clone();
+        let amount = Money { amount, currency };
+        return Err(ApiError::conflict("MONEY_AT_PROVIDER").with("amount", json!(amount)));
     }
     match decision {
         Decision::Refund => refund(&state, &caller, &of).await?,
@@ -242,7 +245,7 @@ async fn refund(state: &ApiState, caller: &Caller, of: &PaymentForReview) -> Api
         booking: attempt.booking_id,
         payment: Some(attempt.id),
         wish: RefundWish::All,
-        reason: "decided by a person",
+        reason: DECIDED,
         key: &key,
         audit: Some(AuditEntry::of_booking(
             caller,
@@ -253,7 +256,7 @@ async fn refund(state: &ApiState, caller: &Caller, of: &PaymentForReview) -> Api
     match give_back(&state.store, &state.payments, wish).await? {
         Ok(refund) if refund.state.is_open() || refund.state == RefundState::Succeeded => Ok(()),
         Ok(_) => Err(ApiError::conflict("REFUND_FAILED")),
-        Err(NotGiven::Exceeds { left: 0 }) => Ok(()),
+        Err(NotGiven::Exceeds { left }) if left.amount == 0 => Ok(()),
         Err(refusal) => Err(not_given(refusal)),
     }
 }

@@ -17,9 +17,9 @@ use crate::lang::Lang;
 use crate::pdf::Qr;
 use crate::pdf::ticket::{self, PrintedTicket};
 use crate::schema;
-use crate::store::tickets::TicketInFull;
+use crate::store::tickets::{TicketInFull, entry_of};
 use crate::ticketing::record::{Money, TicketStatus};
-use crate::ticketing::reference::plain_digits;
+use crate::ticketing::reference::plain_code;
 use crate::ticketing::{BookingId, EventId, SeatId, TicketId, TicketTypeId, calendar};
 
 /// Longer than any code of ours.
@@ -119,7 +119,7 @@ pub(super) async fn seen(
     code: &str,
     token: Option<&str>,
 ) -> ApiResult<SeenTicket> {
-    let code = plain_digits(code.trim()).to_ascii_uppercase();
+    let code = plain_code(code);
     let is_code = code.len() <= CODE_CHARS_MAX && code.bytes().all(|byte| byte.is_ascii_graphic());
     let found = match (code.parse(), is_code) {
         (Ok(id), _) => state.store.ticket_numbered(TicketId(id)).await?,
@@ -354,10 +354,10 @@ pub(super) async fn ics(
     ProofToken(token): ProofToken,
 ) -> ApiResult<Response> {
     let tickets = of_booking(&state, &caller, id, token.as_deref()).await?;
-    let first = tickets.first().ok_or_else(not_found)?;
     let is_over = tickets.iter().all(|one| one.status == TicketStatus::Void);
-    let text = calendar::calendar(&first.entry(is_over));
-    let name = format!("{}.ics", first.reference);
+    let entry = entry_of(&tickets, is_over).ok_or_else(not_found)?;
+    let text = calendar::calendar(&entry);
+    let name = format!("{}.ics", entry.uid);
     Ok(file(
         "text/calendar; charset=utf-8",
         Some(name),

@@ -8,8 +8,9 @@ use super::booking_letter::{Words, isolated, letter};
 use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
 use crate::lang::Lang;
-use crate::mail::Attachment;
+use crate::mail::{Attachment, Mail};
 use crate::store::letters::{BookingToTell, CANCELLATION_JOB, LETTER_WORTH, cancellation_job};
+use crate::store::tickets::{TicketInFull, entry_of};
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::{BookingId, EventId, calendar};
 
@@ -37,16 +38,21 @@ impl Kind for Cancellation {
         let letter = letter(&told, words(&told), hands);
         let mut mail = letter.mail(&told.email, &task.mail_key())?;
         let tickets = hands.store.tickets_of(self.booking_id).await?;
-        if let Some(first) = tickets.first() {
-            // Takes the entry that came with the tickets out of the calendar.
-            mail = mail.attach(Attachment {
-                name: format!("{}.ics", told.reference),
-                content_type: "text/calendar; method=PUBLISH; charset=utf-8",
-                bytes: calendar::calendar(&first.entry(true)).into_bytes(),
-            });
-        }
+        mail = out_of_calendar(mail, &told, &tickets);
         hands.mailer()?.send(mail).await?;
         Ok(End::Done)
+    }
+}
+
+/// Takes the entry that came with the tickets out of the reader's calendar.
+pub(super) fn out_of_calendar(mail: Mail, told: &BookingToTell, tickets: &[TicketInFull]) -> Mail {
+    match entry_of(tickets, true) {
+        None => mail,
+        Some(entry) => mail.attach(Attachment {
+            name: format!("{}.ics", told.reference),
+            content_type: "text/calendar; method=CANCEL; charset=utf-8",
+            bytes: calendar::calendar(&entry).into_bytes(),
+        }),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::lang::Lang;
 use crate::mail::Attachment;
 use crate::pdf::ticket::{self, PrintedTicket};
 use crate::store::letters::{CONFIRMATION_JOB, LETTER_WORTH, confirmation_job};
-use crate::store::tickets::TicketInFull;
+use crate::store::tickets::{TicketInFull, entry_of};
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::{BookingId, EventId, calendar};
 
@@ -46,7 +46,7 @@ impl Kind for Confirmation {
         };
         let tickets = hands.store.tickets_of(self.booking_id).await?;
         let is_over = tickets.iter().all(|ticket| !ticket.is_buyers());
-        let Some(first) = tickets.first().filter(|_| !is_over) else {
+        let Some(entry) = entry_of(&tickets, false).filter(|_| !is_over) else {
             return Ok(End::Done);
         };
         let letter = letter(&told, words(told.lang, &told.title), hands);
@@ -63,7 +63,7 @@ impl Kind for Confirmation {
             .attach(Attachment {
                 name: format!("{}.ics", told.reference),
                 content_type: "text/calendar; method=PUBLISH; charset=utf-8",
-                bytes: calendar::calendar(&first.entry(false)).into_bytes(),
+                bytes: calendar::calendar(&entry).into_bytes(),
             });
         hands.mailer()?.send(mail).await?;
         Ok(End::Done)

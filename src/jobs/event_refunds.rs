@@ -10,7 +10,7 @@ use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
 use crate::payments::give_back::{NotGiven, RefundOrder, give_back};
 use crate::store::refunds::{
-    EVENT_REFUNDS_JOB, EVENT_REFUNDS_WORTH, Unreturned, event_refunds_key,
+    EVENT_CANCELLED, EVENT_REFUNDS_JOB, EVENT_REFUNDS_WORTH, Unreturned, event_refunds_key,
 };
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::{EventId, PaymentId};
@@ -95,7 +95,7 @@ impl EventRefunds {
             booking: of.booking_id,
             payment: Some(of.payment_id),
             wish: RefundWish::All,
-            reason: "the event was cancelled",
+            reason: EVENT_CANCELLED,
             key: &key,
             audit: None,
         };

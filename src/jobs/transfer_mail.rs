@@ -87,7 +87,7 @@ impl Kind for TicketSent {
         let code = ticket.live_code();
         let entry = Entry {
             uid: code,
-            description: code,
+            description: format!("{code}\n{}", ticket.place()),
             sequence: i64::from(ticket.generation),
             ..ticket.entry(false)
         };

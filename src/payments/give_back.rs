@@ -6,10 +6,10 @@ use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::Name;
 use crate::store::jobs::QueuedJob;
 use crate::store::payments::{NewRefund, Refund, RefundBegun};
-use crate::store::refunds::give_back_job;
+use crate::store::refunds::{BOOKING_CANCELLED, give_back_job};
 use crate::store::{Store, StoreError};
 use crate::ticketing::payment::PaymentState;
-use crate::ticketing::record::{Booking, BookingStatus};
+use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::refund::{self, RefundRefusal, RefundWish};
 use crate::ticketing::{BookingId, PaymentId};
 
@@ -34,7 +34,7 @@ pub enum NotGiven {
     /// Nothing came in for the booking.
     NotCaptured,
     Exceeds {
-        left: i64,
+        left: Money,
     },
     /// The booking has no such tickets, or somebody was admitted with those in `used`.
     Tickets {
@@ -82,9 +82,15 @@ async fn begin(
         return Ok(Err(NotGiven::NotCaptured));
     };
     let left = payment.captured_amount - payment.refunded_amount;
+    let exceeds = |amount| NotGiven::Exceeds {
+        left: Money {
+            amount,
+            currency: payment.amount.currency.clone(),
+        },
+    };
     let back = match refund::decide(&found.booking, left, &wish.wish) {
         Ok(back) => back,
-        Err(RefundRefusal::Exceeds { left }) => return Ok(Err(NotGiven::Exceeds { left })),
+        Err(RefundRefusal::Exceeds { left }) => return Ok(Err(exceeds(left))),
         Err(RefundRefusal::NotRefundable { used }) => return Ok(Err(NotGiven::Tickets { used })),
     };
     let new = NewRefund {
@@ -97,7 +103,7 @@ async fn begin(
     };
     Ok(match store.begin_refund(&new).await? {
         RefundBegun::New(refund) | RefundBegun::Before(refund) => Ok(refund),
-        RefundBegun::Exceeds { left } => Err(NotGiven::Exceeds { left }),
+        RefundBegun::Exceeds { left } => Err(exceeds(left)),
         RefundBegun::NotCaptured => Err(NotGiven::NotCaptured),
     })
 }
@@ -107,6 +113,6 @@ async fn begin(
 /// settled while the booking is cancelled.
 pub fn after_cancellation(booking: &Booking, amount: Option<i64>) -> Option<QueuedJob> {
     let is_paid = booking.status == BookingStatus::Confirmed && booking.total.amount > 0;
-    let job = || give_back_job(booking.id, amount, "the booking was cancelled");
+    let job = || give_back_job(booking.id, amount, BOOKING_CANCELLED);
     (is_paid && amount != Some(0)).then(job)
 }

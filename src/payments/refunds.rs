@@ -8,8 +8,7 @@ use super::{Provider, ProviderError, Returned, is_final};
 use crate::config::inside::REFUND_LOOK_S;
 use crate::desk::{Change, Desk, DeskError};
 use crate::metrics;
-use crate::store::bookings::Name;
-use crate::store::payments::{Refund, RefundState, parts_of};
+use crate::store::payments::{Refund, RefundState};
 use crate::store::{Store, StoreError};
 use crate::ticketing::RefundId;
 use crate::ticketing::refusal::Refusal;
@@ -49,9 +48,7 @@ async fn step(
     if !refund.state.is_open() {
         return Ok(Driven::Done);
     }
-    let found = store.payment(refund.payment_id).await?;
-    let booking = store.booking(Name::Id(refund.booking_id)).await?;
-    let (Some(payment), Some(booking)) = (found, booking) else {
+    let Some(payment) = store.payment(refund.payment_id).await? else {
         return Ok(Driven::Done);
     };
     if let Err(refusal) = take_back(desk, &refund).await? {
@@ -64,9 +61,8 @@ async fn step(
     }
     match provider.refund(&payment, &refund).await {
         Ok(Returned::Done { provider_ref }) => {
-            let whole = parts_of(&booking.booking);
             store
-                .settle_refund(&refund, &payment, whole, &provider_ref)
+                .settle_refund(&refund, &payment, &provider_ref)
                 .await?;
             metrics::REFUNDS.one("succeeded");
             tracing::info!(refund = %refund.id, booking = %refund.booking_id, event = refund.event_id.0, "money went back");

@@ -406,6 +406,7 @@ impl PaymentTable for MoneyWorld {
                 booking_id: of.booking_id,
                 event_id: of.event_id,
                 amount: charge.captured_amount,
+                currency: "EUR".to_owned(),
                 reason: "late".to_owned(),
                 tickets: None,
                 state: RefundState::Requested,

@@ -81,6 +81,12 @@ pub struct Payout {
     /// Fees that providers kept.
     #[schema(example = 60)]
     pub provider_fees: i64,
+    /// Of sales less refunds, fees: those that buyers paid, and those that the organizer paid in their place.
+    #[schema(example = 300)]
+    pub fees: i64,
+    /// Of these fees, the ones that the organizer paid. They are income and expense alike, so the net is as without them.
+    #[schema(example = 100)]
+    pub absorbed_fees: i64,
     /// Of sales less refunds, what is owed to tax offices.
     #[schema(example = 700)]
     pub taxes: i64,
@@ -252,7 +258,9 @@ impl Store {
                    coalesce(sum(e.amount) filter (where a.name = 'provider fees'), 0)::bigint,
                    coalesce(-sum(e.amount) filter (where a.kind = 'liability'), 0)::bigint,
                    coalesce(sum(e.amount) filter (where a.kind = 'asset'), 0)::bigint,
-                   coalesce(sum(e.amount) filter (where a.name = 'disputed money'), 0)::bigint
+                   coalesce(sum(e.amount) filter (where a.name = 'disputed money'), 0)::bigint,
+                   coalesce(-sum(e.amount) filter (where a.name = 'fee income'), 0)::bigint,
+                   coalesce(sum(e.amount) filter (where a.name = 'absorbed fees'), 0)::bigint
               from ledger_transactions t
              cross join lateral (select * from ledger_entries where transaction_id = t.id) e
              cross join lateral (select * from ledger_accounts where id = e.account_id limit 1) a
@@ -270,6 +278,8 @@ impl Store {
                     taxes: row.try_get(4)?,
                     net: row.try_get(5)?,
                     disputed: row.try_get(6)?,
+                    fees: row.try_get(7)?,
+                    absorbed_fees: row.try_get(8)?,
                 })
             })
             .collect()

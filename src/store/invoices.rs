@@ -65,11 +65,12 @@ impl Store {
              cross join lateral (select at from ledger_transactions where id = i.transaction_id limit 1) t
              cross join lateral (select reference from bookings where id = i.booking_id limit 1) b
              cross join lateral (
-                   select abs(coalesce(sum(e.amount) filter (where a.kind = 'asset'), 0))::bigint as total,
+                   select abs(coalesce(sum(e.amount) filter (where a.kind in ('income', 'liability') or a.name = 'absorbed fees'),
+                                       0))::bigint as total,
                           abs(coalesce(sum(e.amount) filter (where a.kind = 'liability'), 0))::bigint as tax,
                           min(a.currency) as currency
                      from ledger_entries e
-                    cross join lateral (select kind, currency from ledger_accounts where id = e.account_id limit 1) a
+                    cross join lateral (select name, kind, currency from ledger_accounts where id = e.account_id limit 1) a
                     where e.transaction_id = i.transaction_id) sums
               left join lateral (select name from organizations where id = i.organization_id limit 1) o on true
              where i.booking_id = $1

@@ -12,7 +12,7 @@ use crate::ticketing::movement::{
 use crate::ticketing::payment::Attempt;
 use crate::ticketing::{BookingId, UserId};
 
-const REFUNDED_ELSEWHERE: &str = "money was given back at the provider, and not by us";
+pub const REFUNDED_ELSEWHERE: &str = "money was given back at the provider, and not by us";
 
 /// A dispute of a booking's payment.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Transaction};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio_postgres::Row;
@@ -14,9 +14,10 @@ use super::bookings::BOOKING;
 use super::jobs::{QueuedJob, keep, ring};
 use super::ledger::{self, Belonging, Columns};
 use super::letters::refund_mail_job;
+use super::refunds::PAID_TOO_LATE;
 use super::{Store, StoreError};
 use crate::config::inside::{PAYMENT_FIRST_LOOK_S, REFUND_LOOK_S};
-use crate::ticketing::ledger::{Parts, fee, refund, sale};
+use crate::ticketing::ledger::{ABSORBED, Parts, explained, fee, refund, sale};
 use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName, takes_days};
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Booking, BookingStatus, Money};
@@ -80,6 +81,7 @@ pub struct Refund {
     pub booking_id: BookingId,
     pub event_id: EventId,
     pub amount: i64,
+    pub currency: String,
     pub reason: String,
     /// Tickets that go with it, by code.
     pub tickets: Option<Vec<String>>,
@@ -418,7 +420,8 @@ impl Store {
         gives_back: bool,
     ) -> Result<(), StoreError> {
         // Money that came for other tickets than the booking has now is given back.
-        let parts = match parts.total() == charge.captured_amount {
+        let is_price = parts.total() == charge.captured_amount;
+        let parts = match is_price {
             true => parts,
             false => Parts {
                 revenue: charge.captured_amount,
@@ -426,7 +429,7 @@ impl Store {
             },
         };
         let mut client = self.client().await?;
-        if !gives_back && settle_sold(&client, of, charge, parts).await? {
+        if !gives_back && settle_sold(&client, of, charge, parts, is_price).await? {
             return Ok(());
         }
         let transaction = client.transaction().await?;
@@ -435,12 +438,15 @@ impl Store {
         let statement = transaction.prepare_cached(sql).await?;
         let status = transaction.query_one(&statement, &[&of.booking_id]).await?;
         let is_sold = status.try_get::<_, &str>(0)? == "confirmed";
-        let is_settled = settle_any(&transaction, of, charge, parts).await?;
-        if is_settled && (gives_back || !is_sold) {
+        let gives_back = gives_back || !is_sold;
+        // Nothing is owed for a sale that did not come about.
+        let absorbs = is_price && !gives_back;
+        let is_settled = settle_any(&transaction, of, charge, parts, absorbs).await?;
+        if is_settled && gives_back {
             let new = NewRefund {
                 payment: of.id,
                 amount: charge.captured_amount,
-                reason: "paid too late",
+                reason: PAID_TOO_LATE,
                 tickets: None,
                 key: &format!("late:{}", of.id),
                 audit: None,
@@ -567,7 +573,6 @@ impl Store {
         &self,
         of: &Refund,
         payment: &Attempt,
-        whole: Parts,
         provider_ref: &str,
     ) -> Result<(), StoreError> {
         let mut client = self.client().await?;
@@ -579,12 +584,7 @@ impl Store {
             .query_one(&lock, &[&of.payment_id])
             .await?
             .try_get(0)?;
-        let before = "select coalesce(sum(amount), 0)::bigint from refunds where payment_id = $1 and state = 'succeeded'";
-        let before = transaction.prepare_cached(before).await?;
-        let before: i64 = transaction
-            .query_one(&before, &[&of.payment_id])
-            .await?
-            .try_get(0)?;
+        let (whole, before) = sold_and_returned(&transaction, of.payment_id).await?;
         let sql = "update refunds set state = 'succeeded', provider_ref = $2
                     where id = $1 and state in ('requested', 'pending', 'needs_review')";
         let statement = transaction.prepare_cached(sql).await?;
@@ -654,8 +654,10 @@ async fn settle_sold(
     of: &Attempt,
     charge: &Charge,
     parts: Parts,
+    absorbs: bool,
 ) -> Result<bool, StoreError> {
-    settle(client, of, charge, parts, "b.status = 'confirmed'").await
+    let sold = "b.status = 'confirmed'";
+    settle(client, of, charge, parts, (sold, absorbs)).await
 }
 
 /// Settles an attempt. `false`: it is settled.
@@ -664,37 +666,47 @@ async fn settle_any(
     of: &Attempt,
     charge: &Charge,
     parts: Parts,
+    absorbs: bool,
 ) -> Result<bool, StoreError> {
-    settle(client, of, charge, parts, "true").await
+    settle(client, of, charge, parts, ("true", absorbs)).await
 }
 
 /// The attempt is captured, and its sale and the provider's fee are posted, in one statement. The booking's row is locked
-/// first, as whatever cancels it does.
+/// first, as whatever cancels it does. `absorbs`: the fee that the organizer pays is booked as well; only the booking's row
+/// knows it.
 async fn settle(
     client: &impl GenericClient,
     of: &Attempt,
     charge: &Charge,
     parts: Parts,
-    which: &str,
+    (which, absorbs): (&str, bool),
 ) -> Result<bool, StoreError> {
     let sql = format!(
         "with booking as materialized (
-             select b.id, e.organizer_id from bookings b join events e on e.id = b.event_id
+             select b.id, e.organizer_id, b.absorbed_fee_amount as absorbed from bookings b join events e on e.id = b.event_id
               where b.id = $2 and {which} for no key update of b
          ), settled as (
              update payments p set state = 'captured', captured_amount = $3, fee_amount = $4, method = coalesce(p.method, $5)
-               from booking where p.id = $1 and p.{LIVE} and p.booking_id = booking.id returning booking.organizer_id
+               from booking where p.id = $1 and p.{LIVE} and p.booking_id = booking.id returning booking.organizer_id, booking.absorbed
          )
-         select ledger_post($6, $7, organizer_id, $8, $2, $1, $9, $10, $11, $12),
+         select ledger_post($6, $7, organizer_id, $8, $2, $1, $9, $10::text[] || own.names, $11::text[] || own.kinds, $12::bigint[] || own.amounts),
                 $13::text[] = '{{}}' or ledger_post($14, $15, organizer_id, $8, $2, $1, $9, $13, $16, $17)
-           from settled"
+           from settled
+          cross join lateral (
+                select $18::text[] as names, $19::text[] as kinds, array[-absorbed, absorbed] as amounts
+                 where absorbed > 0 and $18 <> '{{}}'
+                union all
+                select '{{}}', '{{}}', '{{}}' where absorbed = 0 or $18 = '{{}}') own"
     );
     let (sale, fee) = (
         sale(of.provider, parts),
         fee(of.provider, charge.fee_amount),
     );
     let (sold, cost) = (Columns::of(&sale), Columns::of(&fee));
-    let values: [&(dyn ToSql + Sync); 17] = [
+    let own = ABSORBED.iter().filter(|_| absorbs);
+    let names: Vec<&str> = own.clone().map(|account| account.name()).collect();
+    let kinds: Vec<&str> = own.map(|account| account.kind()).collect();
+    let values: [&(dyn ToSql + Sync); 19] = [
         &of.id,
         &of.booking_id,
         &charge.captured_amount,
@@ -712,13 +724,81 @@ async fn settle(
         &fee.cause.as_str(),
         &cost.kinds,
         &cost.amounts,
+        &names,
+        &kinds,
     ];
     let statement = client.prepare_cached(&sql).await?;
     Ok(client.query_opt(&statement, &values).await?.is_some())
 }
 
+/// The parts of a payment's sale as they were posted, and how much of it refunds of these parts gave back.
+async fn sold_and_returned(
+    client: &impl GenericClient,
+    payment: PaymentId,
+) -> Result<(Parts, i64), StoreError> {
+    let sql = "
+        select a.name, e.amount from ledger_transactions t
+         cross join lateral (select * from ledger_entries where transaction_id = t.id) e
+         cross join lateral (select name from ledger_accounts where id = e.account_id limit 1) a
+         where t.key = $1";
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client
+        .query(&statement, &[&format!("sale:{payment}")])
+        .await?;
+    let mut entries: Vec<(&str, i64)> = Vec::with_capacity(rows.len());
+    for row in &rows {
+        entries.push((row.try_get(0)?, row.try_get(1)?));
+    }
+    let sql = "
+        select coalesce(sum(r.amount), 0)::bigint from refunds r
+         where r.payment_id = $1 and r.state = 'succeeded'
+           and exists (select from ledger_transactions t
+                        where t.key = any(array['refund:' || r.id, 'explained:' || r.id]))";
+    let statement = client.prepare_cached(sql).await?;
+    let returned = client.query_one(&statement, &[&payment]).await?;
+    Ok((Parts::of_entries(entries.into_iter()), returned.try_get(0)?))
+}
+
+/// Books refunds of a payment that somebody made at its provider as what they were, now that a person has accepted them,
+/// and tells the buyer.
+pub(super) async fn explain_refunds(
+    tx: &Transaction<'_>,
+    payment: &Attempt,
+    organization: UserId,
+) -> Result<(), StoreError> {
+    // The row is locked, so that refunds are posted one after the other.
+    let sql = "select from payments where id = $1 for no key update";
+    let statement = tx.prepare_cached(sql).await?;
+    tx.query_opt(&statement, &[&payment.id]).await?;
+    let sql = format!(
+        "select {REFUND} from refunds r
+          where payment_id = $1 and state = 'succeeded' and key like 'foreign:%'
+            and not exists (select from ledger_transactions t where t.key = 'explained:' || r.id)
+          order by payment_id, id limit 1000"
+    );
+    let statement = tx.prepare_cached(&sql).await?;
+    for row in tx.query(&statement, &[&payment.id]).await? {
+        let of = read_refund(&row)?;
+        let (whole, before) = sold_and_returned(tx, payment.id).await?;
+        let key = format!("explained:{}", of.id);
+        let belonging = Belonging {
+            key: &key,
+            organization,
+            event: of.event_id,
+            booking: of.booking_id,
+            payment: payment.id,
+            currency: &payment.amount.currency,
+        };
+        let posting = explained(whole.of_refund(before, of.amount));
+        ledger::post(tx, belonging, &posting).await?;
+        keep(tx, &refund_mail_job(of.id, of.booking_id, of.event_id)).await?;
+    }
+    Ok(())
+}
+
 const REFUND: &str = "
-    r.id, r.payment_id, r.booking_id, r.event_id, r.amount, r.reason, r.tickets, r.state, r.provider_ref, r.failure, r.created_at";
+    r.id, r.payment_id, r.booking_id, r.event_id, r.amount, r.reason, r.tickets, r.state, r.provider_ref, r.failure, r.created_at,
+    (select currency from payments where id = r.payment_id)";
 
 async fn insert_refund(
     client: &impl GenericClient,
@@ -766,6 +846,7 @@ fn read_refund(row: &Row) -> Result<Refund, StoreError> {
         provider_ref: row.try_get(8)?,
         failure: row.try_get(9)?,
         created_at: row.try_get(10)?,
+        currency: row.try_get(11)?,
     })
 }
 

@@ -17,6 +17,13 @@ use crate::auth::Caller;
 use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::{BookingId, EventId, PaymentId, UserId};
 
+/// Why money goes back where nobody gave a reason. `jobs/refund_mail.rs` tells buyers in their language.
+pub const PAID_TOO_LATE: &str = "paid too late";
+pub const BOOKING_CANCELLED: &str = "the booking was cancelled";
+pub const EVENT_CANCELLED: &str = "the event was cancelled";
+/// By a person, who says why in the audit trail.
+pub const DECIDED: &str = "decided by a person";
+
 /// The job that gives back what a booking was paid when its owner, or staff, cancelled it.
 pub const GIVE_BACK_JOB: &str = "give_back";
 /// The job that gives back what a cancelled event took. `sql/V14__ledger.sql` writes it.
@@ -130,19 +137,21 @@ impl Store {
 
     pub async fn set_refund_policy(
         &self,
-        event: EventId,
+        caller: &Caller,
+        (organizer, event): (UserId, EventId),
         policy: &RefundPolicy,
     ) -> Result<(), StoreError> {
-        let client = self.client().await?;
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
         let sql = "
             insert into refund_policies (event_id, percent, until_minutes, by_ticket, keeps_fees) values ($1, $2, $3, $4, $5)
                 on conflict (event_id) do update
                set percent = excluded.percent, until_minutes = excluded.until_minutes, by_ticket = excluded.by_ticket,
                    keeps_fees = excluded.keeps_fees, updated_at = clock_timestamp()";
-        let statement = client.prepare_cached(sql).await?;
+        let statement = transaction.prepare_cached(sql).await?;
         let small = |number: i64| i32::try_from(number).unwrap_or(0);
         let (percent, until) = (small(policy.percent), small(policy.until_minutes));
-        client
+        transaction
             .execute(
                 &statement,
                 &[
@@ -154,7 +163,11 @@ impl Store {
                 ],
             )
             .await?;
-        Ok(())
+        AuditEntry::of_event(caller, organizer, event)
+            .with(json!({ "refund_policy": policy }))
+            .write(&transaction)
+            .await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Ways to pay that take days; `None`: there is no such event.

@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 
 use super::audit_trail::AuditEntry;
 use super::jobs::{KnownJob, known_job, ring};
-use super::payments::{ATTEMPT, LIVE, attempt, payment_job};
+use super::payments::{ATTEMPT, LIVE, attempt, explain_refunds, payment_job};
 use super::{Store, StoreError, Total};
 use crate::auth::Caller;
 use crate::config::rest::LIST_COUNTED_MAX;
@@ -234,8 +234,10 @@ async fn decide(
     if tx.execute(&statement, &[&id]).await? == 0 {
         return Ok(false);
     }
-    if decision == Decision::Retry {
-        ring(tx, &payment_job(id), Duration::ZERO).await?;
+    match decision {
+        Decision::Retry => ring(tx, &payment_job(id), Duration::ZERO).await?,
+        // Somebody has looked at what was given back at the provider.
+        _ => explain_refunds(tx, &of.attempt, of.organizer).await?,
     }
     let organization = Some(of.organizer.into());
     let entry = AuditEntry::new(caller, organization, format!("payment:{id}"));

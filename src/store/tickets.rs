@@ -115,20 +115,63 @@ impl TicketInFull {
         passes::sign(key, pass)
     }
 
+    /// Its type and place, in one line.
+    pub fn place(&self) -> String {
+        match &self.seat {
+            None => self.type_name.clone(),
+            Some(seat) => format!(
+                "{}: {} · {} · {}",
+                self.type_name, seat.section, seat.row, seat.number
+            ),
+        }
+    }
+
     /// The calendar entry of its booking. `is_over`: the booking has no good ticket any more.
     pub fn entry(&self, is_over: bool) -> Entry<'_> {
+        let cancelled = is_over || self.event.status == EventStatus::Cancelled;
         Entry {
             uid: &self.reference,
-            sequence: self.version,
+            // An event is cancelled without a change of its bookings.
+            sequence: self.version + i64::from(cancelled),
             title: &self.event.title,
             venue: &self.event.venue,
-            description: &self.reference,
+            description: self.reference.clone(),
             starts_at: self.event.starts_at,
             ends_at: self.event.ends_at,
-            cancelled: is_over || self.event.status == EventStatus::Cancelled,
+            cancelled,
             now: self.now,
         }
     }
+}
+
+/// The tickets' types and seats, a line for each type and each seat.
+pub fn places<'a>(tickets: impl Iterator<Item = &'a TicketInFull>) -> Vec<String> {
+    let mut lines: Vec<(String, usize)> = Vec::new();
+    for place in tickets.map(TicketInFull::place) {
+        match lines.iter_mut().find(|(line, _)| *line == place) {
+            Some((_, times)) => *times += 1,
+            None => lines.push((place, 1)),
+        }
+    }
+    let lines = lines.into_iter();
+    lines
+        .map(|(place, times)| match times {
+            1 => place,
+            times => format!("{times} × {place}"),
+        })
+        .collect()
+}
+
+/// The calendar entry of a booking with these tickets; the buyer's own are listed in it. `None`: it has none.
+pub fn entry_of(tickets: &[TicketInFull], is_over: bool) -> Option<Entry<'_>> {
+    let first = tickets.first()?;
+    let own = tickets.iter().filter(|one| is_over || one.is_buyers());
+    let mut lines = vec![first.reference.clone()];
+    lines.extend(places(own));
+    Some(Entry {
+        description: lines.join("\n"),
+        ..first.entry(is_over)
+    })
 }
 
 const COLUMNS: &str = "

@@ -1,4 +1,6 @@
-//! The calendar entry of a booking, as iCalendar (RFC 5545). Pure.
+//! The calendar entry of a booking, as iCalendar (RFC 5545, and RFC 5546 for the method). Pure.
+//!
+//! An event whose end is not known has no `DTEND`: then it takes no time, which is what is known of it.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -6,8 +8,11 @@ use jiff::tz::TimeZone;
 /// A line has at most so many bytes; longer ones go on in the next, after a blank.
 const LINE_BYTES_MAX: usize = 75;
 
+/// RFC 5546 wants an organizer where an entry is published or cancelled; there is nobody who takes answers.
+const ORGANIZER: &str = "ORGANIZER:invalid:nomail";
+
 /// The content of an entry.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry<'a> {
     /// The same each time the entry is given out.
     pub uid: &'a str,
@@ -15,7 +20,7 @@ pub struct Entry<'a> {
     pub sequence: i64,
     pub title: &'a str,
     pub venue: &'a str,
-    pub description: &'a str,
+    pub description: String,
     pub starts_at: Timestamp,
     pub ends_at: Option<Timestamp>,
     /// It does not take place, or is the reader's no longer.
@@ -25,15 +30,21 @@ pub struct Entry<'a> {
 
 /// A calendar with this entry alone.
 pub fn calendar(entry: &Entry<'_>) -> String {
+    let (method, status) = match entry.cancelled {
+        // Takes out of the calendar what came under the same UID before.
+        true => ("CANCEL", "CANCELLED"),
+        false => ("PUBLISH", "CONFIRMED"),
+    };
     let mut lines = vec![
         "BEGIN:VCALENDAR".to_owned(),
         "VERSION:2.0".to_owned(),
         "PRODID:-//Seatcast//Seatcast//EN".to_owned(),
-        "METHOD:PUBLISH".to_owned(),
+        format!("METHOD:{method}"),
         "BEGIN:VEVENT".to_owned(),
         format!("UID:{}@seatcast", entry.uid),
         format!("SEQUENCE:{}", entry.sequence),
         format!("DTSTAMP:{}", utc(entry.now)),
+        ORGANIZER.to_owned(),
         format!("DTSTART:{}", utc(entry.starts_at)),
     ];
     if let Some(end) = entry.ends_at.filter(|end| *end > entry.starts_at) {
@@ -43,11 +54,7 @@ pub fn calendar(entry: &Entry<'_>) -> String {
     if !entry.venue.is_empty() {
         lines.push(format!("LOCATION:{}", escaped(entry.venue)));
     }
-    lines.push(format!("DESCRIPTION:{}", escaped(entry.description)));
-    let status = match entry.cancelled {
-        true => "CANCELLED",
-        false => "CONFIRMED",
-    };
+    lines.push(format!("DESCRIPTION:{}", escaped(&entry.description)));
     lines.push(format!("STATUS:{status}"));
     lines.extend(["END:VEVENT", "END:VCALENDAR"].map(str::to_owned));
     lines.iter().map(|line| folded(line)).collect()
@@ -101,7 +108,7 @@ mod tests {
             sequence: 2,
             title,
             venue,
-            description: "BK-7F3K9Q",
+            description: "BK-7F3K9Q".to_owned(),
             starts_at: "2026-12-04T19:00:00Z".parse().unwrap(),
             ends_at: None,
             cancelled: false,
@@ -115,6 +122,33 @@ mod tests {
         assert!(text.contains("SUMMARY:A\\, b\\; c\\\\d\\nef\r\n"), "{text}");
         assert!(text.contains("DTSTART:20261204T190000Z\r\n"), "{text}");
         assert!(!text.contains("LOCATION"), "{text}");
+    }
+
+    #[test]
+    fn a_cancellation_names_the_entry_and_takes_it_out() {
+        let shown = entry("Concert", "Hall");
+        let cancelled = Entry {
+            cancelled: true,
+            sequence: 3,
+            ends_at: Some("2026-12-04T22:00:00Z".parse().unwrap()),
+            ..shown.clone()
+        };
+        let (shown, cancelled) = (calendar(&shown), calendar(&cancelled));
+        for line in ["METHOD:PUBLISH", "SEQUENCE:2", "STATUS:CONFIRMED"] {
+            assert!(shown.contains(&format!("{line}\r\n")), "{shown}");
+        }
+        assert!(!shown.contains("DTEND"), "{shown}");
+        for line in [
+            "METHOD:CANCEL",
+            "SEQUENCE:3",
+            "STATUS:CANCELLED",
+            "DTEND:20261204T220000Z",
+        ] {
+            assert!(cancelled.contains(&format!("{line}\r\n")), "{cancelled}");
+        }
+        for text in [shown, cancelled] {
+            assert!(text.contains("UID:BK-7F3K9Q@seatcast\r\n"), "{text}");
+        }
     }
 
     proptest! {

@@ -3,13 +3,18 @@
 //! | movement | debit | credit |
 //! |---|---|---|
 //! | sale | where the money is | revenue, fee income, tax payable |
+//! | fee that the organizer pays, with the sale | absorbed fees | fee income |
 //! | fee of the provider | provider fees | where the money is |
 //! | refund | revenue, fee income, tax payable | where the money is |
+//! | fee that the organizer pays, with the refund | fee income | absorbed fees |
 //! | refund that others made | money to be explained | where the money is |
+//! | the same, once a person accepts it | revenue, fee income, tax payable | money to be explained |
 //! | dispute: money taken | disputed money, provider fees | where the money is |
 //! | dispute: money back | where the money is | disputed money |
 //!
-//! The provider's fee of a sale stays an expense when the sale is refunded.
+//! The provider's fee of a sale stays an expense when the sale is refunded. A fee that the organizer absorbs is income like
+//! one that the buyer pays, and an expense of the same amount, so that the books show it and the net is as without it; it
+//! goes back with refunds by the rule of all fees.
 
 use super::payment::ProviderName;
 
@@ -22,6 +27,8 @@ pub enum BookAccount {
     FeeIncome,
     TaxPayable,
     ProviderFees,
+    /// Fees that the organizer pays in place of buyers.
+    AbsorbedFees,
     /// Money that moved without us.
     Unexplained,
     /// Money that cardholders' banks took.
@@ -38,6 +45,7 @@ impl BookAccount {
             BookAccount::FeeIncome => "fee income",
             BookAccount::TaxPayable => "tax payable",
             BookAccount::ProviderFees => "provider fees",
+            BookAccount::AbsorbedFees => "absorbed fees",
             BookAccount::Unexplained => "unexplained movements",
             BookAccount::Disputed => "disputed money",
         }
@@ -48,9 +56,10 @@ impl BookAccount {
             BookAccount::Money(_) => "asset",
             BookAccount::Revenue | BookAccount::FeeIncome => "income",
             BookAccount::TaxPayable => "liability",
-            BookAccount::ProviderFees | BookAccount::Unexplained | BookAccount::Disputed => {
-                "expense"
-            }
+            BookAccount::ProviderFees
+            | BookAccount::AbsorbedFees
+            | BookAccount::Unexplained
+            | BookAccount::Disputed => "expense",
         }
     }
 }
@@ -88,6 +97,8 @@ pub struct Parts {
     /// Of fees, without tax.
     pub fees: i64,
     pub tax: i64,
+    /// Fees that the organizer pays: no part of the total.
+    pub absorbed: i64,
 }
 
 impl Parts {
@@ -108,6 +119,7 @@ impl Parts {
             revenue: amount - tax - fees,
             fees,
             tax,
+            absorbed: share(self.absorbed),
         }
     }
 
@@ -118,9 +130,40 @@ impl Parts {
             revenue: now.revenue - then.revenue,
             fees: now.fees - then.fees,
             tax: now.tax - then.tax,
+            absorbed: now.absorbed - then.absorbed,
         }
     }
+
+    /// What a sale of these parts adds to the accounts besides the money; a refund takes it away.
+    fn earned(&self) -> [(BookAccount, i64); 4] {
+        [
+            (BookAccount::Revenue, -self.revenue),
+            (BookAccount::FeeIncome, -self.fees - self.absorbed),
+            (BookAccount::TaxPayable, -self.tax),
+            (BookAccount::AbsorbedFees, self.absorbed),
+        ]
+    }
+
+    /// The parts of a sale, as its entries say; the others are left out.
+    pub fn of_entries<'a>(entries: impl Iterator<Item = (&'a str, i64)>) -> Parts {
+        let (mut parts, mut fee_income) = (Parts::default(), 0);
+        for (account, amount) in entries {
+            let named = |one: BookAccount| one.name() == account;
+            match () {
+                () if named(BookAccount::Revenue) => parts.revenue -= amount,
+                () if named(BookAccount::FeeIncome) => fee_income -= amount,
+                () if named(BookAccount::TaxPayable) => parts.tax -= amount,
+                () if named(BookAccount::AbsorbedFees) => parts.absorbed += amount,
+                () => {}
+            }
+        }
+        parts.fees = fee_income - parts.absorbed;
+        parts
+    }
 }
+
+/// The accounts that a fee which the organizer pays is taken from and given to, in this order.
+pub const ABSORBED: [BookAccount; 2] = [BookAccount::FeeIncome, BookAccount::AbsorbedFees];
 
 /// One movement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,15 +182,9 @@ fn posting(cause: Cause, entries: &[(BookAccount, i64)]) -> Posting {
 }
 
 pub fn sale(provider: ProviderName, parts: Parts) -> Posting {
-    posting(
-        Cause::Sale,
-        &[
-            (BookAccount::Money(provider), parts.total()),
-            (BookAccount::Revenue, -parts.revenue),
-            (BookAccount::FeeIncome, -parts.fees),
-            (BookAccount::TaxPayable, -parts.tax),
-        ],
-    )
+    let mut entries = vec![(BookAccount::Money(provider), parts.total())];
+    entries.extend(parts.earned());
+    posting(Cause::Sale, &entries)
 }
 
 /// The provider's fee of a sale.
@@ -162,15 +199,19 @@ pub fn fee(provider: ProviderName, amount: i64) -> Posting {
 }
 
 pub fn refund(provider: ProviderName, parts: Parts) -> Posting {
-    posting(
-        Cause::Refund,
-        &[
-            (BookAccount::Revenue, parts.revenue),
-            (BookAccount::FeeIncome, parts.fees),
-            (BookAccount::TaxPayable, parts.tax),
-            (BookAccount::Money(provider), -parts.total()),
-        ],
-    )
+    given_back(BookAccount::Money(provider), parts)
+}
+
+/// A person accepts that money was given back at the provider: it was a refund of these parts.
+pub fn explained(parts: Parts) -> Posting {
+    given_back(BookAccount::Unexplained, parts)
+}
+
+fn given_back(from: BookAccount, parts: Parts) -> Posting {
+    let earned = parts.earned().map(|(account, amount)| (account, -amount));
+    let mut entries = earned.to_vec();
+    entries.push((from, -parts.total()));
+    posting(Cause::Refund, &entries)
 }
 
 /// Money that the provider gave back without us; a person explains it. Negative: it came back.
@@ -213,31 +254,38 @@ mod tests {
         #[test]
         fn every_posting_comes_to_nothing(
             (revenue, fees, tax) in (0..1_000_000_i64, 0..10_000_i64, 0..200_000_i64), kept in 0..1_000_i64,
+            absorbed in 0..10_000_i64,
         ) {
-            let parts = Parts { revenue, fees, tax };
+            let parts = Parts { revenue, fees, tax, absorbed };
             let provider = ProviderName::Stripe;
             for posting in [sale(provider, parts), fee(provider, kept), refund(provider, parts), foreign_refund(provider, kept),
+                            explained(parts),
                             dispute(provider, -revenue, kept), dispute(provider, revenue, 0)] {
                 prop_assert_eq!(sum(&posting), 0);
                 prop_assert!(posting.entries.iter().all(|(_, amount)| *amount != 0));
             }
+            let sold = sale(provider, parts);
+            let entries = sold.entries.iter().map(|(account, amount)| (account.name(), *amount));
+            prop_assert_eq!(Parts::of_entries(entries), parts);
         }
 
         #[test]
         fn refunds_come_to_the_sale_to_the_last_unit(
             (revenue, fees, tax) in (1..100_000_i64, 0..1_000_i64, 0..20_000_i64),
+            absorbed in 0..3_000_i64,
             cuts in prop::collection::vec(1..40_000_i64, 0..12),
         ) {
-            let parts = Parts { revenue, fees, tax };
+            let parts = Parts { revenue, fees, tax, absorbed };
             let (mut before, mut back) = (0, Parts::default());
             for cut in cuts.into_iter().chain([i64::MAX]) {
                 let amount = cut.min(parts.total() - before);
                 let share = parts.of_refund(before, amount);
                 prop_assert_eq!(share.total(), amount);
-                prop_assert!(share.fees >= 0 && share.tax >= 0);
+                prop_assert!(share.fees >= 0 && share.tax >= 0 && share.absorbed >= 0);
                 back.revenue += share.revenue;
                 back.fees += share.fees;
                 back.tax += share.tax;
+                back.absorbed += share.absorbed;
                 before += amount;
             }
             prop_assert_eq!(back, parts);

@@ -87,7 +87,17 @@ async fn a_confirmed_booking_sends_its_tickets_once() {
     let lines: Vec<&str> = calendar.split_terminator("\r\n").collect();
     assert_eq!(lines.first(), Some(&"BEGIN:VCALENDAR"));
     assert_eq!(lines.last(), Some(&"END:VCALENDAR"));
-    assert!(lines.contains(&"STATUS:CONFIRMED"), "{calendar}");
+    for line in [
+        "METHOD:PUBLISH",
+        "STATUS:CONFIRMED",
+        "LOCATION:Town hall",
+        &format!(
+            "DESCRIPTION:{}\\n2 × Seat",
+            opened.data(200)["reference"].as_str().unwrap()
+        ),
+    ] {
+        assert!(lines.contains(&line), "{line} in {calendar}");
+    }
     assert!(
         lines
             .iter()
@@ -236,12 +246,62 @@ async fn buyers_are_told_when_staff_or_the_event_cancels_and_when_money_goes_bac
     let text = told["text"].as_str().unwrap();
     assert!(text.contains("The balcony is closed"), "{text}");
     let calendar = String::from_utf8(attached(told, 0)).unwrap();
+    let sequence = |calendar: &str| {
+        let line = calendar
+            .lines()
+            .find_map(|line| line.strip_prefix("SEQUENCE:"));
+        line.unwrap().parse::<i64>().unwrap()
+    };
+    let uid = |calendar: &str| {
+        calendar
+            .lines()
+            .find(|line| line.starts_with("UID:"))
+            .map(str::to_owned)
+    };
+    let before = String::from_utf8(attached(&first[0], 1)).unwrap();
+    assert!(calendar.contains("METHOD:CANCEL\r\n"), "{calendar}");
     assert!(calendar.contains("STATUS:CANCELLED"), "{calendar}");
+    assert_eq!(uid(&calendar), uid(&before));
+    assert!(sequence(&calendar) > sequence(&before));
     let money = mails
         .iter()
         .find(|mail| mail["text"].as_str().unwrap().contains("15.00"));
-    assert!(money.is_some(), "{mails:?}");
+    let money = money.expect("a mail about the money")["text"]
+        .as_str()
+        .unwrap();
+    assert!(money.contains("in the way you paid on site"), "{money}");
+    assert!(
+        money.contains("Reason: The booking was cancelled."),
+        "{money}"
+    );
     assert_eq!(mails.len(), 2, "{mails:?}");
+
+    // Some of the tickets, with a reason.
+    let booking = book(&server, &show, 2, "en").await;
+    let status = format!("{booking}/status");
+    let sold = organizer.put(&status, &paid()).await;
+    let code = sold.data(200)["tickets"][0]["code"].clone();
+    all_mails(&mut smtp, &server, &client).await;
+    let back = json!({"ticket_ids": [code], "reason": "A pillar stands there"});
+    let path = format!("{booking}/refunds");
+    organizer.post(&path, &back).await.data(201);
+    let mails = all_mails(&mut smtp, &server, &client).await;
+    let text = mails[0]["text"].as_str().unwrap();
+    for said in [
+        "15.00",
+        "For these tickets",
+        "Seat",
+        "A pillar stands there",
+    ] {
+        assert!(text.contains(said), "{said} in {text}");
+    }
+    assert_eq!(
+        mails[0]["attachments"],
+        json!([]),
+        "the other ticket is good"
+    );
+    organizer.put(&status, &cancelled).await.data(200);
+    all_mails(&mut smtp, &server, &client).await;
 
     // The event: those who have something are told, in their own languages, and nobody else.
     confirmed("th").await;

@@ -37,6 +37,13 @@ impl Shop {
         (held, intent)
     }
 
+    /// The sum of an account's entries.
+    async fn balance(&self, account: &str) -> i64 {
+        let sql = "select coalesce(sum(e.amount), 0)::bigint from ledger_entries e
+                     join ledger_accounts a on a.id = e.account_id where a.name = $1";
+        one(&self.client, sql, &[&account]).await
+    }
+
     async fn until_waiting(&self) {
         self.in_the_end("select count(*) = 1 from payments where review is not null")
             .await;
@@ -66,8 +73,21 @@ async fn what_others_gave_back_is_accepted_or_ends_the_booking() {
     assert_eq!(theirs.code(404), "PAYMENT_NOT_FOUND");
     let retried = shop.decide("retry").await;
     assert_eq!(retried.code(409), "DECISION_IMPOSSIBLE");
+    assert_eq!(shop.balance("unexplained movements").await, 1_000);
     shop.decide("accept").await.data(200);
     assert_eq!(shop.tickets(&held).await, 2);
+    // It was a refund like ours: in the books, on paper, and in a mail to the buyer.
+    assert_eq!(shop.balance("unexplained movements").await, 0);
+    assert_eq!(shop.balance("ticket revenue").await, 1_000 - 2 * PRICE);
+    shop.in_the_end(
+        "select count(*) = 1 from invoices where kind = 'credit_note' and number is not null",
+    )
+    .await;
+    let invoices = format!("/api/v1/bookings/{}/invoices", held.id);
+    let invoices = shop.buyer(&held).get(&invoices).await;
+    assert_eq!(invoices.data(200)[1]["total"]["amount"], 1_000);
+    let mails = "select count(*) from jobs where kind = 'refund_mail'";
+    assert_eq!(one::<i64>(&shop.client, mails, &[]).await, 1);
     let again = shop.staff().post(&path, &verdict).await;
     assert_eq!(again.code(404), "PAYMENT_NOT_FOUND", "it is decided");
     let told = "select count(*) from audit_trail where object like 'payment:%' and detail->>'decision' = 'accept'";
@@ -84,6 +104,10 @@ async fn what_others_gave_back_is_accepted_or_ends_the_booking() {
         (shop.kept(&intent).await, shop.tickets(&held).await),
         (0, 0)
     );
+    for account in ["unexplained movements", "ticket revenue"] {
+        assert_eq!(shop.balance(account).await, 0, "{account}");
+    }
+    assert_eq!(one::<i64>(&shop.client, mails, &[]).await, 3);
     shop.server.audit().await;
 
     let (held, intent) = shop.paid(1).await;
