@@ -64,7 +64,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
 ];
 
 /// The rows of one table of the page: what is asked for, and the kinds of callers that it admits.
-fn table(of: &str) -> BTreeMap<String, BTreeSet<&'static str>> {
+pub(crate) fn table(of: &str) -> BTreeMap<String, BTreeSet<&'static str>> {
     let (_, after) = TABLE.split_once(&format!("## {of}\n")).expect(of);
     let section = after.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with("| `"));
@@ -86,19 +86,24 @@ fn table(of: &str) -> BTreeMap<String, BTreeSet<&'static str>> {
     .collect()
 }
 
-struct World {
+pub(crate) struct World {
     server: TestServer,
-    client: Client,
-    organizer: UserId,
-    people: BTreeMap<&'static str, UserId>,
+    pub(crate) client: Client,
+    pub(crate) organizer: UserId,
+    pub(crate) people: BTreeMap<&'static str, UserId>,
     key: String,
 }
 
 impl World {
     async fn new() -> World {
+        World::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut seatcast::config::Config)) -> World {
         let server = TestServer::builder().with(|config| {
             config.auth.dev = false;
             config.auth.jwt_secret = Some(SECRET.to_owned());
+            change(config);
         });
         let server = server.start().await;
         let client = server.client().await;
@@ -137,7 +142,7 @@ impl World {
         world
     }
 
-    async fn make_key(&self, wish: &Value) -> String {
+    pub(crate) async fn make_key(&self, wish: &Value) -> String {
         let path = format!("/api/v1/organizations/{}/api-keys", self.organizer);
         let made = self.caller("owner").post(&path, wish).await;
         made.data(201)["key"].as_str().unwrap().to_owned()
@@ -160,7 +165,7 @@ impl World {
         Some(token.unwrap())
     }
 
-    fn caller(&self, kind: &str) -> Caller {
+    pub(crate) fn caller(&self, kind: &str) -> Caller {
         let caller = self.server.anonymous();
         match kind {
             "key" => caller.with_header("x-api-key", self.key.clone()),
@@ -172,7 +177,7 @@ impl World {
     }
 
     /// The buyer's place on the event's waitlist.
-    async fn waiting(&self, staged: &Staged) -> i64 {
+    pub(crate) async fn waiting(&self, staged: &Staged) -> i64 {
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
             [&staged.event.0, &self.people["buyer"].0];
         let sql = "insert into waitlist (event_id, user_id, quantity) values ($1, $2, 1) on conflict do nothing";
@@ -191,7 +196,7 @@ impl World {
         row.unwrap().get(0)
     }
 
-    async fn show(&self) -> (Staged, Value) {
+    pub(crate) async fn show(&self) -> (Staged, Value) {
         let staged = Show::new()
             .ticket_type("Seat", 1_500, 1_000)
             .stage(&self.client)

@@ -5,6 +5,7 @@
 //! | [`access`] | every route and topic, asked by every kind of caller: the table in `docs/access.md` holds |
 //! | [`accounts`] | registering and signing in tell nobody who has an account; sessions, tokens and links end |
 //! | [`audit`] | every promise, broken behind the triggers' back, is found |
+//! | [`audit_trail`] | every write by staff leaves an entry, or says why not |
 //! | [`auth`] | who may do what, by token and by header |
 //! | [`availability`] | what is left, its words, what caches may keep, and that writers read what they wrote |
 //! | [`bench`] | what `seatcast bench` measures, it measures to the end, and leaves nothing behind |
@@ -74,6 +75,7 @@
 mod access;
 mod accounts;
 mod audit;
+mod audit_trail;
 mod auth;
 mod availability;
 mod bench;
