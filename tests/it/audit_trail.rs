@@ -12,10 +12,14 @@ use crate::support::server::DEADLINE;
 use crate::support::show::{Show, Staged, one};
 
 /// Writes by staff of which another record tells.
-const TOLD_ELSEWHERE: [(&str, &str); 3] = [
+const TOLD_ELSEWHERE: [(&str, &str); 4] = [
     (
         "POST /api/v1/bookings/{id}/payment",
         "it begins an attempt of the buyer's, which is a row of its own, and moves nothing",
+    ),
+    (
+        "POST /api/v1/bookings/{id}/resend",
+        "it changes nothing, and its mail to the booking's own address is in the list of mails",
     ),
     ("POST /api/v1/checkins", "a check-in says who scanned"),
     ("POST /api/v1/checkins/batch", "a check-in says who scanned"),
