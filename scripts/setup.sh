@@ -19,6 +19,8 @@ python_aiosmtpd=1.4.6
 npm_stripe=23.1.0
 # A stand-in for Stripe that others wrote, which the server has to get along with as well.
 python_localstripe=1.15.10
+# Stripe's own, which refuses what its description of the API does not have. Written in Go.
+go_stripe_mock=v0.203.0
 # It tries the server by its OpenAPI document.
 python_schemathesis=4.32.5
 
@@ -46,6 +48,7 @@ missing_packages() {
         has shellcheck || echo shellcheck
         # Makes the certificates of a Postgres of the tests.
         has openssl || echo openssl
+        has go || echo golang-go
         python3 -c 'import ensurepip, venv' 2> /dev/null || echo python3 python3-venv
     fi
     # To fetch the Rust toolchain with.
@@ -145,6 +148,18 @@ setup_npm() {
     npm install --prefix "$tools/$1" --no-save --no-audit --no-fund --loglevel=error "$2@$3" > /dev/null
 }
 
+# setup_go folder module version: the same, from the Go module proxy.
+setup_go() {
+    grep -qsx "$3" "$tools/$1/version" && return
+    say "Installing Go's ${2##*/} $3 for the tests"
+    mkdir -p "$tools/$1"
+    GOBIN="$tools/$1" GOFLAGS='' go install "$2@$3" > "$tools/$1/log" 2>&1 || {
+        tail -n 20 "$tools/$1/log" >&2
+        fail "go could not install $2 $3"
+    }
+    echo "$3" > "$tools/$1/version"
+}
+
 node_is_new_enough() {
     at_least "$(node --version | tr -d v)" "$node_min"
 }
@@ -218,6 +233,7 @@ main() {
     [ "$purpose" != test ] || setup_python schemathesis schemathesis "$python_schemathesis"
     [ "$purpose" != test ] || setup_python localstripe localstripe "$python_localstripe"
     [ "$purpose" != test ] || setup_npm stripe-sdk stripe "$npm_stripe"
+    [ "$purpose" != test ] || setup_go stripe-mock github.com/stripe/stripe-mock "$go_stripe_mock"
     [ "$purpose" != test ] || setup_nats
     [ "$purpose" != test ] || setup_pgbouncer
     [ "$purpose" != test ] || setup_promtool

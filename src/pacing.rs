@@ -31,18 +31,42 @@ impl Backoff {
     /// The same, shortened at random to between half and all of it, so that nodes that lost the same database do not
     /// reconnect in step.
     pub(crate) fn jittered(&mut self) -> Duration {
-        self.pause().mul_f64(rand::random_range(0.5..=1.0))
+        self.pause().mul_f64(share(0.5))
     }
 
     /// The same, shortened at random to anything above 0, so that transactions that collided do not collide again.
     pub(crate) fn fully_jittered(&mut self) -> Duration {
-        self.pause().mul_f64(rand::random_range(0.0..=1.0))
+        self.pause().mul_f64(share(0.0))
     }
 
     /// Call it after a success.
     pub(crate) fn reset(&mut self) {
         self.next = self.least;
     }
+}
+
+/// A random share, from `least` to the whole.
+fn share(least: f64) -> f64 {
+    #[cfg(test)]
+    if let Some(share) = SHARES.with_borrow_mut(|next| Some(next.as_mut()?())) {
+        return least + (1.0 - least) * share;
+    }
+    rand::random_range(least..=1.0)
+}
+
+#[cfg(test)]
+type Shares = Box<dyn FnMut() -> f64>;
+
+#[cfg(test)]
+thread_local! {
+    /// The source of this thread's jitter, where a run has to be replayed to the letter.
+    static SHARES: std::cell::RefCell<Option<Shares>> = const { std::cell::RefCell::new(None) };
+}
+
+/// From now on these decide this thread's jitter; each is between 0 and 1.
+#[cfg(test)]
+pub(crate) fn jitter_by(shares: Shares) {
+    SHARES.set(Some(shares));
 }
 
 /// Repeats a batch that failed in halves, until the offending piece is alone. That one is tried by itself, ever more

@@ -17,6 +17,7 @@ use crate::auth::Caller;
 use crate::config::rest::METHOD_CHARS_MAX;
 use crate::metrics;
 use crate::payments::Started;
+use crate::payments::hear::ProviderEvent;
 use crate::schema;
 use crate::store::bookings::Name;
 use crate::store::payments::Heard;
@@ -237,14 +238,14 @@ pub(super) async fn stripe(
     }
     let heard = state
         .payments
-        .hear(
-            ProviderName::Stripe,
-            &event.id,
-            &event.kind,
-            event.intent(),
-            event.attempt(),
-            event.is_after_sale(),
-        )
+        .hear(&ProviderEvent {
+            provider: ProviderName::Stripe,
+            id: &event.id,
+            kind: &event.kind,
+            provider_ref: event.intent(),
+            attempt: event.attempt(),
+            is_after_sale: event.is_after_sale(),
+        })
         .await?;
     metrics::WEBHOOKS.one(match heard {
         Heard::Taken => "taken",

@@ -473,10 +473,7 @@ impl Deciding {
             Err(refusal) => CommandDecision::Said(Err(refusal.into())),
             Ok(Moved::Before) => unwritten(event, Once::Replayed(standing.booking.clone())),
             Ok(Moved::Now) => {
-                let mut jobs = change.with.jobs.clone();
-                if self.mails {
-                    jobs.extend(mails(&was.booking, &standing.booking, &change.transition));
-                }
+                let jobs = jobs(change, &was.booking, &standing.booking, self.mails);
                 let mut writes = Writes {
                     changed: vec![changed(&was, standing, now)],
                     jobs,
@@ -549,6 +546,18 @@ fn changed_claims(was: &[Claim], are: &[Claim]) -> Vec<ChangedClaim> {
 fn new_claims(are: &[Claim]) -> Vec<Claim> {
     let new = are.iter().filter(|claim| claim.id == Claim::UNSTORED);
     new.copied().collect()
+}
+
+/// The jobs that a change leads to.
+pub(crate) fn jobs(change: &Change, was: &Booking, is: &Booking, mails: bool) -> Vec<QueuedJob> {
+    let mut jobs = change.with.jobs.clone();
+    if was.status == BookingStatus::Confirmed && !mistaken!(CancelUnread) {
+        jobs.extend(change.with.if_confirmed.clone());
+    }
+    if mails {
+        jobs.extend(self::mails(was, is, &change.transition));
+    }
+    jobs
 }
 
 /// Mails about a change, to the buyer and to those who hold its tickets.

@@ -41,6 +41,8 @@ pub struct Change {
 #[derive(Debug, Clone, Default)]
 pub struct Companions {
     pub jobs: Vec<QueuedJob>,
+    /// Written if the booking has been confirmed since it was read.
+    pub if_confirmed: Option<QueuedJob>,
     /// Of what staff do.
     pub audit: Option<AuditEntry>,
 }

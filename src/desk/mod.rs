@@ -32,6 +32,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 
+#[cfg(test)]
+pub(crate) use self::batch::jobs;
 use self::clock::PULSE;
 pub(crate) use self::command::Command;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::{Confirmation, End, Failed, JobHands, Kind, Task, row};
 use crate::auth::proofs::Proofs;
 use crate::desk::{Change, DeskError};
-use crate::payments::give_back::{NotGiven, RefundOrder, after_cancellation, give_back};
+use crate::payments::give_back::{NotGiven, RefundOrder, give_back, with_cancellation};
 use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::Name;
 use crate::ticketing::record::BookingStatus;
@@ -133,10 +133,7 @@ impl BulkBookings {
             reason: Some(self.reason.clone()).filter(|reason| !reason.is_empty()),
         };
         let mut change = Change::new(found.booking.event_id, id, transition);
-        change
-            .with
-            .jobs
-            .extend(after_cancellation(&found.booking, None));
+        change.with = with_cancellation(&found.booking, None);
         change.with.audit = Some(self.entry(id));
         match hands.desk.change(change).await {
             Ok(_) => Ok(Ok(())),

@@ -56,7 +56,7 @@ pub(super) fn out_of_calendar(mail: Mail, told: &BookingToTell, tickets: &[Ticke
     }
 }
 
-fn is_cancelled(told: &BookingToTell) -> bool {
+pub(crate) fn is_cancelled(told: &BookingToTell) -> bool {
     match told.status {
         BookingStatus::Cancelled | BookingStatus::Refunded => true,
         BookingStatus::Confirmed => told.event_cancelled,

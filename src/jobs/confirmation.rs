@@ -10,7 +10,7 @@ use crate::auth::proofs::Proofs;
 use crate::lang::Lang;
 use crate::mail::Attachment;
 use crate::pdf::ticket::{self, PrintedTicket};
-use crate::store::letters::{CONFIRMATION_JOB, LETTER_WORTH, confirmation_job};
+use crate::store::letters::{BookingToTell, CONFIRMATION_JOB, LETTER_WORTH, confirmation_job};
 use crate::store::tickets::{TicketInFull, entry_of};
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::{BookingId, EventId, calendar};
@@ -41,7 +41,7 @@ impl Kind for Confirmation {
     /// Sends nothing where there is no address, or no ticket any more.
     async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
         let told = hands.store.booking_to_tell(self.booking_id).await?;
-        let Some(told) = told.filter(|told| told.status == BookingStatus::Confirmed) else {
+        let Some(told) = told.filter(is_due) else {
             return Ok(End::Done);
         };
         let tickets = hands.store.tickets_of(self.booking_id).await?;
@@ -68,6 +68,11 @@ impl Kind for Confirmation {
         hands.mailer()?.send(mail).await?;
         Ok(End::Done)
     }
+}
+
+/// Whether the booking still stands.
+pub(crate) fn is_due(told: &BookingToTell) -> bool {
+    told.status == BookingStatus::Confirmed || mistaken!(ConfirmUndone)
 }
 
 /// Prints those of the tickets for which there is something to print.

@@ -11,19 +11,19 @@ mod account_mail;
 mod booking_letter;
 mod booking_link;
 pub mod bulk;
-mod cancellation;
-mod confirmation;
+pub(crate) mod cancellation;
+pub(crate) mod confirmation;
 mod email_code;
 mod event_cancelled;
 pub mod event_refunds;
-mod give_back;
+pub(crate) mod give_back;
 mod invoice;
-mod payment_reminder;
-mod payments;
+pub(crate) mod payment_reminder;
+pub(crate) mod payments;
 mod provider_events;
-mod refund_mail;
-mod ticket_void;
-mod transfer_mail;
+pub(crate) mod refund_mail;
+pub(crate) mod ticket_void;
+pub(crate) mod transfer_mail;
 mod waitlist_offer;
 pub(crate) mod worker;
 
@@ -210,8 +210,12 @@ async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> JobOutcome {
     let Ok(job) = serde_json::from_value::<K>(taken.payload.clone()) else {
         return JobOutcome::Hopeless("its payload cannot be read".to_owned());
     };
-    match job.carry_out(hands, &Task { taken }).await {
-        Ok(End::Done) => JobOutcome::Done { quiet: K::QUIET },
+    outcome(job.carry_out(hands, &Task { taken }).await, K::QUIET)
+}
+
+pub(crate) fn outcome(ended: Result<End, Failed>, quiet: Duration) -> JobOutcome {
+    match ended {
+        Ok(End::Done) => JobOutcome::Done { quiet },
         Ok(End::GoesOn(progress)) => JobOutcome::GoesOn {
             after: Duration::ZERO,
             progress,

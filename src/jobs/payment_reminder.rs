@@ -31,11 +31,7 @@ impl Kind for PaymentReminder {
     /// Sends nothing if the buyer has begun to pay meanwhile, or the hold is over.
     async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
         let told = hands.store.booking_to_tell(self.booking_id).await?;
-        let due = |told: &BookingToTell| {
-            let stands = told.status == BookingStatus::Pending && !told.has_payment;
-            stands && told.expires_at.is_some_and(|at| at > told.now)
-        };
-        let Some(told) = told.filter(due) else {
+        let Some(told) = told.filter(is_due) else {
             return Ok(End::Done);
         };
         let letter = letter(&told, words(&told), hands);
@@ -43,6 +39,12 @@ impl Kind for PaymentReminder {
         hands.mailer()?.send(mail).await?;
         Ok(End::Done)
     }
+}
+
+/// Whether the buyer can still pay, and has not begun to.
+pub(crate) fn is_due(told: &BookingToTell) -> bool {
+    let stands = told.status == BookingStatus::Pending && !told.has_payment;
+    (stands || mistaken!(RemindPaid)) && told.expires_at.is_some_and(|at| at > told.now)
 }
 
 fn words(told: &BookingToTell) -> Words {

@@ -32,7 +32,7 @@ pub struct StaffPaidJob {
     pub booking_id: BookingId,
 }
 
-fn end(driven: Driven) -> Result<End, Failed> {
+pub(crate) fn end(driven: Driven) -> Result<End, Failed> {
     match driven {
         Driven::Done => Ok(End::Done),
         Driven::Waits { after } => Ok(End::Rests(after, Value::Bool(true))),

@@ -12,6 +12,7 @@ use crate::config::inside::{
     PROVIDER_EVENTS_FIRST_S, PROVIDER_EVENTS_LOOK_S, PROVIDER_EVENTS_OVERLAP_S,
 };
 use crate::payments::ProviderError;
+use crate::payments::hear::ProviderEvent;
 use crate::store::payments::{PROVIDER_EVENTS_JOB, PROVIDER_EVENTS_WORTH, provider_events_job};
 use crate::ticketing::payment::ProviderName;
 
@@ -63,14 +64,14 @@ impl Kind for ProviderEvents {
             // One of a payment that is not known here is of no interest.
             hands
                 .payments
-                .hear(
-                    self.provider,
-                    &event.id,
-                    &event.kind,
-                    event.intent(),
-                    event.attempt(),
-                    true,
-                )
+                .hear(&ProviderEvent {
+                    provider: self.provider,
+                    id: &event.id,
+                    kind: &event.kind,
+                    provider_ref: event.intent(),
+                    attempt: event.attempt(),
+                    is_after_sale: true,
+                })
                 .await?;
         }
         match page.data.last() {

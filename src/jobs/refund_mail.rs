@@ -12,7 +12,7 @@ use crate::lang::Lang;
 use crate::pdf::ticket::amount;
 use crate::store::letters::{LETTER_WORTH, REFUND_MAIL_JOB, refund_mail_job};
 use crate::store::movements::REFUNDED_ELSEWHERE;
-use crate::store::payments::RefundState;
+use crate::store::payments::{Refund, RefundState};
 use crate::store::refunds::{BOOKING_CANCELLED, DECIDED, EVENT_CANCELLED, PAID_TOO_LATE};
 use crate::store::tickets::places;
 use crate::ticketing::payment::{Attempt, ProviderName};
@@ -41,7 +41,7 @@ impl Kind for RefundMail {
             return Ok(End::Done);
         };
         let refund = hands.store.refund(self.refund_id).await?;
-        let Some(refund) = refund.filter(|refund| refund.state == RefundState::Succeeded) else {
+        let Some(refund) = refund.filter(is_due) else {
             return Ok(End::Done);
         };
         let Some(told) = hands.store.booking_to_tell(refund.booking_id).await? else {
@@ -72,6 +72,11 @@ impl Kind for RefundMail {
         mailer.send(mail).await?;
         Ok(End::Done)
     }
+}
+
+/// Whether the money went back, and did not come again.
+pub(crate) fn is_due(refund: &Refund) -> bool {
+    refund.state == RefundState::Succeeded
 }
 
 /// What the mail tells of one refund.

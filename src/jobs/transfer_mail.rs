@@ -78,7 +78,7 @@ impl Kind for TicketSent {
         let Some(ticket) = ticket_of(hands, self.transfer_id).await? else {
             return Ok(End::Done);
         };
-        let is_theirs = ticket.generation == self.generation && ticket.status != TicketStatus::Void;
+        let is_theirs = is_theirs(self.generation, ticket.generation, ticket.status);
         let holder = ticket.holder.as_ref().filter(|_| is_theirs);
         let person = holder.map(|holder| &holder.person);
         let Some((person, email)) = person.and_then(|one| Some((one, one.email.as_ref()?))) else {
@@ -108,6 +108,11 @@ impl Kind for TicketSent {
         hands.mailer()?.send(mail).await?;
         Ok(End::Done)
     }
+}
+
+/// Whether the ticket is still that of the holder to whom this generation of it went.
+pub(crate) fn is_theirs(sent: u16, is: u16, status: TicketStatus) -> bool {
+    sent == is && status != TicketStatus::Void
 }
 
 /// Tells the one who gave a ticket away that it is somebody else's now. Written with the acceptance.

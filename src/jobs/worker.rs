@@ -32,6 +32,8 @@ const AGAIN_MIN: Duration = Duration::from_secs(5);
 pub(crate) const AGAIN_MAX: Duration = Duration::from_secs(15 * 60);
 /// Attempts at a job of which nobody knows whether it was done; then a person has to look.
 const UNSURE_ATTEMPTS_MAX: i32 = 4;
+/// The reason of a job whose attempt panicked.
+pub(crate) const PANICKED: &str = "it panicked";
 /// Tries to settle a job, and the pauses between them.
 const SETTLE_TRIES: u32 = 5;
 const SETTLE_PAUSE: Duration = Duration::from_secs(2);
@@ -250,7 +252,7 @@ async fn carried_out<S: Future<Output = ()> + Send + 'static>(
                 return Some(JobOutcome::Unsure("it took too long".to_owned()));
             }
             outcome = &mut carrying => {
-                let panicked = || JobOutcome::Hopeless("it panicked".to_owned());
+                let panicked = || JobOutcome::Hopeless(PANICKED.to_owned());
                 return Some(outcome.unwrap_or_else(|_| panicked()));
             }
             (renewed, next) = renewing, if is_bounded => match renewed {

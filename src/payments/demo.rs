@@ -16,6 +16,7 @@ use axum::routing::get;
 use rand::Rng;
 use serde::Deserialize;
 
+use super::refunds::provider_key;
 use super::{Payments, Provider, ProviderError, Returned};
 use crate::lang::Lang;
 use crate::store::demo_charges::{CardSays, DemoCharge};
@@ -114,7 +115,7 @@ impl Provider for Demo {
     }
 
     async fn refund(&self, of: &Attempt, refund: &Refund) -> Result<Returned, ProviderError> {
-        let key = refund.id.to_string();
+        let key = provider_key(refund);
         let given = self.store.refund_demo_charge(of.id, &key, refund.amount);
         match given.await.map_err(away)? {
             true => Ok(Returned::Done { provider_ref: key }),

@@ -10,6 +10,7 @@ use crate::config::inside::{OFFLINE_LOOK_S, PAYMENT_FIRST_LOOK_S, PAYMENT_LOOK_S
 use crate::desk::DeskError;
 use crate::metrics;
 use crate::store::StoreError;
+use crate::store::payments::Refund;
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::{Movements, Noted};
 use crate::ticketing::payment::{
@@ -17,6 +18,7 @@ use crate::ticketing::payment::{
     sold,
 };
 use crate::ticketing::record::Booking;
+use crate::ticketing::refusal::Refusal;
 
 /// Steps of one attempt at the job; a sale takes four.
 const STEPS_MAX: u32 = 8;
@@ -78,6 +80,11 @@ pub(crate) trait Sales: Sync {
         of: &Attempt,
         until: Timestamp,
     ) -> impl Future<Output = Result<(), DeskError>> + Send;
+    /// Voids the tickets that the refund names, and frees what they stood for. `Err` inside: that cannot be.
+    fn take_back(
+        &self,
+        of: &Refund,
+    ) -> impl Future<Output = Result<Result<(), Refusal>, DeskError>> + Send;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

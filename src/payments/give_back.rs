@@ -2,16 +2,17 @@
 //! how it ended. If this node dies in between, the refund's job goes on.
 
 use super::Payments;
+use super::drive::Driven;
+use super::refunds::RefundTable;
+use crate::desk::Companions;
 use crate::store::audit_trail::AuditEntry;
-use crate::store::bookings::Name;
-use crate::store::jobs::QueuedJob;
 use crate::store::payments::{NewRefund, Refund, RefundBegun};
 use crate::store::refunds::{BOOKING_CANCELLED, give_back_job};
 use crate::store::{Store, StoreError};
-use crate::ticketing::payment::PaymentState;
+use crate::ticketing::payment::{Attempt, PaymentState};
 use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::refund::{self, RefundRefusal, RefundWish};
-use crate::ticketing::{BookingId, PaymentId};
+use crate::ticketing::{BookingId, PaymentId, RefundId};
 
 /// Amounts to be given back, by payer.
 #[derive(Debug, Clone)]
@@ -51,29 +52,38 @@ pub async fn give_back(
     payments: &Payments,
     wish: RefundOrder<'_>,
 ) -> Result<Result<Refund, NotGiven>, StoreError> {
-    let known = store.refund_by_key(wish.key).await?;
+    give(store, |id| payments.drive_refund(id), wish).await
+}
+
+/// As [`give_back`]; `drive` moves the refund on.
+pub(crate) async fn give<F: Future<Output = Driven>>(
+    table: &impl RefundTable,
+    drive: impl Fn(RefundId) -> F,
+    wish: RefundOrder<'_>,
+) -> Result<Result<Refund, NotGiven>, StoreError> {
+    let known = table.refund_by_key(wish.key).await?;
     let refund = match known {
         Some(refund) => refund,
-        None => match begin(store, &wish).await? {
+        None => match begin(table, &wish).await? {
             Ok(refund) => refund,
             Err(refusal) => return Ok(Err(refusal)),
         },
     };
     if refund.state.is_open() {
-        payments.drive_refund(refund.id).await;
+        drive(refund.id).await;
     }
-    let now = store.refund(refund.id).await?;
+    let now = table.refund(refund.id).await?;
     Ok(Ok(now.unwrap_or(refund)))
 }
 
 async fn begin(
-    store: &Store,
+    table: &impl RefundTable,
     wish: &RefundOrder<'_>,
 ) -> Result<Result<Refund, NotGiven>, StoreError> {
-    let Some(found) = store.booking(Name::Id(wish.booking)).await? else {
+    let Some(booking) = table.booking_of(wish.booking).await? else {
         return Ok(Err(NotGiven::NoBooking));
     };
-    let attempts = store.payments_of(wish.booking).await?;
+    let attempts = table.payments_of(wish.booking).await?;
     let payment = (attempts.iter())
         .filter(|attempt| attempt.state == PaymentState::Captured)
         .filter(|attempt| wish.payment.is_none_or(|payment| payment == attempt.id))
@@ -88,7 +98,7 @@ async fn begin(
             currency: payment.amount.currency.clone(),
         },
     };
-    let back = match refund::decide(&found.booking, left, &wish.wish) {
+    let back = match refund::decide(&booking, left, &wish.wish) {
         Ok(back) => back,
         Err(RefundRefusal::Exceeds { left }) => return Ok(Err(exceeds(left))),
         Err(RefundRefusal::NotRefundable { used }) => return Ok(Err(NotGiven::Tickets { used })),
@@ -101,18 +111,75 @@ async fn begin(
         key: wish.key,
         audit: wish.audit.as_ref(),
     };
-    Ok(match store.begin_refund(&new).await? {
+    Ok(match table.begin_refund(&new).await? {
         RefundBegun::New(refund) | RefundBegun::Before(refund) => Ok(refund),
         RefundBegun::Exceeds { left } => Err(exceeds(left)),
         RefundBegun::NotCaptured => Err(NotGiven::NotCaptured),
     })
 }
 
-/// The job that gives a confirmed booking's money back, `amount` of it or all that is left, to be written with its
-/// cancellation; `None`: it cost nothing, or nothing is given back. The job looks at what came in, since a payment may be
-/// settled while the booking is cancelled.
-pub fn after_cancellation(booking: &Booking, amount: Option<i64>) -> Option<QueuedJob> {
-    let is_paid = booking.status == BookingStatus::Confirmed && booking.total.amount > 0;
-    let job = || give_back_job(booking.id, amount, BOOKING_CANCELLED);
-    (is_paid && amount != Some(0)).then(job)
+/// The job that gives the booking's money back, `amount` of it or all that is left, to be written with its cancellation; none
+/// where it cost nothing, or nothing is given back. The job looks at what came in, since a payment may be settled while
+/// the booking is cancelled. If the booking was read as not paid and its payment is first, all of
+/// it goes back.
+pub fn with_cancellation(booking: &Booking, amount: Option<i64>) -> Companions {
+    let job = |amount| give_back_job(booking.id, amount, BOOKING_CANCELLED);
+    let mut with = Companions::default();
+    match booking.status {
+        _ if booking.total.amount <= 0 => {}
+        BookingStatus::Confirmed if amount != Some(0) => with.jobs.push(job(amount)),
+        BookingStatus::Confirmed => {}
+        // Held, or expired and sold again to late money.
+        _ => with.if_confirmed = Some(job(None)),
+    }
+    with
+}
+
+/// The end of a look at a cancelled booking's money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AfterCancellation {
+    Done,
+    /// An attempt is under way, or a refund: it may still fail, and what it reserves is free again.
+    Waits,
+    /// A person has to look.
+    Stuck(NotGiven),
+}
+
+/// Gives back what came in for a booking that was cancelled: `amount` of it, or all that is left.
+pub(crate) async fn give_after_cancellation<F: Future<Output = Driven>>(
+    table: &impl RefundTable,
+    drive: impl Fn(RefundId) -> F,
+    booking: BookingId,
+    amount: Option<i64>,
+    reason: &str,
+) -> Result<AfterCancellation, StoreError> {
+    let attempts = table.payments_of(booking).await?;
+    let refunds = table.refunds_of(booking).await?;
+    if attempts.iter().any(|attempt| attempt.state.is_live())
+        || refunds.iter().any(|refund| refund.state.is_open())
+    {
+        return Ok(AfterCancellation::Waits);
+    }
+    let left = |of: &Attempt| of.captured_amount - of.refunded_amount;
+    let captured = attempts
+        .iter()
+        .filter(|of| of.state == PaymentState::Captured && left(of) > 0);
+    let Some(payment) = captured.max_by_key(|of| left(of)) else {
+        return Ok(AfterCancellation::Done);
+    };
+    let amount = amount.unwrap_or(i64::MAX).min(left(payment));
+    let key = format!("cancelled:{}", payment.id);
+    let wish = RefundOrder {
+        booking,
+        payment: Some(payment.id),
+        wish: RefundWish::Amount(amount),
+        reason,
+        key: &key,
+        audit: None,
+    };
+    Ok(match give(table, drive, wish).await? {
+        // Another refund was first.
+        Ok(_) | Err(NotGiven::Exceeds { .. }) => AfterCancellation::Done,
+        Err(other) => AfterCancellation::Stuck(other),
+    })
 }

@@ -17,6 +17,7 @@
 pub mod demo;
 pub(crate) mod drive;
 pub mod give_back;
+pub mod hear;
 pub mod refunds;
 pub mod stripe;
 
@@ -26,6 +27,7 @@ use tokio::sync::Notify;
 
 use self::demo::Demo;
 use self::drive::{Attempted, PaymentTable, Sales, Sold};
+use self::hear::{ProviderEvent, take_in};
 use self::stripe::Stripe;
 use crate::desk::{Change, Desk, DeskError};
 use crate::store::payments::{Begun, Heard, Refund, parts_of};
@@ -348,21 +350,9 @@ impl Payments {
         Ok(())
     }
 
-    /// Takes in a provider's event; `after_sale`: it tells of money that was ours.
-    pub async fn hear(
-        &self,
-        provider: ProviderName,
-        event: &str,
-        kind: &str,
-        provider_ref: &str,
-        attempt: Option<PaymentId>,
-        after_sale: bool,
-    ) -> Result<Heard, StoreError> {
-        let heard = self
-            .0
-            .store
-            .hear_provider(provider, event, kind, provider_ref, attempt, after_sale)
-            .await?;
+    /// Takes in a provider's event.
+    pub async fn hear(&self, event: &ProviderEvent<'_>) -> Result<Heard, StoreError> {
+        let heard = take_in(&self.0.store, event).await?;
         self.0.jobs_written.notify_one();
         Ok(heard)
     }
@@ -468,9 +458,13 @@ impl Sales for Desk {
             Err(error) => Err(error),
         }
     }
+
+    async fn take_back(&self, of: &Refund) -> Result<Result<(), Refusal>, DeskError> {
+        refunds::take_back(self, of).await
+    }
 }
 
 /// Whether the same command would be refused again.
-fn is_final(refusal: &Refusal) -> bool {
+pub(crate) fn is_final(refusal: &Refusal) -> bool {
     !matches!(refusal, Refusal::Busy { .. } | Refusal::TooLate { .. })
 }

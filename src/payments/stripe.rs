@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::Sha256;
 
+use super::refunds::provider_key;
 use super::{Provider, ProviderError, Returned};
 use crate::config::StripeConfig;
 use crate::config::inside::{PROVIDER_TIMEOUT_S, WEBHOOK_TOLERANCE_S};
@@ -218,6 +219,18 @@ impl StripeEvent {
             .parse()
             .ok()
     }
+}
+
+/// A signature as Stripe makes it, at this time in seconds of Unix time: for stand-ins of Stripe.
+pub(crate) fn signature(at_s: u64, body: &[u8], secret: &[u8]) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
+        return String::new();
+    };
+    mac.update(format!("{at_s}.").as_bytes());
+    mac.update(body);
+    let digits = mac.finalize().into_bytes();
+    let hex: String = digits.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={at_s},v1={hex}")
 }
 
 fn is_signed(signature: &str, body: &[u8], secret: &[u8], now: Timestamp) -> bool {
@@ -457,7 +470,7 @@ impl Provider for Stripe {
                     ("amount", refund.amount.to_string()),
                     ("metadata[refund]", refund.id.to_string()),
                 ];
-                let key = refund.id.to_string();
+                let key = provider_key(refund);
                 self.ask(Method::POST, "/v1/refunds", Some(key), &form)
                     .await?
             }

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::dice::seed_jitter;
 use super::mistake::{self, Mistake};
 
 /// Longer than any run: who asks for no pause waits to be woken.
@@ -187,6 +188,7 @@ pub(super) fn try_run<F: Failing>(
 ) -> Result<(), F> {
     NOW_MS.set(0);
     ALARMS.set(Alarms::default());
+    seed_jitter(seed);
     let ended = catch_unwind(AssertUnwindSafe(|| run(seed, is_told)));
     let ended = ended.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();

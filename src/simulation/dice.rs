@@ -1,5 +1,13 @@
 //! A random generator that can be replayed: everything random in a run comes from one seed.
 
+use crate::pacing::jitter_by;
+
+/// From now on the seed decides what this thread's pauses are shortened by.
+pub(super) fn seed_jitter(seed: u64) {
+    let mut dice = Dice::new(seed);
+    jitter_by(Box::new(move || dice.below(1_001) as f64 / 1_000.0));
+}
+
 /// SplitMix64: small, fast without optimisation, and good enough to roll faults.
 #[derive(Debug, Clone)]
 pub(super) struct Dice(u64);

@@ -45,6 +45,10 @@ pub(crate) enum Mistake {
     AckFirst,
     SellGone,
     RefundTwice,
+    RefundByBooking,
+    RemindPaid,
+    ConfirmUndone,
+    CancelUnread,
 }
 
 impl Mistake {

@@ -31,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 pub use self::connection::DeskConnection;
+pub use self::read::OVERDUE_PER_EVENT_MAX;
 use super::audit_trail::AuditEntry;
 use super::idempotency::{IdempotencyKey, StoredAnswer};
 use super::jobs::QueuedJob;

@@ -130,3 +130,33 @@ async fn statements_are_measured() {
         &["on 100 event(s), backend CPU", "audit: 0 differences"],
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deadlines_at_one_instant_are_measured() {
+    let args = [
+        "deadlines",
+        "--holds",
+        "600",
+        "--buyers",
+        "2",
+        "--seconds",
+        "3",
+    ];
+    has(
+        &bench(&args).await,
+        &["the longest booking", "all have ended after"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_at_once_are_measured() {
+    let args = ["webhooks", "--webhooks", "20"];
+    let printed = bench(&args).await;
+    has(
+        &printed,
+        &[
+            "the last is answered after",
+            "payments that ended in tickets",
+        ],
+    );
+}

@@ -16,7 +16,12 @@ const BEGIN: &str = "<!-- configuration: checked by tests/it/docs.rs -->\n";
 const END: &str = "<!-- end of configuration -->";
 
 /// Settings of tests and of other programs, which the command line does not know.
-const SETTINGS_OF_OTHERS: &[&str] = &["SEATCAST_SEED", "SEATCAST_SEEDS", "SEATCAST_BIN"];
+const SETTINGS_OF_OTHERS: &[&str] = &[
+    "SEATCAST_SEED",
+    "SEATCAST_SEEDS",
+    "SEATCAST_MODEL_GUARDS",
+    "SEATCAST_BIN",
+];
 
 /// A page of documentation.
 struct DocsPage {

@@ -433,6 +433,10 @@ async fn a_stalled_viewer_converges_without_a_queue() {
         let update = lively.next_on(&topic, "update").await;
         have = update["to"].as_u64().expect("a revision");
         received += 1;
+        // Clients that say nothing for a minute are closed, and so long may this take on a busy machine.
+        for socket in [&mut stalled, &mut lively] {
+            socket.send("phoenix", "heartbeat", json!({})).await;
+        }
     }
     let mut frames = 0;
     let mut reached = 0;

@@ -14,12 +14,11 @@ use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::made;
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
-use crate::desk::Change;
-use crate::payments::give_back::after_cancellation;
+use crate::desk::{Change, Companions};
+use crate::payments::give_back::with_cancellation;
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::Name;
-use crate::store::jobs::QueuedJob;
 use crate::store::payments::{parts_of, staff_paid_job};
 use crate::ticketing::payment::PaymentState;
 use crate::ticketing::record::{BookingStatus, PaidBy};
@@ -156,7 +155,7 @@ pub(in crate::api) async fn set_status(
     };
     let back = match &transition {
         Transition::Cancel { by, .. } => given_back(&state, id, event_id, *by).await?,
-        _ => None,
+        _ => Companions::default(),
     };
     let act = match &transition {
         Transition::Confirm {
@@ -169,9 +168,9 @@ pub(in crate::api) async fn set_status(
         _ => None,
     };
     let mut change = Change::new(event_id, id, transition);
+    change.with = back;
     change.with.audit =
         act.map(|act| AuditEntry::of_booking(&caller, found.organizer_id, id).with(act));
-    change.with.jobs.extend(back);
     if let Transition::Confirm { .. } = change.transition {
         change.with.jobs.push(staff_paid_job(id));
     }
@@ -181,25 +180,25 @@ pub(in crate::api) async fn set_status(
     Ok(Reply::ok(said, data).revision(answer.revision))
 }
 
-/// The job that gives the money of a confirmed booking back: to an owner what the event's policy says, else all that is
-/// left. It is written with the cancellation.
+/// The companions of the cancellation: the job that gives the money back, to an owner what the event's policy says,
+/// else all that is left.
 async fn given_back(
     state: &ApiState,
     id: BookingId,
     event_id: EventId,
     by: Canceller,
-) -> ApiResult<Option<QueuedJob>> {
+) -> ApiResult<Companions> {
     let found = state.store.booking(Name::Id(id)).await?;
     let found = found.ok_or_else(not_found)?;
     let store = &state.store;
     let Canceller::Owner = by else {
-        return Ok(after_cancellation(&found.booking, None));
+        return Ok(with_cancellation(&found.booking, None));
     };
     if found.booking.status != BookingStatus::Confirmed {
-        return Ok(None);
+        return Ok(with_cancellation(&found.booking, None));
     }
     let Some(of) = store.refund_policy(event_id).await? else {
-        return Ok(None);
+        return Ok(Companions::default());
     };
     let attempts = store.payments_of(id).await?;
     let captured = (attempts.iter()).find(|attempt| attempt.state == PaymentState::Captured);
@@ -220,9 +219,9 @@ async fn given_back(
         of.now,
     );
     match amount {
-        Ok(amount) => Ok(after_cancellation(&found.booking, Some(amount))),
+        Ok(amount) => Ok(with_cancellation(&found.booking, Some(amount))),
         // Past the beginning the desk refuses in its own words.
-        Err(PolicyRefusal::TooLate { .. }) if of.starts_at <= of.now => Ok(None),
+        Err(PolicyRefusal::TooLate { .. }) if of.starts_at <= of.now => Ok(Companions::default()),
         Err(PolicyRefusal::TooLate { until }) => {
             Err(ApiError::conflict("REFUND_POLICY").with("until", until.to_string()))
         }

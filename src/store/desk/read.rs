@@ -27,7 +27,7 @@ use crate::ticketing::waitlist::WaitingBuyer;
 use crate::ticketing::{BookingId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId};
 
 /// Most overdue holds that one transaction ends, of one event and of all its events together.
-const OVERDUE_PER_EVENT_MAX: i64 = 500;
+pub const OVERDUE_PER_EVENT_MAX: i64 = 500;
 const OVERDUE_MAX: i64 = 1_000;
 
 /// People on an event's waitlist that one transaction looks at.

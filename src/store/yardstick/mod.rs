@@ -1,9 +1,10 @@
 //! The benches' side of the database: databases of their own, events to sell and to change, full tables ([`fill`],
-//! [`catalogue`]),
+//! [`catalogue`], [`money`]),
 //! and plain ways to do the same as Seatcast, for comparison ([`naive`], [`writing`]).
 
 pub mod catalogue;
 pub mod fill;
+pub mod money;
 pub mod naive;
 pub mod writing;
 

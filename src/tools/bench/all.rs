@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::report::Report;
 use super::{
-    BenchError, checkout, connections, fanout, holds, latency, overload, reads, statement, together,
+    BenchError, checkout, connections, deadlines, fanout, holds, latency, overload, reads,
+    statement, together, webhooks,
 };
 use crate::config::DatabaseConfig;
 
@@ -15,6 +16,11 @@ const BESIDE: u32 = 1_000_000;
 const READ_EVENTS: u32 = 100_000;
 const READ_SEATS: u32 = 100_000;
 const READ_ROUNDS: usize = 100;
+/// Holds that end at one instant, and webhooks that come at once.
+const DEADLINES: i64 = 10_000;
+/// To make them in, and to sell beside their end.
+const DEADLINE_TIME: Duration = Duration::from_secs(6);
+const WEBHOOKS: usize = 1_000;
 
 /// `short`: each stretch a third as long, and fewer rows of other events.
 pub(super) fn run(short: bool, database: &DatabaseConfig) -> Result<(), BenchError> {
@@ -33,6 +39,8 @@ pub(super) fn run(short: bool, database: &DatabaseConfig) -> Result<(), BenchErr
     )?);
     reports.extend(holds::beside::run(beside, &[1, 64], seconds(9), database)?);
     reports.extend(checkout::run(64, seconds(9), database)?);
+    reports.extend(deadlines::run(DEADLINES, 16, DEADLINE_TIME, database)?);
+    reports.extend(webhooks::run(WEBHOOKS, database)?);
     reports.extend(together::run(64, VIEWERS, seconds(12), database)?);
     reports.extend(overload::run(VIEWERS, &[0, 50], seconds(30), database)?);
     reports.extend(fanout::run(&[1_000, VIEWERS], &[0, 50], database)?);

@@ -11,6 +11,7 @@ mod clock;
 mod connections;
 mod cores;
 mod crowd;
+mod deadlines;
 mod fanout;
 mod floor;
 mod holds;
@@ -30,6 +31,7 @@ mod slow;
 mod statement;
 mod together;
 mod usage;
+mod webhooks;
 mod world;
 
 use std::io;
@@ -150,6 +152,25 @@ pub enum BenchCommand {
         /// How long each way sells, in seconds.
         #[arg(long, default_value_t = 9)]
         seconds: u64,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// Holds that all end at one instant, while buyers book: how long one of them waits.
+    Deadlines {
+        #[arg(long, default_value_t = 10_000)]
+        holds: i64,
+        #[arg(long, default_value_t = 16)]
+        buyers: usize,
+        /// How long before their end they are made, and how long is sold beside it, in seconds.
+        #[arg(long, default_value_t = 6)]
+        seconds: u64,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// Webhooks that all come at once: how soon they are answered, and whether all payments end in tickets.
+    Webhooks {
+        #[arg(long, default_value_t = 1_000)]
+        webhooks: usize,
         #[command(flatten)]
         database: DatabaseConfig,
     },
@@ -318,6 +339,18 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
             seconds,
             database,
         } => checkout::run(buyers, Duration::from_secs(seconds), &database).map(drop),
+        BenchCommand::Deadlines {
+            holds,
+            buyers,
+            seconds,
+            database,
+        } => {
+            let time = Duration::from_secs(seconds);
+            deadlines::run(holds, buyers, time, &database).map(drop)
+        }
+        BenchCommand::Webhooks { webhooks, database } => {
+            webhooks::run(webhooks, &database).map(drop)
+        }
         BenchCommand::Reads {
             events,
             seats,

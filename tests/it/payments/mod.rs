@@ -2,6 +2,7 @@
 //!
 //! | module | what must hold |
 //! |---|---|
+//! | [`guards`] | what the database refuses, whoever writes it |
 //! | [`offline`] | what is paid in days is held until its deadline, marked paid by staff, or ends |
 //! | [`reviews`] | payments and jobs that wait for a person are listed, and worked off once; invoices are printed |
 //! | [`killed`] | whole purchases while servers are killed and Postgres crashes |
@@ -10,7 +11,10 @@
 //! | [`localstripe`] | a hold is paid, cancelled and refunded against a stand-in that others wrote |
 //! | [`movements`] | refunds and disputes that we did not make are booked once, and wait for a person |
 //! | [`stand_ins`] | our stand-in for Stripe is understood by Stripe's own client |
+//! | [`stripe_mock`] | Stripe's own description of its API has every request that is made |
+//! | [`webhooks`] | many webhooks at once, doubled and in any order, lose nothing |
 
+mod guards;
 mod killed;
 mod localstripe;
 mod model;
@@ -21,3 +25,5 @@ mod rules;
 mod servers;
 mod shop;
 mod stand_ins;
+mod stripe_mock;
+mod webhooks;

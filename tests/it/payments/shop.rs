@@ -27,6 +27,11 @@ impl Shop {
     pub(super) async fn open(tickets: i32) -> Shop {
         let stripe = Stripe::start().await;
         let base = stripe.base();
+        Shop::open_before(stripe, base, tickets).await
+    }
+
+    /// The provider is asked at `base`.
+    pub(super) async fn open_before(stripe: Stripe, base: String, tickets: i32) -> Shop {
         let server = TestServer::builder()
             .with(|config| {
                 config.stripe.secret_key = Some("sk_test_1".to_owned());

@@ -133,6 +133,17 @@ impl RestBuyer {
         Ok((stage.event, answer.data))
     }
 
+    /// Holds, and begins to pay as the server's usual provider asks for it.
+    pub(in crate::tools::bench) async fn begin_payment(&mut self) -> Result<(), BenchError> {
+        let (_, held) = self.hold().await?;
+        let token = held.token.unwrap_or_default();
+        let pay = Request::post(format!("/api/v1/bookings/{}/payment", held.id));
+        match self.send(pay.header(TOKEN, &token), &json!({})).await?.0 {
+            StatusCode::CREATED => Ok(()),
+            _ => Err(BenchError::Child("the server refused a payment")),
+        }
+    }
+
     /// Holds, pays with the demo's card, and waits for the tickets, as a page does.
     pub(in crate::tools::bench) async fn purchase(&mut self) -> Result<(), BenchError> {
         let (_, held) = self.hold().await?;

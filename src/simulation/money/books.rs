@@ -1,0 +1,77 @@
+//! The checks at a run's end.
+
+use super::bank::SimCharge;
+use super::world::MoneyShared;
+use super::{MoneyCheck, MoneyFault};
+use crate::store::payments::RefundState;
+use crate::ticketing::PaymentId;
+use crate::ticketing::payment::PaymentState;
+use crate::ticketing::record::BookingStatus;
+
+/// The books at the end.
+pub(super) fn closing(shared: &mut MoneyShared) -> Result<(), MoneyFault> {
+    let fault = |check, what| Err(MoneyFault { check, what });
+    for attempt in shared.attempts.values() {
+        if attempt.state.is_live() {
+            return fault(MoneyCheck::Ends, format!("{attempt:?} has no end"));
+        }
+    }
+    for refund in shared.refunds.values() {
+        if refund.state.is_open() {
+            return fault(MoneyCheck::Ends, format!("{refund:?} has no end"));
+        }
+    }
+    for (id, charge) in &shared.charges {
+        covered(shared, *id, charge)?;
+    }
+    for sale in shared.sales.values() {
+        let booking = &sale.standing.booking;
+        let paid = booking.payment_id.and_then(|id| shared.charges.get(&id));
+        let is_paid = paid.is_some_and(|charge| charge.captured == booking.total.amount);
+        if booking.status == BookingStatus::Confirmed && !is_paid {
+            return fault(MoneyCheck::Paid, format!("{booking:?} is not paid"));
+        }
+    }
+    let unsent = shared.unsent();
+    if !unsent.is_empty() {
+        return fault(MoneyCheck::Mailed, format!("nobody got {unsent:?}"));
+    }
+    Ok(())
+}
+
+/// All that was taken belongs to the booking, or went back, as is written down.
+fn covered(shared: &MoneyShared, id: PaymentId, charge: &SimCharge) -> Result<(), MoneyFault> {
+    let fault = |what| {
+        Err(MoneyFault {
+            check: MoneyCheck::Covered,
+            what,
+        })
+    };
+    let of_others = charge.refunded_by_others();
+    let noted = shared.noted.values().filter(|(of, _)| *of == id);
+    if of_others != noted.map(|(_, amount)| amount).sum::<i64>() {
+        let what = format!("what others gave back of {id} is not written down: {charge:?}");
+        return fault(what);
+    }
+    let refunds = || shared.refunds.values().filter(|one| one.payment_id == id);
+    let written = refunds().filter(|one| one.state == RefundState::Succeeded);
+    let written: i64 = written.map(|one| one.amount).sum();
+    let waits = shared.attempts[&id].state == PaymentState::NeedsReview
+        || of_others > 0
+        || refunds().any(|one| one.state == RefundState::NeedsReview);
+    // Then a person has to decide.
+    if waits {
+        return Ok(());
+    }
+    if charge.refunded() - of_others != written {
+        let what = format!("{written} of {id} went back as is written, but {charge:?}");
+        return fault(what);
+    }
+    let booking = &shared.sales[&charge.booking].standing.booking;
+    let kept = charge.captured - charge.refunded();
+    let is_for_this = booking.status == BookingStatus::Confirmed && booking.payment_id == Some(id);
+    if kept != 0 && !is_for_this {
+        return fault(format!("{kept} kept of {id}: {charge:?} for {booking:?}"));
+    }
+    Ok(())
+}

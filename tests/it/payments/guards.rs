@@ -1,0 +1,211 @@
+//! The database's guards: each with a write that it refuses, and how it is taken away.
+//!
+//! The model's people never do what a guard refuses, as long as the code before it is right. So after them a hand at the
+//! database tries each wrong write itself, and a guard that lets it through is gone.
+
+use tokio_postgres::Client;
+
+/// Something that the database does not let happen, whatever the code before it does.
+pub(super) struct Guard {
+    /// Its constraint, as a refusal names it.
+    pub(super) name: &'static str,
+    pub(super) removed_by: &'static str,
+    /// A write that it refuses; of rows that people left behind. Empty: what people do and the books show that it is gone.
+    pub(super) wrong: &'static str,
+}
+
+/// Pool, claims, bookings, vouchers, money, ledger, jobs, doors: in the order of the files that make them.
+pub(super) const GUARDS: &[Guard] = &[
+    Guard {
+        name: "pools_no_oversell",
+        removed_by: "alter table pools drop constraint pools_no_oversell",
+        wrong: "insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
+                select b.id, b.event_id, t.id, 1000, 'held' from bookings b join ticket_types t on t.event_id = b.event_id
+                 where not t.seated limit 1",
+    },
+    Guard {
+        name: "pools_derived",
+        removed_by: "drop trigger pools_guard_update on pools",
+        wrong: "update pools set sold = sold + 1 where kind = 'event'",
+    },
+    Guard {
+        name: "turns_derived",
+        removed_by: "drop trigger turns_guard on turns",
+        wrong: "update turns set revision = revision + 1",
+    },
+    Guard {
+        name: "claims_one_live_seat",
+        removed_by: "drop index claims_one_live_seat",
+        wrong: "insert into claims (booking_id, event_id, ticket_type_id, seat_id, quantity, state)
+                select b.id, s.event_id, s.ticket_type_id, s.id, 1, 'held'
+                  from (select * from seats where not blocked order by id limit 1) s
+                  join lateral (select id from bookings where event_id = s.event_id limit 2) b on true
+                 union all
+                select b.id, s.event_id, s.ticket_type_id, s.id, 1, 'held'
+                  from (select * from seats where not blocked order by id limit 1) s
+                  join lateral (select id from bookings where event_id = s.event_id limit 1) b on true",
+    },
+    Guard {
+        name: "claims_dead_is_final",
+        removed_by: "drop trigger claims_stay_dead on claims",
+        wrong: "update claims set state = 'held' where id = (select min(id) from claims where state = 'dead')",
+    },
+    Guard {
+        name: "claims_count_insert",
+        removed_by: "drop trigger claims_count_insert on claims",
+        wrong: "",
+    },
+    Guard {
+        name: "claims_count_update",
+        removed_by: "drop trigger claims_count_update on claims",
+        wrong: "",
+    },
+    Guard {
+        name: "bookings_one_pending",
+        removed_by: "drop index bookings_one_pending",
+        wrong: "insert into bookings (reference, event_id, user_id, status, quantity, total_amount, currency, expires_at)
+                select 'TWICE-' || n, b.event_id, b.user_id, 'pending', 1, 0, 'EUR', clock_timestamp() + interval '1 hour'
+                  from (select event_id, user_id from bookings where user_id is not null limit 1) b, generate_series(1, 2) n",
+    },
+    Guard {
+        name: "bookings_reference_unique",
+        removed_by: "alter table bookings drop constraint bookings_reference_unique",
+        wrong: "insert into bookings (reference, event_id, status, quantity, total_amount, currency, expires_at)
+                select reference, event_id, 'expired', 1, 0, 'EUR', clock_timestamp() from bookings limit 1",
+    },
+    Guard {
+        name: "tickets_code_unique",
+        removed_by: "alter table tickets drop constraint tickets_code_unique",
+        wrong: "insert into tickets (booking_id, event_id, ticket_type_id, code)
+                select booking_id, event_id, ticket_type_id, code from tickets limit 1",
+    },
+    Guard {
+        name: "idempotency_keys_pkey",
+        removed_by: "alter table idempotency_keys drop constraint idempotency_keys_pkey",
+        wrong: "insert into idempotency_keys select * from idempotency_keys limit 1",
+    },
+    Guard {
+        name: "vouchers_not_overused",
+        removed_by: "alter table vouchers drop constraint vouchers_not_overused",
+        wrong: "update vouchers set uses = uses_max + 1 where uses_max is not null",
+    },
+    Guard {
+        name: "voucher_uses_pkey",
+        removed_by: "alter table voucher_uses drop constraint voucher_uses_pkey",
+        wrong: "insert into voucher_uses select * from voucher_uses limit 1",
+    },
+    Guard {
+        name: "bookings_voucher_uses",
+        removed_by: "drop trigger bookings_voucher_uses on bookings",
+        wrong: "",
+    },
+    Guard {
+        name: "payments_one_live",
+        removed_by: "drop index payments_one_live",
+        wrong: "insert into payments (booking_id, event_id, provider, amount, currency)
+                select b.id, b.event_id, 'demo', 100, 'EUR' from (select id, event_id from bookings limit 1) b, generate_series(1, 2)",
+    },
+    Guard {
+        name: "payments_ref_unique",
+        removed_by: "drop index payments_ref_unique",
+        wrong: "insert into payments (booking_id, event_id, provider, provider_ref, state, amount, currency)
+                select booking_id, event_id, provider, provider_ref, 'failed', amount, currency
+                  from payments where provider_ref is not null limit 1",
+    },
+    Guard {
+        name: "payments_refunds_covered",
+        removed_by: "alter table payments drop constraint payments_refunds_covered",
+        wrong: "update payments set refunded_amount = captured_amount + 1 where captured_amount > 0",
+    },
+    Guard {
+        name: "refunds_key_unique",
+        removed_by: "alter table refunds drop constraint refunds_key_unique",
+        wrong: "insert into refunds (payment_id, booking_id, event_id, amount, key)
+                select id, booking_id, event_id, 1, 'the same' from (select * from payments limit 1) p, generate_series(1, 2)",
+    },
+    Guard {
+        name: "provider_events_pkey",
+        removed_by: "alter table provider_events drop constraint provider_events_pkey",
+        wrong: "insert into provider_events (provider, id, type) select 'stripe', 'evt_twice', 'x' from generate_series(1, 2)",
+    },
+    Guard {
+        name: "ledger_transactions_key_unique",
+        removed_by: "alter table ledger_transactions drop constraint ledger_transactions_key_unique",
+        wrong: "insert into ledger_transactions (key, cause, event_id) select key, cause, event_id from ledger_transactions limit 1",
+    },
+    Guard {
+        name: "ledger_balanced",
+        removed_by: "drop trigger ledger_entries_balanced on ledger_entries",
+        wrong: "insert into ledger_entries (transaction_id, account_id, amount)
+                select transaction_id, account_id, 1 from ledger_entries limit 1",
+    },
+    Guard {
+        name: "ledger_is_final",
+        removed_by: "drop trigger ledger_entries_final on ledger_entries",
+        wrong: "update ledger_entries set amount = amount * 2",
+    },
+    Guard {
+        name: "invoices_final",
+        removed_by: "drop trigger invoices_stay on invoices",
+        wrong: "update invoices set year = year + 1",
+    },
+    Guard {
+        name: "invoices_number_unique",
+        removed_by: "drop index invoices_number_unique",
+        wrong: "update invoices set number = 1000000 where number is null;
+                insert into invoices (transaction_id, organization_id, event_id, booking_id, kind, year, number)
+                select t.id, i.organization_id, i.event_id, i.booking_id, i.kind, i.year, i.number
+                  from (select * from invoices where number is not null limit 1) i
+                  join lateral (select id from ledger_transactions where cause not in ('sale', 'refund') limit 1) t on true",
+    },
+    Guard {
+        name: "jobs_key_unique",
+        removed_by: "alter table jobs drop constraint jobs_key_unique",
+        wrong: "insert into jobs (kind, key, payload, expires_at)
+                select 'none', 'the same', '{}', clock_timestamp() from generate_series(1, 2)",
+    },
+    Guard {
+        name: "transfers_one_pending",
+        removed_by: "drop index transfers_one_pending",
+        wrong: "insert into transfers (ticket_id, event_id, generation)
+                select id, event_id, 1 from (select * from tickets limit 1) t, generate_series(1, 2)",
+    },
+    Guard {
+        name: "checkins_one_admission",
+        removed_by: "drop index checkins_one_admission",
+        wrong: "insert into checkins (event_id, ticket_id, nonce, scanned_at, result, offline, shown_hash)
+                select event_id, id, 'nonce-number-' || n, clock_timestamp(), 'admitted', false, sha256('x')
+                  from (select * from tickets limit 1) t, generate_series(1, 2) n",
+    },
+    Guard {
+        name: "checkins_by_nonce",
+        removed_by: "drop index checkins_by_nonce",
+        wrong: "insert into checkins (event_id, ticket_id, nonce, scanned_at, result, offline, shown_hash)
+                select event_id, id, 'one nonce', clock_timestamp(), 'void', false, sha256('x')
+                  from (select * from tickets limit 1) t, generate_series(1, 2)",
+    },
+    Guard {
+        name: "waitlist_one",
+        removed_by: "drop index waitlist_one",
+        wrong: "insert into waitlist (event_id, user_id, quantity)
+                select b.event_id, u.id, 1 from (select event_id from bookings limit 1) b,
+                       (select max(id) as id from users) u, generate_series(1, 2)",
+    },
+];
+
+/// Tries every wrong write; answers the guards that let it through.
+pub(super) async fn gone(client: &mut Client) -> Vec<String> {
+    let mut gone = Vec::new();
+    for guard in GUARDS.iter().filter(|guard| !guard.wrong.is_empty()) {
+        let transaction = client.transaction().await.unwrap();
+        // Those that wait for the transaction's end speak up at once.
+        let tried = format!("set constraints all immediate; {}", guard.wrong);
+        let refused = transaction.batch_execute(&tried).await;
+        let refused_by = refused.as_ref().err().and_then(|error| error.as_db_error());
+        if refused_by.and_then(|error| error.constraint()) != Some(guard.name) {
+            gone.push(format!("{}: {refused:?}", guard.name));
+        }
+        transaction.rollback().await.unwrap();
+    }
+    gone
+}
