@@ -142,6 +142,12 @@ impl Mirror {
 
 #[tokio::test]
 async fn stripes_own_description_has_every_request_that_is_made() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let left_out = root.join("target/tools/stripe-mock/left-out");
+    if let Ok(why) = std::fs::read_to_string(left_out) {
+        // As `scripts/setup.sh test` has said.
+        return eprintln!("left out: {}", why.trim());
+    }
     let (mock, stripe) = (StripeMock::start().await, Stripe::start().await);
     let judged = Judged::default();
     let mirror = Mirror {
@@ -163,7 +169,7 @@ async fn stripes_own_description_has_every_request_that_is_made() {
     let staff = shop.server.anonymous().with_header("x-user-id", organizer);
     let staff = staff.with_header("idempotency-key", "one-refund-for-the-judge".to_owned());
     let made = staff.post(&path, &json!({"amount": 500})).await;
-    assert_eq!(made.data(201)["amount"], 500);
+    assert_eq!(made.data(201)["amount"]["amount"], 500);
     shop.a_minute_later().await;
     // Held, begun, and cancelled.
     let left = shop.hold(1).await;
