@@ -4,6 +4,8 @@ import type { User } from '../sdk/index.ts';
 import { shared } from './shared.styles.ts';
 
 const KEY = 'seatcast.user';
+/** Customers that are offered; those of a demo, and some more. */
+const SHOWN_MAX = 20;
 /** The demo's customers, should the server not list them. */
 const DEMO_USERS: User[] = [3, 4, 5, 6, 7, 8, 9].map((id) => ({ id, name: `Customer ${id}`, role: 'customer' }));
 
@@ -69,8 +71,10 @@ export class UserSwitcher extends LitElement {
     const info = await client.info().catch(() => undefined);
     if (info?.mode !== 'development') return;
     const listed = await client.usersAsAdmin().catch(() => DEMO_USERS);
-    this.users = listed.filter(({ role }) => role === 'customer').slice(0, 20);
+    const customers = listed.filter(({ role }) => role === 'customer');
     const kept = Number(sessionStorage.getItem(KEY));
+    // Whom the tab acts as already is among them, however many there are.
+    this.users = customers.filter(({ id }, place) => place < SHOWN_MAX || id === kept);
     if (this.users.some(({ id }) => id === kept)) this.#become(kept);
   }
 
