@@ -322,7 +322,7 @@ async fn own(state: &ApiState, caller: &Caller, id: WaitingId) -> ApiResult<Wait
     row.ok_or_else(|| ApiError::not_found("WAITING_NOT_FOUND"))
 }
 
-/// What the audit trail says of somebody who does it for the one who waits.
+/// The audit trail's entry of somebody who does it for the one who waits.
 async fn audit(
     state: &ApiState,
     caller: &Caller,

@@ -42,7 +42,7 @@ pub struct BulkBookings {
     pub action: BulkAction,
     pub reason: String,
     pub booking_ids: Vec<BookingId>,
-    /// Who asks for it; each booking that is changed has an entry of its own.
+    /// The entry of the request, with the one who asks; each booking that is changed has one of its own.
     pub audit: AuditEntry,
 }
 

@@ -79,7 +79,7 @@ pub(crate) fn is_due(refund: &Refund) -> bool {
     refund.state == RefundState::Succeeded
 }
 
-/// What the mail tells of one refund.
+/// The contents of the mail about one refund.
 struct Said<'a> {
     money: String,
     /// Of the tickets that were given back.

@@ -120,8 +120,7 @@ async fn begin(
 
 /// The job that gives the booking's money back, `amount` of it or all that is left, to be written with its cancellation; none
 /// where it cost nothing, or nothing is given back. The job looks at what came in, since a payment may be settled while
-/// the booking is cancelled. If the booking was read as not paid and its payment is first, all of
-/// it goes back.
+/// the booking is cancelled. If the booking was read as not paid and its payment is first, all of it goes back.
 pub fn with_cancellation(booking: &Booking, amount: Option<i64>) -> Companions {
     let job = |amount| give_back_job(booking.id, amount, BOOKING_CANCELLED);
     let mut with = Companions::default();

@@ -99,7 +99,7 @@ impl AuditEntry {
         self
     }
 
-    /// What is to be known: which part of the route was meant, and what was added.
+    /// The parts of the route that were meant, and details that were added.
     fn detail(&self) -> Value {
         let parts = self.origin.iter().flat_map(|origin| origin.parts.clone());
         let mut detail: Map<String, Value> = parts.collect();

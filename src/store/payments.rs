@@ -429,7 +429,7 @@ impl Store {
             },
         };
         let mut client = self.client().await?;
-        if !gives_back && settle_sold(&client, of, charge, parts, is_price).await? {
+        if !gives_back && settle(&client, of, charge, parts, (IS_SOLD, is_price)).await? {
             return Ok(());
         }
         let transaction = client.transaction().await?;
@@ -441,7 +441,7 @@ impl Store {
         let gives_back = gives_back || !is_sold;
         // Nothing is owed for a sale that did not come about.
         let absorbs = is_price && !gives_back;
-        let is_settled = settle_any(&transaction, of, charge, parts, absorbs).await?;
+        let is_settled = settle(&transaction, of, charge, parts, (IS_ANY, absorbs)).await?;
         if is_settled && gives_back {
             let new = NewRefund {
                 payment: of.id,
@@ -648,32 +648,13 @@ impl Store {
     }
 }
 
-/// Settles an attempt whose booking is sold. `false`: it is not, or the attempt is settled.
-async fn settle_sold(
-    client: &impl GenericClient,
-    of: &Attempt,
-    charge: &Charge,
-    parts: Parts,
-    absorbs: bool,
-) -> Result<bool, StoreError> {
-    let sold = "b.status = 'confirmed'";
-    settle(client, of, charge, parts, (sold, absorbs)).await
-}
-
-/// Settles an attempt. `false`: it is settled.
-async fn settle_any(
-    client: &impl GenericClient,
-    of: &Attempt,
-    charge: &Charge,
-    parts: Parts,
-    absorbs: bool,
-) -> Result<bool, StoreError> {
-    settle(client, of, charge, parts, ("true", absorbs)).await
-}
+/// The bookings whose attempts a settlement may settle, as SQL of booking `b`.
+const IS_SOLD: &str = "b.status = 'confirmed'";
+const IS_ANY: &str = "true";
 
 /// The attempt is captured, and its sale and the provider's fee are posted, in one statement. The booking's row is locked
 /// first, as whatever cancels it does. `absorbs`: the fee that the organizer pays is booked as well; only the booking's row
-/// knows it.
+/// knows it. `false`: it is settled, or its booking is not one of `which`.
 async fn settle(
     client: &impl GenericClient,
     of: &Attempt,

@@ -134,7 +134,7 @@ impl Parts {
         }
     }
 
-    /// What a sale of these parts adds to the accounts besides the money; a refund takes it away.
+    /// The amounts that a sale of these parts adds to the accounts besides the money; a refund takes them away.
     fn earned(&self) -> [(BookAccount, i64); 4] {
         [
             (BookAccount::Revenue, -self.revenue),

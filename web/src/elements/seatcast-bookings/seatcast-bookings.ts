@@ -423,7 +423,7 @@ export class SeatcastBookings extends LiveElement {
     if (isAnswered || now - this.#backAt > patienceMs) {
       this.leftToPay = undefined;
       isBack();
-      // Whatever became of it is what the buyer wants to see, also where another tab gave it back.
+      // Its outcome is what the buyer wants to see, also where another tab gave it back.
       this.#ended.keepInSight(id);
       this.#awaitsTop = true;
       void this.reveal(id);
