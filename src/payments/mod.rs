@@ -255,9 +255,14 @@ impl Payments {
         }
         let begin = || store.begin_payment(booking, provider, method, return_url);
         let mut begun = begin().await?;
-        if let Begun::OfOtherTotal(id) = begun {
-            // Its buyer has swapped tickets since.
-            self.drive(id).await;
+        // Once for an attempt that stands in the way, and once for one that ended between two looks.
+        for _ in 0..2 {
+            match begun {
+                // Its buyer has swapped tickets since.
+                Begun::OfOtherTotal(id) => drop(self.drive(id).await),
+                Begun::JustEnded => {}
+                _ => break,
+            }
             begun = begin().await?;
         }
         let (attempt, is_short) = match begun {
@@ -266,6 +271,10 @@ impl Payments {
             Begun::OfOtherTotal(id) => {
                 self.ring(id).await?;
                 let why = "the attempt for the total of before is not let go yet";
+                return Err(StoreError::Unavailable(why.into()));
+            }
+            Begun::JustEnded => {
+                let why = "the attempt of before ended in this moment";
                 return Err(StoreError::Unavailable(why.into()));
             }
             Begun::NotPayable(status) => return Ok(Started::NotPayable(status)),

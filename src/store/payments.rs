@@ -56,6 +56,8 @@ pub enum Begun {
     Live(Attempt),
     /// There was one, for another total than the booking's: it has to be let go first.
     OfOtherTotal(PaymentId),
+    /// The one that there was ended in this moment: try again.
+    JustEnded,
     /// The booking is not held any more, or never was for money.
     NotPayable(BookingStatus),
     NoBooking,
@@ -259,7 +261,11 @@ impl Store {
                 false => Begun::Live(live),
             });
         }
-        let sql = "select status, coalesce(expires_at <= statement_timestamp(), false) from bookings where id = $1";
+        let sql = "
+            select b.status, coalesce(b.expires_at <= statement_timestamp(), false), b.total_amount > 0,
+                   exists (select from events e join payment_terms t on t.event_id = e.id
+                            where e.id = b.event_id and t.offline_days > 0 and e.starts_at > statement_timestamp())
+              from bookings b where b.id = $1";
         let statement = client.prepare_cached(sql).await?;
         let Some(row) = client.query_opt(&statement, &[&booking]).await? else {
             return Ok(Begun::NoBooking);
@@ -267,10 +273,13 @@ impl Store {
         let status: &str = row.try_get(0)?;
         let unknown = |_| StoreError::corrupt(format!("booking status {status}"));
         let status: BookingStatus = status.parse().map_err(unknown)?;
-        Ok(match (status, row.try_get(1)?) {
-            (BookingStatus::Pending, true) => Begun::NotPayable(BookingStatus::Expired),
-            (BookingStatus::Pending, false) if takes_days => Begun::NoTerms,
-            (status, _) => Begun::NotPayable(status),
+        let (is_over, costs, has_terms): (bool, bool, bool) =
+            (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        Ok(match status {
+            BookingStatus::Pending if is_over => Begun::NotPayable(BookingStatus::Expired),
+            BookingStatus::Pending if takes_days && !has_terms => Begun::NoTerms,
+            BookingStatus::Pending if costs => Begun::JustEnded,
+            status => Begun::NotPayable(status),
         })
     }
 
