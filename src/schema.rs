@@ -121,10 +121,14 @@ pub fn label() -> Object {
     filled_up_to(LABEL_CHARS_MAX).build()
 }
 
+/// As in `2031-06-01T19:30:00.123456789+02:00`.
+const TIME_CHARS_MAX: usize = 35;
+
 /// RFC 3339.
 pub fn time() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
+        .max_length(Some(TIME_CHARS_MAX))
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         .pattern(Some(TIME))
         .examples(["2031-06-01T19:30:00+02:00"])

@@ -116,6 +116,7 @@ macro_rules! described {
                         .schema_type(Type::Integer)
                         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
                         .minimum(Some(1))
+                        .maximum(Some(i64::MAX as isize))
                         .examples([$example]);
                     number.build().into()
                 }

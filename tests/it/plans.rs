@@ -332,14 +332,14 @@ async fn speed_e_f_h_no_page_reads_more_than_its_rows() {
         let path = format!("/api/v1{list}&limit=10&offset=4000");
         let page = caller.get(&path).await;
         page.data(200);
-        far.extend(next(page.header("link")).map(|path| (*caller, path)));
+        far.extend(page.next_page().map(|path| (*caller, path)));
     }
     assert!(far.len() > 10, "few lists are long");
     explaining.listen().await;
     for (caller, list) in &lists {
         let page = caller.get(&format!("/api/v1{list}&limit=10")).await;
         page.data(200);
-        if let Some(path) = next(page.header("link")) {
+        if let Some(path) = page.next_page() {
             caller.get(&path).await.data(200);
         }
     }
@@ -353,15 +353,6 @@ async fn speed_e_f_h_no_page_reads_more_than_its_rows() {
         .collect();
     server.stop();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
-}
-
-/// The address of the next page, of those in `Link`.
-fn next(links: Option<&str>) -> Option<String> {
-    let next = links?
-        .split(", ")
-        .find(|link| link.ends_with("rel=\"next\""))?;
-    let (address, _) = next.trim_start_matches('<').split_once('>')?;
-    Some(address.to_owned())
 }
 
 /// Foreign keys are checked by statements of Postgres's own. On our connections, and on empty tables, too, they go by an

@@ -50,6 +50,12 @@ async fn everything_passes(server: &TestServer, base: &str, prefix: &str) {
     let made = caller.post("/api/v1/users", &body).await;
     let location = format!("{prefix}/api/v1/users/{}", made.data(201)["id"]);
     assert_eq!(made.header("location"), Some(location.as_str()));
+    // web_16: lists are read on below the proxy's path, too.
+    Show::new().stage(&client).await;
+    let first = caller.get("/api/v1/events?sort=created_at&limit=1").await;
+    let second = caller.get(&first.next_page().unwrap()).await;
+    let ids = [&first, &second].map(|page| page.data(200)[0]["id"].clone());
+    assert!(ids[1].is_number() && ids[0] != ids[1], "{ids:?}");
     let seat_map = json!({"sections": "x".repeat(2 << 20)});
     let organizer = caller.with_header("x-user-id", show.organizer.to_string());
     let map = organizer.put(&format!("{path}/seatmap"), &seat_map).await;

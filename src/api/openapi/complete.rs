@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use crate::config::inside::HTTP_HEADER_BYTES_MAX;
+
 /// The security scheme of tokens.
 pub(super) const BEARER: &str = "bearer";
 /// The security scheme of bookings without an account.
@@ -39,6 +41,7 @@ pub(in crate::api) fn complete(mut document: Value) -> Value {
         }
         describe_answers(&method, operation);
         add_headers(operation);
+        bound(operation);
     }
     let bodies = body_schemas(&mut document);
     for name in &bodies {
@@ -165,6 +168,30 @@ fn add_failures(operation: &mut Value) {
     answer(operation, "503", what);
 }
 
+/// Bounds of parameters that have none of their own: a number has 64 bits, and what stands in a path or a header is no
+/// longer than a request's head.
+fn bound(operation: &mut Value) {
+    let parameters = operation["parameters"].as_array_mut();
+    for parameter in parameters.into_iter().flatten() {
+        let schema = &mut parameter["schema"];
+        let is = |kind: &str| match &schema["type"] {
+            Value::Array(kinds) => kinds.iter().any(|one| one == kind),
+            one => one == kind,
+        };
+        let (name, max) = match (is("integer"), is("string")) {
+            (true, _) => ("maximum", json!(i64::MAX)),
+            (_, true) => ("maxLength", json!(HTTP_HEADER_BYTES_MAX)),
+            _ => continue,
+        };
+        let is_bounded = ["maximum", "maxLength", "enum", "format"]
+            .iter()
+            .any(|own| schema.get(own).is_some_and(|own| own != "int64"));
+        if let Some(schema) = schema.as_object_mut().filter(|_| !is_bounded) {
+            schema.insert(name.to_owned(), max);
+        }
+    }
+}
+
 fn answer(operation: &mut Value, status: &str, description: &str) {
     let Some(responses) = operation["responses"].as_object_mut() else {
         return;
@@ -211,7 +238,7 @@ fn headers() -> Value {
         "X-Request-Id": text("Of the request if it named one, else made for it; the log has it"),
         "X-Event-Revision": number("The event's revision, with this change in it"),
         "X-Total-Count": number("Rows of the whole list; 10,001 where there are more than 10,000; a search counts up to 2,000"),
-        "Link": text("Pages of the list (RFC 8288): `first`, `prev`, `next`, `last`, those that exist"),
+        "Link": text("Pages of the list (RFC 8288): `first`, `prev`, `next`, `last`, those that exist; relative to the requested address"),
         "Location": text("The address of what was made"),
         "ETag": text("The version of this answer, for `If-None-Match`: the event's revision"),
         "Cache-Control": text("How long a cache may keep the answer"),

@@ -241,7 +241,9 @@ impl BenchReader {
         let mut path = case.path.clone();
         if case.next {
             let (_, _, next) = self.ask(case, &path).await?;
-            path = next.ok_or(BenchError::Child("a list ends before its next page"))?;
+            let next = next.ok_or(BenchError::Child("a list ends before its next page"))?;
+            path.truncate(path.find('?').unwrap_or(path.len()));
+            path.push_str(&next);
         }
         let (first, bytes, _) = self.ask(case, &path).await?;
         for _ in 0..WARM_UPS {
@@ -258,7 +260,7 @@ impl BenchReader {
         })
     }
 
-    /// How long the answer took to its last byte, how many bytes it had, and the next page's address.
+    /// How long the answer took to its last byte, how many bytes it had, and the next page's query.
     async fn ask(
         &mut self,
         case: &Case,

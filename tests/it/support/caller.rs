@@ -1,7 +1,7 @@
 //! REST as one caller: `server.user(3).post("/api/v1/bookings", &body).await`.
 
-use reqwest::Method;
 use reqwest::header::HeaderMap;
+use reqwest::{Method, Url};
 use serde_json::Value;
 
 use super::server::DEADLINE;
@@ -16,6 +16,8 @@ pub(crate) struct Caller {
 /// An answer of REST.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    /// The address that was asked.
+    url: Url,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     /// The body as text.
@@ -73,7 +75,7 @@ impl Caller {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Answer {
-        let address = format!("{}{path}", self.base);
+        let address = self.address(path);
         let mut request = self.http.request(method, address).timeout(DEADLINE);
         let own = self
             .headers
@@ -86,6 +88,14 @@ impl Caller {
         answer.expect("an answer")
     }
 
+    /// A path is below the base; what an answer links to is an address already.
+    fn address(&self, path: &str) -> String {
+        match path.starts_with('/') {
+            true => format!("{}{path}", self.base),
+            false => path.to_owned(),
+        }
+    }
+
     /// Like [`Caller::send`], for a server that may go away.
     pub(crate) async fn try_send(
         &self,
@@ -95,7 +105,7 @@ impl Caller {
     ) -> reqwest::Result<Answer> {
         let mut request = self
             .http
-            .request(method, format!("{}{path}", self.base))
+            .request(method, self.address(path))
             .timeout(DEADLINE);
         for (name, value) in &self.headers {
             request = request.header(*name, value);
@@ -112,9 +122,11 @@ impl Caller {
 impl Answer {
     async fn read(response: reqwest::Response) -> reqwest::Result<Answer> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let url = response.url().clone();
         let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Ok(Answer {
+            url,
             status,
             headers,
             text,
@@ -141,6 +153,14 @@ impl Answer {
         self.headers
             .get(name)
             .map(|value| value.to_str().expect("a header in ASCII"))
+    }
+
+    /// The address of the next page, of those in `Link`: relative to the one that was asked.
+    pub(crate) fn next_page(&self) -> Option<String> {
+        let mut links = self.header("link")?.split(", ");
+        let next = links.find(|link| link.ends_with("rel=\"next\""))?;
+        let (reference, _) = next.strip_prefix('<')?.split_once('>')?;
+        Some(self.url.join(reference).expect("a reference").into())
     }
 
     /// The revision in `X-Event-Revision`.
