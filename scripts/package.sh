@@ -24,7 +24,8 @@ mkdir -p "$root/DEBIAN"
 put() {
     install -D -m "$1" "$2" "$root/$3/$(basename "$2")"
 }
-put 755 "$binary" usr/bin
+# Whatever the given file is called.
+install -D -m 755 "$binary" "$root/usr/bin/seatcast"
 if has strip; then
     strip "$root/usr/bin/seatcast"
 fi

@@ -384,6 +384,18 @@ create trigger ticket_type_pools_publish_delete after delete on ticket_type_pool
 
 -- ---------------------------------------------------------- the seat map
 
+-- Large maps as they are sent, packed by a job (`src/jobs/seatmap.rs`): the newest version of each form. Derived, and
+-- made again whenever it is missing.
+create table packed_seatmaps (
+    event_id bigint not null constraint packed_seatmaps_event_exists references events on delete cascade,
+    form text not null,
+    layout int not null,
+    packed bytea not null,
+    constraint packed_seatmaps_pkey primary key (event_id, form)
+);
+-- It is packed already.
+alter table packed_seatmaps alter column packed set storage external;
+
 -- The seat map is published as a version of its geometry, which viewers fetch anew, and as statuses
 -- of the positions that a statement touched: what one seat costs does not grow with its map.
 
@@ -403,6 +415,9 @@ create trigger seats_place before insert on seats
 -- Gives, by event id, the payload to be logged of `positions[i]` of event `place_events[i]`, and of a new geometry of
 -- `relaid`, which is numbered here. The turns are taken. Of the picture's first `kept` positions only those that
 -- are listed changed; those after are new, and available unless they are listed.
+--
+-- The number of a version is the second in which it was drawn, since 2026, or the next one. Browsers keep a version for
+-- ever, so a restored backup that draws other maps must not give their numbers again.
 create function draw_seats(place_events bigint[], positions int[], relaid bigint[])
     returns jsonb language plpgsql as $$
 declare
@@ -434,7 +449,8 @@ begin
          where not is_new or status <> 0
          group by event_id
     ), geometry as (
-        update turns t set layout = t.layout + 1, seat_count = shape.seat_count
+        update turns t set layout = greatest(t.layout + 1, floor(extract(epoch from clock_timestamp() - timestamptz '2026-01-01z'))::int),
+                           seat_count = shape.seat_count
           from unnest(shapes.events, shapes.kept, shapes.counts) as shape (event_id, kept, seat_count)
          where t.event_id = shape.event_id
         returning t.event_id, t.layout, shape.kept, shape.seat_count
@@ -448,6 +464,18 @@ begin
                || case when s.seats is null then '{}' else jsonb_build_object('seats', s.seats) end)
       into parts
       from drawn d full join statuses s on s.event_id = d.event_id;
+    -- One that is being packed is packed once more.
+    insert into jobs (kind, key, payload, expires_at)
+    select 'seatmap', 'seatmap:' || event_id, jsonb_build_object('event_id', event_id), clock_timestamp() + interval '1 day'
+      from unnest(shapes.events, shapes.counts) as shape (event_id, places)
+     where places >= 5000
+     order by event_id
+        on conflict (key) do update
+       set rung = jobs.state = 'leased', expires_at = excluded.expires_at, reason = null, failures = 0,
+           attempts = case jobs.state when 'leased' then jobs.attempts else 0 end,
+           times = case jobs.state when 'leased' then jobs.times else jobs.times + 1 end,
+           run_at = case jobs.state when 'leased' then jobs.run_at else excluded.run_at end,
+           state = case jobs.state when 'leased' then 'leased' else 'waiting' end;
     return coalesce(parts, '{}');
 end
 $$;

@@ -74,7 +74,7 @@ begin
     execute format('grant insert, update, delete on idempotency_keys, booking_contacts, booking_attendees, booking_answers, presence_nodes,
                     presence_counts, event_joins, interactions, jobs, organizations, organization_members,
                     organization_invitations, memberships, sessions, refresh_tokens, account_links, ended_tokens, identities,
-                    api_keys, waitlist, ticket_keys, ticket_holders, transfers, transfer_contacts, checkins to %I', role);
+                    packed_seatmaps, api_keys, waitlist, ticket_keys, ticket_holders, transfers, transfer_contacts, checkins to %I', role);
     execute format('grant insert, update on refund_policies, payment_terms, invoice_counters, disputes to %I', role);
     execute format('grant update (number) on invoices to %I', role);
     -- Nobody changes what the audit trail says.

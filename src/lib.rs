@@ -31,6 +31,7 @@
 //! | [`mail`] | what is said in mails, and the way out |
 //! | [`payments`] | attempts to pay and refunds, moved on until their money is booked; the providers |
 //! | [`pdf`] | printed things: tickets, and the kit that draws them |
+//! | [`seatmap`] | seat maps as they are sent: columns or runs, packed once |
 //! | [`interactions`] | clicks and steps of visitors, buffered and stored in batches for analytics |
 //! | [`socket`] | WebSocket: shards (threads) that own their sockets |
 //! | [`sse`] | the same frames as server-sent events |
@@ -114,6 +115,7 @@ pub mod private;
 pub mod protocol;
 pub mod run;
 pub mod schema;
+pub mod seatmap;
 #[cfg(test)]
 mod simulation;
 pub mod socket;

@@ -158,7 +158,7 @@ pub(super) fn render(mut response: Response, lang: Lang, request_id: &str) -> Re
         } else if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             problem.log();
             let data = problem.data(lang, request_id);
-            written(false, message::text(problem.code(), lang), data)
+            written(false, message::text(problem.said(), lang), data)
         } else {
             return response;
         };
@@ -181,9 +181,12 @@ fn describe(headers: &mut HeaderMap, lang: Lang) {
     headers.append(header::VARY, HeaderValue::from_static("accept-language"));
 }
 
-/// The body of a [`Reply`], for answers that are made once and sent often.
-pub(super) fn body<T: Serialize>(said: &'static str, data: T, lang: Lang) -> Vec<u8> {
-    written(true, message::text(said, lang), data)
+/// What stands before and after the data of a [`Reply`], for data that is made once and sent often.
+pub(super) fn around(said: &'static str, lang: Lang) -> (Vec<u8>, Vec<u8>) {
+    let mut before = written(true, message::text(said, lang), ());
+    let after = before.split_off(before.len().saturating_sub(1));
+    before.truncate(before.len().saturating_sub("null".len()));
+    (before, after)
 }
 
 /// Answers such a body.

@@ -282,8 +282,12 @@ impl IntoResponse for ApiError {
 pub(super) struct Problem(Arc<Details>);
 
 impl Problem {
-    pub(super) fn code(&self) -> &'static str {
-        self.0.code
+    /// The key of the sentence: of a field `UNKNOWN_FIELD` says something else than of the body.
+    pub(super) fn said(&self) -> &'static str {
+        match self.0.code {
+            "UNKNOWN_FIELD" => "UNKNOWN_FIELDS",
+            code => code,
+        }
     }
 
     /// Logs the cause with its own causes. The surrounding span carries the request's id.

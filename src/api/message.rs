@@ -277,6 +277,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("UNAVAILABLE", "The service is not available at the moment", "ระบบไม่พร้อมให้บริการชั่วคราว", "سرویس در حال حاضر در دسترس نیست"),
     ("UNHEALTHY", "Not everything is up", "ระบบบางส่วนไม่ทำงาน", "بخشی از سامانه برقرار نیست"),
     ("UNKNOWN_FIELD", "is not known here", "ไม่ใช่ฟิลด์ที่รู้จัก", "فیلد شناخته‌شده‌ای نیست"),
+    ("UNKNOWN_FIELDS", "There are fields that are not known here", "มีฟิลด์ที่ไม่รู้จัก", "فیلدهایی هست که اینجا شناخته نیستند"),
     ("UNKNOWN_PAYMENT", "This payment is not known here, yet", "ยังไม่รู้จักการชำระเงินนี้", "این پرداخت هنوز شناخته نیست"),
     ("UNSUPPORTED_ENCODING", "The body's encoding is not understood", "ไม่รองรับการเข้ารหัสของเนื้อหาคำขอ", "کدگذاری بدنهٔ درخواست پشتیبانی نمی‌شود"),
     ("USER", "User retrieved", "ดึงข้อมูลผู้ใช้แล้ว", "کاربر دریافت شد"),

@@ -3,7 +3,6 @@
 mod csv;
 mod input;
 mod kept;
-mod runs;
 pub(super) mod seatmap;
 
 use axum::body::Bytes;
@@ -188,7 +187,8 @@ async fn whole(state: &ApiState, event_id: EventId, seen: &EventStock) -> ApiRes
             false => Err(NotKept::Moved(read)),
         }
     };
-    match state.seatmaps.get(key, read).await {
+    let history = state.board.histories();
+    match state.seatmaps.get((history, key), read).await {
         Ok(seats) => Ok(SeatStatuses::all(layout, revision, &seats)),
         Err(NotKept::Moved(read)) => {
             let seats = read.seats.bytes();
@@ -219,7 +219,8 @@ pub(super) async fn by_section(
             false => Err(NotKept::Moved(sections)),
         }
     };
-    match state.seatmaps.get(key, read).await {
+    let history = state.board.histories();
+    match state.seatmaps.get((history, key), read).await {
         Ok(kept) => Ok(serde_json::from_slice(&kept).map_err(ApiError::internal)?),
         Err(NotKept::Moved(sections)) => Ok(sections),
         Err(NotKept::Failed(error)) => Err(error),

@@ -276,10 +276,13 @@ pub const CLIENTS_MIN: usize = 16;
 
 // --- what REST keeps in memory
 
-/// Bodies of seat maps that are kept packed, and statuses of seats, in bytes. Of 100,000 seats a body is about 60 KB as
-/// runs, 1 MB as columns, their statuses 25 KB.
+/// Seat maps with so many seats are packed by a job after they were drawn, and stored; smaller ones when they are asked
+/// for. `draw_seats` in `sql/V5__published.sql` has the same number.
+pub const SEATMAP_STORED_SEATS_MIN: usize = 5_000;
+/// Seat maps that are kept packed, and statuses of seats, in bytes. Of 100,000 seats a map is about 60 KB as runs, 1 MB as
+/// columns, their statuses 25 KB.
 pub const SEATMAPS_KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// The same, in number: each version, form and language is one, and each revision's statuses.
+/// The same, in number: each version and form is one, and each revision's statuses.
 pub const SEATMAPS_KEPT_MAX: usize = 1_024;
 
 /// Of the events that have all the letters of a search, in groups of three, so many are read. They take 30 ms; whatever is

@@ -22,6 +22,7 @@ pub(crate) mod payment_reminder;
 pub(crate) mod payments;
 mod provider_events;
 pub(crate) mod refund_mail;
+mod seatmap;
 pub(crate) mod ticket_void;
 pub(crate) mod transfer_mail;
 mod waitlist_offer;
@@ -50,6 +51,7 @@ pub use self::payment_reminder::PaymentReminder;
 pub use self::payments::{PaymentJob, RefundJob, StaffPaidJob};
 pub use self::provider_events::ProviderEvents;
 pub use self::refund_mail::RefundMail;
+pub use self::seatmap::PackSeatmap;
 pub use self::ticket_void::TicketVoid;
 pub use self::transfer_mail::{TicketGiven, TicketSent, TransferOffer};
 pub use self::waitlist_offer::WaitlistOffer;
@@ -203,7 +205,8 @@ kinds![
     TicketVoid,
     TransferOffer,
     TicketSent,
-    TicketGiven
+    TicketGiven,
+    PackSeatmap
 ];
 
 async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> JobOutcome {

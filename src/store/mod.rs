@@ -38,6 +38,7 @@ pub mod movements;
 pub mod notices;
 pub mod numbers;
 pub mod organizations;
+pub mod packed_seatmaps;
 pub mod payments;
 pub mod presence;
 pub mod price_rules;

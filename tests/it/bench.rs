@@ -66,6 +66,16 @@ async fn buyers_are_measured() {
     );
 }
 
+/// More buyers than the database takes connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn speed_j_many_buyers_are_measured() {
+    let printed = bench(&["holds", "--buyers", "256", "--seconds", "1"]).await;
+    has(
+        &printed,
+        &["bookings/s at the desk", "audit: 0 differences"],
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_database_is_beside_an_empty_one() {
     let printed = bench(&[

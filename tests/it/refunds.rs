@@ -32,7 +32,7 @@ async fn sold(server: &TestServer, show: &Staged, buyer: &Caller, quantity: i64)
 }
 
 /// Waits for what jobs do.
-async fn eventually(client: &Client, what: &str, sql: &str) {
+pub(crate) async fn eventually(client: &Client, what: &str, sql: &str) {
     let waits = async {
         while !client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {
             tokio::time::sleep(Duration::from_millis(20)).await;

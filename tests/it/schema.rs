@@ -612,7 +612,7 @@ async fn core_39_no_table_counts_what_left_each_user() {
 
 /// Many rows of one statement cost by their number, and a seat is logged without its map.
 #[tokio::test]
-async fn core_36_core_37_statements_cost_by_what_they_touch() {
+async fn core_36_core_37_speed_g_statements_cost_by_what_they_touch() {
     let database = TestDatabase::new().await;
     let client = database.client().await;
     small_event(&client).await;

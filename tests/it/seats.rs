@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::refunds::eventually;
 use crate::support::caller::Caller;
 use crate::support::http_client;
 use crate::support::server::TestServer;
@@ -232,6 +233,151 @@ async fn speed_i_a_map_comes_as_runs_and_packed() {
         .unwrap();
     let renamed = anonymous().get(&path).await;
     assert_eq!(renamed.data(200)["sections"][0]["name"], "Parterre");
+}
+
+/// A job packs a large map after it was drawn, so no reader waits for that, on any node.
+#[tokio::test]
+async fn speed_i_a_large_map_is_packed_before_anybody_asks() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .capacity(10_000)
+        .ticket_type("Arena", 3_000, 10_000)
+        .stage(&client)
+        .await;
+    let theatre = Theatre {
+        organizer: server.user(show.organizer),
+        path: format!("/api/v1/events/{}", show.event),
+        server,
+        show,
+    };
+    let arena = |rows: u32| {
+        let row = |row: u32| {
+            let seats = (1..=100).map(|n| json!({"number": n.to_string(), "x": n, "y": row}));
+            json!({"label": row.to_string(), "seats": seats.collect::<Vec<_>>()})
+        };
+        let rows: Vec<Value> = (0..rows).map(row).collect();
+        let section =
+            json!({"name": "Arena", "ticket_type_id": theatre.show.ticket_types[0], "rows": rows});
+        json!({ "sections": [section] })
+    };
+    let packed = |layout: &Value| {
+        format!(
+            "select count(*) = 2 from packed_seatmaps where event_id = {} and layout = {layout}",
+            theatre.show.event
+        )
+    };
+    let whole = |map: &Value, seats: u64| {
+        let places = map["rows"]["places"].as_array().unwrap();
+        let places = places.iter().map(|places| places.as_u64().unwrap());
+        assert_eq!(places.sum::<u64>(), seats);
+    };
+    for seats in [6_000, 5_000] {
+        theatre.draw(&arena(seats / 100)).await;
+        // Whether or not it is packed yet.
+        let first = theatre.get("seatmap?form=runs").await;
+        whole(&first, seats.into());
+        eventually(&client, "packed map", &packed(&first["layout"])).await;
+        let fresh = TestServer::builder().beside(&theatre.server).start().await;
+        for form in ["runs", "columns"] {
+            let path = format!("{}/seatmap?form={form}", theatre.path);
+            let stored = fresh.anonymous().get(&path).await;
+            assert_eq!(
+                stored.body,
+                theatre.server.anonymous().get(&path).await.body
+            );
+        }
+        // It is read from there: of what stands in the place of the columns nobody but the database knows.
+        let other = "update packed_seatmaps c set packed = r.packed from packed_seatmaps r
+                      where r.event_id = c.event_id and r.form = 'runs' and c.form = 'columns'";
+        client.execute(other, &[]).await.unwrap();
+        let fresh = TestServer::builder().beside(&theatre.server).start().await;
+        let stored = fresh
+            .anonymous()
+            .get(&format!("{}/seatmap", theatre.path))
+            .await;
+        assert_eq!(stored.data(200), &first);
+    }
+}
+
+/// Browsers and nodes keep a version of a map for ever. A restored backup that draws another one gives it another number.
+#[tokio::test]
+async fn a_map_that_a_restored_database_draws_again_has_another_address() {
+    let theatre = theatre().await;
+    let client = theatre.server.client().await;
+    let before = theatre.server.anonymous().get(&theatre.path).await;
+    let before = before.data(200)["revision"].clone();
+    theatre.draw(&theatre.map()).await;
+    let layout = theatre.get("seatmap").await["layout"].clone();
+    let kept = format!("{}/seatmap?layout={layout}", theatre.path);
+    theatre.server.anonymous().get(&kept).await.data(200);
+    // No backup is restored within the second.
+    let go_back = format!(
+        "select pg_sleep(1);
+         set xmlbinary = hex;
+         begin;
+         delete from seats where event_id = {0};
+         delete from sections where event_id = {0};
+         delete from changes where event_id = {0} and revision > {before};
+         update turns set revision = {before}, layout = 0 where event_id = {0};
+         commit;
+         reset xmlbinary",
+        theatre.show.event
+    );
+    client.batch_execute(&go_back).await.expect("a step back");
+    let mut other = theatre.map();
+    other["sections"][0]["rows"][0]["label"] = json!("Z");
+    theatre.draw(&other).await;
+    let map = theatre.get("seatmap").await;
+    assert_eq!(map["seats"]["row"][0], "Z");
+    assert_ne!(map["layout"], layout);
+    let gone = theatre.server.anonymous().get(&kept).await;
+    assert_eq!(gone.code(404), "LAYOUT_NOT_FOUND");
+    theatre.server.audit().await;
+}
+
+/// What was kept by revision is dropped when the database is seen to have lost history: it writes the same revisions
+/// again.
+#[tokio::test]
+async fn statuses_of_a_history_that_was_lost_are_not_kept() {
+    let theatre = theatre().await;
+    let client = theatre.server.client().await;
+    theatre.draw(&theatre.map()).await;
+    let ids = theatre.ids().await;
+    let watched = Show::new().ticket_type("Stalls", 4_500, 100);
+    let watched = watched.stage(&client).await;
+    let topic = format!("event:{}", watched.event);
+    let mut socket = theatre.server.ws(WireVersion::V2).await;
+    let shown = socket.join(&topic, json!({})).await["revision"].clone();
+    watched.sell(&client, 1).await;
+    socket.next_on(&topic, "update").await;
+    let revision = theatre.get("seats").await["revision"].clone();
+
+    let block = |place: usize, blocked: bool| {
+        format!(
+            "update seats set blocked = {blocked} where id = {};",
+            ids[place].unwrap()
+        )
+    };
+    client.batch_execute(&block(1, true)).await.unwrap();
+    assert_eq!(theatre.statuses().await[..3], [0, 3, 0]);
+    let go_back = |event, revision: &Value| {
+        format!(
+            "delete from changes where event_id = {event} and revision > {revision};
+             update turns set revision = {revision} where event_id = {event};"
+        )
+    };
+    let restored = [
+        "set xmlbinary = hex; begin;".to_owned(),
+        block(1, false),
+        go_back(theatre.show.event, &revision),
+        go_back(watched.event, &shown),
+        "commit; reset xmlbinary;".to_owned(),
+        block(2, true),
+    ];
+    client.batch_execute(&restored.concat()).await.unwrap();
+    socket.next_on(&topic, "phx_error").await;
+    assert_eq!(theatre.statuses().await[..3], [0, 0, 3]);
 }
 
 #[tokio::test]

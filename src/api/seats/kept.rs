@@ -2,32 +2,26 @@
 //! the statuses and numbers of all seats at a revision.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use tokio::sync::OnceCell;
 
-use super::seatmap::Form;
 use crate::config::inside::{SEATMAPS_KEPT_BYTES_MAX, SEATMAPS_KEPT_MAX};
-use crate::lang::Lang;
+use crate::seatmap::Form;
 use crate::ticketing::{EventId, Revision};
 
-/// A body: of a version, in a form, with its sentence in a language.
+/// A seat map: of a version, in a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct MapKey {
     pub(super) event: EventId,
     pub(super) layout: i32,
     pub(super) form: Form,
-    pub(super) lang: Lang,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum KeptKey {
-    /// The body of a seat map, in gzip.
+    /// The data of a seat map, as [`crate::seatmap::Packed`] has it.
     Map(MapKey),
     /// The statuses of an event's seats, two bits a seat.
     Statuses { event: EventId, revision: Revision },
@@ -45,6 +39,8 @@ struct Shelf {
     bytes: usize,
     /// Grows with each request: what was used last has the highest.
     clock: u64,
+    /// As the board counts it: numbers of revisions mean something else in another history of the database.
+    history: u64,
 }
 
 #[derive(Clone, Default)]
@@ -57,16 +53,17 @@ struct Kept {
 }
 
 impl KeptMaps {
-    /// The bytes, made by `make` where they are not kept. Of several that ask at a time one makes them.
+    /// The bytes, made by `make` where they are not kept. Of several that ask at a time one makes them. Nothing is
+    /// kept from one `history` of the database to another.
     pub(super) async fn get<E>(
         &self,
-        key: KeptKey,
+        (history, key): (u64, KeptKey),
         make: impl Future<Output = Result<Bytes, E>>,
     ) -> Result<Bytes, E> {
-        let cell = self.on_shelf(|shelf| shelf.take(key));
+        let cell = self.on_shelf(|shelf| shelf.take(history, key));
         match cell.get_or_try_init(|| make).await {
             Ok(body) => {
-                self.on_shelf(|shelf| shelf.weigh(key, body.len()));
+                self.on_shelf(|shelf| shelf.weigh(key, &cell, body.len()));
                 Ok(body.clone())
             }
             Err(error) => {
@@ -76,13 +73,22 @@ impl KeptMaps {
         }
     }
 
+    /// Puts other bytes in the place of those that are kept, if they are.
+    pub(super) fn replace(&self, key: KeptKey, body: Bytes) {
+        self.on_shelf(|shelf| shelf.replace(key, body));
+    }
+
     fn on_shelf<T>(&self, act: impl FnOnce(&mut Shelf) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Shelf {
-    fn take(&mut self, key: KeptKey) -> Arc<OnceCell<Bytes>> {
+    fn take(&mut self, history: u64, key: KeptKey) -> Arc<OnceCell<Bytes>> {
+        if self.history != history {
+            self.bodies.clear();
+            (self.bytes, self.history) = (0, history);
+        }
         self.clock += 1;
         let kept = self.bodies.entry(key).or_default();
         kept.used = self.clock;
@@ -91,12 +97,22 @@ impl Shelf {
         body
     }
 
-    fn weigh(&mut self, key: KeptKey, bytes: usize) {
+    fn weigh(&mut self, key: KeptKey, cell: &Arc<OnceCell<Bytes>>, bytes: usize) {
         if let Some(kept) = self.bodies.get_mut(&key)
             && kept.bytes == 0
+            && Arc::ptr_eq(&kept.body, cell)
         {
             kept.bytes = bytes;
             self.bytes += bytes;
+            self.make_room(key);
+        }
+    }
+
+    fn replace(&mut self, key: KeptKey, body: Bytes) {
+        if let Some(kept) = self.bodies.get_mut(&key) {
+            self.bytes = self.bytes - kept.bytes + body.len();
+            kept.bytes = body.len();
+            kept.body = Arc::new(OnceCell::new_with(Some(body)));
             self.make_room(key);
         }
     }
@@ -125,18 +141,6 @@ impl Shelf {
     }
 }
 
-pub(super) fn packed(body: &[u8]) -> io::Result<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(body)?;
-    Ok(encoder.finish()?.into())
-}
-
-pub(super) fn unpacked(body: &[u8]) -> io::Result<Bytes> {
-    let mut plain = Vec::new();
-    GzDecoder::new(body).read_to_end(&mut plain)?;
-    Ok(plain.into())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -145,11 +149,15 @@ mod tests {
 
     use super::*;
 
-    fn key(event: i64) -> KeptKey {
+    fn kept_key(event: i64) -> KeptKey {
         KeptKey::Statuses {
             event: EventId(event),
             revision: 1,
         }
+    }
+
+    fn key(event: i64) -> (u64, KeptKey) {
+        (0, kept_key(event))
     }
 
     #[tokio::test]
@@ -192,7 +200,7 @@ mod tests {
         }
         let mut left: Vec<i64> = kept.on_shelf(|shelf| {
             (1..=4)
-                .filter(|event| shelf.bodies.contains_key(&key(*event)))
+                .filter(|event| shelf.bodies.contains_key(&kept_key(*event)))
                 .collect()
         });
         left.sort_unstable();
@@ -207,8 +215,32 @@ mod tests {
         assert_eq!(kept.on_shelf(|shelf| shelf.bodies.len()), SEATMAPS_KEPT_MAX);
     }
 
-    #[test]
-    fn what_was_packed_is_unpacked() {
-        assert_eq!(unpacked(&packed(b"a map").unwrap()).unwrap(), "a map");
+    #[tokio::test]
+    async fn nothing_is_kept_from_another_history_of_the_database() {
+        let kept = KeptMaps::default();
+        let ask = |history, body: &'static [u8]| {
+            let made = async move { Ok::<_, Infallible>(Bytes::from_static(body)) };
+            kept.get((history, kept_key(1)), made)
+        };
+        assert_eq!(ask(0, b"lost").await.unwrap(), "lost");
+        assert_eq!(ask(0, b"again").await.unwrap(), "lost");
+        assert_eq!(ask(1, b"restored").await.unwrap(), "restored");
+        assert_eq!(kept.on_shelf(|shelf| shelf.bytes), 8);
+    }
+
+    #[tokio::test]
+    async fn smaller_bytes_take_the_place_of_those_that_were_made_fast() {
+        let kept = KeptMaps::default();
+        let body =
+            |body: &'static [u8]| async move { Ok::<_, Infallible>(Bytes::from_static(body)) };
+        kept.get(key(1), body(b"made fast")).await.unwrap();
+        kept.replace(kept_key(1), Bytes::from_static(b"small"));
+        // Nobody asks for it any more.
+        kept.replace(kept_key(2), Bytes::from_static(b"small"));
+        assert_eq!(kept.get(key(1), body(b"")).await.unwrap(), "small");
+        assert_eq!(
+            kept.on_shelf(|shelf| (shelf.bytes, shelf.bodies.len())),
+            (5, 1)
+        );
     }
 }

@@ -1,18 +1,19 @@
 //! The seat map of an event: replaced as a whole by its organizer, fetched once per version by everybody.
 
 use std::collections::HashMap;
+use std::io;
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use utoipa::{IntoParams, ToSchema};
 
 use super::input::{self, SeatmapBody, SeatmapUpload};
-use super::kept::{self, KeptKey, MapKey};
-use super::runs::SeatRuns;
+use super::kept::{KeptKey, MapKey};
 use crate::accept::takes;
 use crate::api::ApiState;
 use crate::api::availability;
@@ -25,43 +26,8 @@ use crate::api::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::lang::Lang;
 use crate::schema;
-use crate::store::seats::Geometry;
-use crate::ticketing::{EventId, SeatId, TicketTypeId};
-
-/// A seat map in the form that was asked for.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-pub(in crate::api) enum SeatmapData {
-    Columns(Seatmap),
-    Runs(SeatRuns),
-}
-
-/// The seats' places as columns: one entry for each place of the layout, in its order. A place without a seat has
-/// `null` for `id`.
-#[derive(Serialize, ToSchema)]
-pub(in crate::api) struct Seatmap {
-    layout: i32,
-    sections: Vec<SeatmapSection>,
-    seats: SeatColumns,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct SeatmapSection {
-    pub(super) id: i64,
-    pub(super) name: String,
-}
-
-#[derive(Serialize, ToSchema, Default)]
-struct SeatColumns {
-    id: Vec<Option<SeatId>>,
-    /// Index into `sections`.
-    section: Vec<usize>,
-    row: Vec<String>,
-    number: Vec<String>,
-    ticket_type_id: Vec<TicketTypeId>,
-    x: Vec<f32>,
-    y: Vec<f32>,
-}
+use crate::seatmap::{self, Form, Packed, Packing, SeatmapData};
+use crate::ticketing::EventId;
 
 /// The saved map.
 #[derive(Serialize, ToSchema)]
@@ -84,26 +50,17 @@ pub(in crate::api) struct Version {
     form: Form,
 }
 
-/// How the seats' places are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(in crate::api) enum Form {
-    #[default]
-    Columns,
-    Runs,
-}
-
-const FORMS: [(&str, Form); 2] = [("columns", Form::Columns), ("runs", Form::Runs)];
-
 fn forms() -> utoipa::openapi::Object {
-    schema::choice(FORMS.map(|(name, _)| name))
+    schema::choice(Form::ALL.map(Form::name))
 }
 
 impl Input for Version {
     fn read(fields: &mut Fields) -> Option<Version> {
         let layout = fields.integer("layout", 0..=i64::from(i32::MAX));
+        let forms = Form::ALL.map(|form| (form.name(), form));
         Some(Version {
             layout: layout.map(|layout| layout as i32),
-            form: fields.choice("form", &FORMS).unwrap_or_default(),
+            form: fields.choice("form", &forms).unwrap_or_default(),
         })
     }
 }
@@ -138,7 +95,7 @@ pub(in crate::api) async fn show(
         if version.layout.is_some_and(|asked| asked != layout) {
             return Err(ApiError::not_found("LAYOUT_NOT_FOUND").with("layout", layout));
         }
-        let tag = version.form.tag(layout);
+        let tag = tag(version.form, layout);
         if is_known(&headers, &tag) {
             return Ok(marked(
                 StatusCode::NOT_MODIFIED.into_response(),
@@ -150,14 +107,10 @@ pub(in crate::api) async fn show(
             event: event_id,
             layout,
             form: version.form,
-            lang,
         };
-        match state
-            .seatmaps
-            .get(KeptKey::Map(key), make(&state, key))
-            .await
-        {
-            Ok(body) => return Ok(marked(sent(body, lang, &headers).await?, &tag, control)),
+        let kept = (state.board.histories(), KeptKey::Map(key));
+        match state.seatmaps.get(kept, make(&state, key)).await {
+            Ok(packed) => return Ok(marked(sent(packed, lang, &headers).await?, &tag, control)),
             // It was drawn anew.
             Err(NotMade::Now(newer)) => layout = newer,
             Err(NotMade::Failed(error)) => return Err(error),
@@ -178,34 +131,61 @@ impl From<ApiError> for NotMade {
     }
 }
 
-/// Reads the map and packs it.
+/// The packed map: a large one as it was stored, or read and packed.
 async fn make(state: &ApiState, key: MapKey) -> Result<Bytes, NotMade> {
+    let stored = state
+        .store
+        .packed_seatmap(key.event, key.layout, key.form.name());
+    if let Some(packed) = stored.await.map_err(ApiError::from)?.and_then(Packed::read) {
+        return Ok(packed.bytes().clone());
+    }
     let geometry = state.store.geometry(key.event).await;
     let geometry = geometry.map_err(ApiError::from)?;
     let geometry = geometry.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
     if geometry.layout != key.layout {
         return Err(NotMade::Now(geometry.layout));
     }
-    let packing = spawn_blocking(move || {
-        let data = SeatmapData::of(geometry, key.form);
-        kept::packed(&envelope::body("SEATMAP", data, key.lang))
+    let is_large = seatmap::is_large(&geometry);
+    let (done, packed) = oneshot::channel();
+    let kept = state.seatmaps.clone();
+    spawn_blocking(move || {
+        let data = seatmap::data(geometry, key.form);
+        let packed = |packing| match &data {
+            Ok(data) => Packed::of(data, packing),
+            Err(error) => Err(io::Error::other(error.to_string())),
+        };
+        let first = packed(if is_large {
+            Packing::Fast
+        } else {
+            Packing::Small
+        });
+        let is_wanted = done.send(first).is_ok();
+        // Those who come later get fewer bytes.
+        if is_large
+            && is_wanted
+            && let Ok(small) = packed(Packing::Small)
+        {
+            kept.replace(KeptKey::Map(key), small.bytes().clone());
+        }
     });
-    let packed = packing.await.map_err(ApiError::internal)?;
-    Ok(packed.map_err(ApiError::internal)?)
+    let packed = packed.await.map_err(ApiError::internal)?;
+    Ok(packed.map_err(ApiError::internal)?.bytes().clone())
 }
 
-/// Answers a packed body, unpacked for callers that do not take it so.
-async fn sent(body: Bytes, lang: Lang, asked: &HeaderMap) -> ApiResult<Response> {
+/// Answers a packed map, unpacked for callers that do not take it so.
+async fn sent(packed: Bytes, lang: Lang, asked: &HeaderMap) -> ApiResult<Response> {
+    let packed = Packed::read(packed).ok_or_else(|| ApiError::internal("no packed map"))?;
+    let (before, after) = envelope::around("SEATMAP", lang);
     let accepted = header_text(asked, &header::ACCEPT_ENCODING).unwrap_or_default();
     let mut answer = match takes(accepted, "gzip") {
         true => {
-            let mut answer = envelope::ready(body, lang);
+            let mut answer = envelope::ready(packed.gzip(&before, &after), lang);
             let gzip = HeaderValue::from_static("gzip");
             answer.headers_mut().insert(header::CONTENT_ENCODING, gzip);
             answer
         }
         false => {
-            let plain = spawn_blocking(move || kept::unpacked(&body)).await;
+            let plain = spawn_blocking(move || packed.plain(&before, &after)).await;
             let plain = plain.map_err(ApiError::internal)?;
             envelope::ready(plain.map_err(ApiError::internal)?, lang)
         }
@@ -251,6 +231,8 @@ pub(in crate::api) async fn replace(
     };
     let saved = state.store.replace_seatmap(event_id, &caller, &map).await?;
     state.board.committed(event_id, saved.revision);
+    // A large map has a job, which packs it.
+    state.jobs.wake();
     let data = SeatmapSaved {
         layout: saved.value,
         seats: map.seats.len(),
@@ -258,90 +240,10 @@ pub(in crate::api) async fn replace(
     Ok(Reply::ok("SEATMAP_SAVED", data).revision(saved.revision))
 }
 
-impl Form {
-    /// The version of a body.
-    fn tag(self, layout: i32) -> String {
-        match self {
-            Form::Columns => layout.to_string(),
-            Form::Runs => format!("{layout}-runs"),
-        }
-    }
-}
-
-impl SeatmapData {
-    fn of(geometry: Geometry, form: Form) -> SeatmapData {
-        let index: HashMap<i64, usize> = geometry
-            .sections
-            .iter()
-            .enumerate()
-            .map(|(index, (id, _))| (*id, index))
-            .collect();
-        let section_of = |id: i64| index.get(&id).copied().unwrap_or_default();
-        let sections = geometry.sections.iter().map(|(id, name)| SeatmapSection {
-            id: *id,
-            name: name.clone(),
-        });
-        let sections = sections.collect();
-        match form {
-            Form::Columns => SeatmapData::Columns(Seatmap::of(geometry, sections, section_of)),
-            Form::Runs => SeatmapData::Runs(SeatRuns::of(&geometry, sections, section_of)),
-        }
-    }
-}
-
-impl Seatmap {
-    fn of(
-        geometry: Geometry,
-        sections: Vec<SeatmapSection>,
-        section_of: impl Fn(i64) -> usize,
-    ) -> Seatmap {
-        let mut seats = SeatColumns::default();
-        for seat in geometry.seats {
-            while seats.id.len() < seat.position as usize {
-                seats.push(
-                    None,
-                    0,
-                    String::new(),
-                    String::new(),
-                    TicketTypeId(0),
-                    (0.0, 0.0),
-                );
-            }
-            let section = section_of(seat.section_id);
-            let at = (seat.x, seat.y);
-            seats.push(
-                Some(seat.id),
-                section,
-                seat.row,
-                seat.number,
-                seat.ticket_type_id,
-                at,
-            );
-        }
-        Seatmap {
-            layout: geometry.layout,
-            sections,
-            seats,
-        }
-    }
-}
-
-impl SeatColumns {
-    fn push(
-        &mut self,
-        id: Option<SeatId>,
-        section: usize,
-        row: String,
-        number: String,
-        ticket_type_id: TicketTypeId,
-        (x, y): (f32, f32),
-    ) {
-        self.id.push(id);
-        self.section.push(section);
-        self.row.push(row);
-        self.number.push(number);
-        self.ticket_type_id.push(ticket_type_id);
-        self.x.push(x);
-        self.y.push(y);
+/// The version of a body.
+fn tag(form: Form, layout: i32) -> String {
+    match form {
+        Form::Columns => layout.to_string(),
+        Form::Runs => format!("{layout}-runs"),
     }
 }

@@ -224,7 +224,7 @@ async fn leafed(caller: &Caller, path: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn core_16_every_list_is_read_to_its_end_by_cursor() {
+async fn core_16_speed_f_every_list_is_read_to_its_end_by_cursor() {
     let server = TestServer::start().await;
     let client = server.client().await;
     let mut shows = Vec::new();

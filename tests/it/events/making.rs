@@ -276,6 +276,8 @@ async fn core_15_the_start_may_be_called_date_time_and_nothing_else() {
     assert_eq!(wrong(&twice), ["date_time DUPLICATE"]);
     let misspelt = organizer.patch(&path, &json!({"capasity": 400})).await;
     assert_eq!(misspelt.code(422), "UNKNOWN_FIELD");
+    let sentence = "There are fields that are not known here";
+    assert_eq!(misspelt.body["message"], sentence);
     assert_eq!(wrong(&misspelt), ["capasity UNKNOWN_FIELD"]);
     let nested = json!([{"name": "a", "price": {"amount": 1, "curency": "EUR"}, "capacity": 1, "colour": "red"}]);
     let nested = organizer

@@ -6,7 +6,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::seatmap::SeatmapSection;
+use super::SeatmapSection;
 use crate::store::seats::{Geometry, PlacedSeat};
 
 /// Coordinates are rounded to this part of the usual distance of two seats in a row, or less.
@@ -19,7 +19,7 @@ const NUMBER_DIGITS_MAX: usize = 9;
 /// The seats' places, row by row in the order of the layout. A list of runs has three numbers for each: its first value, the
 /// step from one value to the next, and how many there are.
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct SeatRuns {
+pub struct SeatRuns {
     layout: i32,
     sections: Vec<SeatmapSection>,
     rows: RowColumns,
@@ -308,7 +308,7 @@ mod tests {
     /// The tests of `web/` read the same file.
     #[test]
     fn a_map_is_written_as_the_golden_one() {
-        let golden = include_str!("../../../tests/wire/seatmap.json");
+        let golden = include_str!("../../tests/wire/seatmap.json");
         let golden: Value = serde_json::from_str(golden).unwrap();
         let columns = &golden["columns"]["seats"];
         let sections = golden["columns"]["sections"].as_array().unwrap();
