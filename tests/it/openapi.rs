@@ -44,6 +44,8 @@ async fn every_operation_is_named_once_and_says_what_it_answers() {
         for (method, operation) in item.as_object().unwrap() {
             let name = operation["operationId"].as_str().unwrap();
             assert!(names.insert(name), "{name} twice");
+            let parameters = operation.get("parameters");
+            assert!(parameters.is_none_or(Value::is_array), "{method} {path}");
             assert!(
                 operation["summary"].is_string(),
                 "{method} {path} has a summary"

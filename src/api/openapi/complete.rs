@@ -171,7 +171,8 @@ fn add_failures(operation: &mut Value) {
 /// Bounds of parameters that have none of their own: a number has 64 bits, and what stands in a path or a header is no
 /// longer than a request's head.
 fn bound(operation: &mut Value) {
-    let parameters = operation["parameters"].as_array_mut();
+    let parameters = operation.get_mut("parameters");
+    let parameters = parameters.and_then(Value::as_array_mut);
     for parameter in parameters.into_iter().flatten() {
         let schema = &mut parameter["schema"];
         let is = |kind: &str| match &schema["type"] {
