@@ -68,7 +68,8 @@ create function ticket_type_json(t ticket_types, available int, held int, sold i
         || case when t.account_required then '{"account_required": true}' else '{}'::jsonb end
         || case when t.min_per_booking = 1 then '{}' else jsonb_build_object('min_per_booking', t.min_per_booking) end
         || case when t.max_per_booking is null then '{}'
-                else jsonb_build_object('max_per_booking', t.max_per_booking) end $$;
+                else jsonb_build_object('max_per_booking', t.max_per_booking) end
+        || case when t.max_per_user is null then '{}' else jsonb_build_object('max_per_user', t.max_per_user) end $$;
 
 create function notice_json(n notices) returns jsonb language sql stable
     as $$ select jsonb_build_object(

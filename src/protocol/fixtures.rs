@@ -71,6 +71,7 @@ pub(super) fn stalls(available: i64, held: i64, sold: i64) -> TicketType {
         email_required: false,
         min_per_booking: None,
         max_per_booking: None,
+        max_per_user: None,
     }
 }
 

@@ -116,6 +116,9 @@ pub struct TicketType {
     /// `None`: the event's own limit alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_per_booking: Option<i64>,
+    /// `None`: a buyer may have any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_per_user: Option<i64>,
 }
 
 /// An organiser's broadcast, live until `until` (or for good).

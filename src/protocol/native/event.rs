@@ -197,6 +197,14 @@ impl<'a> WireForm<'a, TicketType> for Pricing<'a> {
             sold: row.sold,
             status: StockStatus::of(row.available, row.capacity, &self.thresholds),
             shared: &row.shared,
+            sale_from: row.sale_from.as_deref(),
+            sale_to: row.sale_to.as_deref(),
+            members_only: row.members_only,
+            account_required: row.account_required,
+            email_required: row.email_required,
+            min_per_booking: row.min_per_booking,
+            max_per_booking: row.max_per_booking,
+            max_per_user: row.max_per_user,
         }
     }
 }
@@ -213,6 +221,23 @@ struct TicketTypeRow<'a> {
     status: StockStatus,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     shared: &'a [(PoolId, i64)],
+    // Terms of sale; those that bind nobody are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale_from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale_to: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    members_only: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    account_required: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    email_required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_per_booking: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_per_booking: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_per_user: Option<i64>,
 }
 
 /// A price in minor units.

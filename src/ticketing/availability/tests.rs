@@ -54,6 +54,7 @@ fn ticket_type(id: i64, capacity: i64, held: i64, sold: i64) -> TicketType {
         email_required: false,
         min_per_booking: None,
         max_per_booking: None,
+        max_per_user: None,
     }
 }
 

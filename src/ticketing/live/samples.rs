@@ -49,6 +49,7 @@ pub(crate) fn ticket_type(id: TicketTypeId, held: i64, sold: i64, available: i64
         email_required: false,
         min_per_booking: None,
         max_per_booking: None,
+        max_per_user: None,
     }
 }
 
