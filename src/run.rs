@@ -237,10 +237,12 @@ pub async fn run(
         .merge(api::with_not_found(web::router()));
     let routers = http::Routers {
         spare: api::spare(state.clone()).merge(metrics::router()),
-        all: api::router(state.clone(), document())
-            .merge(api::with_callers(state.clone(), sse::router(streams)))
-            .merge(metrics::router())
-            .merge(api::with_doors(&state, others)),
+        all: web::with_missing_page(
+            api::router(state.clone(), document())
+                .merge(api::with_callers(state.clone(), sse::router(streams)))
+                .merge(metrics::router())
+                .merge(api::with_doors(&state, others)),
+        ),
     };
     http::start(&mut front, &config.http, clients_max, listener, routers);
 

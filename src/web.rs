@@ -3,14 +3,15 @@
 //! Files under `/assets/` carry a hash of their content in their name and are cached for ever; everything else is
 //! revalidated by its ETag. The build leaves a `.br` and a `.gz` beside each text file, so nothing is compressed
 //! here. Only the addresses that the page's router knows (`web/src/pages/router.ts`) get the page; a mistyped one is
-//! a 404.
+//! a 404, with the page for browsers.
 
 use std::borrow::Cow;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{Path, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -24,7 +25,7 @@ struct Dist;
 /// The content security policy of the pages: scripts and styles of this server only, event pictures from anywhere.
 /// The elements use constructed style sheets, so inline styles are not allowed.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
-     img-src 'self' data: https:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
+     img-src 'self' data: http: https:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
      frame-ancestors 'self'";
 
 /// For files whose name carries a hash of their content.
@@ -43,6 +44,36 @@ pub fn router() -> Router {
         .route("/favicon.svg", get(favicon))
         .route("/assets/{file}", get(asset))
         .route("/embed/{file}", get(embedded))
+}
+
+/// Answers browsers that open an address where nothing is with the page, which says so. Programs keep the answer that
+/// the routes gave them.
+pub fn with_missing_page(routes: Router) -> Router {
+    routes.layer(from_fn(show_missing))
+}
+
+async fn show_missing(request: Request, next: Next) -> Response {
+    let opened = request.method() == Method::GET && reads_html(request.headers());
+    let headers = request.headers().clone();
+    let response = next.run(request).await;
+    if !opened || response.status() != StatusCode::NOT_FOUND {
+        return response;
+    }
+    let mut missing = page(without_conditions(headers)).await;
+    *missing.status_mut() = StatusCode::NOT_FOUND;
+    missing
+}
+
+/// Browsers name HTML when they open a page; `fetch` does not by itself.
+fn reads_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT);
+    accepted.is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
+}
+
+/// A page that is not there is not «unchanged».
+fn without_conditions(mut headers: HeaderMap) -> HeaderMap {
+    headers.remove(header::IF_NONE_MATCH);
+    headers
 }
 
 async fn page(headers: HeaderMap) -> Response {
@@ -207,6 +238,28 @@ mod tests {
         }
         let request = request.body(Body::empty()).unwrap();
         router().oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn browsers_get_the_page_where_nothing_is_and_programs_what_they_got() {
+        let routes = with_missing_page(router());
+        let ask = async |path: &str, accept: &str| {
+            let request = Request::builder().uri(path).header(header::ACCEPT, accept);
+            let request = request.body(Body::empty()).unwrap();
+            routes.clone().oneshot(request).await.unwrap()
+        };
+        for path in ["/nope", "/events/abc", "/events/1/", "/bookings/"] {
+            let response = ask(path, "text/html,application/xhtml+xml,*/*;q=0.8").await;
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+            let head = response.headers();
+            assert_eq!(head[header::CONTENT_TYPE], "text/html; charset=utf-8");
+            assert!(head.contains_key(header::CONTENT_SECURITY_POLICY));
+            let response = ask(path, "application/json").await;
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+            assert!(!response.headers().contains_key(header::CONTENT_TYPE));
+        }
+        let known = ask("/bookings", "text/html").await;
+        assert_eq!(known.status(), StatusCode::OK);
     }
 
     #[tokio::test]

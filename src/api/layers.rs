@@ -38,6 +38,7 @@ const RETRY_AFTER_NO_ROOM_S: u64 = 2;
 pub(super) fn cors() -> CorsLayer {
     let exposed = [
         EVENT_REVISION,
+        header::DATE,
         header::ETAG,
         HeaderName::from_static("idempotent-replay"),
         HeaderName::from_static("x-booking-token"),
