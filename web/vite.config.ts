@@ -31,25 +31,55 @@ async function compress(file: string): Promise<void> {
   const bytes = await readFile(file);
   if (bytes.length < COMPRESS_FROM_BYTES) return;
   const [zipped, brotli] = await Promise.all([
-    promisify(gzip)(bytes, { level: 9 }),
+    promisify(gzip)(bytes, { level: 9, memLevel: 9 }),
     promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }),
   ]);
   await Promise.all([writeFile(`${file}.gz`, zipped), writeFile(`${file}.br`, brotli)]);
 }
 
+/**
+ * Leaves a dynamic import as it is. Vite puts a helper of 1.3 kB before it, which every site with our elements would have to
+ * load, and which has nothing to do here: what is imported later has no style sheets.
+ */
+function plainImports(): Plugin {
+  return {
+    name: 'plain-imports',
+    apply: 'build',
+    enforce: 'post',
+    transform: (_code, id) => (id.endsWith('vite/preload-helper.js') ? 'export const __vitePreload = (load) => load();' : undefined),
+  };
+}
+
+/** Takes comments and indentation out of the elements' style sheets, which minifiers leave as the texts that they are. */
+function squeezedStyles(): Plugin {
+  const squeeze = (sheet: string): string =>
+    sheet
+      .replace(/\/\*.*?\*\//gs, '')
+      .replace(/\s+/g, ' ')
+      .replace(/ ?([{};,>]) ?/g, '$1')
+      .replace(/: (?=[^;{}]*[;}])/g, ':')
+      .replace(/;}/g, '}');
+  return {
+    name: 'squeezed-styles',
+    apply: 'build',
+    enforce: 'pre',
+    transform: (code, id) => (/\/src\/.*\.ts$/.test(id) ? code.replace(/css`[^`]*`/g, squeeze) : undefined),
+  };
+}
+
 export default defineConfig({
-  plugins: [precompressed()],
+  plugins: [squeezedStyles(), plainImports(), precompressed()],
   build: {
     target: 'es2022',
     // Everything is a file of its own: the page's CSP forbids what is inlined.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    modulePreload: { polyfill: false, resolveDependencies: (_file, scripts, { hostType }) => (hostType === 'html' ? scripts : []) },
     rolldownOptions: {
-      input: { page: 'index.html', seatcast: 'src/elements/index.ts' },
+      input: { page: 'index.html', seatcast: 'src/elements/index.ts', availability: 'src/elements/availability.ts' },
       preserveEntrySignatures: 'exports-only',
       output: {
         // Other sites embed the elements by this name; what it loads is named by its content.
-        entryFileNames: ({ name }) => (name === 'seatcast' ? 'embed/seatcast.js' : 'assets/[name]-[hash].js'),
+        entryFileNames: ({ name }) => (name === 'page' ? 'assets/page-[hash].js' : 'embed/[name].js'),
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
       },

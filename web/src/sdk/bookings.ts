@@ -23,7 +23,12 @@ export const COMMITTED_WITHIN_US = 5_000_000;
 const GONE_MAX = 100;
 
 export class Bookings {
-  static readonly none = new Bookings(new Map());
+  static #none: Bookings | undefined;
+
+  /** Always the same object. */
+  static get none(): Bookings {
+    return (Bookings.#none ??= new Bookings(new Map()));
+  }
 
   readonly #known: ReadonlyMap<string, Known>;
   /** The newest first. */

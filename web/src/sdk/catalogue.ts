@@ -23,10 +23,9 @@ export interface TicketTypeDetails extends TicketType {
   sale_to: string | null;
   min_per_booking: number;
   max_per_booking: number | null;
+  max_per_user: number | null;
   members_only: boolean;
-  /** Sold only to callers with an account. */
   account_required: boolean;
-  /** Sold only to buyers with an account, or with a code from their mail. */
   email_required: boolean;
   /** Sold by the seat: chosen on the map, not by quantity. */
   seated: boolean;
@@ -47,6 +46,10 @@ export interface EventQuery {
   q?: string;
   category?: string;
   status?: string;
+  /** RFC 3339: those that begin then or later. */
+  from?: string;
+  /** RFC 3339: those that begin before. */
+  to?: string;
   sort?: string;
   limit?: number;
   offset?: number;

@@ -128,6 +128,11 @@ export class Connection {
     return this.#state;
   }
 
+  /** Topics that it has. */
+  get topics(): number {
+    return this.#channels.size;
+  }
+
   /** Attempts that failed since a link last answered. */
   get failures(): number {
     return this.#failures;

@@ -1,6 +1,14 @@
 /** The SDK's public surface. */
 export { SeatcastClient } from './client.ts';
-export type { ClientOptions, StateOf, Topic } from './client.ts';
+export { TicketAvailabilityService } from './availability.ts';
+export type { AvailabilityStatus, AvailabilityWords, StatusLevel, TicketAvailability } from './availability.ts';
+export { DEBUG_KEY, debugLog } from './debug-log.ts';
+export type { LogEntry } from './debug-log.ts';
+export { Live } from './observable.ts';
+export type { Observer, Unsubscribable } from './observable.ts';
+export { ABANDONED } from './tracker.ts';
+export { LiveClient } from './live-client.ts';
+export type { ClientOptions, StateOf, Topic } from './live-client.ts';
 export type { Account, Joined, NewAccount, Session } from './accounts.ts';
 export type * from './catalogue.ts';
 export { newKey } from './booking.ts';
@@ -25,15 +33,20 @@ export type { Payment, PaymentAttempt, PaymentProvider, PaymentState, PaymentWis
 export type { Waiting, WaitingStatus, WaitlistWish } from './waitlist.ts';
 export { Refusal, Unreachable } from './rest.ts';
 export { othersHere, stockLevel, STEPS, totalsOf } from './model.ts';
-export type { AdminState, EventState, Others, SeatsState, StockLevel, Totals } from './model.ts';
+export type { AdminState } from './admin-model.ts';
+export type { EventState, Others, StockLevel, Totals } from './model.ts';
+export type { SeatsState } from './seats-model.ts';
+export { eventSaleState, nextSaleChange, saleStateOf } from './sale.ts';
 export { SeatStatuses } from './seats.ts';
 export { sectionNumbers, type SectionNumbers } from './sections.ts';
 export type {
+  ErrorResponse,
   EventInfo,
   EventStatus,
   Figures,
   Interaction,
   Money,
+  NewNotice,
   Notice,
   PresenceCounts,
   SeatStatus,

@@ -4,13 +4,10 @@
  * Whether a frame may be applied at all (revisions) is decided in `subscription.ts`; here it is
  * known to fit. Every value on the wire is absolute, so the later one simply wins.
  */
-import type { Booking } from './booking.ts';
-import { Bookings } from './bookings.ts';
 import {
   isObject,
   isRemoved,
   type EventInfo,
-  type Figures,
   type JsonObject,
   type Notice,
   type PresenceCounts,
@@ -19,7 +16,6 @@ import {
   type Update,
 } from './protocol.ts';
 import { sellable } from './sellable.ts';
-import { SeatStatuses } from './seats.ts';
 
 /** State of an `event:` topic. */
 export interface EventState {
@@ -31,19 +27,6 @@ export interface EventState {
   presence: PresenceCounts | null;
   /** The event's row is gone: nothing comes after. */
   deleted: boolean;
-}
-
-/** State of a `seats:` topic. */
-export interface SeatsState {
-  /** Version of the geometry that the positions refer to. */
-  layout: number;
-  seats: SeatStatuses;
-}
-
-/** State of an `admin:` topic: the event's, and the figures for its organizer. */
-export interface AdminState extends EventState {
-  /** Null until they come, soon after the join. */
-  figures: Figures | null;
 }
 
 /** How one kind of topic reads its payloads. */
@@ -95,69 +78,12 @@ export const eventModel: Model<EventState> = {
   },
 };
 
-export const adminModel: Model<AdminState> = {
-  whole(state, before, revision) {
-    return { ...eventModel.whole(state, before, revision), figures: before?.figures ?? null };
-  },
-  changed(before, changes, revision) {
-    return { ...eventModel.changed(before, changes, revision), figures: before.figures };
-  },
-  beside(before, event, payload) {
-    if (event === 'figures') return laterFigures(before, payload as unknown as Figures);
-    const next = eventModel.beside?.(before, event, payload);
-    return next && { ...next, figures: before.figures };
-  },
-  withoutLink(before) {
-    return { ...before, presence: null };
-  },
-};
-
-/** Figures are counted by each node at its own moment: the later moment wins. */
-function laterFigures(before: AdminState, figures: Figures): AdminState {
-  return before.figures && figures.as_of < before.figures.as_of ? before : { ...before, figures };
-}
-
-/** Of `user:` topics. The rule of versions is in `bookings.ts`. */
-export const userModel: Model<Bookings> = {
-  none: Bookings.none,
-  revisionIsTime: true,
-  whole(state, before = Bookings.none, revision) {
-    return before.whole(bookingsOf(state), revision);
-  },
-  changed(before, changes, revision) {
-    return before.changed(bookingsOf(changes), rows<string>(changes['gone']), revision);
-  },
-};
-
-function bookingsOf(payload: JsonObject): Booking[] {
-  if (payload['bookings'] !== undefined && !Array.isArray(payload['bookings'])) throw new TypeError('bookings are no list');
-  return rows<Booking>(payload['bookings']);
-}
-
 function countsOf(value: unknown): PresenceCounts | undefined {
   if (!isObject(value) || typeof value['total'] !== 'number') return undefined;
   return { total: value['total'], by_step: (value['by_step'] ?? {}) as Record<string, number> };
 }
 
-export const seatsModel: Model<SeatsState> = {
-  whole(state) {
-    const { layout, seats } = state;
-    if (typeof seats !== 'string') throw new TypeError('a seats topic without seats');
-    return { layout: Number(layout ?? 0), seats: SeatStatuses.fromBase64(seats) };
-  },
-  changed(before, changes) {
-    // A new layout lists every seat: the positions of the old one mean nothing any more.
-    if (changes.layout !== undefined) return seatsModel.whole(changes, before, 0);
-    const seats = pairs(changes.seats);
-    return seats.length === 0 ? before : { ...before, seats: before.seats.with(seats) };
-  },
-};
-
-function pairs(seats: unknown): [number, number][] {
-  return Array.isArray(seats) ? (seats as [number, number][]) : [];
-}
-
-function rows<T>(value: unknown): T[] {
+export function rows<T>(value: unknown): T[] {
   return Array.isArray(value) ? (value as T[]) : [];
 }
 

@@ -15,6 +15,8 @@ export const OWN_STEP = {
   repeatMs: 2_000,
 } as const;
 
+export type MakeStep = (...parts: ConstructorParameters<typeof OwnStep>) => OwnStep;
+
 export class OwnStep {
   readonly #say: (step: string | undefined) => Promise<void>;
   readonly #counted: (step: string | undefined) => void;

@@ -8,21 +8,12 @@
  */
 import type { Booking } from './booking.ts';
 import type { Bookings } from './bookings.ts';
-import { eventModel, seatsModel, totalsOf, type EventState, type SeatsState } from './model.ts';
+import { eventModel, totalsOf, type EventState } from './model.ts';
+import { seatsModel, type SeatsState } from './seats-model.ts';
 import type { JsonObject } from './protocol.ts';
 import { Refusal, Unreachable, type Rest } from './rest.ts';
+import { POLLING } from './road-bounds.ts';
 import type { TopicState } from './topic-state.ts';
-
-export const POLLING = {
-  intervalMs: 10_000,
-  soldOutIntervalMs: 5_000,
-  /** Failed attempts to open the socket before polling begins. */
-  afterFailures: 2,
-  /** … or time that an attempt may hang before polling begins beside it, in milliseconds. */
-  afterMs: 3_000,
-  /** The newest so many bookings of the caller are read: the most that REST answers at once. */
-  bookingsMax: 100,
-} as const;
 
 /** The topics that nobody brings at this moment, by the id in their name. */
 export interface Polled {

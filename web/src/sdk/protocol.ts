@@ -68,6 +68,20 @@ export interface TicketType {
   status: StockStatus;
   /** `[pool, left]` of each section or allotment that the type shares with others. */
   shared?: [number, number][];
+  // Terms of sale; those that bind nobody are left out, or null by REST.
+  /** RFC 3339; without it from the event's publication on. */
+  sale_from?: string | null;
+  /** RFC 3339; without it until the event begins. */
+  sale_to?: string | null;
+  min_per_booking?: number;
+  max_per_booking?: number | null;
+  /** Tickets of this type that one buyer may have in all. */
+  max_per_user?: number | null;
+  members_only?: boolean;
+  /** Sold only to callers with an account. */
+  account_required?: boolean;
+  /** Sold only to buyers with an account, or with a code from their mail. */
+  email_required?: boolean;
 }
 
 export interface Notice {
@@ -79,6 +93,15 @@ export interface Notice {
   until: string | null;
   /** The revision of the event that made it. */
   revision?: number;
+}
+
+/** Body of `POST /events/{id}/notices`. */
+export interface NewNotice {
+  type: string;
+  message: string;
+  data?: object;
+  /** RFC 3339. */
+  until?: string;
 }
 
 export interface PresenceCounts {
@@ -141,6 +164,8 @@ export interface Interaction {
   /** Without it, the event of the topic that it is pushed to. */
   event_id?: number;
   session_id?: string;
+  /** For the sender's own use: the server goes by who is asking. */
+  user_id?: number;
   page_url?: string;
   user_agent?: string;
   /** RFC 3339, by the client's clock. */

@@ -96,7 +96,7 @@ export class Rest {
    */
   async send<T>(path: string, request: RestRequest = {}): Promise<Answer<T>> {
     const askedAt = Math.floor(this.#clock.now() * 1_000);
-    const response = await this.#fetch(path, request);
+    const response = await this.fetch(path, request);
     const body = await envelope(response);
     this.#learnTime(response, body);
     if (response.status === 304 || (response.ok && body)) {
@@ -121,26 +121,11 @@ export class Rest {
   }
 
   /**
-   * A file, such as a PDF.
-   * @throws Refusal, Unreachable
-   */
-  async file(path: string, headers: Record<string, string> = {}): Promise<Blob> {
-    const response = await this.#fetch(path, { headers: { accept: '*/*', ...headers } });
-    if (response.ok) {
-      // A link that breaks in the middle of the file is no file.
-      return response.blob().catch((cause: unknown) => {
-        throw new Unreachable(cause instanceof Error ? cause.message : 'no connection');
-      });
-    }
-    throw faultOf(response, await envelope(response));
-  }
-
-  /**
    * Opens a stream of server-sent events. Ends when the signal says so.
    * @throws Unreachable
    */
   async stream(path: string, signal: AbortSignal): Promise<ReadableStreamDefaultReader<Uint8Array>> {
-    const response = await this.#fetch(path, { headers: { accept: EVENTS }, signal });
+    const response = await this.fetch(path, { headers: { accept: EVENTS }, signal });
     if (response.ok && response.body && response.headers.get('content-type')?.startsWith(EVENTS)) {
       return response.body.getReader();
     }
@@ -148,7 +133,8 @@ export class Rest {
     throw new Unreachable(`the server answered ${response.status}, no events`);
   }
 
-  async #fetch(path: string, request: RestRequest): Promise<Response> {
+  /** @throws Unreachable */
+  async fetch(path: string, request: RestRequest): Promise<Response> {
     const { url, fetch: given, identity, language, timeoutMs = TIMEOUT_MS } = this.#options;
     const headers: Record<string, string> = { accept: 'application/json', ...identity(), ...request.headers };
     if (language) headers['accept-language'] = language;
@@ -172,7 +158,7 @@ export class Rest {
 }
 
 /** A response that is not what was asked for, as an error. */
-function faultOf(response: Response, body: JsonObject | undefined): Refusal | Unreachable {
+export function faultOf(response: Response, body: JsonObject | undefined): Refusal | Unreachable {
   if (TEMPORARY.has(response.status) || !body || isTooOften(body)) {
     return new Unreachable(
       typeof body?.['message'] === 'string' ? body['message'] : `the server answered ${response.status}`,
@@ -186,7 +172,7 @@ function faultOf(response: Response, body: JsonObject | undefined): Refusal | Un
   );
 }
 
-async function envelope(response: Response): Promise<JsonObject | undefined> {
+export async function envelope(response: Response): Promise<JsonObject | undefined> {
   if (response.status === 304) return undefined;
   try {
     const body: unknown = await response.json();
@@ -194,6 +180,12 @@ async function envelope(response: Response): Promise<JsonObject | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** Of an answer that has to have some. */
+export function given<T>(answer: Answer<T>): T {
+  if (answer.data === undefined) throw new TypeError('an answer without data');
+  return answer.data;
 }
 
 function integer(text: string | null): number | undefined {

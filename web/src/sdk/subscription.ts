@@ -7,7 +7,7 @@ import { Emitter } from './emitter.ts';
 import { FRESHNESS } from './freshness.ts';
 import { Joining } from './joining.ts';
 import type { Model } from './model.ts';
-import { OwnStep } from './own-step.ts';
+import type { MakeStep, OwnStep } from './own-step.ts';
 import { isJoinResponse, isUpdate, type ErrorResponse, type JsonObject } from './protocol.ts';
 import type { OpenStream, Streamed } from './streams.ts';
 import { now, TopicState } from './topic-state.ts';
@@ -18,8 +18,9 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
   readonly socketAnswered = new Emitter<void>();
   /** Joining at this node did not help for a while: another one may know more. */
   readonly nodeIsNoHelp = new Emitter<void>();
-  readonly #connection: Connection;
-  readonly #step: OwnStep;
+  readonly connection: Connection;
+  /** Undefined for clients that are never counted. */
+  readonly #step: OwnStep | undefined;
   readonly #joining: Joining;
   #joined = false;
   #answered = false;
@@ -28,11 +29,11 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
   #reopenTimer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  constructor(topic: string, connection: Connection, model: Model<S>) {
+  constructor(topic: string, connection: Connection, model: Model<S>, makeStep?: MakeStep) {
     super(model);
     this.topic = topic;
-    this.#connection = connection;
-    this.#step = new OwnStep(
+    this.connection = connection;
+    this.#step = makeStep?.(
       async (step) => void (await connection.push(topic, 'presence', { step: step ?? null })),
       (counted) => this.show({ counted }),
     );
@@ -61,32 +62,32 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
   }
 
   start(): void {
-    this.#connection.attach(this.topic, this);
+    this.connection.attach(this.topic, this);
     this.review();
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#step.lost();
+    this.#step?.lost();
     this.#joining.stop();
     clearTimeout(this.#reopenTimer);
     this.end();
-    this.#connection.detach(this.topic);
+    this.connection.detach(this.topic);
   }
 
   /** Our step on the way to a ticket; undefined: not counted. */
   setStep(step: string | undefined): void {
-    this.#step.want(step);
+    this.#step?.want(step);
   }
 
   /** The caller is another one, who may be given what was refused before. */
   callerChanged(): void {
-    if (this.view.refused && this.#connection.state === 'open') void this.#joining.now();
+    if (this.view.refused && this.connection.state === 'open') void this.#joining.now();
   }
 
   protected fetchMissing(): void {
     if (this.#stream && !this.#joined) this.#stream.reopen();
-    else if (this.#connection.state === 'open') void this.#joining.now();
+    else if (this.connection.state === 'open') void this.#joining.now();
   }
 
   protected upToDate(): void {
@@ -103,7 +104,7 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
     this.#joined = false;
     this.#answered = false;
     this.#joining.linkLost();
-    this.#step.lost();
+    this.#step?.lost();
     if (!this.#stream) this.forgetBeside();
     this.freshness.linkDown(now());
     this.review();
@@ -121,13 +122,13 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
       try {
         this.update(payload);
       } catch {
-        this.#connection.reset('malformed update');
+        this.connection.reset('malformed update');
         this.#stream?.reopen();
       }
     } else if (event === 'phx_error' || event === 'phx_close') {
       this.#joinLater();
     } else {
-      this.beside(event, payload, event === 'presence' ? this.#step.countsCame() : this.view.counted);
+      this.beside(event, payload, event === 'presence' ? this.#step?.countsCame() : this.view.counted);
     }
   }
 
@@ -165,7 +166,7 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
 
   #joinPayload(): JsonObject {
     const { revision } = this.view;
-    const step = this.#step.wanted;
+    const step = this.#step?.wanted;
     return { ...(revision > 0 ? { since: revision } : {}), ...(step === undefined ? {} : { presence: { step } }) };
   }
 
@@ -174,7 +175,7 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
     this.#joined = true;
     this.#hasAnswered();
     if (!this.joinedWith(response)) this.#joinLater();
-    this.#step.said((asked['presence'] as { step: string } | undefined)?.step);
+    this.#step?.said((asked['presence'] as { step: string } | undefined)?.step);
   }
 
   #refused(error: ErrorResponse): void {
@@ -184,7 +185,7 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
     if (error.retry !== 'later') this.refuse(error);
     this.review();
     if (error.retry === 'later') this.#joinLater();
-    else if (error.retry === 'refresh_token') void this.#connection.refreshToken().then(() => this.#joinLater());
+    else if (error.retry === 'refresh_token') void this.connection.refreshToken().then(() => this.#joinLater());
   }
 
   #hasAnswered(): void {

@@ -152,7 +152,7 @@ describe('a buyer without an account', () => {
     expect(tokens()).toEqual([null, 'secret of b-1', 'secret of b-1']);
   });
 
-  it('keeps the bookings of all tabs, whichever wrote last', async () => {
+  it('web_3: keeps the bookings of all tabs, whichever wrote last', async () => {
     const storage = new FakeStorage();
     // Both tabs are open, and have read the storage, before either books.
     const tabs = [server.client({ storage }), server.client({ storage })] as const;
@@ -235,7 +235,7 @@ describe('the countdown', () => {
     expect(String(left(clock))).toBe('5:00');
   });
 
-  it('is right again after the machine slept, when its own clock stood still', () => {
+  it('web_4: is right again after the machine slept, when its own clock stood still', () => {
     const clock = new ServerClock();
     clock.tell(start, true);
     // A beat after waking: nothing passed here, two minutes did there.

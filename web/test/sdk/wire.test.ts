@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CLOSE_CODES } from '../../src/sdk/codes.ts';
 import type { Bookings } from '../../src/sdk/bookings.ts';
-import { adminModel, eventModel, seatsModel, userModel, type AdminState, type Model } from '../../src/sdk/model.ts';
+import { adminModel, type AdminState } from '../../src/sdk/admin-model.ts';
+import { eventModel, type Model } from '../../src/sdk/model.ts';
+import { seatsModel } from '../../src/sdk/seats-model.ts';
+import { userModel } from '../../src/sdk/user-model.ts';
 import {
   decodeFrame,
   encodeFrame,

@@ -17,6 +17,7 @@
  *      `streams = true` lets server-sent events through, `cutStreams()` ends those that are open,
  *      `swallows = true` (the socket opens and carries nothing), `slams = true` (it opens and closes at once),
  *      `rewind(1, 5, 90)` puts the database back to a revision at which so much was left.
+ *      `joinsMax = 100` bounds the topics of a link.
  *      `buffered = true` keeps their events back, as some proxies do.
  *   5. A second node: `cutOff()` makes one that lost its database at this moment; `reaches = 'cut'` lets new links
  *      end there; `heal()` gives it its database back.
@@ -30,6 +31,8 @@ import { SeatcastClient, type Booking, type ClientOptions } from '../../src/sdk/
 import { decodeFrame, encodeFrame, type Frame, type JsonObject, type PresenceCounts, type TicketType } from '../../src/sdk/protocol.ts';
 import type { OpenTransport, TransportEvents } from '../../src/sdk/transport.ts';
 import { FakeBookings } from './fake-bookings.ts';
+// Fetched when it is needed, which takes real time the first time; the tests have fake time.
+import '../../src/sdk/other-roads.ts';
 
 export const BEAT_INTERVAL_MS = 5_000;
 /** How long after a step its counts are sent. */
@@ -93,6 +96,10 @@ export class FakeServer {
   /** Changes older than this are gone from the log: a join with an older `since` gets everything. */
   logFrom = 0;
   links = 0;
+  /** Topics that one link may join. */
+  joinsMax = Number.POSITIVE_INFINITY;
+  /** Hears every frame that clients send. */
+  onPush: (frame: Frame) => void = () => {};
   /** Steps are answered with an error. */
   refusesSteps = false;
   /** The node that new links reach. */
@@ -300,6 +307,7 @@ export class FakeServer {
 
   #received(link: Link, frame: Frame): void {
     if (this.silent || this.deaf || this.swallows || this.slams || !this.#open.has(link)) return;
+    this.onPush(frame);
     if (frame.event === 'heartbeat') this.#reply(link, frame, 'ok', {});
     else if (frame.event === 'phx_join') this.#join(link, frame);
     else if (frame.event === 'phx_leave') link.joined.delete(frame.topic);
@@ -313,6 +321,10 @@ export class FakeServer {
 
   #join(link: Link, frame: Frame): void {
     this.joins.push({ topic: frame.topic, payload: frame.payload });
+    if (link.joined.size >= this.joinsMax && !link.joined.has(frame.topic)) {
+      this.#reply(link, frame, 'error', { code: 'TOO_MANY_JOINS', reason: 'leave a topic first', retry: 'later' });
+      return;
+    }
     const [kind, id] = kindAndId(frame.topic);
     if (kind === 'user') return this.#joinUser(link, frame, id);
     const cut = this.#cutOf(link);

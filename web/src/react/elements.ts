@@ -1,0 +1,27 @@
+/** Types of Seatcast's elements in JSX. */
+import type { DetailedHTMLProps, HTMLAttributes } from 'react';
+
+type Base = DetailedHTMLProps<HTMLAttributes<HTMLElement>, HTMLElement> & {
+  /** React 18 writes attributes only, so a class is `class`. */
+  class?: string;
+};
+type OfEvent = Base & { event?: number | string };
+/** Present or not; `false` and `"false"` are both «not», in React 18 as in 19. */
+type Flag = boolean | 'true' | 'false' | '';
+
+export interface SeatcastElements {
+  'seatcast-availability': OfEvent & { 'ticket-type'?: number | string; quiet?: Flag; announce?: Flag };
+  'seatcast-ticket-types': OfEvent & { readonly?: Flag; unseated?: Flag };
+  'seatcast-seat-map': OfEvent;
+  'seatcast-booking': OfEvent;
+  'seatcast-bookings': OfEvent & { active?: Flag };
+  'seatcast-waitlist': OfEvent;
+  'seatcast-notices': OfEvent;
+  'seatcast-presence': OfEvent;
+}
+
+declare module 'react' {
+  namespace JSX {
+    interface IntrinsicElements extends SeatcastElements {}
+  }
+}

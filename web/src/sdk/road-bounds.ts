@@ -1,0 +1,11 @@
+/** Bounds of polling (`polling.ts`), which is fetched later than they are needed. */
+export const POLLING = {
+  intervalMs: 10_000,
+  soldOutIntervalMs: 5_000,
+  /** Failed attempts to open the socket before polling begins. */
+  afterFailures: 2,
+  /** … or time that an attempt may hang before polling begins beside it, in milliseconds. */
+  afterMs: 3_000,
+  /** The newest so many bookings of the caller are read: the most that REST answers at once. */
+  bookingsMax: 100,
+} as const;
