@@ -1,23 +1,11 @@
 /** Numbers, money and times as people read them, in their language. */
 import type { Money } from '../../sdk/index.ts';
+import { count, LOCALES } from './count.ts';
 import type { Language, Translations } from './language.ts';
 
-/** Locales of `Intl`. Dates are those of the calendar that tickets and mails have. */
-const LOCALES: Translations<string> = {
-  en: 'en-GB',
-  th: 'th-TH-u-ca-gregory',
-  fa: 'fa-IR-u-ca-gregory',
-};
+export { count };
+
 const FREE: Translations<string> = { en: 'Free', th: 'ฟรี', fa: 'رایگان' };
-
-/** Formats are dear to make, so each is made once. */
-const counts = new Map<Language, Intl.NumberFormat>();
-
-export function count(language: Language, value: number): string {
-  let format = counts.get(language);
-  if (!format) counts.set(language, (format = new Intl.NumberFormat(LOCALES[language])));
-  return format.format(value);
-}
 
 /** English: `1 ticket`, `2 tickets`. */
 export function plural(value: number, word: string): string {
@@ -58,6 +46,18 @@ export function momentWords(language: Language, moment: string, now = new Date()
   const isToday = at.toDateString() === now.toDateString();
   const day: Intl.DateTimeFormatOptions = isToday ? {} : { day: 'numeric', month: 'short' };
   return new Intl.DateTimeFormat(LOCALES[language], { ...day, hour: '2-digit', minute: '2-digit' }).format(at);
+}
+
+/** A text of the server with its times as people read them: `2026-12-24 20:00 (Europe/Berlin)` is `24 Dec 2026, 20:00 (Berlin)`. */
+export function withMoments(language: Language, text: string): string {
+  return text.replace(/\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) \(([\w/+-]+)\)/g, (whole, day: string, time: string, zone: string) => {
+    const at = new Date(`${day}T${time}:00Z`);
+    if (Number.isNaN(at.getTime())) return whole;
+    // It is the clock on the wall there, whatever its offset.
+    const { day: date, month, year, time: clock } = dateParts(language, at.toISOString(), 'UTC');
+    const place = zone.split('/').at(-1)?.replace(/_/g, ' ') ?? zone;
+    return `${date} ${month} ${year}, ${clock} (${place})`;
+  });
 }
 
 export interface DateParts {

@@ -1,5 +1,6 @@
 import { LitElement } from 'lit';
-import type { SeatcastClient } from '../../sdk/index.ts';
+import type { LiveClient } from '../../sdk/index.ts';
+import { EventGuard, isEvent } from './event-guard.ts';
 import { LanguageController, type Language } from './language.ts';
 import { TopicController, type Host } from './watch-controller.ts';
 
@@ -9,7 +10,7 @@ import { TopicController, type Host } from './watch-controller.ts';
  *
  * Fields are declared, not initialised: a class field of that name would hide Lit's accessor.
  */
-export class LiveElement extends LitElement implements Host {
+export class LiveElement<C extends LiveClient = LiveClient> extends LitElement implements Host<C> {
   static override properties = {
     event: { type: Number },
     client: { attribute: false },
@@ -17,12 +18,12 @@ export class LiveElement extends LitElement implements Host {
 
   /** Id of the event. */
   declare event: number | undefined;
-  declare client: SeatcastClient | undefined;
+  declare client: C | undefined;
 
-  protected readonly topic = new TopicController<`event:${number}`>(
+  protected readonly topic = new TopicController<`event:${number}`, C>(
     this,
-    () => (this.event === undefined || Number.isNaN(this.event) ? undefined : `event:${this.event}`),
-    () => this.topicChanged(),
+    () => (isEvent(this.event) ? `event:${this.event}` : undefined),
+    () => this.#topicChanged(),
   );
 
   readonly #speech = new LanguageController(this);
@@ -32,9 +33,27 @@ export class LiveElement extends LitElement implements Host {
     return this.#speech.language;
   }
 
+  /** Undefined where an element makes do without an event. */
+  protected readonly guard: EventGuard | undefined = this.needsEvent ? new EventGuard(this) : undefined;
+  #isRefused = false;
+
+  protected get needsEvent(): boolean {
+    return true;
+  }
+
+  #topicChanged(): void {
+    const { refused } = this.topic.view;
+    if (refused && !this.#isRefused) this.guard?.warn(`event ${this.event}: ${refused.reason}`);
+    this.#isRefused = refused !== undefined;
+    this.topicChanged();
+  }
+
   /** Called when the topic changed, before the element renders. */
   protected topicChanged(): void {}
 }
+
+/** A boolean attribute. React 18 and some templates write `readonly="false"`, and mean it. */
+export const FLAG = { converter: (value: string | null): boolean => value !== null && value !== 'false' };
 
 /** Registers an element once, also when two bundles bring it. */
 export function define(name: string, element: CustomElementConstructor): void {

@@ -1,18 +1,30 @@
-/** The client that elements use when they are not given one. */
-import { SeatcastClient } from '../../sdk/index.ts';
+/**
+ * The client that elements use when they are not given one. Elements that only show numbers make do with a `LiveClient`, which
+ * is half as large; those that sell bring `full-client.ts`, and then it is a `SeatcastClient`.
+ */
+import { LiveClient, type ClientOptions } from '../../sdk/live-client.ts';
 
-let shared: SeatcastClient | undefined;
+type ClientClass = new (options: ClientOptions) => LiveClient;
+
+let Client: ClientClass = LiveClient;
+let shared: LiveClient | undefined;
 
 /** Makes this client the one of all elements that have none of their own. Call it before they are shown. */
-export function useClient(client: SeatcastClient): void {
+export function useClient(client: LiveClient): void {
   shared = client;
 }
 
+/** From now on the page's client is one of this class, which can do more. Elements that are shown already keep theirs. */
+export function provideClient(better: ClientClass): void {
+  Client = better;
+  if (!(shared instanceof better)) shared = undefined;
+}
+
 /** One client for the page. By default it talks to the server that this script came from. */
-export function sharedClient(): SeatcastClient {
+export function liveClient(): LiveClient {
   if (!shared) {
     const storage = storageOfPage();
-    shared = new SeatcastClient({ url: serverOf(import.meta.url), ...(storage ? { storage } : {}) });
+    shared = new Client({ url: serverOf(import.meta.url), ...(storage ? { storage } : {}) });
     followPage(shared);
   }
   return shared;
@@ -37,7 +49,7 @@ function storageOfPage(): Storage | undefined {
  * A page that comes back to the foreground, or to the network, need not wait for the next attempt; and a
  * booking that another tab wrote to the storage is seen at once.
  */
-export function followPage(client: SeatcastClient): void {
+export function followPage(client: LiveClient): void {
   globalThis.addEventListener('online', () => client.nudge());
   globalThis.addEventListener('storage', ({ key }) => client.storageChanged(key));
   document.addEventListener('visibilitychange', () => {

@@ -1,15 +1,15 @@
 import type { ReactiveController, ReactiveControllerHost } from 'lit';
-import type { BookingsView, SeatcastClient, StateOf, Topic, TopicView } from '../../sdk/index.ts';
-import { sharedClient } from './shared-client.ts';
+import type { BookingsView, LiveClient, SeatcastClient, StateOf, Topic, TopicView } from '../../sdk/index.ts';
+import { liveClient } from './shared-client.ts';
 
 /** Elements may be given a client of their own; otherwise they share the page's. */
-export type Host = ReactiveControllerHost & { client?: SeatcastClient | undefined };
+export type Host<C extends LiveClient> = ReactiveControllerHost & { client?: C | undefined };
 
 /** The thing that a controller watches. */
-interface Subject<K, V> {
+interface Subject<K, V, C> {
   /** Its name; undefined: nothing is watched at the moment. */
   key(): K | undefined;
-  watch(client: SeatcastClient, key: K, listener: (view: V) => void): () => void;
+  watch(client: C, key: K, listener: (view: V) => void): () => void;
   /** The view while nothing is watched. */
   nothing: V;
 }
@@ -18,15 +18,15 @@ interface Subject<K, V> {
  * The seam between SDK and DOM: watches one thing while its element is on the page, and asks for an update
  * whenever it changes. `changed` is called before the element renders.
  */
-class WatchController<K, V> implements ReactiveController {
-  readonly #host: Host;
-  readonly #subject: Subject<K, V>;
+class WatchController<K, V, C extends LiveClient> implements ReactiveController {
+  readonly #host: Host<C>;
+  readonly #subject: Subject<K, V, C>;
   readonly #changed: ((view: V) => void) | undefined;
-  #watching: { client: SeatcastClient; key: K } | undefined;
+  #watching: { client: C; key: K } | undefined;
   #stop: (() => void) | undefined;
   #view: V;
 
-  constructor(host: Host, subject: Subject<K, V>, changed?: (view: V) => void) {
+  constructor(host: Host<C>, subject: Subject<K, V, C>, changed?: (view: V) => void) {
     this.#host = host;
     this.#subject = subject;
     this.#changed = changed;
@@ -34,8 +34,9 @@ class WatchController<K, V> implements ReactiveController {
     host.addController(this);
   }
 
-  get client(): SeatcastClient {
-    return this.#host.client ?? sharedClient();
+  get client(): C {
+    // Elements that need more than a `LiveClient` bring `full-client.ts`, which sees to it.
+    return this.#host.client ?? (liveClient() as C);
   }
 
   get view(): V {
@@ -77,16 +78,16 @@ class WatchController<K, V> implements ReactiveController {
 }
 
 /** Watches the topic that the element names; undefined means none. */
-export class TopicController<T extends Topic> extends WatchController<T, TopicView<StateOf<T>>> {
-  constructor(host: Host, topic: () => T | undefined, changed?: (view: TopicView<StateOf<T>>) => void) {
+export class TopicController<T extends Topic, C extends LiveClient = SeatcastClient> extends WatchController<T, TopicView<StateOf<T>>, C> {
+  constructor(host: Host<C>, topic: () => T | undefined, changed?: (view: TopicView<StateOf<T>>) => void) {
     const nothing = { state: undefined, revision: 0, status: 'connecting', refused: undefined, counted: undefined } as const;
     super(host, { key: topic, watch: (client, key, listener) => client.watch(key, listener), nothing }, changed);
   }
 }
 
 /** Watches the caller's own bookings. */
-export class BookingsController extends WatchController<true, BookingsView> {
-  constructor(host: Host, changed?: (view: BookingsView) => void) {
+export class BookingsController extends WatchController<true, BookingsView, SeatcastClient> {
+  constructor(host: Host<SeatcastClient>, changed?: (view: BookingsView) => void) {
     const nothing = { bookings: undefined, status: 'connecting', account: false, problem: undefined } as const;
     super(host, { key: () => true, watch: (client, _, listener) => client.watchBookings(listener), nothing }, changed);
   }

@@ -1,8 +1,8 @@
 import { css } from 'lit';
-import { skeleton, tokens } from '../internal/tokens.ts';
+import { core, skeleton } from '../internal/core-tokens.ts';
 
 export const styles = [
-  tokens,
+  core,
   skeleton,
   css`
     :host {

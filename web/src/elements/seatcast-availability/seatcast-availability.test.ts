@@ -40,6 +40,42 @@ describe('the badge', () => {
     expect(textOf(element)).toBe(words);
   });
 
+  it('web_6: of an event that began says so, at the moment at which it begins', async () => {
+    server.event(1).event['starts_at'] = new Date(Date.now() + 60_000).toISOString();
+    const element = await badge();
+    expect(textOf(element)).toBe('100 left Live');
+    await drawn(server, element, 60_050);
+    expect(textOf(element)).toBe('Ended Live');
+  });
+
+  it('web_6: says that sales ended before the event', async () => {
+    const hour = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toISOString();
+    server.event(1).event['starts_at'] = hour(2);
+    server.event(1).ticketTypes.set(7, { ...server.event(1).ticketTypes.get(7)!, sale_to: hour(-1) });
+    expect(textOf(await badge())).toBe('Sales ended Live');
+  });
+
+  it('web_21: is not green where only one is left of three', async () => {
+    server.addEvent(2, 3);
+    const element = await mount<SeatcastAvailability>(server, client, 'seatcast-availability', { event: '2' });
+    server.sell(2, 7, 2);
+    await drawn(server, element);
+    expect(textOf(element)).toBe('Only 1 left Live');
+    expect(find(element, '.badge').dataset['level']).toBe('limited');
+  });
+
+  it.each<Record<string, string>>([{}, { event: '' }, { event: 'abc' }, { event: '-1' }])('web_18: without an event (%o) says so, in place and in the console', async (attributes) => {
+    const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const element = await mount<SeatcastAvailability>(server, client, 'seatcast-availability', attributes);
+    expect(textOf(element)).toBe('');
+    await drawn(server, element, 1_100);
+    expect(textOf(element)).toBe('Not available');
+    expect(warned).toHaveBeenCalledWith(expect.stringContaining('<seatcast-availability>: event has to be'), element);
+    element.event = 1;
+    await drawn(server, element);
+    expect(textOf(element)).toBe('100 left Live');
+  });
+
   it('can be of one ticket type', async () => {
     const element = await badge();
     element.setAttribute('ticket-type', '8');

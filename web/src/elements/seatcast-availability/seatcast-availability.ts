@@ -1,7 +1,9 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import { stockLevel, totalsOf, type EventState, type StockLevel, type TopicStatus } from '../../sdk/index.ts';
+import type { TopicStatus } from '../../sdk/freshness.ts';
+import { LOW_STOCK_BELOW, stockLevel, totalsOf, type EventState, type StockLevel } from '../../sdk/model.ts';
 import type { Language } from '../internal/language.ts';
-import { define, LiveElement } from '../internal/live-element.ts';
+import { define, FLAG, LiveElement } from '../internal/live-element.ts';
+import { SaleController } from '../internal/sale-controller.ts';
 import { styles } from './seatcast-availability.styles.ts';
 import { WORDS } from './words.ts';
 
@@ -29,8 +31,8 @@ export class SeatcastAvailability extends LiveElement {
   static override properties = {
     ...LiveElement.properties,
     ticketType: { type: Number, attribute: 'ticket-type' },
-    quiet: { type: Boolean },
-    announce: { type: Boolean },
+    quiet: FLAG,
+    announce: FLAG,
     announced: { state: true },
   };
 
@@ -40,6 +42,11 @@ export class SeatcastAvailability extends LiveElement {
   declare announce: boolean | undefined;
   declare announced: string | undefined;
 
+  readonly #sale = new SaleController(
+    this,
+    () => this.topic.view.state,
+    () => this.topic.client,
+  );
   /** The number that the badge showed last, to see it change. */
   #shown: number | undefined;
   /** The words that were announced last, or were there at first. */
@@ -72,7 +79,7 @@ export class SeatcastAvailability extends LiveElement {
 
   override render(): TemplateResult {
     const { state, status, refused } = this.topic.view;
-    if (refused) return html`<span class="badge closed">${WORDS[this.language].unavailable}</span>`;
+    if (refused || this.guard?.isNameless) return html`<span class="badge closed">${WORDS[this.language].unavailable}</span>`;
     if (!state) return this.#waiting(status);
     const announcer = this.announce ? html`<span class="visually-hidden" role="status">${this.announced ?? nothing}</span>` : nothing;
     return html`${this.#badge(state)}${this.#liveness(status)}${announcer}`;
@@ -85,9 +92,8 @@ export class SeatcastAvailability extends LiveElement {
 
   #badge(state: EventState): TemplateResult {
     const { status } = state.event;
-    if (status !== 'active') {
-      return html`<span class="badge closed ${status}" data-level=${status}>${WORDS[this.language].closed[status]}</span>`;
-    }
+    const closed = status === 'active' ? this.#closed(state) : status;
+    if (closed) return html`<span class="badge closed ${closed}" data-level=${closed}>${WORDS[this.language].closed[closed]}</span>`;
     const stock = this.#stock(state);
     const changed = this.#shown !== undefined && this.#shown !== stock.available;
     this.#shown = stock.available;
@@ -97,13 +103,19 @@ export class SeatcastAvailability extends LiveElement {
     </span>`;
   }
 
+  /** Tickets of an event that began are not on sale any more, however many are left. */
+  #closed(state: EventState): 'completed' | 'over' | undefined {
+    if (this.#sale.of(state, this.ticketType) !== 'closed') return undefined;
+    return this.#sale.isOver(state) ? 'completed' : 'over';
+  }
+
   #stock(state: EventState): Stock {
     if (this.ticketType === undefined) {
       const { available, status } = totalsOf(state);
-      return { available, level: status };
+      return { available, level: coloured(available, status) };
     }
-    const type = state.ticket_types.find(({ id }) => id === this.ticketType);
-    return { available: type?.available ?? 0, level: stockLevel(type?.available ?? 0, type?.capacity ?? 0) };
+    const { available, capacity } = state.ticket_types.find(({ id }) => id === this.ticketType) ?? { available: 0, capacity: 0 };
+    return { available, level: coloured(available, stockLevel(available, capacity)) };
   }
 
   #liveness(status: TopicStatus): TemplateResult | typeof nothing {
@@ -120,10 +132,15 @@ export class SeatcastAvailability extends LiveElement {
   }
 }
 
+/** «Only 1 left» is not said in green, however small the event is. */
+function coloured(available: number, level: StockLevel): StockLevel {
+  return level === 'available' && available < LOW_STOCK_BELOW ? 'limited' : level;
+}
+
 function words(language: Language, { available, level }: Stock): string {
   const { soldOut, only, almost, limited, left } = WORDS[language];
   if (level === 'sold_out') return soldOut;
-  if (available < 10) return only(available);
+  if (available < LOW_STOCK_BELOW) return only(available);
   if (level === 'almost_sold_out') return almost(available);
   return level === 'limited' ? limited(available) : left(available);
 }

@@ -285,7 +285,7 @@ describe('booking', () => {
     expect(textOf(element)).toContain('Held for you');
   });
 
-  describe('a message goes when it is not true any more:', () => {
+  describe('web_12: a message goes when it is not true any more:', () => {
     const refuse = async (code: string): Promise<void> => {
       server.routes.set('POST /bookings', () => refused(409, code));
       await choose(line(2));

@@ -5,11 +5,14 @@ import { BookingRefusedEvent } from '../events/booking-refused.ts';
 import type { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { sameChoice, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { count, sum } from '../internal/format.ts';
-import { define, LiveElement } from '../internal/live-element.ts';
+import { faultOf } from '../internal/fault.ts';
+import { define } from '../internal/live-element.ts';
+import { SellingElement } from '../internal/selling-element.ts';
 import { addedRows, containedWords } from '../internal/price-lines.ts';
 import { QuoteController } from '../internal/quote-controller.ts';
 import { isMoney } from '../internal/refusal-words.ts';
 import { explain, Problem } from '../internal/refusals.ts';
+import { SaleController } from '../internal/sale-controller.ts';
 import { styles } from './seatcast-booking.styles.ts';
 import { WORDS } from './words.ts';
 import type {} from '../seatcast-seat-map/seatcast-seat-map.ts';
@@ -38,10 +41,10 @@ const VOUCHERS_MAX = 5;
  * A seat map inside it shows which seats are the buyer's. Fires `seatcast-booked` and `seatcast-refused`. The
  * buyer is counted among the people who are here, by step: looking, choosing, paying.
  */
-export class SeatcastBooking extends LiveElement {
+export class SeatcastBooking extends SellingElement {
   static override styles = styles;
   static override properties = {
-    ...LiveElement.properties,
+    ...SellingElement.properties,
     lines: { attribute: false },
     sending: { state: true },
     problem: { state: true },
@@ -64,6 +67,11 @@ export class SeatcastBooking extends LiveElement {
   /** Why the last code that was typed does not apply. */
   declare voucherProblem: string | undefined;
 
+  readonly #sale = new SaleController(
+    this,
+    () => this.topic.view.state,
+    () => this.topic.client,
+  );
   /** The buyer's input; kept for the next booking on this page, and nowhere else. */
   readonly #contact: Contact = {};
   #code = '';
@@ -116,7 +124,9 @@ export class SeatcastBooking extends LiveElement {
   }
 
   override render(): TemplateResult {
-    const { state } = this.topic.view;
+    const { state, refused } = this.topic.view;
+    const fault = faultOf(this.language, this.guard, refused);
+    if (fault) return html`<slot></slot>${fault}`;
     return html`
       <slot></slot>
       <div class="side">
@@ -147,7 +157,7 @@ export class SeatcastBooking extends LiveElement {
     }
     const seated = (state?.event.layout ?? 0) > 0;
     if (state?.event.status === 'cancelled') return html`<p class="empty">${words.cancelled}</p>`;
-    const closed = state !== undefined && state.event.status !== 'active';
+    const closed = state !== undefined && !this.#isOpen(state);
     const invitation = seated ? words.chooseSeats : words.chooseTickets;
     return html`<p class="empty">${closed ? words.notOnSale : invitation}</p>`;
   }
@@ -311,7 +321,12 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #bookable(state: EventState | undefined): boolean {
-    return !this.sending && !this.#quote.isReckoning && this.lines.length > 0 && state?.event.status === 'active';
+    return !this.sending && !this.#quote.isReckoning && this.lines.length > 0 && state !== undefined && this.#isOpen(state);
+  }
+
+  /** Something of it may be booked, or will be. */
+  #isOpen(state: EventState): boolean {
+    return state.event.status === 'active' && this.#sale.of(state) !== 'closed';
   }
 
   async #book(): Promise<void> {

@@ -1,5 +1,6 @@
 import { css } from 'lit';
-import { buttons, notes, skeleton, tokens } from '../internal/tokens.ts';
+import { buttons, notes } from '../internal/controls.ts';
+import { skeleton, tokens } from '../internal/tokens.ts';
 
 export const styles = [
   tokens,

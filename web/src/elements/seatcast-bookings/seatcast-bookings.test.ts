@@ -56,7 +56,7 @@ describe('bookings', () => {
     expect(textOf(element)).toContain('Stalls · Row H · Seats 1, 2; Stalls · Row J · Seat 9');
   });
 
-  it('say that a hold ended as soon as it did, without a button that is of no use', async () => {
+  it('web_11: say that a hold ended as soon as it did, without a button that is of no use', async () => {
     const element = await shown();
     await drawn(server, element, 119_000);
     expect(textOf(element)).toContain('Held for you');
@@ -86,7 +86,7 @@ describe('bookings', () => {
     expect(element.hasAttribute('empty')).toBe(true);
   });
 
-  it('show at once what is held, paid and cancelled elsewhere, and why', async () => {
+  it('web_7 web_9: show at once what is held, paid and cancelled elsewhere, and why', async () => {
     const element = await shown();
     const holds: number[] = [];
     element.addEventListener('seatcast-holds', (event) => holds.push((event as HoldsChangedEvent).pending));
@@ -114,7 +114,7 @@ describe('bookings', () => {
     expect(textOf(element)).toBe('Booking BK-7F3K9Q is cancelled. Cancelled 2 × Standard BK-7F3K9Q 2 tickets · €90.00');
   });
 
-  it('ask before tickets become void, and keep the card', async () => {
+  it('web_10: ask before tickets become void, and keep the card', async () => {
     change({ status: 'confirmed', tickets: [TICKET], confirmed_at: '2030-01-01T10:00:00Z' });
     const element = await shown();
     const cancels = vi.fn(() => accepted(change({ status: 'cancelled', cancel_reason: 'cancelled by the buyer' })));
@@ -230,6 +230,11 @@ describe('bookings', () => {
     expect(textOf(other)).toBe('');
     const all = await shown({});
     expect(textOf(all)).toContain('Cancelled Event 1 Singer is ill');
+  });
+
+  it('web_21: of an event that was deleted do not call it by its number', async () => {
+    server.routes.set('GET /events/1', () => refused(404, 'EVENT_NOT_FOUND'));
+    expect(textOf(await shown({}))).toContain('An event that is not listed any more');
   });
 
   it('say that there is no connection where they are all that is shown', async () => {
@@ -381,7 +386,7 @@ describe('paying', () => {
     expect(textOf(element)).toContain(words);
   });
 
-  it('marks tickets that are not good any more', async () => {
+  it('web_21: marks tickets that are not good any more', async () => {
     change({ status: 'confirmed', tickets: [TICKET, { ...TICKET, code: 'TKT-20300101-AAAAAAAA', status: 'void' }] });
     const element = await shown();
     expect(textOf(element)).toContain('Standard TKT-20300101-7F3K9QWX Valid Standard TKT-20300101-AAAAAAAA Void');

@@ -6,7 +6,8 @@ import { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { PaymentStartedEvent } from '../events/payment-started.ts';
 import { momentWords, money, sum } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
-import { define, LiveElement } from '../internal/live-element.ts';
+import { define, FLAG } from '../internal/live-element.ts';
+import { SellingElement } from '../internal/selling-element.ts';
 import { explain } from '../internal/refusals.ts';
 import { addedRows, containedWords, ticketAmount } from '../internal/price-lines.ts';
 import { BookingsController } from '../internal/watch-controller.ts';
@@ -42,11 +43,11 @@ interface Failed {
  *
  * Fires `seatcast-cancelled`, `seatcast-payment` and `seatcast-holds`. Has the attribute `empty` while there is nothing to show.
  */
-export class SeatcastBookings extends LiveElement {
+export class SeatcastBookings extends SellingElement {
   static override styles = styles;
   static override properties = {
-    ...LiveElement.properties,
-    active: { type: Boolean },
+    ...SellingElement.properties,
+    active: FLAG,
     failed: { state: true },
     said: { state: true },
     starting: { state: true },
@@ -71,6 +72,10 @@ export class SeatcastBookings extends LiveElement {
   declare leftToPay: Left | undefined;
   /** How to pay a booking to staff. */
   declare instructions: { id: string; words: string } | undefined;
+
+  protected override get needsEvent(): boolean {
+    return false;
+  }
 
   readonly #own: BookingsController = new BookingsController(this, (view) => this.#changed(view));
   readonly #titles = new Map<number, string>();
@@ -353,9 +358,17 @@ export class SeatcastBookings extends LiveElement {
     if (unknown.size === 0) return;
     // Asked for once: until the answer, and without one, the number has to do.
     for (const id of unknown) this.#titles.set(id, WORDS[this.language].event(id));
-    const read = [...unknown].map(async (id) => this.#titles.set(id, (await this.topic.client.event(id)).title));
-    await Promise.allSettled(read);
+    await Promise.all([...unknown].map(async (id) => this.#titles.set(id, await this.#readTitle(id))));
     this.requestUpdate();
+  }
+
+  async #readTitle(id: number): Promise<string> {
+    try {
+      return (await this.topic.client.event(id)).title;
+    } catch (error) {
+      const words = WORDS[this.language];
+      return error instanceof Refusal && error.status === 404 ? words.goneEvent : words.event(id);
+    }
   }
 
   #ticked(): void {

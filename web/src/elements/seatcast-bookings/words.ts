@@ -6,6 +6,8 @@ interface Words {
   status: Readonly<Record<Booking['status'], string>>;
   offered: string;
   event: (id: number) => string;
+  /** Of an event that was deleted. */
+  goneEvent: string;
   tickets: (quantity: number) => string;
   item: (quantity: number, name: string) => string;
   seats: (section: string, row: string, numbers: readonly string[]) => string;
@@ -64,6 +66,7 @@ export const WORDS: Translations<Words> = {
     status: { pending: 'Held for you', confirmed: 'Confirmed', expired: 'Expired', cancelled: 'Cancelled', refunded: 'Refunded' },
     offered: 'Offered to you',
     event: (id) => `Event ${id}`,
+    goneEvent: 'An event that is not listed any more',
     tickets: (quantity) => plural(quantity, 'ticket'),
     item: (quantity, name) => `${quantity} × ${name}`,
     seats: (section, row, numbers) => `${section} · Row ${row} · Seat${numbers.length === 1 ? '' : 's'} ${numbers.join(', ')}`,
@@ -122,6 +125,7 @@ export const WORDS: Translations<Words> = {
     status: { pending: 'เก็บไว้ให้คุณ', confirmed: 'ยืนยันแล้ว', expired: 'หมดเวลา', cancelled: 'ยกเลิกแล้ว', refunded: 'คืนเงินแล้ว' },
     offered: 'เสนอให้คุณ',
     event: (id) => `งาน ${id}`,
+    goneEvent: 'งานที่ไม่แสดงแล้ว',
     tickets: (quantity) => `${count('th', quantity)} ใบ`,
     item: (quantity, name) => `${count('th', quantity)} × ${name}`,
     seats: (section, row, numbers) => `${section} · แถว ${row} · ที่นั่ง ${numbers.join(', ')}`,
@@ -178,6 +182,7 @@ export const WORDS: Translations<Words> = {
     status: { pending: 'برای شما نگه داشته شده', confirmed: 'تأیید شده', expired: 'پایان‌یافته', cancelled: 'لغو شده', refunded: 'بازپرداخت شده' },
     offered: 'پیشنهاد به شما',
     event: (id) => `رویداد ${id}`,
+    goneEvent: 'رویدادی که دیگر فهرست نمی‌شود',
     tickets: (quantity) => `${count('fa', quantity)} بلیت`,
     item: (quantity, name) => `${count('fa', quantity)} × ${name}`,
     seats: (section, row, numbers) => `${section} · ردیف ${row} · صندلی ${numbers.join('، ')}`,

@@ -1,5 +1,6 @@
 import { css } from 'lit';
-import { buttons, tokens } from '../internal/tokens.ts';
+import { buttons } from '../internal/controls.ts';
+import { tokens } from '../internal/tokens.ts';
 
 export const styles = [
   tokens,

@@ -73,4 +73,17 @@ describe('notices', () => {
     await drawn(server, element);
     expect(textOf(element).match(/was cancelled/g)).toHaveLength(1);
   });
+
+  it("web_9: say a cancelled event's reason in the organizer's words", async () => {
+    const notice = { id: 72, type: 'cancellation', message: 'The event was cancelled. Singer is ill', data: {}, at: '', until: null };
+    server.push('event:1', 'update', { from: 1, to: 2, event: { ...server.event(1).event, status: 'cancelled' }, notices: [notice] });
+    await drawn(server, element);
+    expect(textOf(element)).toBe('This event was cancelled. Singer is ill Nothing can be booked any more.');
+  });
+
+  it('web_21: say times as people read them', async () => {
+    server.notice(1, 'The event now begins at 2026-12-24 20:00 (Europe/Berlin).');
+    await drawn(server, element);
+    expect(textOf(element)).toContain('The event now begins at 24 Dec 2026, 20:00 (Berlin).');
+  });
 });

@@ -1,7 +1,8 @@
 import { html, nothing, svg, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import type { Notice } from '../../sdk/index.ts';
-import { momentWords } from '../internal/format.ts';
+import type { EventState, Notice } from '../../sdk/index.ts';
+import { momentWords, withMoments } from '../internal/format.ts';
+import { faultOf } from '../internal/fault.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { isPutAway, putAway } from './put-away.ts';
 import { styles } from './seatcast-notices.styles.ts';
@@ -13,6 +14,9 @@ const ICONS = {
   cancellation: svg`<circle cx="12" cy="12" r="9" /><path d="m8.5 8.5 7 7m0-7-7 7" />`,
   custom: svg`<path d="M4 10v4h3l7 4V6l-7 4H4Zm13-1c1.4 1.7 1.4 4.3 0 6" />`,
 };
+
+/** The server's own sentence, before the organizer's words (`notice_of` in sql/V6__notices.sql). */
+const SAID_ALREADY = /^The event was cancelled\.\s*/;
 
 /** So many are shown at once; older ones on request. */
 const SHOWN_MAX = 3;
@@ -31,17 +35,19 @@ export class SeatcastNotices extends LiveElement {
   declare all: boolean | undefined;
 
   override render(): TemplateResult {
-    const { state } = this.topic.view;
+    const { state, refused } = this.topic.view;
+    const fault = faultOf(this.language, this.guard, refused);
+    if (fault) return fault;
     const cancelled = state?.event.status === 'cancelled';
     const notices = (state?.notices ?? [])
-      // The cancellation is said already, and its notice says no more.
-      .filter(({ id, until, type }) => !isPutAway(id) && !ended(until) && !(cancelled && type === 'cancellation'))
+      // A cancellation is said apart, with the organizer's own words.
+      .filter(({ id, until, type }) => !isPutAway(id) && !this.#hasEnded(until) && !(cancelled && type === 'cancellation'))
       .toSorted((one, other) => (other.revision ?? 0) - (one.revision ?? 0) || other.id - one.id);
     const shown = this.all ? notices : notices.slice(0, SHOWN_MAX);
     // The live region is always there: one that comes together with its text is often not read. A log:
     // a new notice is read, not all that are there with it.
     return html`<div role="log" aria-label=${WORDS[this.language].notices}>
-      ${cancelled ? this.#cancelled() : nothing}
+      ${cancelled ? this.#cancelled(state) : nothing}
       ${repeat(
         shown,
         ({ id }) => id,
@@ -55,10 +61,13 @@ export class SeatcastNotices extends LiveElement {
     </div>`;
   }
 
-  #cancelled(): TemplateResult {
+  #cancelled({ notices }: EventState): TemplateResult {
+    const words = WORDS[this.language];
+    const told = notices.filter(({ type }) => type === 'cancellation').toSorted((one, other) => other.id - one.id);
+    const reasons = told.map(({ message }) => message.replace(SAID_ALREADY, '').trim()).filter((reason) => reason !== '');
     return html`<div class="notice cancellation">
       ${icon('cancellation')}
-      <p><strong>${WORDS[this.language].cancelled}</strong> ${WORDS[this.language].nothingBooked}</p>
+      <p><strong>${words.cancelled}</strong> ${reasons[0] ?? nothing} ${words.nothingBooked}</p>
     </div>`;
   }
 
@@ -68,21 +77,22 @@ export class SeatcastNotices extends LiveElement {
     return html`<div class="notice ${notice.type}">
       ${icon(kind)}
       <p>
-        <strong>${words.kinds[kind]}.</strong> ${notice.message}
+        <strong>${words.kinds[kind]}.</strong> ${withMoments(this.language, notice.message)}
         <time datetime=${notice.at}>${momentWords(this.language, notice.at)}</time>
       </p>
       <button class="away" type="button" aria-label=${words.dismiss(notice.message)} @click=${() => this.#dismiss(notice.id)}>×</button>
     </div>`;
   }
 
+  /** By the server's clock. */
+  #hasEnded(until: string | null): boolean {
+    return until !== null && Date.parse(until) <= this.topic.client.now();
+  }
+
   #dismiss(id: number): void {
     putAway(id);
     this.requestUpdate();
   }
-}
-
-function ended(until: string | null): boolean {
-  return until !== null && Date.parse(until) <= Date.now();
 }
 
 function isKnown(kind: string): kind is keyof typeof ICONS {

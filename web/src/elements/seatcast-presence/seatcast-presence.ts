@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { othersHere, STEPS, type Others } from '../../sdk/index.ts';
 import { count } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
+import { faultOf } from '../internal/fault.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { styles } from './seatcast-presence.styles.ts';
 import { WORDS } from './words.ts';
@@ -21,7 +22,9 @@ export class SeatcastPresence extends LiveElement {
   static override styles = styles;
 
   override render(): TemplateResult | typeof nothing {
-    const { state, status, counted } = this.topic.view;
+    const { state, status, counted, refused } = this.topic.view;
+    const fault = faultOf(this.language, this.guard, refused);
+    if (fault) return fault;
     if (!state?.presence || state.event.status === 'cancelled') return nothing;
     const others = othersHere(state.presence, counted);
     if (others.total === 0) return nothing;

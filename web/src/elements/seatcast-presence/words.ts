@@ -1,6 +1,6 @@
 import { html, type TemplateResult } from 'lit';
 import { STEPS } from '../../sdk/index.ts';
-import { count } from '../internal/format.ts';
+import { count } from '../internal/count.ts';
 import type { Language, Translations } from '../internal/language.ts';
 
 interface Words {

@@ -16,7 +16,7 @@ export class MapCanvas implements ReactiveController {
   readonly #host: ReactiveControllerHost & HTMLElement;
   readonly #showing: () => Showing;
   readonly #resized = new ResizeObserver(() => this.resize());
-  readonly #dark = matchMedia('(prefers-color-scheme: dark)');
+  readonly #looks = ['(prefers-color-scheme: dark)', '(forced-colors: active)'].map((query) => matchMedia(query));
   readonly #restyled = (): void => {
     this.#palette = undefined;
     this.#paintSoon();
@@ -35,11 +35,11 @@ export class MapCanvas implements ReactiveController {
   }
 
   hostConnected(): void {
-    this.#dark.addEventListener('change', this.#restyled);
+    for (const look of this.#looks) look.addEventListener('change', this.#restyled);
   }
 
   hostDisconnected(): void {
-    this.#dark.removeEventListener('change', this.#restyled);
+    for (const look of this.#looks) look.removeEventListener('change', this.#restyled);
     this.#resized.disconnect();
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
     this.#frame = undefined;
@@ -81,6 +81,7 @@ export class MapCanvas implements ReactiveController {
 /** The colours that the style sheet gives, light or dark, as the canvas can use them. */
 function paletteOf(element: HTMLElement): Palette {
   const probe = document.createElement('span');
+  probe.className = 'probe';
   element.shadowRoot?.append(probe);
   const colour = (name: string): string => {
     probe.style.color = `var(${name})`;

@@ -1,5 +1,6 @@
 import { css } from 'lit';
-import { buttons, skeleton, tokens } from '../internal/tokens.ts';
+import { buttons } from '../internal/controls.ts';
+import { skeleton, tokens } from '../internal/tokens.ts';
 
 export const styles = [
   tokens,
@@ -16,6 +17,28 @@ export const styles = [
       --seat-sold: light-dark(#c6c0b4, #55525f);
       --seat-blocked: light-dark(#d5d0c5, #413f4a);
       display: block;
+    }
+    /* Seats keep colours that are told apart, on a ground of their own; words follow the reader's. */
+    @media (forced-colors: active) {
+      :host {
+        --surface: Canvas;
+        --sunken: ButtonFace;
+        --ink: CanvasText;
+        --ink-soft: CanvasText;
+        --on-accent: Canvas;
+        --seat-held: Mark;
+        --seat-sold: GrayText;
+        --seat-blocked: GrayText;
+      }
+      canvas,
+      .probe,
+      .swatch {
+        forced-color-adjust: none;
+      }
+    }
+    /* Its colour is read while the style sheet's animations may be running. */
+    .probe {
+      transition: none !important;
     }
     .frame {
       position: relative;
@@ -172,6 +195,12 @@ export const styles = [
       height: 0.6rem;
       margin: 0.125rem;
       background: var(--seat-sold);
+    }
+    .swatch.blocked {
+      width: 0.6rem;
+      height: 0.6rem;
+      margin: 0.125rem;
+      border: 2px solid var(--seat-blocked);
     }
     .swatch.chosen {
       background: radial-gradient(var(--surface) 28%, var(--ink) 34%);

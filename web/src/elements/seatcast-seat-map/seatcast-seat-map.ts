@@ -1,8 +1,11 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { sectionNumbers, type EventState, type SeatMapGeometry, type SeatStatus, type TicketType } from '../../sdk/index.ts';
+import { saleStateOf, sectionNumbers, type EventState, type SeatMapGeometry, type SeatStatus, type TicketType } from '../../sdk/index.ts';
 import { samePrices, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { money } from '../internal/format.ts';
-import { define, LiveElement } from '../internal/live-element.ts';
+import { isEvent } from '../internal/event-guard.ts';
+import { faultOf } from '../internal/fault.ts';
+import { define } from '../internal/live-element.ts';
+import { SellingElement } from '../internal/selling-element.ts';
 import { TopicController } from '../internal/watch-controller.ts';
 import { MapCanvas, type Showing } from './canvas.ts';
 import { Geometry, type Direction, type Seat } from './geometry.ts';
@@ -35,10 +38,10 @@ const RETRY_MS = 3_000;
  *
  * Fires `seatcast-selection`.
  */
-export class SeatcastSeatMap extends LiveElement implements SelectionSource {
+export class SeatcastSeatMap extends SellingElement implements SelectionSource {
   static override styles = styles;
   static override properties = {
-    ...LiveElement.properties,
+    ...SellingElement.properties,
     geometry: { state: true },
     cursor: { state: true },
     hovered: { state: true },
@@ -63,7 +66,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
 
   readonly #seats = new TopicController<`seats:${number}`>(
     this,
-    () => (this.event === undefined ? undefined : `seats:${this.event}`),
+    () => (isEvent(this.event) ? `seats:${this.event}` : undefined),
     () => this.#prune(),
   );
   readonly #chosen = new Map<number, Seat>();
@@ -175,6 +178,9 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     this.cursor = seat;
     if (this.#chosen.delete(seat.id)) {
       this.said = undefined;
+    } else if (status === 'available' && !this.#isOnSale(seat)) {
+      this.said = WORDS[this.language].isSo(place(this.language, seat), WORDS[this.language].status.blocked);
+      return;
     } else if (status !== 'available') {
       this.said = WORDS[this.language].isSo(place(this.language, seat), this.#statusWords(seat));
       return;
@@ -186,6 +192,13 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
       this.said = undefined;
     }
     this.#select();
+  }
+
+  /** By the terms of its type, which come with the topic. */
+  #isOnSale(seat: Seat): boolean {
+    const { state } = this.topic.view;
+    const type = state && typeOf(state, seat);
+    return !type || saleStateOf(state.event, type, this.topic.client.now()) === 'on_sale';
   }
 
   /** Others buy while this buyer thinks: seats that are taken cannot stay chosen. */
@@ -262,7 +275,9 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   // ── showing ──────────────────────────────────────────────────────────────────────────────────
 
   override render(): TemplateResult | typeof nothing {
-    const { state } = this.topic.view;
+    const { state, refused } = this.topic.view;
+    const fault = faultOf(this.language, this.guard, refused);
+    if (fault) return fault;
     if (state?.event.layout === 0) return nothing;
     const words = WORDS[this.language];
     const ready = this.geometry !== undefined && this.#seats.view.state !== undefined;
@@ -378,6 +393,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
       )}
       <li><span class="swatch held" aria-hidden="true"></span>${WORDS[this.language].legend.held}</li>
       <li><span class="swatch sold" aria-hidden="true"></span>${WORDS[this.language].legend.sold}</li>
+      <li><span class="swatch blocked" aria-hidden="true"></span>${WORDS[this.language].legend.blocked}</li>
       <li><span class="swatch chosen" aria-hidden="true"></span>${WORDS[this.language].legend.yours}</li>
     </ul>`;
   }

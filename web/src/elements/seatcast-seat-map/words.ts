@@ -19,7 +19,7 @@ interface Words {
   keys: string;
   bySection: string;
   leftOf: (available: number, allocated: number) => string;
-  legend: { held: string; sold: string; yours: string };
+  legend: { held: string; sold: string; blocked: string; yours: string };
   /** Between the parts of a seat's description. */
   comma: string;
 }
@@ -40,7 +40,7 @@ export const WORDS: Translations<Words> = {
     keys: 'Seats. Arrow keys move, Enter chooses.',
     bySection: 'Seats left by section',
     leftOf: (available, allocated) => `${available} of ${allocated}`,
-    legend: { held: 'Held', sold: 'Sold', yours: 'Yours' },
+    legend: { held: 'Held', sold: 'Sold', blocked: 'Not on sale', yours: 'Yours' },
     comma: ', ',
   },
   th: {
@@ -58,7 +58,7 @@ export const WORDS: Translations<Words> = {
     keys: 'ที่นั่ง ใช้ปุ่มลูกศรเพื่อเลื่อน กด Enter เพื่อเลือก',
     bySection: 'ที่นั่งว่างแยกตามโซน',
     leftOf: (available, allocated) => `${count('th', available)} จาก ${count('th', allocated)}`,
-    legend: { held: 'จองไว้', sold: 'ขายแล้ว', yours: 'ของคุณ' },
+    legend: { held: 'จองไว้', sold: 'ขายแล้ว', blocked: 'ไม่เปิดขาย', yours: 'ของคุณ' },
     comma: ', ',
   },
   fa: {
@@ -76,7 +76,7 @@ export const WORDS: Translations<Words> = {
     keys: 'صندلی‌ها. با کلیدهای جهت حرکت و با Enter انتخاب کنید.',
     bySection: 'صندلی‌های آزاد هر بخش',
     leftOf: (available, allocated) => `${count('fa', available)} از ${count('fa', allocated)}`,
-    legend: { held: 'نگه‌داشته', sold: 'فروخته', yours: 'از آنِ شما' },
+    legend: { held: 'نگه‌داشته', sold: 'فروخته', blocked: 'فروخته نمی‌شود', yours: 'از آنِ شما' },
     comma: '، ',
   },
 };

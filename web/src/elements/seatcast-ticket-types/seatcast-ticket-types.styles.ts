@@ -1,5 +1,6 @@
 import { css } from 'lit';
-import { buttons, skeleton, tokens } from '../internal/tokens.ts';
+import { buttons } from '../internal/controls.ts';
+import { skeleton, tokens } from '../internal/tokens.ts';
 
 export const styles = [
   tokens,

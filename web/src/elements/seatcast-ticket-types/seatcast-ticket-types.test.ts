@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SeatcastClient } from '../../sdk/index.ts';
-import { accepted, FakeServer, ticketType } from '../../../test/support/fake-server.ts';
+import type { SeatcastClient, TicketType } from '../../sdk/index.ts';
+import { FakeServer, ticketType } from '../../../test/support/fake-server.ts';
 import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { SelectionChangedEvent } from '../events/selection-changed.ts';
 import type { SeatcastTicketTypes } from './seatcast-ticket-types.ts';
@@ -70,7 +70,7 @@ describe('ticket types', () => {
     expect([more(7).disabled, more(8).disabled]).toEqual([true, true]);
   });
 
-  it('tell the choice anew when its price changes', async () => {
+  it('web_2: tell the choice anew when its price changes', async () => {
     await press(7, 'more', 2);
     const type = server.event(1).ticketTypes.get(7);
     const dearer = { ...type, price: { amount: 4_600, currency: 'EUR' } };
@@ -101,18 +101,11 @@ describe('ticket types', () => {
 
   it('keep to the terms of sale: least and most per booking, not before sales begin', async () => {
     const soon = new Date(Date.now() + 60_000).toISOString();
-    server.event(1).ticketTypes.set(9, ticketType(9, 50));
-    const [standard, free, late] = [...server.event(1).ticketTypes.values()];
-    const terms = { sale_from: null, sale_to: null, min_per_booking: 1, max_per_booking: null, members_only: false, seated: false };
-    server.routes.set('GET /events/1', () =>
-      accepted({
-        ticket_types: [
-          { ...standard, ...terms, min_per_booking: 2, max_per_booking: 4 },
-          { ...free, ...terms, members_only: true },
-          { ...late, ...terms, sale_from: soon },
-        ],
-      }),
-    );
+    const types = server.event(1).ticketTypes;
+    const terms = (id: number, given: Partial<TicketType>): unknown => types.set(id, { ...(types.get(id) ?? ticketType(id, 50)), ...given });
+    terms(7, { min_per_booking: 2, max_per_booking: 4 });
+    terms(8, { members_only: true });
+    terms(9, { sale_from: soon });
     element.remove();
     client.close();
     element = await mount(server, client, 'seatcast-ticket-types', { event: '1' });
@@ -124,9 +117,63 @@ describe('ticket types', () => {
     await press(7, 'fewer', 3);
     expect(element.quantities.get(7)).toBeUndefined();
     expect(textOf(element)).toContain('Members only');
+    // A guest is no member.
+    expect(textOf(element)).toContain('Sign in to buy');
     expect(textOf(element)).toContain('On sale from');
     await drawn(server, element, 61_000);
     expect(more(9).disabled).toBe(false);
+  });
+
+  it('web_13: follow the terms of sale while the page is open', async () => {
+    const standard = server.event(1).ticketTypes.get(7)!;
+    const told = async (to: number, terms: Partial<TicketType>): Promise<void> => {
+      server.push('event:1', 'update', { from: 1, to, ticket_types: [{ ...standard, ...terms }] });
+      await drawn(server, element);
+    };
+    await press(7, 'more', 3);
+    await told(2, { max_per_user: 2 });
+    expect(element.quantities.get(7)).toBe(2);
+    expect(textOf(element)).toContain('Type 7: at most 2 per booking. Your selection was reduced.');
+    expect(more(7).disabled).toBe(true);
+    await told(3, { sale_from: new Date(Date.now() + 60_000).toISOString() });
+    expect(element.quantities.size).toBe(0);
+    expect(textOf(element)).toContain('On sale from');
+    await told(4, { members_only: true });
+    expect(textOf(element)).toContain('Sign in to buy');
+    client.userId = 3;
+    await drawn(server, element);
+    expect(more(7).disabled).toBe(false);
+    await told(5, { sale_to: new Date(Date.now() + 3_000).toISOString() });
+    expect(more(7).disabled).toBe(false);
+    await drawn(server, element, 3_050);
+    expect(textOf(element)).toContain('Sales have ended');
+  });
+
+  it.each([-3_600_000, 3_600_000])("web_5: go by the server's clock, whatever the visitor's says (%i ms off)", async (off) => {
+    const at = Date.now();
+    const wrong = vi.spyOn(Date, 'now');
+    // The server's beats go by its own clock; ours is wrong from here on.
+    element.remove();
+    const sold = { ...server.event(1).ticketTypes.get(7)!, sale_from: new Date(at - 60_000).toISOString(), sale_to: new Date(at + 60_000).toISOString() };
+    server.event(1).ticketTypes.set(7, sold);
+    const other = server.client();
+    wrong.mockImplementation(() => at + off);
+    element = await mount(server, other, 'seatcast-ticket-types', { event: '1' });
+    await drawn(server, element, 12_000);
+    expect(more(7).disabled).toBe(false);
+    await drawn(server, element, 50_000);
+    expect(textOf(element)).toContain('Sales have ended');
+    other.close();
+  });
+
+  it('web_19: take the words of frameworks for yes and no', async () => {
+    element.setAttribute('readonly', 'false');
+    await element.updateComplete;
+    expect(element.readonly).toBe(false);
+    expect(more(7)).toBeDefined();
+    element.setAttribute('readonly', '');
+    await element.updateComplete;
+    expect(element.renderRoot.querySelector('.stepper')).toBeNull();
   });
 
   it('cannot be chosen while sales are paused', async () => {

@@ -1,14 +1,14 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import type { EventState, TicketType, TicketTypeDetails } from '../../sdk/index.ts';
+import type { EventState, TicketType } from '../../sdk/index.ts';
 import { samePrices, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { count, dateParts, money } from '../internal/format.ts';
-import { define, LiveElement } from '../internal/live-element.ts';
+import { faultOf } from '../internal/fault.ts';
+import { define, FLAG } from '../internal/live-element.ts';
+import { SellingElement } from '../internal/selling-element.ts';
+import { SaleController } from '../internal/sale-controller.ts';
 import { styles } from './seatcast-ticket-types.styles.ts';
 import { WORDS } from './words.ts';
 import '../seatcast-availability/seatcast-availability.ts';
-
-/** The longest wait that a timer can hold, in milliseconds: about 24 days. */
-const WAIT_MAX_MS = 2 ** 31 - 1;
 
 /**
  * The ticket types of an event with what is left of each, live, and a quantity for each: never more
@@ -19,12 +19,12 @@ const WAIT_MAX_MS = 2 ** 31 - 1;
  * Fires `seatcast-selection`. Types that are sold by the seat have no quantity: they are chosen on
  * the seat map; with `unseated` they are left out. `readonly` shows the numbers only.
  */
-export class SeatcastTicketTypes extends LiveElement implements SelectionSource {
+export class SeatcastTicketTypes extends SellingElement implements SelectionSource {
   static override styles = styles;
   static override properties = {
-    ...LiveElement.properties,
-    readonly: { type: Boolean },
-    unseated: { type: Boolean },
+    ...SellingElement.properties,
+    readonly: FLAG,
+    unseated: FLAG,
     reduced: { state: true },
   };
 
@@ -36,13 +36,17 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
   readonly #chosen = new Map<number, number>();
   /** The choice as it was last told. */
   #told: readonly SelectionLine[] = [];
-  /** Terms of sale, by ticket type. They change rarely and are not part of the topic. */
-  #terms = new Map<number, TicketTypeDetails>();
-  /** The ticket types that the terms were asked for. */
+  /** Ids of the types that are sold by the seat. That never changes, and is not part of the topic. */
+  #seated: ReadonlySet<number> | undefined;
+  /** The ticket types that were asked for. */
   #asked = '';
-  /** Wakes the element when a sale begins or ends. */
-  #boundary: ReturnType<typeof setTimeout> | undefined;
+  readonly #sale = new SaleController(
+    this,
+    () => this.topic.view.state,
+    () => this.topic.client,
+  );
   #busy = false;
+  #stopListening: (() => void) | undefined;
 
   /** Chosen quantities, by ticket type id. */
   get quantities(): ReadonlyMap<number, number> {
@@ -65,9 +69,15 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
     this.#select();
   }
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    // Some may buy what others may not.
+    this.#stopListening = this.topic.client.identityChanged.on(() => this.requestUpdate());
+  }
+
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    clearTimeout(this.#boundary);
+    this.#stopListening?.();
   }
 
   /** Others buy while this buyer thinks: tickets that are gone cannot stay chosen. */
@@ -75,49 +85,38 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
     const { state } = this.topic.view;
     if (!state) return;
     const shown = `${state.event.id}:${state.ticket_types.map(({ id }) => id).join(',')}`;
-    if (shown !== this.#asked) void this.#readTerms(state.event.id, shown);
+    if (shown !== this.#asked) void this.#readSeated(state.event.id, shown);
     if (this.#busy) return;
     for (const [id, quantity] of this.#chosen) {
       const type = state.ticket_types.find((row) => row.id === id);
-      const most = type?.available ?? 0;
-      if (quantity <= most) continue;
+      // The organizer may also have lowered what one booking may have, or ended the sale.
+      const most = type && this.#sale.of(state, id) === 'on_sale' ? Math.min(type.available, mostOf(type), state.event.max_per_booking) : 0;
+      if (state.event.status !== 'active' || quantity <= most) continue;
       this.#choose(id, most);
       const words = WORDS[this.language];
-      this.reduced = words.reduced(type?.name ?? words.thisType, most);
+      this.reduced = type && most < type.available ? words.limited(type.name, most) : words.reduced(type?.name ?? words.thisType, most);
     }
     this.#reprice(state);
   }
 
-  async #readTerms(eventId: number, shown: string): Promise<void> {
+  async #readSeated(eventId: number, shown: string): Promise<void> {
     this.#asked = shown;
     try {
       const { ticket_types: types } = await this.topic.client.event(eventId);
-      this.#terms = new Map(types.map((type) => [type.id, type]));
-    } catch {
-      // Without the terms the server still judges; the next change of the topic asks again.
-      this.#asked = '';
-      return;
-    }
-    this.#wakeAtBoundary();
-    this.requestUpdate();
-  }
-
-  #wakeAtBoundary(): void {
-    clearTimeout(this.#boundary);
-    const times = [...this.#terms.values()].flatMap(({ sale_from, sale_to }) => [sale_from, sale_to]);
-    const waits = times.flatMap((time) => (time ? [Date.parse(time) - Date.now()] : [])).filter((wait) => wait > 0);
-    const next = Math.min(...waits);
-    if (next > WAIT_MAX_MS) return;
-    this.#boundary = setTimeout(() => {
+      this.#seated = new Set(types.filter(({ seated }) => seated).map(({ id }) => id));
       this.requestUpdate();
-      this.#wakeAtBoundary();
-    }, next);
+    } catch {
+      // The server judges anyway; the next change of the topic asks again.
+      this.#asked = '';
+    }
   }
 
   override render(): TemplateResult | typeof nothing {
-    const { state } = this.topic.view;
+    const { state, refused } = this.topic.view;
+    const fault = faultOf(this.language, this.guard, refused);
+    if (fault) return fault;
     if (!state) return this.unseated ? nothing : html`${[0, 1].map(() => html`<span class="skeleton row-skeleton"></span>`)}`;
-    const types = state.ticket_types.filter(({ id }) => !this.unseated || this.#terms.get(id)?.seated === false);
+    const types = state.ticket_types.filter(({ id }) => !this.unseated || this.#seated?.has(id) === false);
     return html`
       <ul>
         ${types.map((type) => this.#row(state, type))}
@@ -132,22 +131,26 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
       <div class="what">
         <span class="name">${type.name}</span>
         <seatcast-availability quiet .client=${this.client} event=${state.event.id} ticket-type=${type.id}></seatcast-availability>
-        ${this.#terms.get(type.id)?.members_only ? html`<span class="members">${WORDS[this.language].membersOnly}</span>` : nothing}
+        ${type.members_only ? html`<span class="members">${WORDS[this.language].membersOnly}</span>` : nothing}
       </div>
       ${this.#bar(type)}
       <span class="price">${money(this.language, type.price)}</span>
-      ${this.readonly || this.#terms.get(type.id)?.seated ? nothing : (this.#notOnSale(state, type) ?? this.#stepper(state, type))}
+      ${this.readonly || this.#seated?.has(type.id) ? nothing : (this.#notOnSale(state, type) ?? this.#stepper(state, type))}
     </li>`;
   }
 
-  /** Why this type is not on sale at the moment; undefined when it is. */
+  /** Why this type is not on sale at the moment, or not to this caller; undefined when it is. */
   #notOnSale(state: EventState, type: TicketType): TemplateResult | undefined {
-    const { sale_from: from, sale_to: to } = this.#terms.get(type.id) ?? { sale_from: null, sale_to: null };
-    if (from && Date.parse(from) > Date.now()) {
-      const { day, month, time } = dateParts(this.language, from, state.event.timezone);
-      return html`<span class="closed">${WORDS[this.language].onSaleFrom(`${day} ${month}`, time)}</span>`;
+    const words = WORDS[this.language];
+    const note = (text: string): TemplateResult => html`<span class="closed">${text}</span>`;
+    const sale = state.event.status === 'active' ? this.#sale.of(state, type.id) : 'on_sale';
+    if (sale === 'not_started') {
+      const { day, month, time } = dateParts(this.language, type.sale_from ?? '', state.event.timezone);
+      return note(words.onSaleFrom(`${day} ${month}`, time));
     }
-    return to && Date.parse(to) <= Date.now() ? html`<span class="closed">${WORDS[this.language].salesEnded}</span>` : undefined;
+    if (sale === 'closed') return note(words.salesEnded);
+    const wantsAccount = type.members_only || type.account_required || state.event.membership_required;
+    return wantsAccount && this.topic.client.isGuest ? note(words.signIn) : undefined;
   }
 
   /** Sold, held and free as lengths. The numbers stand beside it in words. */
@@ -164,7 +167,7 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
   #stepper(state: EventState, type: TicketType): TemplateResult {
     const quantity = this.#chosen.get(type.id) ?? 0;
     const most = this.#most(state, type);
-    const least = Math.max(1, this.#terms.get(type.id)?.min_per_booking ?? 1);
+    const least = Math.max(1, type.min_per_booking ?? 1);
     const open = state.event.status === 'active';
     const words = WORDS[this.language];
     return html`<div class="stepper" role="group" aria-label=${words.quantityOf(type.name)}>
@@ -192,14 +195,12 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
   /** The most of this type that may be chosen: no more than are left, or than one booking may still have. */
   #most(state: EventState, type: TicketType): number {
     const others = [...this.#chosen].reduce((sum, [id, quantity]) => (id === type.id ? sum : sum + quantity), 0);
-    const ofType = this.#terms.get(type.id)?.max_per_booking ?? Number.POSITIVE_INFINITY;
-    return Math.max(0, Math.min(type.available, ofType, state.event.max_per_booking - others));
+    return Math.max(0, Math.min(type.available, mostOf(type), state.event.max_per_booking - others));
   }
 
   #whyNoMore(state: EventState, type: TicketType, quantity: number): string {
     if (quantity >= type.available) return WORDS[this.language].onlyLeft(type.available);
-    const most = Math.min(this.#terms.get(type.id)?.max_per_booking ?? Infinity, state.event.max_per_booking);
-    return WORDS[this.language].atMost(most);
+    return WORDS[this.language].atMost(Math.min(mostOf(type), state.event.max_per_booking));
   }
 
   #step(id: number, quantity: number): void {
@@ -234,6 +235,11 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
       return [{ item, label: type.name, quantity, unitPrice: type.price }];
     });
   }
+}
+
+/** Tickets of this type that one booking may have, by the terms of the type. */
+function mostOf({ max_per_booking: perBooking, max_per_user: perUser }: TicketType): number {
+  return Math.min(perBooking ?? Number.POSITIVE_INFINITY, perUser ?? Number.POSITIVE_INFINITY);
 }
 
 define('seatcast-ticket-types', SeatcastTicketTypes);

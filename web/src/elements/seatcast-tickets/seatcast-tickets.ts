@@ -4,7 +4,7 @@ import { LanguageController, type Language } from '../internal/language.ts';
 import { define } from '../internal/live-element.ts';
 import { addressOf } from '../internal/qr.ts';
 import { explain } from '../internal/refusals.ts';
-import { sharedClient } from '../internal/shared-client.ts';
+import { sharedClient } from '../internal/full-client.ts';
 import { styles } from './seatcast-tickets.styles.ts';
 import { WORDS } from './words.ts';
 

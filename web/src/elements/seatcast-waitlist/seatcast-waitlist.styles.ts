@@ -1,5 +1,6 @@
 import { css } from 'lit';
-import { buttons, fields, notes, tokens } from '../internal/tokens.ts';
+import { buttons, fields, notes } from '../internal/controls.ts';
+import { tokens } from '../internal/tokens.ts';
 
 export const styles = [
   tokens,

@@ -1,7 +1,8 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { Refusal, totalsOf, type Waiting } from '../../sdk/index.ts';
 import { count } from '../internal/format.ts';
-import { define, LiveElement } from '../internal/live-element.ts';
+import { define } from '../internal/live-element.ts';
+import { SellingElement } from '../internal/selling-element.ts';
 import { explain } from '../internal/refusals.ts';
 import { BookingsController } from '../internal/watch-controller.ts';
 import { styles } from './seatcast-waitlist.styles.ts';
@@ -20,10 +21,10 @@ const LOOK_MS = 30_000;
  *
  * Has the attribute `empty` while there is nothing to show.
  */
-export class SeatcastWaitlist extends LiveElement {
+export class SeatcastWaitlist extends SellingElement {
   static override styles = styles;
   static override properties = {
-    ...LiveElement.properties,
+    ...SellingElement.properties,
     waiting: { state: true },
     quantity: { state: true },
     busy: { state: true },
@@ -38,6 +39,11 @@ export class SeatcastWaitlist extends LiveElement {
   declare problem: string | undefined;
   /** News for users of screen readers. */
   declare said: string | undefined;
+
+  /** Part of `seatcast-booking`, which says that there is none. */
+  protected override get needsEvent(): boolean {
+    return false;
+  }
 
   readonly #own: BookingsController = new BookingsController(this, () => this.#bookingsChanged());
   /** Offers among the bookings, when last looked at, and of whom they are. */
