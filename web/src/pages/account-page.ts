@@ -2,7 +2,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { dateParts } from '../elements/internal/format.ts';
 import { addressOf } from '../elements/internal/qr.ts';
 import { explain } from '../elements/internal/refusals.ts';
-import { fields } from '../elements/internal/tokens.ts';
+import { fields } from '../elements/internal/controls.ts';
 import { sharedClient } from '../elements/index.ts';
 import { Refusal, type Account, type HeldTicket } from '../sdk/index.ts';
 import { pageSession } from './session.ts';

@@ -86,6 +86,8 @@ export const styles = [
     }
     main {
       flex: 1;
+      /* The footer stays out of sight while the page comes, and has no way to go then. */
+      min-height: 100vh;
       padding-block: clamp(0.75rem, 2.5vw, 1.75rem) 4rem;
     }
     footer {

@@ -1,6 +1,6 @@
 import { html, LitElement, nothing, svg, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
-import { followLinks, routeOf, type Route } from './router.ts';
+import { followLinks, placeBefore, routeOf, type Route } from './router.ts';
 import { pageSession } from './session.ts';
 import { styles } from './app.styles.ts';
 import './account-page.ts';
@@ -87,6 +87,9 @@ export class SeatcastApp extends LitElement {
   async #arrive(): Promise<void> {
     await this.updateComplete;
     this.#toContent();
+    // A page that is gone back to is as high as it was once its elements are drawn.
+    await new Promise(requestAnimationFrame);
+    scrollTo(0, placeBefore());
   }
 
   #toContent(): void {

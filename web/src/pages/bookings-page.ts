@@ -1,6 +1,6 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { explain } from '../elements/internal/refusals.ts';
-import { fields } from '../elements/internal/tokens.ts';
+import { fields } from '../elements/internal/controls.ts';
 import { sharedClient } from '../elements/index.ts';
 import { shared } from './shared.styles.ts';
 

@@ -71,6 +71,10 @@ export const styles = [
       background: var(--ink);
       color: var(--surface);
     }
+    .past {
+      margin: 1rem 0 0;
+      color: var(--ink-soft);
+    }
     .grid {
       display: grid;
       grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr));

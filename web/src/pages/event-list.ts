@@ -1,15 +1,21 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { dateParts, plural, roundSum } from '../elements/internal/format.ts';
+import { dateParts, money, plural, roundSum } from '../elements/internal/format.ts';
 import { explain } from '../elements/internal/refusals.ts';
-import { sharedClient } from '../elements/internal/shared-client.ts';
-import type { EventSummary } from '../sdk/index.ts';
+import { sharedClient } from '../elements/internal/full-client.ts';
+import type { EventQuery, EventSummary, Money } from '../sdk/index.ts';
 import { poster } from './poster.ts';
 import { styles } from './event-list.styles.ts';
 
 const PAGE_SIZE = 24;
+/** The most that one question may ask for. */
+const PAGE_MAX = 100;
+/** A list that is seen is asked for anew so often: new events are in no topic. */
+const LOOK_MS = 10_000;
 /** Pause in typing after which the search is made. */
 const TYPING_MS = 220;
+/** Between two looks at the clock; more means that it was set. */
+const CLOCK_OFF_MS = 30_000;
 
 /** The list of events: search, categories, cards with live badges. */
 export class EventList extends LitElement {
@@ -20,6 +26,7 @@ export class EventList extends LitElement {
     query: { state: true },
     category: { state: true },
     loading: { state: true },
+    past: { state: true },
   };
   static override styles = styles;
 
@@ -29,25 +36,44 @@ export class EventList extends LitElement {
   declare query: string;
   declare category: string;
   declare loading: boolean;
+  /** Those that began already, the latest first; undefined: not asked for. */
+  declare past: readonly EventSummary[] | undefined;
 
   /** Every category seen so far: choosing one must not make the others vanish. */
   readonly #categories = new Set<string>();
   #typing: ReturnType<typeof setTimeout> | undefined;
+  #looking: ReturnType<typeof setInterval> | undefined;
   /** Answers of older questions are dropped. */
   #asked = 0;
 
   constructor() {
     super();
-    this.query = new URLSearchParams(location.search).get('q') ?? '';
-    this.category = '';
+    const asked = new URLSearchParams(location.search);
+    this.query = asked.get('q') ?? '';
+    this.category = asked.get('category') ?? '';
     this.total = 0;
     this.loading = false;
+    if (left?.address === location.href) {
+      this.events = left.events;
+      this.total = left.total;
+      this.past = left.past;
+      this.#learnCategories(left.events);
+    }
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
     document.title = 'What’s on · Seatcast';
     void this.#load();
+    this.#looking = setInterval(() => {
+      if (document.visibilityState === 'visible' && !this.loading) void this.#load();
+    }, LOOK_MS);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearInterval(this.#looking);
+    clearTimeout(this.#typing);
   }
 
   override render(): TemplateResult {
@@ -87,7 +113,7 @@ export class EventList extends LitElement {
   #results(): TemplateResult {
     if (this.problem) return this.#failed(this.problem);
     if (!this.events) return html`<ul class="grid" aria-busy="true" aria-label="Loading events">${[0, 1, 2, 3].map(() => cardSkeleton())}</ul>`;
-    if (this.events.length === 0) return this.#nothingFound();
+    if (this.events.length === 0) return html`${this.#nothingFound()} ${this.#pastOnes()}`;
     return html`
       <ul class="grid">
         ${repeat(
@@ -98,8 +124,22 @@ export class EventList extends LitElement {
       </ul>
       ${this.events.length < this.total
         ? html`<button class="button more" type="button" ?disabled=${this.loading} @click=${() => this.#load(true)}>Show more</button>`
-        : nothing}
+        : this.#pastOnes()}
     `;
+  }
+
+  /** Events that began are apart, and asked for when somebody wants to see them. */
+  #pastOnes(): TemplateResult {
+    if (!this.past) return html`<button class="button more" type="button" @click=${() => this.#loadPast()}>Show past events</button>`;
+    if (this.past.length === 0) return html`<p class="past">There are no past events.</p>`;
+    return html`<h2 class="past">Past events</h2>
+      <ul class="grid">
+        ${repeat(
+          this.past,
+          ({ id }) => id,
+          (event) => html`<li>${card(event, true)}</li>`,
+        )}
+      </ul>`;
   }
 
   #failed(problem: string): TemplateResult {
@@ -124,7 +164,7 @@ export class EventList extends LitElement {
 
   #choose(category: string): void {
     this.category = category;
-    void this.#load();
+    this.#search();
   }
 
   #reset(): void {
@@ -134,36 +174,82 @@ export class EventList extends LitElement {
   }
 
   #search(): void {
-    history.replaceState(null, '', this.query ? `?q=${encodeURIComponent(this.query)}` : location.pathname);
+    const asked = new URLSearchParams();
+    if (this.query) asked.set('q', this.query);
+    if (this.category) asked.set('category', this.category);
+    history.replaceState(history.state, '', asked.size > 0 ? `?${asked}` : location.pathname);
+    this.past = undefined;
+    this.events = undefined;
     void this.#load();
   }
 
+  /** Asks for all that is shown anew, or for more of it. */
   async #load(more = false): Promise<void> {
     const asked = ++this.#asked;
-    const offset = more ? (this.events?.length ?? 0) : 0;
+    const shown = this.events?.length ?? 0;
+    const offset = more ? shown : 0;
+    const limit = more ? PAGE_SIZE : Math.min(PAGE_MAX, Math.max(PAGE_SIZE, shown));
     this.loading = true;
-    this.problem = undefined;
     try {
-      const { query: q, category } = this;
-      const answer = await sharedClient().events({ q, category, sort: 'starts_at', limit: PAGE_SIZE, offset });
+      const { events, total } = await this.#ask({ sort: 'starts_at', limit, offset }, 'from');
       if (asked !== this.#asked) return;
-      this.events = more ? [...(this.events ?? []), ...answer.events] : answer.events;
-      this.total = answer.total;
-      for (const event of answer.events) this.#categories.add(event.category);
+      // What is further down than one question reaches stays as it is.
+      const known = this.events ?? [];
+      const kept = more ? known : known.slice(limit).filter(({ id }) => !events.some((event) => event.id === id));
+      this.events = more ? [...known, ...events.filter(({ id }) => !known.some((event) => event.id === id))] : [...events, ...kept];
+      this.total = total;
+      this.problem = undefined;
+      this.#learnCategories(events);
+      this.#remember();
     } catch (error) {
-      if (asked === this.#asked) this.problem = explain('en', error);
+      // A list that is shown is better than none; its numbers say for themselves how old they are.
+      if (asked === this.#asked && (more || !this.events)) this.problem = explain('en', error);
     } finally {
       if (asked === this.#asked) this.loading = false;
     }
   }
+
+  async #loadPast(): Promise<void> {
+    try {
+      this.past = (await this.#ask({ sort: '-starts_at', limit: PAGE_SIZE }, 'to')).events;
+      this.#remember();
+    } catch (error) {
+      this.problem = explain('en', error);
+    }
+  }
+
+  /** Events that begin after this moment (`from`), or began before it (`to`), by the server's clock. */
+  async #ask(query: EventQuery, side: 'from' | 'to'): Promise<{ events: EventSummary[]; total: number }> {
+    const client = sharedClient();
+    const { query: q, category } = this;
+    const now = client.now();
+    const ask = (): Promise<{ events: EventSummary[]; total: number }> =>
+      client.events({ ...query, q, category, [side]: new Date(client.now()).toISOString() });
+    const answer = await ask();
+    // The first answer tells the time; a visitor's clock may have been wrong.
+    return Math.abs(client.now() - now) > CLOCK_OFF_MS ? ask() : answer;
+  }
+
+  #learnCategories(events: readonly EventSummary[]): void {
+    for (const event of events) this.#categories.add(event.category);
+  }
+
+  /** For the way back to this list. */
+  #remember(): void {
+    const { events, total, past } = this;
+    if (events) left = { address: location.href, events, total, past };
+  }
 }
 
-function card(event: EventSummary): TemplateResult {
+/** The list as it was left: who comes back to it finds it so. */
+let left: { address: string; events: readonly EventSummary[]; total: number; past: readonly EventSummary[] | undefined } | undefined;
+
+function card(event: EventSummary, past = false): TemplateResult {
   const { weekday, day, month, time } = dateParts('en', event.starts_at, event.timezone);
-  const off = event.status === 'cancelled' || event.status === 'completed';
+  const off = past || event.status === 'cancelled' || event.status === 'completed';
   return html`<article class="card ${off ? 'off' : ''}" data-event=${event.id}>
     ${poster(event)}
-    ${event.price ? html`<span class="price">from ${roundSum('en', event.price)}</span>` : nothing}
+    ${event.price ? html`<span class="price">${priceWords(event.price)}</span>` : nothing}
     <div class="date" aria-hidden="true"><b>${day}</b><span>${month}</span></div>
     <div class="text">
       <h2><a href="/events/${event.id}">${event.title}</a></h2>
@@ -173,6 +259,10 @@ function card(event: EventSummary): TemplateResult {
       </div>
     </div>
   </article>`;
+}
+
+function priceWords(lowest: Money): string {
+  return lowest.amount === 0 ? money('en', lowest) : `from ${roundSum('en', lowest)}`;
 }
 
 function cardSkeleton(): TemplateResult {

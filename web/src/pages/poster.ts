@@ -2,7 +2,7 @@
  * Artwork for events that bring no picture: a duotone motif, always the same for the same event.
  * Drawn here, so that a page without images still looks like one with posters.
  */
-import { html, svg, type TemplateResult } from 'lit';
+import { html, nothing, svg, type TemplateResult } from 'lit';
 
 /** Ground, shapes, highlight. */
 const TONES: readonly [string, string, string][] = [
@@ -65,12 +65,28 @@ const BY_CATEGORY: Record<string, Motif> = {
   tech: dots,
 };
 
+/** The event's picture, above a drawn one: that is seen until the picture has come, and if it never does. */
 export function poster(event: { id: number; category: string; image_url: string | null }): TemplateResult {
-  if (event.image_url) return html`<img class="poster" src=${event.image_url} alt="" loading="lazy" />`;
+  const { image_url: url } = event;
+  return html`<div class="poster">
+    ${drawnPoster(event)}
+    ${url ? html`<img src=${url} alt="" loading="lazy" @error=${failed} @load=${loaded} />` : nothing}
+  </div>`;
+}
+
+function failed({ currentTarget }: Event): void {
+  (currentTarget as HTMLElement).classList.add('broken');
+}
+
+function loaded({ currentTarget }: Event): void {
+  (currentTarget as HTMLElement).classList.remove('broken');
+}
+
+function drawnPoster(event: { id: number; category: string }): TemplateResult {
   const random = randomFrom(event.id);
   const tones = TONES[event.id % TONES.length] ?? TONES[0]!;
   const motif = BY_CATEGORY[event.category.toLowerCase()] ?? MOTIFS[event.id % MOTIFS.length] ?? waves;
-  return html`<svg class="poster" viewBox="0 0 400 240" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
+  return html`<svg viewBox="0 0 400 240" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
     <rect width="400" height="240" fill=${tones[0]} />
     ${motif(random, tones)}
   </svg>`;

@@ -6,8 +6,7 @@ export type Route =
   | { page: 'account' }
   | { page: 'missing' };
 
-export function routeOf(pathname: string): Route {
-  const path = pathname.replace(/\/+$/, '') || '/';
+export function routeOf(path: string): Route {
   if (path === '/' || path === '/events') return { page: 'events' };
   if (path === '/bookings') return { page: 'bookings' };
   if (path === '/account') return { page: 'account' };
@@ -15,8 +14,15 @@ export function routeOf(pathname: string): Route {
   return event ? { page: 'event', id: Number(event[1]) } : { page: 'missing' };
 }
 
+/** Where the reader was on this page, if they came back to it. */
+export function placeBefore(): number {
+  return (history.state as { scrollY?: number } | null)?.scrollY ?? 0;
+}
+
 /** Follows links to own routes without loading the page anew; calls back with each new route. */
 export function followLinks(root: EventTarget, arrived: (route: Route) => void): void {
+  // What comes back is drawn first.
+  history.scrollRestoration = 'manual';
   root.addEventListener('click', (event) => {
     const click = event as MouseEvent;
     const link = linkOf(click);
@@ -24,7 +30,11 @@ export function followLinks(root: EventTarget, arrived: (route: Route) => void):
     const route = routeOf(link.pathname);
     if (click.defaultPrevented || link.origin !== location.origin || route.page === 'missing') return;
     click.preventDefault();
-    if (link.href !== location.href) history.pushState(null, '', link.href);
+    if (link.href !== location.href) {
+      // The way back leads to this place of the page.
+      history.replaceState({ ...(history.state as object | null), scrollY }, '');
+      history.pushState(null, '', link.href);
+    }
     scrollTo(0, 0);
     arrived(route);
   });

@@ -1,5 +1,6 @@
 import { css } from 'lit';
-import { buttons, skeleton, tokens } from '../elements/internal/tokens.ts';
+import { buttons } from '../elements/internal/controls.ts';
+import { skeleton, tokens } from '../elements/internal/tokens.ts';
 
 /** Styles that the pages share: headings, the measure, messages in place of content. */
 export const shared = [
@@ -15,6 +16,7 @@ export const shared = [
       letter-spacing: -0.02em;
       line-height: 1.1;
       text-wrap: balance;
+      overflow-wrap: anywhere;
     }
     h1:focus {
       outline: none;
@@ -27,6 +29,20 @@ export const shared = [
     }
     a {
       color: inherit;
+    }
+    .poster {
+      position: relative;
+      overflow: hidden;
+    }
+    .poster > * {
+      position: absolute;
+      inset: 0;
+      width: 100%;
+      height: 100%;
+      object-fit: cover;
+    }
+    .poster > .broken {
+      opacity: 0;
     }
     .message {
       display: grid;

@@ -1,5 +1,5 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
-import { sharedClient } from '../elements/internal/shared-client.ts';
+import { sharedClient } from '../elements/internal/full-client.ts';
 import type { User } from '../sdk/index.ts';
 import { shared } from './shared.styles.ts';
 
