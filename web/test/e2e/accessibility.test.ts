@@ -45,7 +45,7 @@ describe.each(looks)('%s', (_, look) => {
     await context.close();
   });
 
-  it('a choice, a hold and a cancelled event have no violation that axe finds, with others around', async () => {
+  it('web_22: a choice, a hold and a cancelled event have no violation that axe finds, with others around', async () => {
     const { id } = await makeEvent('Held', 4);
     const { page, context } = await open(browser, `${url}/events/${id}`, { ...look, reducedMotion: 'reduce' });
     const other = await open(browser, `${url}/events/${id}`);

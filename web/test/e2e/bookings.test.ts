@@ -44,7 +44,7 @@ async function bookingOf(eventId: number): Promise<string> {
 }
 
 describe('two windows of one user', () => {
-  it('show what is held in one, what the organizer cancels, and why', async () => {
+  it('web_7 web_9: show what is held in one, what the organizer cancels, and why', async () => {
     const [{ id }, user] = await Promise.all([makeEvent('Two devices', 20), makeUser('Tina')]);
     const [first, second, list] = await Promise.all([windowOf(user, `/events/${id}`), windowOf(user, `/events/${id}`), windowOf(user, '/bookings')]);
     await expect.poll(() => textOf(list.locator('seatcast-bookings-page .message'))).toContain('Nothing booked yet');
@@ -74,7 +74,7 @@ describe('two windows of one user', () => {
     for (const page of [first, second]) await expect.poll(() => textOf(cards(page)), AT_ONCE).toMatch(/^confirmed .*TKT-\d{8}-/i);
   });
 
-  it('say that a hold ended, and what to do', async () => {
+  it('web_11: say that a hold ended, and what to do', async () => {
     const [{ id }, user] = await Promise.all([makeEvent('Ran out', 20), makeUser('Rita')]);
     const [first, second] = await Promise.all([windowOf(user, `/events/${id}`), windowOf(user, `/events/${id}`)]);
     await hold(first);
@@ -102,7 +102,7 @@ describe('two tabs of a guest', () => {
     return Promise.all(opened);
   }
 
-  it('keep the bookings of both, and show what the other did', async () => {
+  it('web_3 web_7: keep the bookings of both, and show what the other did', async () => {
     const [one, other] = [await makeEvent('Tab one', 20), await makeEvent('Tab two', 20)];
     const [first, second, list] = await tabs(`/events/${one.id}`, `/events/${other.id}`, '/bookings');
     await hold(first!);

@@ -12,7 +12,7 @@ afterAll(async () => {
   await browser?.close();
 });
 
-it('in the demo the page of the API acts as whom one chooses, and forgets when told so', async () => {
+it('web_20: in the demo the page of the API acts as whom one chooses, and forgets when told so', async () => {
   const { page, errors } = await open(browser, `${url}/docs/`);
   const people = page.locator('#act-as');
   const own = page.locator('#operations-bookings-get_bookings_mine');

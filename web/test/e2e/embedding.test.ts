@@ -36,7 +36,7 @@ beforeEach(async () => {
   ({ id: eventId, typeId } = await makeEvent('Embedded', 30));
 });
 
-it.each(['/', '/below'])('a page of another site (%s) shows and sells live tickets with one script and three tags', async (path) => {
+it.each(['/', '/below'])('web_16: a page of another site (%s) shows and sells live tickets with one script and three tags', async (path) => {
   const { port } = elsewhere.address() as AddressInfo;
   const { page, errors } = await open(browser, `http://127.0.0.1:${port}${path}`);
   const badge = page.locator('body > seatcast-availability');

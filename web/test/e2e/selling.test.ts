@@ -119,7 +119,7 @@ describe.each([
   });
 });
 
-it('a price that rose is shown before it is paid; a ticket that was used says so at once', async () => {
+it('web_2: a price that rose is shown before it is paid; a ticket that was used says so at once', async () => {
   const [{ id, typeId }, user] = await Promise.all([pricedEvent('Dearer meanwhile'), makeUser('Dora')]);
   const page = await windowOf(user, `/events/${id}`);
   await page.getByRole('button', { name: 'One more Standard' }).click();

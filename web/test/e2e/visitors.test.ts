@@ -1,0 +1,233 @@
+/** What visitors met that was wrong, each as its kind; rows of this list that elements can show alone are tested beside them. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { badgeSays, launch, open, picture, textOf } from '../support/browser.ts';
+import { makeEvent, rest, sql } from '../support/world.ts';
+
+const { url } = inject('seatcast');
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+});
+afterAll(async () => {
+  await browser?.close();
+});
+
+describe('web_1: a seat map', () => {
+  let seated: string;
+  beforeAll(async () => {
+    seated = await sql('select event_id from seats group by event_id order by count(*) desc limit 1');
+  });
+
+  const looks: [string, BrowserContextOptions][] = [
+    ['reduced motion', { reducedMotion: 'reduce' }],
+    ['forced colours', { forcedColors: 'active' }],
+    ['forced colours, dark, reduced motion', { forcedColors: 'active', colorScheme: 'dark', reducedMotion: 'reduce' }],
+  ];
+
+  it.each(looks)('has the colours of its legend with %s', async (name, look) => {
+    const { page } = await open(browser, `${url}/events/${seated}`, look);
+    const map = page.locator('seatcast-seat-map');
+    await map.locator('.keys').waitFor({ state: 'attached' });
+    /** How many pixels of the picture have the colour of each thing in the legend. */
+    const drawn = (): Promise<Record<string, number>> =>
+      map.evaluate((element) => {
+        const canvas = element.shadowRoot!.querySelector('canvas')!;
+        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+        const pixels = new Map<string, number>();
+        for (let at = 0; at < data.length; at += 4) {
+          if (data[at + 3] !== 255) continue;
+          const colour = `${data[at]},${data[at + 1]},${data[at + 2]}`;
+          pixels.set(colour, (pixels.get(colour) ?? 0) + 1);
+        }
+        const swatches = [...element.shadowRoot!.querySelectorAll('.swatch')].filter((swatch) => !/chosen|blocked/.test(swatch.className));
+        return Object.fromEntries(
+          swatches.map((swatch) => {
+            const colour = getComputedStyle(swatch).backgroundColor.match(/\d+/g)!.slice(0, 3).join();
+            return [`${swatch.className} ${colour}`, pixels.get(colour) ?? 0];
+          }),
+        );
+      });
+    await expect.poll(async () => Object.values(await drawn()).filter((count) => count > 20).length).toBeGreaterThanOrEqual(3);
+    const colours = Object.keys(await drawn()).map((key) => key.split(' ').at(-1));
+    expect(new Set(colours).size).toBe(colours.length);
+    await picture(page, `seat map with ${name}`);
+  });
+});
+
+describe('web_6: an event that began', () => {
+  it('is no longer offered, and not the first of the list', async () => {
+    const { id } = await makeEvent('Began already', 100);
+    const { page } = await open(browser, `${url}/events/${id}`);
+    await badgeSays(page, /^100 left/);
+    await sql(`update events set starts_at = now() - interval '2 hours' where id = ${id}`);
+    await badgeSays(page, /^Ended/);
+    await expect.poll(() => textOf(page.locator('seatcast-ticket-types'))).toContain('Sales have ended');
+    expect(await page.getByRole('button', { name: /^(Hold|Book)/ }).isDisabled()).toBe(true);
+    await page.goto(url);
+    await page.locator('seatcast-event-list .card').first().waitFor();
+    expect(await textOf(page.locator('seatcast-event-list'))).not.toContain('Began already');
+    for (;;) {
+      const more = page.getByRole('button', { name: 'Show more' });
+      if (!(await more.isVisible())) break;
+      await more.click();
+    }
+    await page.getByRole('button', { name: 'Show past events' }).click();
+    await expect.poll(() => textOf(page.locator(`seatcast-event-list [data-event="${id}"]`))).toMatch(/Began already .*Ended/);
+  });
+});
+
+it("web_9: a cancelled event's reason is read on its page", async () => {
+  const { id } = await makeEvent('Called off', 10);
+  const { page } = await open(browser, `${url}/events/${id}`);
+  await badgeSays(page, /^10 left/);
+  await rest('POST', `/events/${id}/cancel`, { reason: 'Singer is ill' }, 2);
+  await expect.poll(() => textOf(page.locator('seatcast-notices'))).toContain('Singer is ill');
+});
+
+it('web_13: terms of sale that change show on a page that is open', async () => {
+  const { id, typeId } = await makeEvent('Other terms', 50);
+  const { page } = await open(browser, `${url}/events/${id}`);
+  const more = page.getByRole('button', { name: 'One more Standard' });
+  await more.click();
+  const change = (terms: object): Promise<unknown> => rest('PATCH', `/events/${id}/ticket-types/${typeId}`, terms, 2);
+  await change({ max_per_user: 1 });
+  await expect.poll(() => more.isDisabled()).toBe(true);
+  await change({ max_per_user: null, members_only: true });
+  await expect.poll(() => textOf(page.locator('seatcast-ticket-types'))).toContain('Sign in to buy');
+  await change({ members_only: false, sale_from: new Date(Date.now() + 3_600_000).toISOString() });
+  await expect.poll(() => textOf(page.locator('seatcast-ticket-types'))).toContain('On sale from');
+  await change({ sale_from: null });
+  await expect.poll(() => more.isEnabled()).toBe(true);
+});
+
+describe('web_14: an address where nothing is', () => {
+  it.each(['/nope', '/events/abc', '/events/1/', '/bookings/'])('%s answers 404 with the page, which says so', async (path) => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const answer = await page.goto(url + path);
+    expect(answer?.status()).toBe(404);
+    await expect.poll(() => page.getByRole('heading', { name: 'There is nothing here' }).isVisible()).toBe(true);
+    const program = await fetch(url + path);
+    expect(program.status).toBe(404);
+    expect(await program.json()).toMatchObject({ success: false, data: { code: 'NOT_FOUND' } });
+  });
+});
+
+describe('web_15: an event', () => {
+  it('with a long word in its title wraps on the smallest screen', async () => {
+    const word = 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft';
+    const { id } = await makeEvent(word, 10);
+    const { page } = await open(browser, `${url}/events/${id}`, { viewport: { width: 320, height: 640 } });
+    await badgeSays(page, /^10 left/);
+    const overflow = (): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(await overflow()).toBeLessThanOrEqual(0);
+    await picture(page, 'long word at 320 px');
+    await page.goto(`${url}/?q=${encodeURIComponent(word)}`);
+    await page.getByRole('link', { name: word }).waitFor();
+    expect(await overflow()).toBeLessThanOrEqual(0);
+  });
+
+  it('whose picture is broken has a poster, and one from a server without https has its picture', async () => {
+    const pixel = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64');
+    const pictures: Server = createServer((_, answer) => void answer.writeHead(200, { 'content-type': 'image/gif' }).end(pixel));
+    await new Promise<void>((resolve) => pictures.listen(0, '127.0.0.1', resolve));
+    const { id } = await makeEvent('With a picture', 10);
+    const show = async (image_url: string): Promise<Page> => {
+      await rest('PATCH', `/events/${id}`, { image_url }, 2);
+      const { page } = await open(browser, `${url}/events/${id}`);
+      return page;
+    };
+    try {
+      const good = (await show(`http://127.0.0.1:${(pictures.address() as AddressInfo).port}/a.gif`)).locator('.poster img');
+      await expect.poll(() => good.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(1);
+      const broken = (await show(`${url}/no-such.png`)).locator('.poster img');
+      await expect.poll(() => broken.evaluate((image) => getComputedStyle(image).opacity)).toBe('0');
+    } finally {
+      pictures.close();
+    }
+  });
+});
+
+it('web_17: elements show and sell in a frame that may not store anything', async () => {
+  const { id } = await makeEvent('Framed', 30);
+  const inside = `<!doctype html><script type="module" src="${url}/embed/seatcast.js"></script>
+    <seatcast-availability event="${id}"></seatcast-availability>
+    <seatcast-booking event="${id}"><seatcast-ticket-types event="${id}"></seatcast-ticket-types></seatcast-booking>`;
+  const outside: Server = createServer((request, answer) => {
+    answer.setHeader('content-type', 'text/html');
+    answer.end(request.url === '/inside' ? inside : '<!doctype html><iframe sandbox="allow-scripts allow-forms" src="/inside" width="900" height="800"></iframe>');
+  });
+  await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve));
+  try {
+    const { page, errors } = await open(browser, `http://127.0.0.1:${(outside.address() as AddressInfo).port}/`);
+    const frame = page.frameLocator('iframe');
+    const badge = (): Promise<string> => textOf(frame.locator('body > seatcast-availability'));
+    await expect.poll(badge).toMatch(/30 left\s+LIVE/i);
+    await frame.getByRole('button', { name: 'One more Standard' }).click();
+    await frame.getByRole('button', { name: 'Hold 1 ticket' }).click();
+    await expect.poll(badge).toMatch(/29 left\s+LIVE/i);
+    await expect.poll(() => textOf(frame.locator('seatcast-bookings [data-booking]'))).toContain('Held for you');
+    expect(errors).toEqual([]);
+  } finally {
+    outside.close();
+  }
+});
+
+it('web_20: the page of the API has no violation that axe finds, as it opens', async () => {
+  const { page } = await open(browser, `${url}/docs/`);
+  await page.locator('#operations-bookings-get_bookings_mine').waitFor({ state: 'attached' });
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id} ${nodes.length}: ${nodes[0]?.html}`)).toEqual([]);
+}, 180_000);
+
+describe('web_21: the list', () => {
+  it('shows new events without a reload, and free ones as free', async () => {
+    const title = `Fresh ${crypto.randomUUID()}`;
+    const { page } = await open(browser, `${url}/?q=${encodeURIComponent(title)}`);
+    await expect.poll(() => textOf(page.locator('seatcast-event-list'))).toContain('Nothing found');
+    await makeEvent(title, 10, 0);
+    await expect.poll(() => textOf(page.locator('seatcast-event-list .card .price'))).toBe('Free');
+  });
+
+  it('is as it was after the way back from an event', async () => {
+    await Promise.all(Array.from({ length: 30 }, (_, nth) => makeEvent(`Way back ${nth}`, 10)));
+    const { page } = await open(browser, `${url}/?q=Way+back`);
+    const cards = page.locator('seatcast-event-list .card[data-event]');
+    await expect.poll(() => cards.count()).toBe(24);
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await expect.poll(() => cards.count()).toBe(30);
+    const last = cards.nth(28).getByRole('link');
+    await last.scrollIntoViewIfNeeded();
+    const place = await page.evaluate(() => scrollY);
+    expect(place).toBeGreaterThan(200);
+    await last.click();
+    await badgeSays(page, /^10 left/);
+    await page.goBack();
+    await expect.poll(() => cards.count()).toBe(30);
+    await expect.poll(() => page.evaluate(() => scrollY)).toBe(place);
+  });
+
+  it.each(['/', '/events/2'])('%s does not shift about while it comes, on a phone', async (path) => {
+    const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
+    const page = await context.newPage();
+    await page.addInitScript(() => {
+      const sum = globalThis as { shifts?: number };
+      sum.shifts = 0;
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) sum.shifts = (sum.shifts ?? 0) + entry.value;
+      }).observe({ type: 'layout-shift', buffered: true });
+    });
+    await page.goto(url + path);
+    await expect.poll(() => textOf(page.locator('seatcast-availability').first())).toMatch(/live/i);
+    await page.waitForLoadState('networkidle');
+    expect(await page.evaluate(() => (globalThis as { shifts?: number }).shifts)).toBeLessThan(0.1);
+  });
+});
