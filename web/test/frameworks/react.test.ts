@@ -69,10 +69,12 @@ describe.each([
     await pass();
     expect(host.textContent).toBe('97 left, 0 held, 3 sold LIVE');
     server.reachable = false;
+    server.fetchFails();
     server.cut();
     await pass();
     expect(host.textContent).toBe('97 left, 0 held, 3 sold');
     server.reachable = true;
+    server.fetchFails(false);
     await pass(30_000);
     await draw(event('2'));
     expect(host.textContent).toBe('50 left, 0 held, 0 sold LIVE');

@@ -1,0 +1,22 @@
+/** Types of Seatcast's elements in templates. */
+import type { DefineComponent } from 'vue';
+
+interface OfEvent {
+  event?: number | string;
+}
+type Element<Props> = DefineComponent<Props & { client?: unknown }>;
+
+export interface SeatcastElements {
+  'seatcast-availability': Element<OfEvent & { ticketType?: number | string; quiet?: boolean; announce?: boolean }>;
+  'seatcast-ticket-types': Element<OfEvent & { readonly?: boolean; unseated?: boolean }>;
+  'seatcast-seat-map': Element<OfEvent>;
+  'seatcast-booking': Element<OfEvent>;
+  'seatcast-bookings': Element<OfEvent & { active?: boolean }>;
+  'seatcast-waitlist': Element<OfEvent>;
+  'seatcast-notices': Element<OfEvent>;
+  'seatcast-presence': Element<OfEvent>;
+}
+
+declare module 'vue' {
+  interface GlobalComponents extends SeatcastElements {}
+}
