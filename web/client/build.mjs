@@ -6,9 +6,15 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+
+/** Runs a program of a package, as it is found from a folder. */
+function compile(from, packageName, program, ...words) {
+  const found = createRequire(join(here, from, 'package.json')).resolve(`${packageName}/package.json`);
+  execFileSync(process.execPath, [join(dirname(found), program), ...words], { stdio: 'inherit' });
+}
+
 rmSync(join(here, 'dist'), { recursive: true, force: true });
-execFileSync(process.execPath, [compiler, '-p', join(here, 'tsconfig.json')], { stdio: 'inherit' });
+compile('.', 'typescript', 'bin/tsc', '-p', join(here, 'tsconfig.json'));
 
 // Types keep the names of the sources, which not every compiler takes.
 for (const file of readdirSync(join(here, 'dist'), { recursive: true })) {
@@ -16,3 +22,6 @@ for (const file of readdirSync(join(here, 'dist'), { recursive: true })) {
   const path = join(here, 'dist', file);
   writeFileSync(path, readFileSync(path, 'utf8').replace(/(['"]\.{1,2}\/[^'"]*)\.tsx?(['"])/g, '$1.js$2'));
 }
+
+// Last, since it reads the types of the SDK. Its compiler leaves what an application's compiler finishes.
+compile('angular', '@angular/compiler-cli', 'bundles/src/bin/ngc.js', '-p', join(here, 'angular/tsconfig.json'));

@@ -60,7 +60,8 @@ const CLASSES: Readonly<Record<StatusLevel, string>> = {
   closed: 'bg-gray-100 text-gray-800',
 };
 
-const WORDS: AvailabilityWords = { text: (level) => TEXTS[level], class: (level) => CLASSES[level] };
+/** In English, with the classes of Tailwind. */
+export const AVAILABILITY_WORDS: AvailabilityWords = { text: (level) => TEXTS[level], class: (level) => CLASSES[level] };
 
 export class TicketAvailabilityService {
   readonly #client: LiveClient;
@@ -71,7 +72,7 @@ export class TicketAvailabilityService {
   /** `words`: other texts and classes than the English ones, whose classes are those of Tailwind. */
   constructor(client: LiveClient, words: Partial<AvailabilityWords> = {}) {
     this.#client = client;
-    this.#words = { ...WORDS, ...words };
+    this.#words = { ...AVAILABILITY_WORDS, ...words };
   }
 
   /** Keeps these events up to date until each was stopped as often as it was tracked. */

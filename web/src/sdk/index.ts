@@ -1,6 +1,6 @@
 /** The SDK's public surface. */
 export { SeatcastClient } from './client.ts';
-export { TicketAvailabilityService } from './availability.ts';
+export { AVAILABILITY_WORDS, TicketAvailabilityService } from './availability.ts';
 export type { AvailabilityStatus, AvailabilityWords, StatusLevel, TicketAvailability } from './availability.ts';
 export { DEBUG_KEY, debugLog } from './debug-log.ts';
 export type { LogEntry } from './debug-log.ts';

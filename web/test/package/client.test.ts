@@ -1,18 +1,21 @@
+// @vitest-environment happy-dom
 /** The package as somebody gets it who installs it: packed, installed into an empty project, run by Node, compiled, bundled. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { rolldown } from 'rolldown';
+import { FakeServer } from '../support/fake-server.ts';
+import type { SeatcastClient } from '../../src/sdk/index.ts';
 
 const PATIENCE_MS = 120_000;
 const run = promisify(execFile);
-const packed = fileURLToPath(new URL('../../client', import.meta.url));
-const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+/** Tests run in `web/`; in the environment of a page `import.meta.url` is no file. */
+const packed = join(process.cwd(), 'client');
+const compiler = join(dirname(createRequire(join(process.cwd(), 'package.json')).resolve('typescript/package.json')), 'bin', 'tsc');
 let project: string;
 
 beforeAll(async () => {
@@ -98,6 +101,89 @@ describe('@seatcast/client', () => {
     expect(whole).toContain('/bookings/quote');
     expect(live).not.toContain('/bookings/quote');
   });
+});
+
+const APP = `
+import { AsyncPipe } from '@angular/common';
+import { Component, inject, provideZonelessChangeDetection, signal, type ApplicationRef } from '@angular/core';
+import { bootstrapApplication } from '@angular/platform-browser';
+import type { SeatcastClient } from '@seatcast/client';
+import { provideSeatcast, RealTimeAvailabilityComponent, TicketAvailabilityService } from '@seatcast/client/angular';
+
+@Component({
+  selector: 'app-root',
+  imports: [RealTimeAvailabilityComponent, AsyncPipe],
+  template: \`
+    <app-real-time-availability [eventId]="id()" [fallbackAvailable]="20" [fallbackTotal]="100" />
+    <button [disabled]="(status$ | async)?.disabled">{{ (status$ | async)?.text }}</button>
+    <input type="number" [max]="(availability$ | async)?.availableTickets ?? 0" />
+  \`,
+})
+class App {
+  readonly service = inject(TicketAvailabilityService);
+  readonly id = id;
+  readonly status$ = this.service.getAvailabilityStatus(1);
+  readonly availability$ = this.service.getEventAvailability(1);
+}
+export const id = signal(1);
+export function start(client: SeatcastClient): Promise<ApplicationRef> {
+  return bootstrapApplication(App, { providers: [provideZonelessChangeDetection(), provideSeatcast({ client })] });
+}
+`;
+
+describe('@seatcast/client/angular', () => {
+  interface App {
+    start(client: SeatcastClient): Promise<{ destroy(): void; whenStable(): Promise<void> }>;
+    id: { set(id: number): void };
+  }
+
+  it('is compiled by Angular, strictly, and shows what is left, live, with the fallback until then', async () => {
+    for (const name of ['@angular', 'rxjs', 'tslib']) await symlink(join(process.cwd(), 'node_modules', name), join(project, 'node_modules', name));
+    await file('app.ts', APP);
+    await file(
+      'tsconfig.json',
+      JSON.stringify({
+        compilerOptions: { target: 'es2022', module: 'es2022', moduleResolution: 'bundler', lib: ['es2023', 'dom'], types: [], strict: true, skipLibCheck: true, outDir: 'app', experimentalDecorators: true },
+        angularCompilerOptions: { strictTemplates: true },
+        files: ['app.ts'],
+      }),
+    );
+    const ngc = join(packed, 'angular/node_modules/@angular/compiler-cli/bundles/src/bin/ngc.js');
+    await run(process.execPath, [ngc, '-p', join(project, 'tsconfig.json')], { cwd: project });
+    // The compiler finishes the library when it is loaded, as it does without a build of Angular's own.
+    const input = await file('page.mjs', `import '@angular/compiler';\nexport * from './app/app.js';`);
+    const bundle = await rolldown({ input, cwd: project, platform: 'browser', logLevel: 'silent' });
+    const { output } = await bundle.generate({ format: 'iife', name: 'page', inlineDynamicImports: true });
+    const page = new Function(`${output[0].code}; return page;`)() as App;
+
+    document.body.append(document.createElement('app-root'));
+    const server = new FakeServer();
+    server.addEvent(1);
+    server.addEvent(2, 50);
+    server.reachable = false;
+    server.fetchFails();
+    const client = server.client();
+    const app = await page.start(client);
+    const text = (): string => document.querySelector('app-real-time-availability')?.textContent?.replace(/\s+/g, ' ').trim() ?? '';
+    try {
+      await vi.waitFor(() => expect(text()).toBe('Limited Availability 20 of 100 left'));
+      server.reachable = true;
+      server.fetchFails(false);
+      client.nudge();
+      await vi.waitFor(() => expect(text()).toBe('Available 100 of 100 left LIVE'), { timeout: 10_000 });
+      server.sell(1, 7, 95);
+      await vi.waitFor(() => expect(text()).toBe('Almost Sold Out 5 of 100 left LIVE'));
+      expect(document.querySelector('button')?.textContent).toBe('Almost Sold Out');
+      expect(document.querySelector('input')?.max).toBe('5');
+      server.sell(1, 7, 5);
+      await vi.waitFor(() => expect(document.querySelector('button')?.disabled).toBe(true));
+      page.id.set(2);
+      await vi.waitFor(() => expect(text()).toBe('Available 50 of 50 left LIVE'));
+    } finally {
+      app.destroy();
+      client.close();
+    }
+  }, PATIENCE_MS);
 });
 
 /** Globals of Node that the types name. */
