@@ -248,7 +248,9 @@ fn every_setting_named_exists() {
         .iter()
         .filter_map(|argument| Some(argument.get_env()?.to_string_lossy().into_owned()))
         .collect();
-    let properties = read("web/src/elements/internal/tokens.ts");
+    let properties = ["core-tokens", "tokens"]
+        .map(|name| read(&format!("web/src/elements/internal/{name}.ts")))
+        .concat();
     let mut files = pages();
     for name in ["docker-compose.yml", "Dockerfile", "Makefile"] {
         let text = read(name);
