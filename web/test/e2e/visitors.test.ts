@@ -181,12 +181,16 @@ it('web_17: elements show and sell in a frame that may not store anything', asyn
   }
 });
 
-it('web_20: the page of the API has no violation that axe finds, as it opens', async () => {
+it('web_20: the page of the API has no violation that axe finds, in its head and in an operation', async () => {
   const { page } = await open(browser, `${url}/docs/`);
-  await page.locator('#operations-bookings-get_bookings_mine').waitFor({ state: 'attached' });
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  const own = page.locator('#operations-bookings-get_bookings_mine');
+  await own.locator('.opblock-summary-control').click();
+  await own.getByRole('button', { name: 'Try it out' }).waitFor();
+  // All two hundred operations are made alike, and would take axe minutes.
+  const looked = new AxeBuilder({ page }).include('.information-container').include('#operations-bookings-get_bookings_mine');
+  const { violations } = await looked.analyze();
   expect(violations.map(({ id, nodes }) => `${id} ${nodes.length}: ${nodes[0]?.html}`)).toEqual([]);
-}, 180_000);
+}, 120_000);
 
 describe('web_21: the list', () => {
   it('shows new events without a reload, and free ones as free', async () => {
@@ -205,11 +209,12 @@ describe('web_21: the list', () => {
     await page.getByRole('button', { name: 'Show more' }).click();
     await expect.poll(() => cards.count()).toBe(30);
     const last = cards.nth(28).getByRole('link');
-    await last.scrollIntoViewIfNeeded();
-    const place = await page.evaluate(() => scrollY);
-    expect(place).toBeGreaterThan(200);
+    // A click may scroll a little more: the place is where it happened.
+    await page.evaluate(() => addEventListener('click', () => Object.assign(globalThis, { place: scrollY }), true));
     await last.click();
     await badgeSays(page, /^10 left/);
+    const place = await page.evaluate(() => (globalThis as { place?: number }).place ?? 0);
+    expect(place).toBeGreaterThan(200);
     await page.goBack();
     await expect.poll(() => cards.count()).toBe(30);
     await expect.poll(() => page.evaluate(() => scrollY)).toBe(place);
