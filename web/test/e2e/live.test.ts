@@ -81,7 +81,7 @@ it('a visitor is counted for others by step, and not any more after leaving', as
   await expect.poll(here).toBe('');
 });
 
-it('notices appear, and a cancelled event says so', async () => {
+it('web_21: notices appear, their times as people read them, and a cancelled event says so', async () => {
   const { id } = await makeEvent('Noticed', 20);
   const { page } = await open(browser, `${url}/events/${id}`);
   await badgeSays(page, /20 left/);
@@ -90,7 +90,7 @@ it('notices appear, and a cancelled event says so', async () => {
   await expect.poll(notices).toContain('Doors open at seven');
   // Those that make themselves, also of a change by hand: each once, the newest first.
   await sql(`update events set capacity = 30 where id = ${id}; update events set starts_at = '2037-06-01T21:00:00Z' where id = ${id}`);
-  await expect.poll(notices).toMatch(/now begins at 2037-06-01 23:00.*from 20 to 30.*Doors open at seven/);
+  await expect.poll(notices).toMatch(/now begins at 1 Jun 2037, 23:00 \(Berlin\).*from 20 to 30.*Doors open at seven/);
   await page.reload();
   await expect.poll(notices).toMatch(/now begins at.*from 20 to 30.*Doors open at seven/);
   await page.getByRole('button', { name: 'Dismiss: Doors open at seven' }).click();
