@@ -3,6 +3,8 @@
 FROM node:22-bookworm-slim AS web
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json ./
+COPY web/client/angular/package.json client/angular/
+COPY web/test/frameworks/react-18/package.json test/frameworks/react-18/
 RUN npm ci --ignore-scripts
 COPY web ./
 RUN npm run build
