@@ -10,7 +10,7 @@ type OfEvent = Base & { event?: number | string };
 type Flag = boolean | 'true' | 'false' | '';
 
 export interface SeatcastElements {
-  'seatcast-availability': OfEvent & { 'ticket-type'?: number | string; quiet?: Flag; announce?: Flag };
+  'seatcast-availability': OfEvent & { 'ticket-type'?: number | string; quiet?: Flag; announce?: Flag; 'fallback-available'?: number | string; 'fallback-total'?: number | string };
   'seatcast-ticket-types': OfEvent & { readonly?: Flag; unseated?: Flag };
   'seatcast-seat-map': OfEvent;
   'seatcast-booking': OfEvent;

@@ -7,7 +7,7 @@ interface OfEvent {
 type Element<Props> = DefineComponent<Props & { client?: unknown }>;
 
 export interface SeatcastElements {
-  'seatcast-availability': Element<OfEvent & { ticketType?: number | string; quiet?: boolean; announce?: boolean }>;
+  'seatcast-availability': Element<OfEvent & { ticketType?: number | string; quiet?: boolean; announce?: boolean; fallbackAvailable?: number | string; fallbackTotal?: number | string }>;
   'seatcast-ticket-types': Element<OfEvent & { readonly?: boolean; unseated?: boolean }>;
   'seatcast-seat-map': Element<OfEvent>;
   'seatcast-booking': Element<OfEvent>;

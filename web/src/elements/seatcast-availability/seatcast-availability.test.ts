@@ -76,6 +76,20 @@ describe('the badge', () => {
     expect(textOf(element)).toBe('100 left Live');
   });
 
+  it("shows the page's own numbers until the server's are there, and does not call them live", async () => {
+    server.reachable = false;
+    server.fetchFails();
+    const element = await mount<SeatcastAvailability>(server, client, 'seatcast-availability', { event: '1', 'fallback-available': '20', 'fallback-total': '100' });
+    expect(textOf(element)).toBe('Limited · 20 left');
+    expect(find(element, '.badge').className).toContain('old');
+    await drawn(server, element, 15_000);
+    expect(textOf(element)).toBe('Limited · 20 left Offline');
+    server.reachable = true;
+    server.fetchFails(false);
+    await drawn(server, element, 20_000);
+    expect(textOf(element)).toBe('100 left Live');
+  });
+
   it('can be of one ticket type', async () => {
     const element = await badge();
     element.setAttribute('ticket-type', '8');

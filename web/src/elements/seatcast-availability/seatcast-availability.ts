@@ -33,6 +33,8 @@ export class SeatcastAvailability extends LiveElement {
     ticketType: { type: Number, attribute: 'ticket-type' },
     quiet: FLAG,
     announce: FLAG,
+    fallbackAvailable: { type: Number, attribute: 'fallback-available' },
+    fallbackTotal: { type: Number, attribute: 'fallback-total' },
     announced: { state: true },
   };
 
@@ -41,6 +43,9 @@ export class SeatcastAvailability extends LiveElement {
   declare quiet: boolean | undefined;
   declare announce: boolean | undefined;
   declare announced: string | undefined;
+  /** Numbers of the page, shown until the server's are there; not as live. */
+  declare fallbackAvailable: number | undefined;
+  declare fallbackTotal: number | undefined;
 
   readonly #sale = new SaleController(
     this,
@@ -86,7 +91,11 @@ export class SeatcastAvailability extends LiveElement {
   }
 
   #waiting(status: TopicStatus): TemplateResult {
-    const pending = html`<span class="badge skeleton" role="img" aria-label=${WORDS[this.language].loading}></span>`;
+    const { fallbackAvailable: available, fallbackTotal: total } = this;
+    const pending =
+      available === undefined
+        ? html`<span class="badge skeleton" role="img" aria-label=${WORDS[this.language].loading}></span>`
+        : this.#stockBadge({ available, level: coloured(available, stockLevel(available, total ?? available)) }, 'old');
     return html`${pending}${this.#liveness(status)}`;
   }
 
@@ -98,7 +107,11 @@ export class SeatcastAvailability extends LiveElement {
     const changed = this.#shown !== undefined && this.#shown !== stock.available;
     this.#shown = stock.available;
     const old = this.topic.view.status === 'live' ? '' : 'old';
-    return html`<span class="badge ${stock.level} ${changed ? 'changed' : ''} ${old}" data-level=${stock.level} @animationend=${this.#settled}>
+    return this.#stockBadge(stock, `${changed ? 'changed' : ''} ${old}`);
+  }
+
+  #stockBadge(stock: Stock, looks: string): TemplateResult {
+    return html`<span class="badge ${stock.level} ${looks}" data-level=${stock.level} @animationend=${this.#settled}>
       <span class="dot" aria-hidden="true"></span><span class="text">${words(this.language, stock)}</span>
     </span>`;
   }

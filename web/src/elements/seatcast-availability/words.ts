@@ -29,9 +29,9 @@ export const WORDS: Translations<Words> = {
     left: (left) => `${count('en', left)} left`,
     closed: { cancelled: 'Cancelled', completed: 'Ended', over: 'Sales ended', paused: 'Sales paused', draft: 'Not on sale yet' },
     liveness: {
-      live: { label: 'Live', title: 'Proven current: the number changes as tickets are sold' },
-      stale: { label: 'Stale', title: 'The last number known; newer ones may exist. Reconnecting' },
-      offline: { label: 'Offline', title: 'No connection. This is the last number known' },
+      live: { label: 'Live', title: 'Proven current' },
+      stale: { label: 'Stale', title: 'The last number known. Reconnecting' },
+      offline: { label: 'Offline', title: 'The last number known. No connection' },
     },
   },
   th: {
@@ -44,9 +44,9 @@ export const WORDS: Translations<Words> = {
     left: (left) => `เหลือ ${count('th', left)} ใบ`,
     closed: { cancelled: 'ยกเลิกแล้ว', completed: 'จบแล้ว', over: 'ปิดการขายแล้ว', paused: 'พักการขาย', draft: 'ยังไม่เปิดขาย' },
     liveness: {
-      live: { label: 'สด', title: 'ยืนยันว่าเป็นปัจจุบัน ตัวเลขเปลี่ยนเมื่อมีการขายบัตร' },
-      stale: { label: 'ค้าง', title: 'ตัวเลขล่าสุดที่ทราบ อาจมีใหม่กว่านี้ กำลังเชื่อมต่อใหม่' },
-      offline: { label: 'ออฟไลน์', title: 'ไม่มีการเชื่อมต่อ นี่คือตัวเลขล่าสุดที่ทราบ' },
+      live: { label: 'สด', title: 'ยืนยันว่าเป็นปัจจุบัน' },
+      stale: { label: 'ค้าง', title: 'ตัวเลขล่าสุดที่ทราบ กำลังเชื่อมต่อใหม่' },
+      offline: { label: 'ออฟไลน์', title: 'ตัวเลขล่าสุดที่ทราบ ไม่มีการเชื่อมต่อ' },
     },
   },
   fa: {
@@ -59,9 +59,9 @@ export const WORDS: Translations<Words> = {
     left: (left) => `${count('fa', left)} باقی مانده`,
     closed: { cancelled: 'لغو شد', completed: 'پایان یافت', over: 'فروش پایان یافت', paused: 'فروش متوقف است', draft: 'هنوز فروخته نمی‌شود' },
     liveness: {
-      live: { label: 'زنده', title: 'به‌روز بودن آن اثبات شده است: عدد با فروش بلیت‌ها تغییر می‌کند' },
-      stale: { label: 'کهنه', title: 'آخرین عدد شناخته‌شده؛ شاید تازه‌تر هم باشد. در حال اتصال دوباره' },
-      offline: { label: 'آفلاین', title: 'اتصالی نیست. این آخرین عدد شناخته‌شده است' },
+      live: { label: 'زنده', title: 'به‌روز بودن آن اثبات شده است' },
+      stale: { label: 'کهنه', title: 'آخرین عدد شناخته‌شده. در حال اتصال دوباره' },
+      offline: { label: 'آفلاین', title: 'آخرین عدد شناخته‌شده. اتصالی نیست' },
     },
   },
 };
