@@ -6,8 +6,6 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use crate::config::inside::HTTP_HEADER_BYTES_MAX;
-
 /// The security scheme of tokens.
 pub(super) const BEARER: &str = "bearer";
 /// The security scheme of bookings without an account.
@@ -168,27 +166,19 @@ fn add_failures(operation: &mut Value) {
     answer(operation, "503", what);
 }
 
-/// Bounds of parameters that have none of their own: a number has 64 bits, and what stands in a path or a header is no
-/// longer than a request's head.
+/// Numbers in parameters have 64 bits, where nothing else is said. Texts in a path or a header have no bound of their own:
+/// a request's head is bounded as a whole.
 fn bound(operation: &mut Value) {
     let parameters = operation.get_mut("parameters");
     let parameters = parameters.and_then(Value::as_array_mut);
     for parameter in parameters.into_iter().flatten() {
         let schema = &mut parameter["schema"];
-        let is = |kind: &str| match &schema["type"] {
-            Value::Array(kinds) => kinds.iter().any(|one| one == kind),
-            one => one == kind,
+        let is_number = match &schema["type"] {
+            Value::Array(kinds) => kinds.iter().any(|kind| kind == "integer"),
+            kind => kind == "integer",
         };
-        let (name, max) = match (is("integer"), is("string")) {
-            (true, _) => ("maximum", json!(i64::MAX)),
-            (_, true) => ("maxLength", json!(HTTP_HEADER_BYTES_MAX)),
-            _ => continue,
-        };
-        let is_bounded = ["maximum", "maxLength", "enum", "format"]
-            .iter()
-            .any(|own| schema.get(own).is_some_and(|own| own != "int64"));
-        if let Some(schema) = schema.as_object_mut().filter(|_| !is_bounded) {
-            schema.insert(name.to_owned(), max);
+        if let Some(schema) = schema.as_object_mut().filter(|_| is_number) {
+            schema.entry("maximum").or_insert(json!(i64::MAX));
         }
     }
 }
