@@ -72,11 +72,8 @@ pub(super) fn base() -> Document {
 pub(super) fn pages(document: Value, dev: bool) -> Router<ApiState> {
     let config = Config::from(DOCUMENT_PATH).validator_url("none");
     let page = Router::from(SwaggerUi::new(PAGE_PATH).config(config.clone()));
-    let page = match dev {
-        true => page.merge(demo::routes(config)),
-        false => page,
-    };
-    page.route(READER_PATH, get(async || Redirect::to(PAGE_PATH)))
+    page.merge(demo::routes(config, dev))
+        .route(READER_PATH, get(async || Redirect::to(PAGE_PATH)))
         .merge(document_route(document))
 }
 

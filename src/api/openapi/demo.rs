@@ -1,5 +1,5 @@
-//! In development mode the page at `/docs` has a choice of the demo's people: requests carry the token of the one that
-//! is chosen.
+//! Our part of the page at `/docs`: it can be read and used by everybody, and in development mode has a choice of the
+//! demo's people, so that requests carry the token of the one that is chosen.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::ticketing::UserId;
 /// The page's script, with ours after it.
 const SCRIPT_PATH: &str = "/docs/swagger-initializer.js";
 const PEOPLE_PATH: &str = "/docs/people.json";
+const READABLE: &str = include_str!("readable.js");
 const CHOICE: &str = include_str!("demo.js");
 /// A demo that is left open over a day wants to be loaded again.
 const TOKEN_TTL: Duration = Duration::from_secs(24 * 3_600);
@@ -37,21 +38,24 @@ struct DemoUser {
     token: String,
 }
 
-pub(super) fn routes(config: Config<'static>) -> Router<ApiState> {
+pub(super) fn routes(config: Config<'static>, dev: bool) -> Router<ApiState> {
     let config = Arc::new(config);
-    Router::new()
-        .route(SCRIPT_PATH, get(async move || script(config.clone())))
-        .route(PEOPLE_PATH, get(people))
+    let page = Router::new().route(SCRIPT_PATH, get(async move || script(config.clone(), dev)));
+    match dev {
+        true => page.route(PEOPLE_PATH, get(people)),
+        false => page,
+    }
 }
 
-fn script(config: Arc<Config<'static>>) -> Response {
+fn script(config: Arc<Config<'static>>, dev: bool) -> Response {
     let name = SCRIPT_PATH.rsplit('/').next().unwrap_or_default();
     let file = match utoipa_swagger_ui::serve(name, config) {
         Ok(Some(file)) => file,
         Ok(None) => return ApiError::not_found("NOT_FOUND").into_response(),
         Err(error) => return ApiError::internal(error.to_string()).into_response(),
     };
-    let script = [&file.bytes, CHOICE.as_bytes()].concat();
+    let choice = if dev { CHOICE } else { "" };
+    let script = [&file.bytes, READABLE.as_bytes(), choice.as_bytes()].concat();
     let mut response = script.into_response();
     let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

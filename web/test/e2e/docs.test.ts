@@ -39,4 +39,4 @@ it('web_20: in the demo the page of the API acts as whom one chooses, and forget
   await own.getByRole('button', { name: 'Try it out' }).click();
   expect((await tried()).token).toBeUndefined();
   expect(errors).toEqual([]);
-});
+}, 120_000);
