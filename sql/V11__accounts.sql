@@ -7,7 +7,8 @@
 -- The tokens of a user that are good carry this number or a later one. It grows with everything that a token says and that
 -- is not so any more: a role, a right in an organization, a password.
 alter table users add column token_generation int not null default 0;
--- When a mail to the address was answered. Before that an account proves no address, and no booking joins it.
+-- When a mail to the address was answered. Before that an account proves no address, no booking joins it, and its password
+-- does not sign in: anybody may have registered it.
 alter table users add column email_confirmed_at timestamptz;
 
 create table organizations (
@@ -72,7 +73,7 @@ create table sessions (
     created_at timestamptz not null default clock_timestamp(),
     expires_at timestamptz not null,
     ended_at timestamptz,
-    -- `logout`, `everywhere`, `reused`, `password`.
+    -- `logout`, `everywhere`, `reused`, `password`, `proven`.
     end_reason text constraint sessions_end_reason_length check (char_length(end_reason) <= 20)
 );
 create index sessions_by_end on sessions (expires_at);

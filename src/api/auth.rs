@@ -25,7 +25,7 @@ use crate::jobs::{AccountMail, Purpose};
 use crate::lang::Lang;
 use crate::limits::rates::{Kind, Who};
 use crate::schema;
-use crate::store::accounts::{Login, Refreshed, SignedIn};
+use crate::store::accounts::{Login, Refreshed, Registered, SignedIn};
 use crate::store::users::User;
 use crate::ticketing::OrganizationId;
 
@@ -164,28 +164,33 @@ impl Input for NewAccount {
 
 /// Register
 ///
-/// The answer is the same whether or not there is an account already; the mail that follows tells its owner. An account is
-/// good for signing in at once, and proves its address when the mailed link was opened.
+/// The answer is the same whether or not there is an account already; the mail that follows tells its owner. An account with
+/// an address is good for signing in when the mailed link was opened (`POST /auth/confirm`), one with a number alone at once.
 #[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = RegistrationInput,
-    responses((status = 202, body = Envelope<Option<bool>>, description = "Heard")))]
+    responses(
+        (status = 202, body = Envelope<Option<bool>>, description = "Heard"),
+        (status = 501, body = Failure, description = "`NO_MAIL`: this server has no way to send mails, so no address can be proven"),
+    ))]
 pub(in crate::api) async fn register(
     State(state): State<ApiState>,
     _: Caller,
     headers: HeaderMap,
     Body { input, .. }: Body<NewAccount>,
 ) -> ApiResult<Reply<Option<bool>>> {
+    if input.email.is_some() && !state.jobs.sends_mails() {
+        return Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, "NO_MAIL"));
+    }
     let hash = state.passwords.hash(input.password).await?;
     let (email, phone) = (input.email.as_deref(), input.phone.as_deref());
-    let made = state
+    let registered = state
         .store
         .register(&input.name, email, phone, &hash)
         .await?;
     if let Some(email) = input.email {
-        let purpose = match made {
-            Some(_) => Purpose::Confirm,
-            None => Purpose::Known,
+        let purpose = match registered {
+            Registered::Unproven => Purpose::Confirm,
+            Registered::Known => Purpose::Known,
         };
-        // Without a way for mails the account stays unconfirmed.
         mail(&state, purpose, email, &headers).await?;
     }
     Ok(Reply::accepted("REGISTERED", None))
@@ -241,11 +246,12 @@ impl Input for SignInAttempt {
 
 /// Sign in
 ///
-/// Attempts are counted by address and by what was typed as account, whether or not there is one.
+/// Attempts are counted by address and by what was typed as account, whether or not there is one. An account whose address
+/// is not proven is answered like none: anybody may register any address.
 #[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = LoginInput,
     responses(
         (status = 200, body = Envelope<Tokens>),
-        (status = 401, body = Failure, description = "`BAD_CREDENTIALS`: no such account, or another password"),
+        (status = 401, body = Failure, description = "`BAD_CREDENTIALS`: no such account, another password, or the address is not confirmed yet"),
         (status = 501, body = Failure, description = "`NO_SIGN_IN`: another server makes the tokens"),
     ))]
 pub(in crate::api) async fn login(
@@ -257,7 +263,10 @@ pub(in crate::api) async fn login(
     state.rates.count(Kind::SignIns, tried(&input.login))?;
     let account = state.store.account(&input.login).await?;
     let (user, known) = match account {
-        Some(account) => (Some(account.user), account.password_hash),
+        Some(account) => (
+            account.has_proof.then_some(account.user),
+            account.password_hash,
+        ),
         None => (None, None),
     };
     let compared = state.passwords.compare(input.password, known).await?;

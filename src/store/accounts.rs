@@ -2,6 +2,7 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::users::{self, User};
 use super::{Store, StoreError};
@@ -54,6 +55,17 @@ pub struct Account {
     /// In PHC form; `None`: none was chosen.
     pub password_hash: Option<String>,
     pub name: String,
+    /// Whether its password signs in. It does not while the account has an address that nobody has proven.
+    pub has_proof: bool,
+}
+
+/// The outcome of a registration, which only a mail tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// The account is to prove its address, whether it is new or was never proven.
+    Unproven,
+    /// The address has an account that has proven it.
+    Known,
 }
 
 /// The bearer of a token.
@@ -77,27 +89,49 @@ pub enum Refreshed {
     Unknown,
 }
 
+const ACCOUNT: &str = "id, password_hash, name, email is null or email_confirmed_at is not null";
+
 /// A user with what a token says; the generation is $2 of those that use it.
 const BEARER: &str = "u.token_generation, u.email_confirmed_at is not null,
     array(select organization_id from organization_members where user_id = u.id order by organization_id limit $1),
     array(select role from organization_members where user_id = u.id order by organization_id limit $1)";
 
 impl Store {
-    /// Makes an account; `None`: the address or number has one already.
+    /// Makes an account. One that has never proven its address is whoever registers last, until somebody proves it. A number
+    /// that another account has is left out where there is an address.
     pub async fn register(
         &self,
         name: &str,
         email: Option<&str>,
         phone: Option<&str>,
         password_hash: &str,
-    ) -> Result<Option<UserId>, StoreError> {
-        let sql = "insert into users (name, email, phone, password_hash) values ($1, $2, $3, $4)
-                   on conflict do nothing returning id";
-        let client = self.client().await?;
-        let row = client
-            .query_opt(sql, &[&name, &email, &phone, &password_hash])
-            .await?;
-        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    ) -> Result<Registered, StoreError> {
+        let lent = (name, email, phone, password_hash);
+        self.transaction(&lent, |tx, (name, email, phone, password_hash)| {
+            Box::pin(async move {
+                let free = "case when $2::text is null or not exists (select from users where phone = $3) then $3 end";
+                let make = format!(
+                    "insert into users (name, email, phone, password_hash) values ($1, $2, {free}, $4)
+                     on conflict do nothing returning id"
+                );
+                let given: [&(dyn ToSql + Sync); 4] = [name, email, phone, password_hash];
+                if tx.query_opt(&make, &given).await?.is_some() {
+                    return Ok(Registered::Unproven);
+                }
+                let again = "update users u set name = $1, password_hash = $4,
+                                    phone = case when not exists (select from users where phone = $3 and id <> u.id) then $3 end
+                              where email = $2 and email_confirmed_at is null and role = 'customer' returning id";
+                if tx.query_opt(again, &given).await?.is_some() {
+                    return Ok(Registered::Unproven);
+                }
+                let proven = "select email_confirmed_at is not null from users where email = $1";
+                match tx.query_opt(proven, &[email]).await? {
+                    Some(row) if !row.try_get::<_, bool>(0)? => Ok(Registered::Unproven),
+                    _ => Ok(Registered::Known),
+                }
+            })
+        })
+        .await
     }
 
     pub async fn account(&self, login: &Login) -> Result<Option<Account>, StoreError> {
@@ -105,14 +139,14 @@ impl Store {
             Login::Email(email) => ("email", email),
             Login::Phone(phone) => ("phone", phone),
         };
-        let sql = format!("select id, password_hash, name from users where {column} = $1");
+        let sql = format!("select {ACCOUNT} from users where {column} = $1");
         let row = self.client().await?.query_opt(&sql, &[value]).await?;
         row.map(|row| account(&row)).transpose()
     }
 
     pub async fn account_of(&self, user: UserId) -> Result<Option<Account>, StoreError> {
-        let sql = "select id, password_hash, name from users where id = $1";
-        let row = self.client().await?.query_opt(sql, &[&user]).await?;
+        let sql = format!("select {ACCOUNT} from users where id = $1");
+        let row = self.client().await?.query_opt(&sql, &[&user]).await?;
         row.map(|row| account(&row)).transpose()
     }
 
@@ -127,8 +161,7 @@ impl Store {
         self.transaction(&lent, |tx, (user, refresh_hash, rehashed)| {
             Box::pin(async move {
                 if let Some(hash) = rehashed {
-                    let sql = "update users set password_hash = $2 where id = $1";
-                    tx.execute(sql, &[user, hash]).await?;
+                    set_password(tx, *user, hash).await?;
                 }
                 open(tx, *user, refresh_hash).await
             })
@@ -202,26 +235,49 @@ impl Store {
         purpose: LinkPurpose,
         hash: &[u8],
     ) -> Result<Option<Account>, StoreError> {
-        let sql = "with u as (select id, password_hash, name from users where email = $1),
-                        made as (insert into account_links (hash, user_id, purpose, email, expires_at)
-                                 select $2, id, $3, $1, clock_timestamp() + make_interval(mins => $4) from u)
-                   select * from u";
+        let sql = format!(
+            "with u as (select {ACCOUNT} from users where email = $1),
+                  made as (insert into account_links (hash, user_id, purpose, email, expires_at)
+                           select $2, id, $3, $1, clock_timestamp() + make_interval(mins => $4) from u)
+             select * from u"
+        );
         let client = self.client().await?;
         let row = client
-            .query_opt(sql, &[&email, &hash, &purpose.name(), &purpose.minutes()])
+            .query_opt(&sql, &[&email, &hash, &purpose.name(), &purpose.minutes()])
             .await?;
         row.map(|row| account(&row)).transpose()
     }
 
-    /// Confirms an address by a mailed link, which is good once. Bookings that a guest made with it join the account.
-    pub async fn confirm(&self, hash: &[u8]) -> Result<Option<UserId>, StoreError> {
-        self.transaction(hash, |tx, hash| {
+    /// The account that a link to confirm an address is about, while the link is good.
+    pub async fn account_to_confirm(&self, hash: &[u8]) -> Result<Option<Account>, StoreError> {
+        let sql = format!(
+            "select {ACCOUNT} from users
+              where id = (select user_id from account_links
+                           where hash = $1 and purpose = 'confirm' and expires_at > clock_timestamp())"
+        );
+        let row = self.client().await?.query_opt(&sql, &[&hash]).await?;
+        row.map(|row| account(&row)).transpose()
+    }
+
+    /// Proves an address by a mailed link, which is good once, and sets the account's password: that of the registration
+    /// may be anybody's. `registered`: the hash of the one that was compared with it and is the same, so the account is of
+    /// the person who registered it. Returns the user and the first generation of tokens that is good.
+    pub async fn confirm(
+        &self,
+        hash: &[u8],
+        password_hash: &str,
+        registered: Option<&str>,
+    ) -> Result<Option<(UserId, i32)>, StoreError> {
+        let lent = (hash, password_hash, registered);
+        self.transaction(&lent, |tx, (hash, password_hash, registered)| {
             Box::pin(async move {
                 let Some(user) = use_link(tx, hash, LinkPurpose::Confirm).await? else {
                     return Ok(None);
                 };
-                confirm(tx, user).await?;
-                Ok(Some(user))
+                prove(tx, user, *registered).await?;
+                set_password(tx, user, password_hash).await?;
+                let generation = end_all(tx, user, "password", None).await?;
+                Ok(Some((user, generation)))
             })
         })
         .await
@@ -239,9 +295,8 @@ impl Store {
                 let Some(user) = use_link(tx, hash, LinkPurpose::Reset).await? else {
                     return Ok(None);
                 };
-                let sql = "update users set password_hash = $2 where id = $1";
-                tx.execute(sql, &[&user, password_hash]).await?;
-                confirm(tx, user).await?;
+                prove(tx, user, None).await?;
+                set_password(tx, user, password_hash).await?;
                 let generation = end_all(tx, user, "password", None).await?;
                 Ok(Some((user, generation)))
             })
@@ -249,8 +304,7 @@ impl Store {
         .await
     }
 
-    /// Signs in by a mailed link, which is good once. Whoever chose a password for an address that is not theirs loses it
-    /// with this: it was never confirmed.
+    /// Signs in by a mailed link, which is good once.
     pub async fn open_link(
         &self,
         hash: &[u8],
@@ -261,11 +315,7 @@ impl Store {
                 let Some(user) = use_link(tx, hash, LinkPurpose::SignIn).await? else {
                     return Ok(None);
                 };
-                let sql = "update users set password_hash = null where id = $1 and email_confirmed_at is null";
-                if tx.execute(sql, &[&user]).await? > 0 {
-                    end_all(tx, user, "password", None).await?;
-                }
-                confirm(tx, user).await?;
+                prove(tx, user, None).await?;
                 open(tx, user, refresh_hash).await.map(Some)
             })
         })
@@ -282,8 +332,7 @@ impl Store {
         let lent = (user, password_hash, keep);
         self.transaction(&lent, |tx, (user, password_hash, keep)| {
             Box::pin(async move {
-                let sql = "update users set password_hash = $2 where id = $1";
-                tx.execute(sql, &[user, password_hash]).await?;
+                set_password(tx, *user, password_hash).await?;
                 end_all(tx, *user, "password", *keep).await
             })
         })
@@ -424,10 +473,33 @@ async fn use_link(
     row.map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
-pub(super) async fn confirm(tx: &Transaction<'_>, user: UserId) -> Result<(), StoreError> {
-    let sql = "update users set email_confirmed_at = coalesce(email_confirmed_at, clock_timestamp()) where id = $1";
-    tx.execute(sql, &[&user]).await?;
+/// Gives the account to whoever has just proven its address. If nobody had before, everything that the registration had
+/// may be a stranger's, and ends: its password, number, sessions, tokens and links. `registered` is the hash of a password
+/// that the person knows: the account is theirs if it is still its password, and the number stays.
+pub(super) async fn prove(
+    tx: &Transaction<'_>,
+    user: UserId,
+    registered: Option<&str>,
+) -> Result<(), StoreError> {
+    let sql = "update users set email_confirmed_at = clock_timestamp(), password_hash = null,
+                      phone = case when password_hash is null or password_hash = $2 then phone end
+                where id = $1 and email_confirmed_at is null";
+    if tx.execute(sql, &[&user, &registered]).await? > 0 {
+        end_all(tx, user, "proven", None).await?;
+        let links = "delete from account_links where user_id = $1";
+        tx.execute(links, &[&user]).await?;
+    }
     join_guest_bookings(tx, user).await
+}
+
+async fn set_password(
+    tx: &Transaction<'_>,
+    user: UserId,
+    password_hash: &str,
+) -> Result<(), StoreError> {
+    let sql = "update users set password_hash = $2 where id = $1";
+    tx.execute(sql, &[&user, &password_hash]).await?;
+    Ok(())
 }
 
 /// Gives the account the bookings that were made without one for its address. Holds stay with the token that their buyer
@@ -466,5 +538,6 @@ fn account(row: &Row) -> Result<Account, StoreError> {
         user: row.try_get(0)?,
         password_hash: row.try_get(1)?,
         name: row.try_get(2)?,
+        has_proof: row.try_get(3)?,
     })
 }

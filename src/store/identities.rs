@@ -2,7 +2,7 @@
 
 use deadpool_postgres::Transaction;
 
-use super::accounts::{confirm, end_all};
+use super::accounts;
 use super::users::UserRights;
 use super::{Store, StoreError};
 use crate::auth::issuers::Identity;
@@ -68,7 +68,7 @@ async fn prove(tx: &Transaction<'_>, user: UserId, email: &str) -> Result<(), St
     let sql = "update users set email = $2 where id = $1 and email is null
                   and not exists (select from users where email = $2)";
     if tx.execute(sql, &[&user, &email]).await? > 0 {
-        confirm(tx, user).await?;
+        accounts::prove(tx, user, None).await?;
     }
     Ok(())
 }
@@ -84,19 +84,11 @@ async fn join_or_make(
     let user = match tx.query_opt(made, &[&name, &email]).await? {
         Some(row) => row.try_get(0)?,
         None => {
-            let sql = "select id, email_confirmed_at is null from users where email = $1 for no key update";
-            let row = tx.query_one(sql, &[&email]).await?;
-            let user: UserId = row.try_get(0)?;
-            // Whoever chose a password for an address that is not theirs loses it with this: it was never confirmed.
-            if row.try_get(1)? {
-                let sql = "update users set password_hash = null where id = $1";
-                tx.execute(sql, &[&user]).await?;
-                end_all(tx, user, "password", None).await?;
-            }
-            user
+            let sql = "select id from users where email = $1 for no key update";
+            tx.query_one(sql, &[&email]).await?.try_get(0)?
         }
     };
-    confirm(tx, user).await?;
+    accounts::prove(tx, user, None).await?;
     Ok(user)
 }
 

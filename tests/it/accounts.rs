@@ -1,14 +1,12 @@
 //! Accounts: registering and signing in tell nobody who has one; sessions, tokens and links end when they should.
 
-use std::time::Duration;
-
 use seatcast::config::Switch;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::support::caller::{Answer, Caller};
 use crate::support::server::{DEADLINE, TestServer};
-use crate::support::show::{Show, one};
+use crate::support::show::{Show, one, user};
 use crate::support::smtp::Smtp;
 use crate::support::websocket::{Socket, WireVersion};
 
@@ -38,6 +36,14 @@ async fn register(server: &TestServer, email: &str, password: &str) -> Answer {
 async fn login(server: &TestServer, email: &str, password: &str) -> Answer {
     let body = json!({"email": email, "password": password});
     post(server, "login", &body).await
+}
+
+/// Registers, and proves the address as its mail would.
+async fn join(server: &TestServer, email: &str, password: &str) {
+    register(server, email, password).await.data(202);
+    let proven = "update users set email_confirmed_at = clock_timestamp() where email = lower($1)";
+    let client = server.client().await;
+    assert_eq!(client.execute(proven, &[&email]).await.unwrap(), 1);
 }
 
 fn bearer(server: &TestServer, tokens: &Value) -> Caller {
@@ -74,9 +80,7 @@ async fn mails_done(client: &Client) {
 #[tokio::test]
 async fn an_account_signs_in_stays_and_signs_out() {
     let server = TestServer::start().await;
-    register(&server, "Ada@Example.org", PASSWORD)
-        .await
-        .data(202);
+    join(&server, "Ada@Example.org", PASSWORD).await;
     let wrong = login(&server, "ada@example.org", "battery staple").await;
     assert_eq!(wrong.code(401), "BAD_CREDENTIALS");
     let nobody = login(&server, "eve@example.org", PASSWORD).await;
@@ -85,7 +89,7 @@ async fn an_account_signs_in_stays_and_signs_out() {
     let tokens = tokens.data(200).clone();
     let me = bearer(&server, &tokens).get("/api/v1/auth/me").await;
     assert_eq!(me.data(200)["email"], "ada@example.org");
-    assert_eq!(me.data(200)["email_confirmed"], false);
+    assert_eq!(me.data(200)["email_confirmed"], true);
     assert!(me.data(200).get("password_hash").is_none());
 
     let body = json!({"refresh_token": tokens["refresh_token"]});
@@ -114,9 +118,7 @@ async fn a_stolen_refresh_token_ends_its_session_on_every_node() {
     let server = TestServer::start().await;
     // Nodes that make each other's tokens share a secret; here each has its own, so the row is looked at.
     let client = server.client().await;
-    register(&server, "ada@example.org", PASSWORD)
-        .await
-        .data(202);
+    join(&server, "ada@example.org", PASSWORD).await;
     let tokens = login(&server, "ada@example.org", PASSWORD).await;
     let tokens = tokens.data(200).clone();
     let body = json!({"refresh_token": tokens["refresh_token"]});
@@ -146,9 +148,7 @@ async fn a_stolen_refresh_token_ends_its_session_on_every_node() {
 #[tokio::test]
 async fn a_refresh_token_has_one_successor() {
     let server = TestServer::start().await;
-    register(&server, "ada@example.org", PASSWORD)
-        .await
-        .data(202);
+    join(&server, "ada@example.org", PASSWORD).await;
     let tokens = login(&server, "ada@example.org", PASSWORD).await;
     let mut token = tokens.data(200)["refresh_token"].clone();
     for _ in 0..20 {
@@ -165,9 +165,7 @@ async fn a_refresh_token_has_one_successor() {
 #[tokio::test]
 async fn signing_out_everywhere_closes_what_tokens_opened() {
     let server = TestServer::start().await;
-    register(&server, "ada@example.org", PASSWORD)
-        .await
-        .data(202);
+    join(&server, "ada@example.org", PASSWORD).await;
     let tokens = login(&server, "ada@example.org", PASSWORD).await;
     let tokens = tokens.data(200).clone();
     let other = login(&server, "ada@example.org", PASSWORD).await;
@@ -198,6 +196,13 @@ async fn registering_and_forgetting_tell_nobody_who_has_an_account() {
     let first = register(&server, "ada@example.org", PASSWORD).await;
     let confirm = link(&smtp.mail().await, "confirm");
     mails_done(&client).await;
+    // The same answers as for an address that has another's account: see below.
+    let unproven = login(&server, "ada@example.org", PASSWORD).await;
+    assert_eq!(unproven.code(401), "BAD_CREDENTIALS");
+    let body = json!({"token": confirm, "password": PASSWORD});
+    post(&server, "confirm", &body).await.data(200);
+    let twice = post(&server, "confirm", &body).await;
+    assert_eq!(twice.code(410), "LINK_EXPIRED");
     let again = register(&server, "ada@example.org", "another password").await;
     assert_eq!((first.status, &first.body), (again.status, &again.body));
     let mail = smtp.mail().await;
@@ -211,7 +216,7 @@ async fn registering_and_forgetting_tell_nobody_who_has_an_account() {
     mails_done(&client).await;
     login(&server, "ada@example.org", PASSWORD).await.data(200);
     let other = login(&server, "ada@example.org", "another password").await;
-    assert_eq!(other.code(401), "BAD_CREDENTIALS");
+    assert_eq!((other.status, other.body), (unproven.status, unproven.body));
 
     let (ada, eve) = (
         json!({"email": "ada@example.org"}),
@@ -223,7 +228,8 @@ async fn registering_and_forgetting_tell_nobody_who_has_an_account() {
     known.data(202);
     let reset = link(&smtp.mail().await, "reset");
     // A link is good for its purpose only, and once.
-    let wrong = post(&server, "confirm", &json!({"token": reset})).await;
+    let body = json!({"token": reset, "password": PASSWORD});
+    let wrong = post(&server, "confirm", &body).await;
     assert_eq!(wrong.code(410), "LINK_EXPIRED");
     let before = login(&server, "ada@example.org", PASSWORD)
         .await
@@ -241,9 +247,6 @@ async fn registering_and_forgetting_tell_nobody_who_has_an_account() {
     );
     let now = login(&server, "ada@example.org", "battery staple").await;
     assert_eq!(now.data(200)["user"]["email_confirmed"], true);
-    post(&server, "confirm", &json!({"token": confirm}))
-        .await
-        .data(200);
 }
 
 #[tokio::test]
@@ -266,20 +269,10 @@ async fn a_guests_bookings_join_the_account_that_proves_the_address() {
         mail = smtp.mail().await;
     }
     let confirm = link(&mail, "confirm");
-    let tokens = login(&server, "ada@example.org", PASSWORD)
-        .await
-        .data(200)
-        .clone();
-    let ada = bearer(&server, &tokens);
-    let mine = ada.get("/api/v1/bookings/mine").await;
-    assert_eq!(
-        mine.data(200),
-        &json!([]),
-        "an address that nobody proved proves nothing"
-    );
-    post(&server, "confirm", &json!({"token": confirm}))
-        .await
-        .data(200);
+    let body = json!({"token": confirm, "password": PASSWORD});
+    post(&server, "confirm", &body).await.data(200);
+    let tokens = login(&server, "ada@example.org", PASSWORD).await;
+    let ada = bearer(&server, tokens.data(200));
     let mine = ada.get("/api/v1/bookings/mine").await;
     assert_eq!(mine.data(200)[0]["id"], booked["id"]);
     let version: i64 = one(&client, "select version from bookings", &[]).await;
@@ -290,40 +283,110 @@ async fn a_guests_bookings_join_the_account_that_proves_the_address() {
     server.audit().await;
 }
 
-/// Somebody registers with another's address. The owner's first sign-in by mail throws the password away.
+/// Eve registers with Ada's address and a number of her own, and somehow has a session. Whichever way Ada proves the address,
+/// nothing of Eve's is left.
 #[tokio::test]
-async fn a_password_chosen_for_an_unproven_address_is_lost_to_its_owner() {
+async fn a_registration_of_an_unproven_address_ends_when_its_owner_proves_it() {
     let mut smtp = Smtp::start().await;
     let server = mailing(&smtp).await;
     let client = server.client().await;
-    register(&server, "ada@example.org", "eves password")
-        .await
+    for way in ["confirm", "reset", "sign-in"] {
+        client.batch_execute("delete from users").await.unwrap();
+        let eve = json!({"name": "Eve", "email": "ada@example.org", "phone": "+4912345678", "password": "eves password"});
+        post(&server, "register", &eve).await.data(202);
+        smtp.mail().await;
+        mails_done(&client).await;
+        let by = json!({"phone": "+4912345678", "password": "eves password"});
+        assert_eq!(
+            post(&server, "login", &by).await.code(401),
+            "BAD_CREDENTIALS"
+        );
+        // No way leads to a session of an unproven account; should one, it ends.
+        let set = "update users set email_confirmed_at = case when $1 then clock_timestamp() end";
+        client.execute(set, &[&true]).await.unwrap();
+        let session = post(&server, "login", &by).await.data(200).clone();
+        client.execute(set, &[&false]).await.unwrap();
+        match way {
+            "reset" => {
+                post(
+                    &server,
+                    "password/forgot",
+                    &json!({"email": "ada@example.org"}),
+                )
+                .await
+            }
+            "sign-in" => post(&server, "link", &json!({"email": "ada@example.org"})).await,
+            _ => post(&server, "register", &eve).await,
+        }
         .data(202);
+        let mail = smtp.mail().await;
+        mails_done(&client).await;
+        let body = json!({"token": link(&mail, way), "password": PASSWORD});
+        let sign_in = json!({"token": body["token"]});
+        match way {
+            "confirm" => post(&server, "confirm", &body).await,
+            "reset" => post(&server, "password/reset", &body).await,
+            _ => post(&server, "link/open", &sign_in).await,
+        }
+        .data(200);
+        // At once, and not when the list of ends is read again.
+        let out = bearer(&server, &session).get("/api/v1/auth/me").await;
+        assert_eq!(out.code(401), "TOKEN_EXPIRED", "{way}");
+        let body = json!({"refresh_token": session["refresh_token"]});
+        assert_eq!(
+            post(&server, "refresh", &body).await.code(401),
+            "BAD_REFRESH_TOKEN"
+        );
+        for login in [
+            by,
+            json!({"email": "ada@example.org", "password": "eves password"}),
+        ] {
+            assert_eq!(
+                post(&server, "login", &login).await.code(401),
+                "BAD_CREDENTIALS"
+            );
+        }
+        let left: Option<String> = one(&client, "select phone from users", &[]).await;
+        assert_eq!(left, None, "{way}");
+        let links: i64 = one(&client, "select count(*) from account_links", &[]).await;
+        assert_eq!(links, 0, "{way}");
+        if way != "sign-in" {
+            login(&server, "ada@example.org", PASSWORD).await.data(200);
+        }
+    }
+}
+
+/// Eve was first. Ada registers as usual, and the account is as she wants it.
+#[tokio::test]
+async fn an_address_that_somebody_else_registered_can_still_be_registered() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let eve = json!({"name": "Eve", "email": "ada@example.org", "phone": "+4912345678", "password": "eves password"});
+    let first = post(&server, "register", &eve).await;
     smtp.mail().await;
     mails_done(&client).await;
-    let eve = login(&server, "ada@example.org", "eves password").await;
-    let eve = eve.data(200).clone();
-    post(&server, "link", &json!({"email": "ada@example.org"}))
-        .await
-        .data(202);
-    let sign_in = link(&smtp.mail().await, "sign-in");
-    let opened = post(&server, "link/open", &json!({"token": sign_in})).await;
-    bearer(&server, opened.data(200))
-        .get("/api/v1/auth/me")
-        .await
-        .data(200);
-    assert_eq!(
-        login(&server, "ada@example.org", "eves password")
-            .await
-            .status,
-        401
+    let ada = json!({"name": "Ada", "email": "ada@example.org", "phone": "+4987654321", "password": PASSWORD});
+    let second = post(&server, "register", &ada).await;
+    assert_eq!((first.status, first.body), (second.status, second.body));
+    let body = json!({"token": link(&smtp.mail().await, "confirm"), "password": PASSWORD});
+    post(&server, "confirm", &body).await.data(200);
+    let by = json!({"phone": "+4987654321", "password": PASSWORD});
+    let tokens = post(&server, "login", &by).await.data(200).clone();
+    assert_eq!(tokens["user"]["name"], "Ada");
+    mails_done(&client).await;
+    // A proven account is changed by nobody's registration.
+    post(&server, "register", &eve).await.data(202);
+    let subject = smtp.mail().await["subject"].clone();
+    assert!(
+        subject.as_str().unwrap().contains("account already"),
+        "{subject}"
     );
-    let shut_out = async {
-        while bearer(&server, &eve).get("/api/v1/auth/me").await.status != 401 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, shut_out).await.unwrap();
+    let me = bearer(&server, &tokens).get("/api/v1/auth/me").await;
+    assert_eq!(
+        (&me.data(200)["name"], &me.data(200)["phone"]),
+        (&json!("Ada"), &json!("+4987654321"))
+    );
 }
 
 #[tokio::test]
@@ -333,9 +396,7 @@ async fn guessing_is_slowed_by_account_whether_or_not_there_is_one() {
         config.limits.sign_ins.burst = 3;
     });
     let server = server.start().await;
-    register(&server, "ada@example.org", PASSWORD)
-        .await
-        .data(202);
+    join(&server, "ada@example.org", PASSWORD).await;
     for _ in 0..3 {
         assert_eq!(login(&server, "ada@example.org", "guess").await.status, 401);
     }
@@ -356,12 +417,49 @@ async fn without_mail_what_needs_it_says_so() {
         config.auth.jwt_secret = Some("the tests' secret, of more than 32 bytes".to_owned());
     });
     let server = server.start().await;
-    register(&server, "ada@example.org", PASSWORD)
-        .await
-        .data(202);
-    login(&server, "ada@example.org", PASSWORD).await.data(200);
+    let refused = register(&server, "ada@example.org", PASSWORD).await;
+    assert_eq!(refused.code(501), "NO_MAIL");
+    // A number proves nothing, and needs no mail.
+    let body = json!({"name": "Ada", "phone": "+4912345678", "password": PASSWORD});
+    post(&server, "register", &body).await.data(202);
+    let body = json!({"phone": "+4912345678", "password": PASSWORD});
+    post(&server, "login", &body).await.data(200);
     for path in ["link", "password/forgot"] {
         let refused = post(&server, path, &json!({"email": "ada@example.org"})).await;
         assert_eq!(refused.code(501), "NO_MAIL");
     }
+}
+
+/// A link may be passed on; the right that it gives may not.
+#[tokio::test]
+async fn an_invitation_is_for_the_account_that_has_proven_its_address() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let owner = user(&client, "organizer").await;
+    let members = format!("/api/v1/organizations/{owner}/members");
+    let body = json!({"email": "ada@example.org", "role": "manager"});
+    server.user(owner).post(&members, &body).await.data(202);
+    let body = json!({"token": link(&smtp.mail().await, "invitation")});
+    let accept = "/api/v1/invitations/accept";
+    let eve = user(&client, "customer").await;
+    let ada = user(&client, "customer").await;
+    let address = "update users set email = $2, email_confirmed_at = case when $3 then now() end where id = $1";
+    let proves = async |who: seatcast::ticketing::UserId, email: &str, proven: bool| {
+        client
+            .execute(address, &[&who.0, &email, &proven])
+            .await
+            .unwrap();
+    };
+    proves(eve, "eve@example.org", true).await;
+    proves(ada, "ada@example.org", false).await;
+    for who in [eve, ada] {
+        let refused = server.user(who).post(accept, &body).await;
+        assert_eq!(refused.code(403), "INVITATION_OF_ANOTHER");
+    }
+    proves(ada, "ada@example.org", true).await;
+    let joined = server.user(ada).post(accept, &body).await;
+    assert_eq!(joined.data(200)["member"]["role"], "manager");
+    let used = server.user(ada).post(accept, &body).await;
+    assert_eq!(used.code(410), "INVITATION_EXPIRED");
 }

@@ -13,6 +13,7 @@ use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
 use crate::auth::Caller;
+use crate::auth::password::Compared;
 use crate::auth::secrets::{self, hash_of};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::jobs::Purpose;
@@ -39,20 +40,46 @@ fn used_up() -> ApiError {
     ApiError::new(StatusCode::GONE, "LINK_EXPIRED")
 }
 
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body; `LinkAndPassword` reads it")]
+pub(in crate::api) struct ConfirmInput {
+    /// The part of the mailed address that follows `#confirm=`.
+    #[schema(schema_with = schema::name)]
+    token: String,
+    /// The account's password from now on.
+    #[schema(schema_with = schema::password)]
+    password: String,
+}
+
 /// Confirm an e-mail address by the mailed link
 ///
-/// Bookings that were made with the address and without an account join the account.
-#[utoipa::path(post, path = "/auth/confirm", tag = "auth", request_body = LinkInput,
+/// Sets the account's password: the one of the registration may be a stranger's, and counts no more. So do sessions, tokens,
+/// and, unless the passwords are the same, the number of the registration. Bookings that were made with the address and
+/// without an account join the account.
+#[utoipa::path(post, path = "/auth/confirm", tag = "auth", request_body = ConfirmInput,
     responses(
         (status = 200, body = Envelope<Option<bool>>),
         (status = 410, body = Failure, description = "`LINK_EXPIRED`: it was used, has ended, or never was"),
     ))]
 pub(in crate::api) async fn confirm(
     State(state): State<ApiState>,
-    Body { input, .. }: Body<Link>,
+    Body { input, .. }: Body<LinkAndPassword>,
 ) -> ApiResult<Reply<Option<bool>>> {
-    let confirmed = state.store.confirm(&hash_of(&input.0)).await?;
-    confirmed.ok_or_else(used_up)?;
+    let link = hash_of(&input.token);
+    let account = state.store.account_to_confirm(&link).await?;
+    let known = account.ok_or_else(used_up)?.password_hash;
+    let compared = state
+        .passwords
+        .compare(input.password.clone(), known.clone())
+        .await?;
+    let registered = known.filter(|_| compared != Compared::Wrong);
+    let hash = state.passwords.hash(input.password).await?;
+    let confirmed = state
+        .store
+        .confirm(&link, &hash, registered.as_deref())
+        .await?;
+    let (user, first) = confirmed.ok_or_else(used_up)?;
+    state.auth.ended().end_before(user, first);
     Ok(Reply::ok("EMAIL_CONFIRMED", None))
 }
 
@@ -72,7 +99,7 @@ pub(in crate::api) async fn forgot(
 }
 
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body; `Reset` reads it")]
+#[expect(dead_code, reason = "describes the body; `LinkAndPassword` reads it")]
 pub(in crate::api) struct ResetInput {
     /// The part of the mailed address that follows `#reset=`.
     #[schema(schema_with = schema::name)]
@@ -81,17 +108,18 @@ pub(in crate::api) struct ResetInput {
     password: String,
 }
 
-pub(in crate::api) struct Reset {
+/// A link, and the password that it sets.
+pub(in crate::api) struct LinkAndPassword {
     token: String,
     password: String,
 }
 
-impl Input for Reset {
-    fn read(fields: &mut Fields) -> Option<Reset> {
+impl Input for LinkAndPassword {
+    fn read(fields: &mut Fields) -> Option<LinkAndPassword> {
         fields.require(&["token", "password"]);
         let token = fields.filled_text("token", NAME_CHARS_MAX);
         let password = new_password(fields, "password");
-        Some(Reset {
+        Some(LinkAndPassword {
             token: token?,
             password: password?,
         })
@@ -108,7 +136,7 @@ impl Input for Reset {
     ))]
 pub(in crate::api) async fn reset(
     State(state): State<ApiState>,
-    Body { input, .. }: Body<Reset>,
+    Body { input, .. }: Body<LinkAndPassword>,
 ) -> ApiResult<Reply<Option<bool>>> {
     let hash = state.passwords.hash(input.password).await?;
     let reset = state
@@ -139,7 +167,8 @@ pub(in crate::api) async fn ask(
 
 /// Sign in by the mailed link
 ///
-/// It proves the address. A password that was chosen before anybody proved it counts no more.
+/// It proves the address. A password that was chosen before anybody proved it counts no more, nor does anything else of that
+/// registration.
 #[utoipa::path(post, path = "/auth/link/open", tag = "auth", request_body = LinkInput,
     responses(
         (status = 200, body = Envelope<Tokens>),
@@ -157,5 +186,8 @@ pub(in crate::api) async fn open(
         .open_link(&hash_of(&input.0), &hash_of(&refresh))
         .await?;
     let signed_in = opened.ok_or_else(used_up)?;
+    // If the address was not proven before, earlier tokens have ended: here at once, on other nodes within a second.
+    let (user, first) = (signed_in.user.id, signed_in.session.generation);
+    state.auth.ended().end_before(user, first);
     Ok(Reply::ok("SIGNED_IN", tokens(&state, signed_in, refresh)?))
 }

@@ -214,10 +214,13 @@ pub(in crate::api) struct Joined {
 
 /// Accept an invitation
 ///
-/// The caller's tokens end, since they do not say the new role: refresh them.
+/// For the account that has proven the address that was invited: a link may be passed on. The caller's tokens end, since they
+/// do not say the new role: refresh them.
 #[utoipa::path(post, path = "/invitations/accept", tag = "organizations", request_body = AcceptanceInput,
     responses(
         (status = 200, body = Envelope<Joined>),
+        (status = 403, body = Failure, description = "`INVITATION_OF_ANOTHER`: the caller's account has not proven the address \
+            that was invited"),
         (status = 404, body = Failure, description = "`USER_NOT_FOUND`: the caller is no user of this server"),
         (status = 409, body = Failure, description = "`LIMIT_REACHED {max}`, `TOO_MANY_ORGANIZATIONS`"),
         (status = 410, body = Failure, description = "`INVITATION_EXPIRED`: it was accepted, has ended, or never was"),

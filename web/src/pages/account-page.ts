@@ -83,6 +83,7 @@ export class AccountPage extends LitElement {
   static override properties = {
     said: { state: true },
     account: { state: true },
+    confirmation: { state: true },
     reset: { state: true },
     invitation: { state: true },
     transfer: { state: true },
@@ -93,6 +94,8 @@ export class AccountPage extends LitElement {
   /** How the last wish ended. */
   declare said: string | undefined;
   declare account: Account | undefined;
+  /** Of a mail: the address is confirmed by it, and a password set. */
+  declare confirmation: string | undefined;
   /** Of a mail: a new password may be set by it. */
   declare reset: string | undefined;
   /** Of a mail: an organization may be joined by it, with an account. */
@@ -129,7 +132,7 @@ export class AccountPage extends LitElement {
       <p role="status" class="said">${this.said ?? nothing}</p>
       ${this.ticket ? this.#taken(this.ticket) : this.transfer ? this.#offered(this.transfer) : nothing}
       ${this.invitation && !this.reset ? this.#invited(this.invitation) : nothing}
-      ${this.reset ? this.#newPassword() : this.account ? this.#signedIn(this.account) : this.#signedOut()}
+      ${this.confirmation ? this.#passwordToConfirm() : this.reset ? this.#newPassword() : this.account ? this.#signedIn(this.account) : this.#signedOut()}
     `;
   }
 
@@ -202,6 +205,15 @@ export class AccountPage extends LitElement {
     </div>`;
   }
 
+  #passwordToConfirm(): TemplateResult {
+    return html`<form aria-labelledby="confirm" @submit=${this.#confirm}>
+      <h2 id="confirm">Confirm your e-mail address</h2>
+      <p>Type the password that you want to sign in with. Only you can: nobody else has this link.</p>
+      <label>Password <input name="password" type="password" required minlength=${PASSWORD_CHARS_MIN} autocomplete="new-password" /></label>
+      <button class="button primary" ?disabled=${this.busy}>Confirm</button>
+    </form>`;
+  }
+
   #newPassword(): TemplateResult {
     return html`<form aria-labelledby="new-password" @submit=${this.#resetPassword}>
       <h2 id="new-password">A new password</h2>
@@ -220,23 +232,28 @@ export class AccountPage extends LitElement {
     // A link in the address bar would be shared, and opened anew by each reload.
     history.replaceState(null, '', location.pathname);
     this.said = undefined;
-    if (kind === 'reset') this.reset = token;
+    if (kind === 'confirm') this.confirmation = token;
+    else if (kind === 'reset') this.reset = token;
     else if (kind === 'invitation') this.invitation = token;
     else if (kind === 'transfer') [this.transfer, this.ticket] = [token, undefined];
-    else void this.#wish(() => (kind === 'confirm' ? this.#confirm(token) : this.#openLink(token)));
+    else void this.#wish(() => this.#openLink(token));
   };
 
-  async #confirm(token: string): Promise<string> {
-    try {
-      await sharedClient().confirmEmail(token);
-    } catch (error) {
-      // A link that was opened before has done what it is for.
-      if (isUsedUp(error) && (await this.#isProven())) return 'Your e-mail address is confirmed already.';
-      throw error;
-    }
-    // The account that is shown is the one of the last sign-in or renewal.
-    await pageSession().another();
-    return 'Your e-mail address is confirmed.';
+  #confirm(event: SubmitEvent): void {
+    const typed = typedIn(event);
+    const token = this.confirmation ?? '';
+    void this.#wish(async () => {
+      try {
+        await sharedClient().confirmEmail(token, typed('password'));
+      } catch (error) {
+        // A link that was opened before has done what it is for.
+        if (!isUsedUp(error) || !(await this.#isProven())) throw error;
+        this.confirmation = undefined;
+        return 'Your e-mail address is confirmed already.';
+      }
+      this.confirmation = undefined;
+      return 'Your e-mail address is confirmed. Sign in with this password.';
+    });
   }
 
   async #isProven(): Promise<boolean> {
@@ -281,10 +298,7 @@ export class AccountPage extends LitElement {
     void this.#wish(async () => {
       const [email, password] = [typed('email'), typed('password')];
       await sharedClient().register({ name: typed('name'), email, password });
-      // Another one's address has another password; that nobody is told here.
-      const session = await sharedClient().signIn(email, password).catch(() => undefined);
-      if (session) pageSession().begin(session);
-      return 'A mail is on its way to this address. Open its link to confirm it.';
+      return 'A mail is on its way to this address. Open its link to confirm it, then sign in.';
     });
   }
 

@@ -93,7 +93,10 @@ export class SeatcastClient extends LiveClient {
 
   // ── the caller ───────────────────────────────────────────────────────────────────────────────
 
-  /** Registers. The answer is the same whether or not the address had an account; a mail tells its owner. */
+  /**
+   * Registers. The answer is the same whether or not the address had an account; a mail tells its owner. One signs in once
+   * the address is confirmed.
+   */
   async register(account: NewAccount): Promise<void> {
     await this.rest.send('/auth/register', { method: 'POST', body: account });
   }
@@ -125,9 +128,9 @@ export class SeatcastClient extends LiveClient {
     }
   }
 
-  /** Proves the account's address by a mailed link. */
-  async confirmEmail(token: string): Promise<void> {
-    await this.rest.send('/auth/confirm', { method: 'POST', body: { token } });
+  /** Proves the account's address by a mailed link, and sets the password: the one of the registration may be a stranger's. */
+  async confirmEmail(token: string, password: string): Promise<void> {
+    await this.rest.send('/auth/confirm', { method: 'POST', body: { token, password } });
   }
 
   /** Has a link mailed by which a new password can be set. Nobody is told whether there is such an account. */
