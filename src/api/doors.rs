@@ -100,12 +100,6 @@ fn kind(method: &Method, uri: &Uri) -> Option<Kind> {
     match (method, path) {
         (&Method::OPTIONS, _) | (_, "/healthz" | "/readyz" | "/metrics") => None,
         (&Method::GET, path) if opens || is_stream(path) => Some(Kind::Connections),
-        // A reference with an address (in whatever spelling) may be one of many that are tried out.
-        (&Method::GET | &Method::HEAD, path)
-            if path.starts_with("/api/v1/bookings/by-reference/") && uri.query().is_some() =>
-        {
-            Some(Kind::SignUps)
-        }
         (&Method::GET | &Method::HEAD, _) => Some(Kind::Reads),
         (&Method::POST, "/api/v1/bookings") => Some(Kind::Bookings),
         // These make an account, or have a mail sent to somebody.

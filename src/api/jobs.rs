@@ -240,7 +240,8 @@ pub(super) struct JobWritten {
 /// Cancel, give back, or mail again many bookings
 ///
 /// All of one organization, at most 1,000. It is done by a job, one booking after the other; `GET /jobs/{job_id}` says how far
-/// it is, and of which bookings it was refused and why.
+/// it is, and of which bookings it was refused and why. Cancelling gives back what was paid, so paid bookings are refused
+/// (`FORBIDDEN`) to those without the right `money`.
 #[utoipa::path(
     post, path = "/bookings/bulk", tag = "bookings", request_body = BulkBody, params(IdempotencyHeader),
     responses(
@@ -303,6 +304,7 @@ pub(super) async fn bulk(
             None => Uuid::now_v7().to_string(),
         },
         organization_id: organizer.into(),
+        may_refund: caller.may(Right::Money, organizer),
         action,
         reason,
         booking_ids,

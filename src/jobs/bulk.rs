@@ -26,7 +26,7 @@ const BATCH_MAX: usize = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BulkAction {
-    /// Every payment is given back whole.
+    /// Every payment is given back whole. Of those who may not give money back, what was paid is refused.
     Cancel,
     /// All that is left, with every ticket.
     Refund,
@@ -42,6 +42,8 @@ pub struct BulkBookings {
     pub action: BulkAction,
     pub reason: String,
     pub booking_ids: Vec<BookingId>,
+    /// Whether the one who asks may give money back.
+    pub may_refund: bool,
     /// The entry of the request, with the one who asks; each booking that is changed has one of its own.
     pub audit: AuditEntry,
 }
@@ -128,6 +130,9 @@ impl BulkBookings {
         let Some(found) = hands.store.booking(Name::Id(id)).await? else {
             return Ok(Err("BOOKING_NOT_FOUND"));
         };
+        if found.booking.is_paid() && !self.may_refund {
+            return Ok(Err("FORBIDDEN"));
+        }
         let transition = Transition::Cancel {
             by: Canceller::Staff,
             reason: Some(self.reason.clone()).filter(|reason| !reason.is_empty()),

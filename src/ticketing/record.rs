@@ -262,6 +262,15 @@ impl TicketStatus {
     }
 }
 
+impl Booking {
+    /// Whether money came for it, or is about to.
+    pub fn is_paid(&self) -> bool {
+        self.status == BookingStatus::Confirmed
+            && self.total.amount > 0
+            && self.paid_by != Some(PaidBy::Comp)
+    }
+}
+
 impl BookingStatus {
     pub const ALL: [BookingStatus; 5] = [
         BookingStatus::Pending,

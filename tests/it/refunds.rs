@@ -393,3 +393,58 @@ async fn many_bookings_are_cancelled_by_one_job() {
     assert_eq!(progress, json!({"total": 3, "done": 3, "failed": []}));
     server.audit().await;
 }
+
+/// Cancelling gives back what was paid, so it needs the right to give money back, however it is asked for.
+#[tokio::test]
+async fn a_box_office_gives_no_money_back_by_cancelling() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let member = user(&client, "customer").await;
+    let join = "insert into organization_members (organization_id, user_id, role) values ($1, $2, 'box_office')";
+    client
+        .execute(join, &[&show.organizer.0, &member.0])
+        .await
+        .unwrap();
+    let box_office = server.user(member);
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let paid = sold(&server, &show, &buyer, 1).await;
+    let body = json!({"event_id": show.event, "quantity": 1});
+    let other = server.user(user(&client, "customer").await);
+    let held = other.post("/api/v1/bookings", &body).await;
+    let held = held.data(201).clone();
+
+    let cancel = json!({"status": "cancelled"});
+    let refused = box_office.put(&path(&paid, "/status"), &cancel).await;
+    assert_eq!(refused.code(403), "FORBIDDEN");
+    let ids = json!([paid["id"], held["id"]]);
+    let body = json!({"action": "cancel", "booking_ids": ids});
+    let written = box_office.post("/api/v1/bookings/bulk", &body).await;
+    written.data(202);
+    let done = "select state = 'done' from jobs where kind = 'bulk_bookings'";
+    eventually(&client, "an end", done).await;
+    let failed: Value = client
+        .query_one(
+            "select progress->'failed' from jobs where kind = 'bulk_bookings'",
+            &[],
+        )
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(
+        failed,
+        json!([{"booking_id": paid["id"], "code": "FORBIDDEN"}])
+    );
+    assert_eq!(status_of(&staff, &held).await, "cancelled");
+    assert_eq!(status_of(&staff, &paid).await, "confirmed");
+    // Its owner and those who keep the money may.
+    staff.put(&path(&paid, "/status"), &cancel).await.data(200);
+    eventually(
+        &client,
+        "a refund",
+        "select count(*) = 1 from refunds where state = 'succeeded'",
+    )
+    .await;
+    server.audit().await;
+}

@@ -7,14 +7,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{BookingData, find};
 use crate::api::ApiState;
-use crate::api::contact;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::page::{self, Cursor, Page, RequestedUri};
 use crate::auth::{Caller, Right};
-use crate::schema;
 use crate::store::bookings::{Name, Of, Selection};
 use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::reference::parse_booking_reference;
@@ -58,37 +56,18 @@ pub(in crate::api) async fn by_id(
     At(id): At<BookingId>,
     headers: HeaderMap,
 ) -> ApiResult<Reply<BookingData>> {
-    let found = find(&state, Name::Id(id), &caller, &headers, None).await?;
+    let found = find(&state, Name::Id(id), &caller, &headers).await?;
     let data = BookingData::read(&state, &caller, found).await?;
     Ok(Reply::ok("BOOKING", data))
 }
 
-/// Proves a booking without account to be the caller's.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(in crate::api) struct EmailProof {
-    /// The e-mail address in the booking's `contact`.
-    #[param(schema_with = schema::email, required = false)]
-    email: Option<String>,
-}
-
-impl Input for EmailProof {
-    fn read(fields: &mut Fields) -> Option<EmailProof> {
-        Some(EmailProof {
-            email: contact::email(fields),
-        })
-    }
-}
-
 /// One booking by the reference that people read to each other
 ///
-/// For those who may read it by its id, and for a buyer without account who names the e-mail address that it was booked
-/// with.
+/// For those who may read it by its id. Whoever knows reference and address only has a link mailed: `POST /bookings/find`.
 #[utoipa::path(
     get, path = "/bookings/by-reference/{reference}", tag = "bookings",
     params(
         ("reference" = String, Path, example = "BK-7F3K9Q"),
-        EmailProof,
     ),
     responses(
         (status = 200, description = "The booking", body = Envelope<BookingData>),
@@ -99,13 +78,11 @@ pub(in crate::api) async fn by_reference(
     State(state): State<ApiState>,
     caller: Caller,
     At(typed): At<String>,
-    Query(proof): Query<EmailProof>,
     headers: HeaderMap,
 ) -> ApiResult<Reply<BookingData>> {
     // A text that cannot be a reference is looked up as well: who may not ask hears so first.
     let reference = parse_booking_reference(&typed).unwrap_or_default();
-    let (name, email) = (Name::Reference(&reference), proof.email.as_deref());
-    let found = find(&state, name, &caller, &headers, email).await?;
+    let found = find(&state, Name::Reference(&reference), &caller, &headers).await?;
     let data = BookingData::read(&state, &caller, found).await?;
     Ok(Reply::ok("BOOKING", data))
 }

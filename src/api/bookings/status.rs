@@ -18,7 +18,7 @@ use crate::desk::{Change, Companions};
 use crate::payments::give_back::with_cancellation;
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
-use crate::store::bookings::Name;
+use crate::store::bookings::{Belongs, Name};
 use crate::store::payments::{parts_of, staff_paid_job};
 use crate::ticketing::payment::PaymentState;
 use crate::ticketing::record::{BookingStatus, PaidBy};
@@ -99,7 +99,8 @@ impl Input for NewStatus {
     responses(
         (status = 200, description = "Done, now or before", body = Envelope<BookingData>,
             headers(("X-Event-Revision" = u64, description = "The event's revision, with this in it"))),
-        (status = 403, description = "Confirming somebody else's event", body = Failure),
+        (status = 403, description = "Confirming somebody else's event; \
+            cancelling what was paid without the right `money`", body = Failure),
         (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
         (status = 409, description = "`INVALID_TRANSITION {from, to, used, started}`, `TICKET_TRANSFERRED`; \
             `REFUND_POLICY {until}`: too late for an owner to cancel what was paid", body = Failure),
@@ -132,6 +133,7 @@ pub(in crate::api) async fn set_status(
             return Err(ApiError::forbidden());
         }
         NewStatus::Cancelled { reason } => {
+            may_give_back(&state, &caller, &found, token).await?;
             let by = match staff && !is_owner(&state, &found, &caller, token) || caller.is_admin() {
                 true => Canceller::Staff,
                 false => Canceller::Owner,
@@ -178,6 +180,23 @@ pub(in crate::api) async fn set_status(
     state.board.committed(event_id, answer.revision);
     let data = BookingData::new(answer.booking, answer.now);
     Ok(Reply::ok(said, data).revision(answer.revision))
+}
+
+/// Cancelling gives back what was paid: people of the organization need the right for it.
+async fn may_give_back(
+    state: &ApiState,
+    caller: &Caller,
+    found: &Belongs,
+    token: Option<&str>,
+) -> ApiResult<()> {
+    if is_owner(state, found, caller, token) || caller.may(Right::Money, found.organizer_id) {
+        return Ok(());
+    }
+    let booking = state.store.booking(Name::Id(found.id)).await?;
+    match booking.is_some_and(|found| found.booking.is_paid()) {
+        true => Err(ApiError::forbidden()),
+        false => Ok(()),
+    }
 }
 
 /// The companions of the cancellation: the job that gives the money back, to an owner what the event's policy says,
