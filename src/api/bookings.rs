@@ -28,7 +28,7 @@ use crate::api::ApiState;
 use crate::auth::{Caller, Right};
 use crate::store::bookings::{Belongs, FoundBooking, Name};
 use crate::ticketing::movement::DisputeState;
-use crate::ticketing::record::{Booking, Contact, Money};
+use crate::ticketing::record::{Attendee, Booking, Contact, Money};
 use crate::ticketing::{BookingId, UserId};
 
 /// Proves that an anonymous buyer made the booking.
@@ -45,6 +45,10 @@ pub(super) struct BookingData {
     /// How its buyer can be reached, where the booking said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     contact: Option<Contact>,
+    /// Those who come, in the order of `tickets`: each name is one ticket's, until that is handed on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    attendees: Vec<Attendee>,
     /// With the answer that made an anonymous booking: what `X-Booking-Token` must say from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
@@ -72,6 +76,7 @@ impl BookingData {
             booking,
             server_time,
             contact: None,
+            attendees: Vec::new(),
             token: None,
             disputes: Vec::new(),
         }
@@ -80,6 +85,7 @@ impl BookingData {
     fn found(found: FoundBooking) -> BookingData {
         let mut data = BookingData::new(found.booking, found.now);
         data.contact = found.contact;
+        data.attendees = found.attendees;
         data
     }
 
@@ -136,17 +142,10 @@ async fn find(
     name: Name<'_>,
     caller: &Caller,
     headers: &HeaderMap,
-    email: Option<&str>,
 ) -> ApiResult<FoundBooking> {
-    let token = match email {
-        Some(_) => header_text(headers, &BOOKING_TOKEN),
-        None => token_of(caller, headers)?,
-    };
+    let token = token_of(caller, headers)?;
     let found = state.store.booking(name).await?;
-    let visible = found.filter(|found| {
-        is_visible(state, &found.belongs, caller, token)
-            || email.is_some_and(|email| found.is_of_guest(email))
-    });
+    let visible = found.filter(|found| is_visible(state, &found.belongs, caller, token));
     visible.ok_or_else(not_found)
 }
 

@@ -135,7 +135,7 @@ pub(super) async fn doors(
     ))
 }
 
-const REPORT_COLUMNS: [&str; 16] = [
+const REPORT_COLUMNS: [&str; 17] = [
     "reference",
     "status",
     "created_at",
@@ -147,6 +147,7 @@ const REPORT_COLUMNS: [&str; 16] = [
     "seats",
     "tickets_amount",
     "total_amount",
+    "refunded_amount",
     "currency",
     "name",
     "email",
@@ -167,6 +168,7 @@ fn report_row(sheet: &mut CsvSheet, row: &ReportRow, currency: &str, shows_buyer
     sheet.cell(&row.seats);
     sheet.amount(row.tickets_amount);
     sheet.amount(row.total_amount);
+    sheet.amount(row.refunded_amount);
     sheet.cell(currency);
     sheet.optional(of_buyer(&row.name).as_deref());
     sheet.optional(of_buyer(&row.email).as_deref());

@@ -348,6 +348,17 @@ impl Fields {
         None
     }
 
+    /// A number of things, which people type: also as a text, in digits of any script.
+    pub fn quantity(&mut self, name: &str, bounds: RangeInclusive<i64>) -> Option<i64> {
+        if let Some(member) = self.members.get_mut(name)
+            && let Some(text) = member.value.as_str()
+            && let Ok(number) = plain_digits(text.trim()).parse::<i64>()
+        {
+            member.value = Value::from(number);
+        }
+        self.integer(name, bounds)
+    }
+
     /// The number of a row: 1 or more.
     pub fn id<Id: From<i64>>(&mut self, name: &str) -> Option<Id> {
         self.integer(name, 1..=i64::MAX).map(Id::from)

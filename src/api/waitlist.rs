@@ -46,7 +46,7 @@ pub(super) struct WishInput {
 impl Input for WishInput {
     fn read(fields: &mut Fields) -> Option<WishInput> {
         fields.require(&["quantity"]);
-        let quantity = fields.integer("quantity", 1..=CAPACITY_MAX);
+        let quantity = fields.quantity("quantity", 1..=CAPACITY_MAX);
         let ticket_types: Option<Vec<TicketTypeId>> =
             fields.ids("ticket_type_ids", BOOKING_ITEMS_MAX);
         if ticket_types.as_ref().is_some_and(Vec::is_empty) {

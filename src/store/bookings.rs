@@ -7,7 +7,7 @@ use tokio_postgres::types::{Json, ToSql};
 
 use super::{Store, StoreError, Total};
 use crate::config::rest::LIST_COUNTED_MAX;
-use crate::ticketing::record::{Booking, BookingStatus, Contact};
+use crate::ticketing::record::{Attendee, Booking, BookingStatus, Contact};
 use crate::ticketing::stock::GuestHash;
 use crate::ticketing::{BookingId, EventId, UserId};
 
@@ -34,6 +34,8 @@ pub struct FoundBooking {
     pub booking: Booking,
     pub belongs: Belongs,
     pub contact: Option<Contact>,
+    /// Those who come, in the order of the booking's tickets.
+    pub attendees: Vec<Attendee>,
     /// Time by the database's clock, which the deadline refers to.
     pub now: Timestamp,
 }
@@ -105,7 +107,9 @@ impl Store {
             Name::Reference(reference) => ("reference", reference),
         };
         let sql = format!(
-            "select {BOOKING}, {BELONGS}, statement_timestamp(), num_nonnulls(c.name, c.email, c.phone) > 0, c.name, c.email, c.phone
+            "select {BOOKING}, {BELONGS}, statement_timestamp(), num_nonnulls(c.name, c.email, c.phone) > 0, c.name, c.email, c.phone,
+                    (select json_agg(json_build_object('name', one.name, 'email', one.email) order by one.position)
+                       from booking_attendees one where one.booking_id = b.id)
                from bookings b join events e on e.id = b.event_id
                left join booking_contacts c on c.booking_id = b.id where b.{column} = $1"
         );
@@ -123,6 +127,10 @@ impl Store {
                         email: row.try_get(9)?,
                         phone: row.try_get(10)?,
                     }),
+                },
+                attendees: match row.try_get::<_, Option<Json<Vec<Attendee>>>>(11)? {
+                    Some(Json(attendees)) => attendees,
+                    None => Vec::new(),
                 },
             })
         };

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::audit_trail::AuditEntry;
 use super::changes::unsigned;
-use super::tickets::{find, generation, ticket_status};
+use super::tickets::{ATTENDEE, find, generation, ticket_status};
 use super::{Store, StoreError, Total, edit};
 use crate::config::rest::{LIST_COUNTED_MAX, SEARCH_COUNTED_MAX};
 use crate::ticketing::admission::{self, ScanResult, Shown, TicketStanding};
@@ -55,7 +55,22 @@ pub struct Scanned {
     pub at: Option<Timestamp>,
     /// The gate at which that was.
     pub gate: Option<String>,
+    /// The name of whoever holds the ticket, where it is known.
+    pub name: Option<String>,
 }
+
+/// When a check-in happened: one that was made without network by the scanner's clock, but not in the future.
+const HAPPENED: &str = "case when offline then least(scanned_at, at) else at end";
+
+/// The name of whoever holds ticket `k`.
+const HOLDER: &str =
+    "case when h.code is null then coalesce(a.name, c.name, u.name) else h.name end";
+/// The rows beside ticket `k` that its holder's name is in.
+const HOLDERS: &str = "
+    left join lateral (select code, name from ticket_holders where ticket_id = k.id limit 1) h on true
+    left join lateral (select name from booking_contacts where booking_id = k.booking_id limit 1) c on true
+    left join lateral (select one.name from bookings b cross join lateral (select name from users where id = b.user_id limit 1) one
+                        where b.id = k.booking_id limit 1) u on true";
 
 /// A ticket as a gate without network knows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,12 +87,13 @@ pub struct BundleTicket {
 #[schema(as = TicketAttendee)]
 pub struct Attendee {
     pub ticket_id: TicketId,
+    /// That opens the door: of a ticket that was handed on, its holder's.
     pub code: String,
     pub status: TicketStatus,
     pub reference: String,
     pub ticket_type: String,
     pub seat: Option<String>,
-    /// The holder's, or the buyer's.
+    /// The holder's, or the one that the booking gives for this ticket, or the buyer's.
     pub name: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub checked_in_at: Option<Timestamp>,
@@ -121,7 +137,7 @@ pub enum NotUndone {
 }
 
 impl Store {
-    /// Decides scans at the doors of `event`, in order. `offline`: they were made without network, and each is kept,
+    /// Decides scans at the doors of `event`, in the order in which they were made. `offline`: they were made without network, and each is kept,
     /// whatever comes of it.
     pub async fn check_in(
         &self,
@@ -134,10 +150,15 @@ impl Store {
         self.transaction(&given, |tx, (event, scans, by, offline)| {
             Box::pin(async move {
                 tx.execute("select take_turn($1)", &[event]).await?;
+                // A gate may send them in any order; the first one at the door was let in.
+                let mut as_made: Vec<_> = scans.iter().enumerate().collect();
+                as_made.sort_by_key(|(_, scan)| scan.scanned_at);
                 let mut scanned = Vec::with_capacity(scans.len());
-                for scan in *scans {
-                    scanned.push(one(tx, *event, scan, *by, *offline).await?);
+                for (place, scan) in as_made {
+                    scanned.push((place, one(tx, *event, scan, *by, *offline).await?));
                 }
+                scanned.sort_by_key(|(place, _)| *place);
+                let scanned = scanned.into_iter().map(|(_, scanned)| scanned).collect();
                 Ok((scanned, edit::revision(tx, *event).await?))
             })
         })
@@ -232,24 +253,21 @@ impl Store {
         limit: i64,
         offset: i64,
     ) -> Result<(Vec<Attendee>, Total), StoreError> {
-        let matches = "
-             from tickets k
-             join lateral (select reference, user_id from bookings where id = k.booking_id limit 1) b on true
-             left join lateral (select name from ticket_holders where ticket_id = k.id limit 1) h on true
-             left join lateral (select name from booking_contacts where booking_id = k.booking_id limit 1) c on true
-             left join lateral (select name from users where id = b.user_id limit 1) u on true
+        let matches = format!(
+            "from tickets k
+             join lateral (select reference from bookings where id = k.booking_id limit 1) b on true
+             {HOLDERS} {ATTENDEE}
             where k.event_id = $1
-              and ($2::text is null or b.reference = upper($2) or k.code = upper($2)
-                   or position(lower($2) in lower(coalesce(h.name, c.name, u.name))) > 0
-                   or h.name is null and exists (
-                      select from booking_attendees one
-                       where one.booking_id = k.booking_id and position(lower($2) in lower(one.name)) > 0))";
+              and ($2::text is null or b.reference = upper($2) or k.code = upper($2) or h.code = upper($2)
+                   or position(lower($2) in lower({HOLDER})) > 0
+                   or h.code is null and position(lower($2) in lower(coalesce(c.name, u.name))) > 0)"
+        );
         let page = format!(
             "select k.id, k.code, k.status, k.reference, t.name,
                     nullif(concat_ws(' ', s.section, s.row_label, s.number), ''),
                     k.holder, admitted.at, admitted.gate, admitted.id
-               from (select k.id, k.code, k.status, k.ticket_type_id, k.seat_id, b.reference,
-                            coalesce(h.name, c.name, u.name) as holder
+               from (select k.id, coalesce(h.code, k.code) as code, k.status, k.ticket_type_id, k.seat_id, b.reference,
+                            {HOLDER} as holder
                        {matches} and k.id > $3 order by k.id limit $4 offset $5) k
                join lateral (select name from ticket_types where id = k.ticket_type_id limit 1) t on true
                left join lateral (
@@ -258,7 +276,7 @@ impl Store {
                       join lateral (select name from sections where id = seat.section_id limit 1) section on true
                      where seat.id = k.seat_id limit 1) s on true
                left join lateral (
-                    select id, at, gate from checkins
+                    select id, {HAPPENED} as at, gate from checkins
                      where ticket_id = k.id and result = 'admitted' and undone_at is null limit 1) admitted on true
               order by k.id"
         );
@@ -268,7 +286,7 @@ impl Store {
         let rows = client
             .query(&statement, &[&event, &words, &after, &limit, &offset])
             .await?;
-        let total = Total::of(&client, matches, &[&event, &words], SEARCH_COUNTED_MAX).await?;
+        let total = Total::of(&client, &matches, &[&event, &words], SEARCH_COUNTED_MAX).await?;
         let read = |row: &Row| {
             Ok(Attendee {
                 ticket_id: row.try_get(0)?,
@@ -364,15 +382,18 @@ async fn one(
         }
         ShownTicket::Forged => (None, Shown::Code),
     };
-    let sql = "select k.event_id, k.status, k.generation, k.code, admitted.at, admitted.gate
-                 from tickets k left join lateral (
-                      select at, gate from checkins where ticket_id = k.id and result = 'admitted' and undone_at is null
-                       limit 1) as admitted on true
-                where k.id = $1 for update of k";
+    let sql = format!(
+        "select k.event_id, k.status, k.generation, k.code, admitted.at, admitted.gate, {HOLDER}
+           from tickets k left join lateral (
+                select {HAPPENED} as at, gate from checkins where ticket_id = k.id and result = 'admitted' and undone_at is null
+                 limit 1) as admitted on true
+                {HOLDERS} {ATTENDEE}
+          where k.id = $1 for update of k"
+    );
     let row = match ticket {
         None => None,
         Some(id) => {
-            let statement = tx.prepare_cached(sql).await?;
+            let statement = tx.prepare_cached(&sql).await?;
             tx.query_opt(&statement, &[&id]).await?
         }
     };
@@ -401,12 +422,18 @@ async fn one(
         code,
         at: before.0,
         gate: before.1,
+        name: match &row {
+            Some(row) => row.try_get(6)?,
+            None => None,
+        },
         ..Scanned::nothing(scan, result)
     };
     if result == ScanResult::Admitted || offline {
-        let sql = "insert into checkins (event_id, ticket_id, nonce, gate, scanned_at, offline, result, by_user, shown_hash)
-                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id, at";
-        let statement = tx.prepare_cached(sql).await?;
+        let sql = format!(
+            "insert into checkins (event_id, ticket_id, nonce, gate, scanned_at, offline, result, by_user, shown_hash)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id, {HAPPENED}"
+        );
+        let statement = tx.prepare_cached(&sql).await?;
         let row = tx
             .query_one(
                 &statement,
@@ -441,6 +468,7 @@ impl Scanned {
             code: None,
             at: None,
             gate: None,
+            name: None,
         }
     }
 
@@ -462,15 +490,18 @@ async fn recall(
     event: EventId,
     scan: &Scan,
 ) -> Result<Option<Scanned>, StoreError> {
-    let sql = "select c.id, c.result, c.ticket_id, k.code, admitted.at, admitted.gate, c.shown_hash
-                 from checkins c
-                 left join tickets k on k.id = c.ticket_id
-                 left join lateral (
-                      select at, gate from checkins one
-                       where one.ticket_id = c.ticket_id and one.result = 'admitted'
-                         and (one.id = c.id or c.result <> 'admitted' and one.undone_at is null) limit 1) as admitted on true
-                where c.event_id = $1 and c.nonce = $2";
-    let statement = tx.prepare_cached(sql).await?;
+    let sql = format!(
+        "select scan.id, scan.result, scan.ticket_id, k.code, admitted.at, admitted.gate, scan.shown_hash, {HOLDER}
+           from checkins scan
+           left join tickets k on k.id = scan.ticket_id
+           left join lateral (
+                select {HAPPENED} as at, gate from checkins one
+                 where one.ticket_id = scan.ticket_id and one.result = 'admitted'
+                   and (one.id = scan.id or scan.result <> 'admitted' and one.undone_at is null) limit 1) as admitted on true
+                {HOLDERS} {ATTENDEE}
+          where scan.event_id = $1 and scan.nonce = $2"
+    );
+    let statement = tx.prepare_cached(&sql).await?;
     let row = tx.query_opt(&statement, &[&event, &scan.nonce]).await?;
     row.map(|row| {
         let shown_hash: &[u8] = row.try_get(6)?;
@@ -486,6 +517,7 @@ async fn recall(
             code: row.try_get(3)?,
             at: row.try_get(4)?,
             gate: row.try_get(5)?,
+            name: row.try_get(7)?,
             ..Scanned::nothing(scan, result)
         };
         Ok(known.told(scan))

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, RowStream};
 
+use super::tickets::ATTENDEE;
 use super::{Store, StoreError};
 use crate::ticketing::EventId;
 use crate::ticketing::record::BookingStatus;
@@ -29,6 +30,8 @@ pub struct ReportRow {
     pub seats: String,
     pub tickets_amount: i64,
     pub total_amount: i64,
+    /// Given back, or about to be.
+    pub refunded_amount: i64,
     pub name: Option<String>,
     pub email: Option<String>,
     pub phone: Option<String>,
@@ -92,7 +95,11 @@ impl Store {
         event: EventId,
         patience: Duration,
     ) -> Result<ExportRows<DoorRow>, StoreError> {
-        self.export(DOORS, &[&event], patience, door_row).await
+        let sql = format!(
+            "{DOORS} {ATTENDEE} where t.event_id = $1 and k.status <> 'void'
+              order by lower(case when h.code is null then coalesce(a.name, c.name, u.name) else h.name end), b.reference, k.id"
+        );
+        self.export(&sql, &[&event], patience, door_row).await
     }
 
     /// A statement goes on while its client reads, so its bound is the whole export's.
@@ -139,8 +146,9 @@ impl Drop for Closing {
 }
 
 const REPORT: &str = "
-    select b.reference, b.status, b.created_at, b.confirmed_at, b.ended_at, b.paid_by, b.quantity,
-           coalesce(i.items, ''), coalesce(s.seats, ''), coalesce(i.amount, 0)::bigint, b.total_amount,
+    select b.reference, b.status, b.created_at, b.confirmed_at, b.ended_at, coalesce(b.paid_by, p.means), b.quantity,
+           coalesce(i.items, ''), coalesce(s.seats, ''), coalesce(i.amount, 0)::bigint,
+           case when b.paid_by is distinct from 'comp' then b.total_amount else 0 end, coalesce(p.refunded, 0)::bigint,
            coalesce(c.name, u.name), coalesce(c.email, u.email), coalesce(c.phone, u.phone), b.cancel_reason
       from bookings b
       left join booking_contacts c on c.booking_id = b.id
@@ -154,10 +162,14 @@ const REPORT: &str = "
            select string_agg(concat_ws(' ', section.name, s.row_label, s.number), '; ' order by s.position) as seats
              from claims c join seats s on s.id = c.seat_id join sections section on section.id = s.section_id
             where c.booking_id = b.id and (c.state <> 'dead' or b.status not in ('pending', 'confirmed'))) s
+     cross join lateral (
+           select sum(refunded_amount) as refunded,
+                  (array_agg(concat_ws(' ', provider, method) order by id desc) filter (where captured_amount > 0))[1] as means
+             from payments where booking_id = b.id) p
      where b.event_id = $1 and ($2::text is null or b.status = $2)";
 
 const DOORS: &str = "
-    select coalesce(c.name, u.name), k.code, t.name, section.name, s.row_label, s.number, k.status, b.reference
+    select case when h.code is null then coalesce(a.name, c.name, u.name) else h.name end, coalesce(h.code, k.code), t.name, section.name, s.row_label, s.number, k.status, b.reference
       from ticket_types t
       join tickets k on k.ticket_type_id = t.id
       join bookings b on b.id = k.booking_id
@@ -165,8 +177,7 @@ const DOORS: &str = "
       left join users u on u.id = b.user_id
       left join seats s on s.id = k.seat_id
       left join sections section on section.id = s.section_id
-     where t.event_id = $1 and k.status <> 'void'
-     order by lower(coalesce(c.name, u.name)), b.reference, k.id";
+      left join ticket_holders h on h.ticket_id = k.id";
 
 fn report_row(row: &Row) -> Result<ReportRow, StoreError> {
     Ok(ReportRow {
@@ -181,10 +192,11 @@ fn report_row(row: &Row) -> Result<ReportRow, StoreError> {
         seats: row.try_get(8)?,
         tickets_amount: row.try_get(9)?,
         total_amount: row.try_get(10)?,
-        name: row.try_get(11)?,
-        email: row.try_get(12)?,
-        phone: row.try_get(13)?,
-        cancel_reason: row.try_get(14)?,
+        refunded_amount: row.try_get(11)?,
+        name: row.try_get(12)?,
+        email: row.try_get(13)?,
+        phone: row.try_get(14)?,
+        cancel_reason: row.try_get(15)?,
     })
 }
 

@@ -37,6 +37,8 @@ pub struct TicketInFull {
     pub seat: Option<TicketSeat>,
     pub price: Money,
     pub buyer: Addressee,
+    /// The name that the booking gave for this ticket, by its place among the booking's tickets.
+    pub attendee: Option<String>,
     /// Somebody whom it was handed to.
     pub holder: Option<Holder>,
     /// By the database's clock.
@@ -90,8 +92,10 @@ impl TicketInFull {
 
     /// The name of whoever holds it, where it is known.
     pub fn name(&self) -> Option<&str> {
-        let person = self.holder.as_ref().map_or(&self.buyer, |one| &one.person);
-        person.name.as_deref()
+        match &self.holder {
+            Some(holder) => holder.person.name.as_deref(),
+            None => self.attendee.as_deref().or(self.buyer.name.as_deref()),
+        }
     }
 
     /// Whether the buyer holds it, and it was not taken back.
@@ -181,7 +185,14 @@ const COLUMNS: &str = "
     coalesce((select i.unit_amount from booking_items i
                where i.booking_id = k.booking_id and i.ticket_type_id = k.ticket_type_id order by i.line limit 1), 0),
     b.currency, coalesce(c.name, u.name), coalesce(c.email, u.email), coalesce(c.lang, 'en'),
-    h.code, h.user_id, h.name, h.email, h.lang, statement_timestamp()";
+    h.code, h.user_id, h.name, h.email, h.lang, statement_timestamp(), a.name";
+/// The attendee `a` of ticket `k`: names stand in the order of the booking's tickets, and each belongs to one.
+pub(super) const ATTENDEE: &str = "
+    left join lateral (
+         select one.name from booking_attendees one
+          where one.booking_id = k.booking_id
+            and one.position = (select count(*) from tickets before where before.booking_id = k.booking_id and before.id <= k.id)
+          limit 1) a on true";
 /// The rows beside ticket `k`.
 const JOINS: &str = "
     join bookings b on b.id = k.booking_id join events e on e.id = k.event_id join ticket_types t on t.id = k.ticket_type_id
@@ -210,7 +221,7 @@ impl Store {
     ) -> Result<Vec<TicketInFull>, StoreError> {
         let client = self.client().await?;
         let sql = format!(
-            "select {COLUMNS} from (select * from tickets where booking_id = $1 limit $2) k {JOINS} order by k.id"
+            "select {COLUMNS} from (select * from tickets where booking_id = $1 limit $2) k {JOINS} {ATTENDEE} order by k.id"
         );
         let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&booking, &TICKETS_MAX]).await?;
@@ -292,7 +303,7 @@ async fn ticket_numbered(
     client: &impl GenericClient,
     id: TicketId,
 ) -> Result<Option<TicketInFull>, StoreError> {
-    let sql = format!("select {COLUMNS} from tickets k {JOINS} where k.id = $1");
+    let sql = format!("select {COLUMNS} from tickets k {JOINS} {ATTENDEE} where k.id = $1");
     let statement = client.prepare_cached(&sql).await?;
     let row = client.query_opt(&statement, &[&id]).await?;
     row.map(|row| read(&row)).transpose()
@@ -381,5 +392,6 @@ fn read(row: &Row) -> Result<TicketInFull, StoreError> {
             }),
         },
         now: row.try_get(35)?,
+        attendee: row.try_get(36)?,
     })
 }

@@ -95,6 +95,28 @@ pub enum Item {
     },
 }
 
+impl Wish {
+    /// How many tickets are asked for.
+    pub fn quantity(&self) -> i64 {
+        match self {
+            Wish::Cheapest { quantity } => *quantity,
+            Wish::Items(items) => items
+                .iter()
+                .map(Item::quantity)
+                .fold(0, i64::saturating_add),
+        }
+    }
+}
+
+impl Item {
+    fn quantity(&self) -> i64 {
+        match self {
+            Item::Seat { .. } => 1,
+            Item::Quantity { quantity, .. } | Item::BestAvailable { quantity, .. } => *quantity,
+        }
+    }
+}
+
 /// The tickets of a granted request. The stock has moved already.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grant {

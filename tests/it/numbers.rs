@@ -445,7 +445,7 @@ async fn a_report_runs_nothing_in_a_spreadsheet_and_says_that_it_is_whole() {
         lines[0]
     );
     assert!(
-        lines[1].contains(",cash,2,2 × Standing,,90.00,90.00,EUR,"),
+        lines[1].contains(",cash,2,2 × Standing,,90.00,90.00,0.00,EUR,"),
         "{}",
         lines[1]
     );

@@ -1,6 +1,6 @@
 //! A ticket that was bought: its QR, its papers, and the door that it opens once.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::caller::Caller;
 use crate::support::server::TestServer;
@@ -254,7 +254,7 @@ async fn staff_find_people_by_name_and_offline_scans_by_result() {
         .await
         .data(200);
     let list = format!("/api/v1/events/{}/checkins", show.event);
-    let said = |answer: &serde_json::Value| -> Vec<String> {
+    let said = |answer: &Value| -> Vec<String> {
         let listed = answer.as_array().unwrap().iter();
         let nonces = listed.map(|one| one["nonce"].as_str().unwrap().to_owned());
         nonces.collect()
@@ -272,4 +272,118 @@ async fn staff_find_people_by_name_and_offline_scans_by_result() {
     for path in [&list, &attendees] {
         assert_eq!(buyer.get(path).await.code(403), "FORBIDDEN");
     }
+}
+
+#[tokio::test]
+async fn each_ticket_has_the_name_at_its_place_and_a_new_holders_when_it_is_handed_on() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 50);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let names = ["Ada", "Bo", "Čeněk", "علی"];
+    let attendees = names.map(|name| json!({"name": name}));
+    let contact = json!({"name": "Buyer", "email": "buyer@example.org"});
+    let wish = |quantity: i64| {
+        json!({
+            "event_id": show.event, "quantity": quantity, "attendees": attendees, "contact": contact,
+        })
+    };
+    let refused = buyer.post(BOOKINGS, &wish(3)).await;
+    assert_eq!(refused.code(422), "VALIDATION_FAILED");
+    assert_eq!(refused.data(422)["errors"][0]["field"], "attendees");
+    let made = buyer.post(BOOKINGS, &wish(5)).await.data(201).clone();
+    let named = |booking: &Value| -> Vec<Value> {
+        let all = booking["attendees"].as_array().unwrap().iter();
+        all.map(|one| one["name"].clone()).collect()
+    };
+    assert_eq!(named(&made), names);
+    let path = format!("{BOOKINGS}/{}", made["id"].as_str().unwrap());
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    let paid = organizer.put(&format!("{path}/status"), &paid).await;
+    assert_eq!(named(buyer.get(&path).await.data(200)), names);
+    let codes: Vec<String> = paid.data(200)["tickets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["code"].as_str().unwrap().to_owned())
+        .collect();
+
+    // The third one goes to somebody else.
+    let live = "TKT-20310601-HHHHHHHH";
+    let hand_on = "with handed as (update tickets set generation = 2, status = 'transferred' where code = $1 returning id)
+                   insert into ticket_holders (ticket_id, code, name) select id, $2, 'Grace' from handed";
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&codes[2], &live];
+    client.execute(hand_on, &values).await.unwrap();
+    let opens = [&codes[0], &codes[1], live, &codes[3], &codes[4]];
+    let holders = ["Ada", "Bo", "Grace", "علی", "Buyer"];
+
+    let listed = format!("/api/v1/events/{}/attendees", show.event);
+    let doors = organizer
+        .get(&format!("/api/v1/events/{}/doors.csv", show.event))
+        .await;
+    let all = organizer.get(&listed).await;
+    for (index, (code, holder)) in opens.iter().zip(holders).enumerate() {
+        let ticket = buyer
+            .get(&format!("/api/v1/tickets/{}", codes[index]))
+            .await;
+        assert_eq!(ticket.data(200)["name"], holder);
+        let one = &all.data(200)[index];
+        assert_eq!((&one["name"], &one["code"]), (&json!(holder), &json!(code)));
+        let line = format!("\n{holder},{code},");
+        assert!(doors.text.contains(&line), "{line}: {}", doors.text);
+        let found = organizer.get(&format!("{listed}?q={holder}")).await;
+        let found = found.data(200).as_array().unwrap().clone();
+        assert!(found.iter().any(|found| found["code"] == **code));
+        // The buyer's name finds all that the buyer's booking still has; every other name one ticket.
+        assert_eq!(
+            found.len(),
+            if holder == "Buyer" { 4 } else { 1 },
+            "{holder}"
+        );
+        let scan = json!({"code": code, "nonce": format!("scan-000{index}"), "gate": "North"});
+        for _ in 0..2 {
+            let admitted = organizer.post(CHECKINS, &scan).await;
+            assert_eq!(admitted.data(200)["name"], holder);
+        }
+    }
+    assert!(!doors.text.contains(&codes[2]), "{}", doors.text);
+    assert!(!doors.text.contains("Čeněk"), "{}", doors.text);
+    let gone = organizer.get(&format!("{listed}?q=Čeněk")).await;
+    assert_eq!(gone.data(200), &json!([]));
+}
+
+#[tokio::test]
+async fn offline_scans_are_decided_and_told_as_they_happened() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 50);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let (_, codes) = sold(&show, &buyer, &organizer, 1).await;
+    let entries = json!([
+        {"code": codes[0], "nonce": "offline-1", "gate": "Late", "scanned_at": "2024-06-01T10:30:00Z"},
+        {"code": codes[0], "nonce": "offline-2", "gate": "Early", "scanned_at": "2024-06-01T01:00:00Z"},
+    ]);
+    let batch = json!({"event_id": show.event, "entries": entries});
+    for _ in 0..2 {
+        let merged = organizer.post(&format!("{CHECKINS}/batch"), &batch).await;
+        let results = merged.data(200).as_array().unwrap().clone();
+        let said: Vec<_> = results.iter().map(|one| &one["result"]).collect();
+        assert_eq!(said, ["already_used", "admitted"]);
+        for told in &results {
+            assert_eq!(told["at"], "2024-06-01T01:00:00Z");
+            assert_eq!(told["gate"], "Early");
+        }
+    }
+    let scan = json!({"code": codes[0], "nonce": "online-01"});
+    let used = organizer.post(CHECKINS, &scan).await;
+    assert_eq!(used.code(409), "ALREADY_USED");
+    assert_eq!(used.data(409)["at"], "2024-06-01T01:00:00Z");
+    let listed = format!("/api/v1/events/{}/attendees", show.event);
+    let listed = organizer.get(&listed).await;
+    assert_eq!(listed.data(200)[0]["checked_in_at"], "2024-06-01T01:00:00Z");
+    server.audit().await;
 }

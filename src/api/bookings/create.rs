@@ -167,6 +167,11 @@ impl Input for WantedBooking {
         let email_code = fields.filled_text("email_code", NAME_CHARS_MAX);
         let vouchers = people::vouchers(fields);
         let attendees = people::attendees(fields).unwrap_or_default();
+        if let Some(wish) = &wish
+            && i64::try_from(attendees.len()).is_ok_and(|named| named > wish.quantity())
+        {
+            fields.refuse("attendees", "TOO_MANY", wish.quantity());
+        }
         let answers = people::answers(fields);
         Some(WantedBooking {
             event_id: event_id?,
@@ -189,7 +194,7 @@ pub(super) fn wish(fields: &mut Fields) -> Option<Wish> {
             units(fields, false).map(|item| Wish::Items(vec![item]))
         }
         (false, true) => {
-            let quantity = fields.integer("quantity", 1..=CAPACITY_MAX);
+            let quantity = fields.quantity("quantity", 1..=CAPACITY_MAX);
             quantity.map(|quantity| Wish::Cheapest { quantity })
         }
         _ => {
@@ -245,7 +250,7 @@ impl Input for ItemInput {
         match (fields.has("seat_id"), fields.has("ticket_type_id")) {
             (true, false) => {
                 // One seat is one ticket; forms that send a quantity with every item may say so.
-                fields.integer("quantity", 1..=1);
+                fields.quantity("quantity", 1..=1);
                 fields.id("seat_id").map(|seat_id| Item::Seat { seat_id })
             }
             (false, true) => {
@@ -264,7 +269,7 @@ impl Input for ItemInput {
 
 fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
     fields.require(&["quantity"]);
-    let quantity = fields.integer("quantity", 1..=CAPACITY_MAX);
+    let quantity = fields.quantity("quantity", 1..=CAPACITY_MAX);
     let ticket_type_id = fields.id("ticket_type_id")?;
     let quantity = quantity?;
     Some(match best_available {
@@ -338,6 +343,7 @@ pub(in crate::api) async fn create(
         true => Share::default(),
         false => guests_share.unwrap_or_else(|| limits.accounts_share()),
     };
+    let attendees = body.input.attendees;
     let asked = others::AskedTypes::of(&request.wish, &caller, request.email_proven);
     let outcome = state
         .desk
@@ -346,7 +352,7 @@ pub(in crate::api) async fn create(
             request,
             token_hash: new_token.as_deref().map(token_hash),
             contact: body.input.contact.clone(),
-            attendees: body.input.attendees,
+            attendees: attendees.clone(),
             answers: body.input.answers,
             key: key.as_ref().map(|key| key.stored.clone()),
             lang: Lang::of(&headers),
@@ -376,6 +382,7 @@ pub(in crate::api) async fn create(
     let mut data = BookingData::new(answer.booking, answer.now);
     data.token = token.clone();
     // Of a replay as well: the key belongs to this body.
+    data.attendees = attendees;
     data.contact = body.input.contact;
     let mut reply = Reply::created(said, data).revision(answer.revision);
     if let Some(token) = token.and_then(|token| HeaderValue::try_from(token).ok()) {
@@ -420,8 +427,15 @@ mod tests {
             wish(json!({"event_id": 1, "ticket_type_id": 5, "quantity": 2})),
             Wish::Items(vec![quantity(TicketTypeId(5), 2)])
         );
+        // People type digits of their script.
+        for typed in ["3", " ۳ ", "๓"] {
+            assert_eq!(
+                wish(json!({"event_id": 1, "quantity": typed})),
+                Wish::Cheapest { quantity: 3 }
+            );
+        }
         let items = json!([
-            {"ticket_type_id": 5, "quantity": 2},
+            {"ticket_type_id": 5, "quantity": "٢"},
             {"seat_id": 9},
             {"ticket_type_id": 6, "quantity": 3, "best_available": true},
         ]);
@@ -448,7 +462,7 @@ mod tests {
             json!({"event_id": 1, "quantity": -1}),
             json!({"event_id": 1, "quantity": 1e30}),
             json!({"event_id": 1, "quantity": 1.5}),
-            json!({"event_id": 1, "quantity": "2"}),
+            json!({"event_id": 1, "quantity": "two"}),
             json!({"event_id": 0, "quantity": 1}),
             json!({"event_id": 18_446_744_073_709_551_615_u64, "quantity": 1}),
             json!({"event_id": 1, "items": []}),
