@@ -1,7 +1,7 @@
 //! Events: lists and single ones for everybody; the organizer's view of own events, and changes (`edits`).
 
 pub(super) mod edits;
-mod input;
+pub(super) mod input;
 mod view;
 
 use axum::extract::State;
@@ -16,13 +16,16 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
 use super::page::{self, Cursor, Page, RequestedUri};
+use super::people::voucher_code;
 use crate::auth::{Caller, Right};
 use crate::config::rest::NAME_CHARS_MAX;
+use crate::limits::address::Client;
+use crate::limits::rates::{Kind, Who};
 use crate::schema;
 use crate::store::events::{EventFilter, EventInFull, EventSort};
-use crate::ticketing::EventId;
 use crate::ticketing::edit;
 use crate::ticketing::live::EventStatus;
+use crate::ticketing::{EventId, TicketTypeId};
 
 pub(super) use view::TicketTypeDetail;
 use view::{Event, EventDetail, Management, ViewContext};
@@ -125,7 +128,9 @@ pub(super) async fn list(
 }
 
 /// One event with its ticket types and sections
-#[utoipa::path(get, path = "/events/{event_id}", tag = "events", params(("event_id" = EventId, Path)),
+///
+/// Hidden ticket types are shown to the event's people, and to whoever names a `voucher` that reveals them.
+#[utoipa::path(get, path = "/events/{event_id}", tag = "events", params(("event_id" = EventId, Path), KnownVoucher),
     responses(
         (status = 200, body = Envelope<EventDetail>, headers(("ETag" = String))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
@@ -133,9 +138,11 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(state): State<ApiState>,
     caller: Caller,
+    client: Client,
     At(event_id): At<EventId>,
+    Query(known): Query<KnownVoucher>,
 ) -> ApiResult<Reply<EventDetail>> {
-    let event = visible(&state, &caller, event_id).await?;
+    let event = revealed(&state, &caller, client, event_id, known).await?;
     Ok(shown("EVENT", &state, event))
 }
 
@@ -173,11 +180,62 @@ pub(super) async fn management(
     ))
 }
 
+/// A voucher that somebody knows.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct KnownVoucher {
+    /// Code of a voucher that reveals hidden ticket types. One that does not is as good as none.
+    #[param(schema_with = schema::name, required = false)]
+    voucher: Option<String>,
+}
+
+impl Input for KnownVoucher {
+    fn read(fields: &mut Fields) -> Option<KnownVoucher> {
+        Some(KnownVoucher {
+            voucher: fields.filled_text("voucher", NAME_CHARS_MAX),
+        })
+    }
+}
+
+/// The event, if it exists and the caller may see it; with the hidden ticket types that the caller's voucher reveals. Codes
+/// can be guessed, so those who name one are counted like those who try passwords, whether or not it is one.
+pub(super) async fn revealed(
+    state: &ApiState,
+    caller: &Caller,
+    client: Client,
+    event_id: EventId,
+    KnownVoucher { voucher }: KnownVoucher,
+) -> ApiResult<EventInFull> {
+    let Some(typed) = voucher else {
+        return visible(state, caller, event_id).await;
+    };
+    let who = Who::Network(client.network());
+    state.rates.count(Kind::SignIns, who)?;
+    let types = match voucher_code(&typed) {
+        Some(code) => state.store.revealed_types(event_id, &code).await?,
+        None => None,
+    };
+    let is_known = |id| {
+        let types = types.as_ref();
+        types.is_some_and(|types| types.is_empty() || types.contains(&id))
+    };
+    seen(state, caller, event_id, is_known).await
+}
+
 /// The event, if it exists and the caller may see it; with its hidden ticket types for its people.
 pub(super) async fn visible(
     state: &ApiState,
     caller: &Caller,
     event_id: EventId,
+) -> ApiResult<EventInFull> {
+    seen(state, caller, event_id, |_| false).await
+}
+
+async fn seen(
+    state: &ApiState,
+    caller: &Caller,
+    event_id: EventId,
+    is_known: impl Fn(TicketTypeId) -> bool,
 ) -> ApiResult<EventInFull> {
     let not_found = || ApiError::not_found("EVENT_NOT_FOUND");
     let mut event = state.store.event(event_id).await?.ok_or_else(not_found)?;
@@ -186,7 +244,7 @@ pub(super) async fn visible(
         return Err(not_found());
     }
     if !sees_all {
-        event.conceal();
+        event.conceal(is_known);
     }
     Ok(event)
 }

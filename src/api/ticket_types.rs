@@ -11,12 +11,13 @@ use super::ApiState;
 use super::envelope::{Deleted, Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::events::{self, TicketTypeDetail};
-use super::extract::{At, Body};
+use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader};
 use super::money::{self, Amount};
 use crate::auth::Caller;
 use crate::config::rest::{CAPACITY_MAX, NAME_CHARS_MAX};
+use crate::limits::address::Client;
 use crate::schema;
 use crate::store::events::EventInFull;
 use crate::store::ticket_types::{NewTicketType, TicketTypeChange};
@@ -207,8 +208,11 @@ impl TicketTypePatch {
     }
 }
 
-/// The ticket types of an event; hidden ones for its people only
-#[utoipa::path(get, path = "/events/{event_id}/ticket-types", tag = "events", params(("event_id" = EventId, Path)),
+/// The ticket types of an event
+///
+/// Hidden ones are shown to the event's people, and to whoever names a `voucher` that reveals them.
+#[utoipa::path(get, path = "/events/{event_id}/ticket-types", tag = "events",
+    params(("event_id" = EventId, Path), events::KnownVoucher),
     responses(
         (status = 200, body = Envelope<Vec<TicketTypeDetail>>),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
@@ -216,9 +220,11 @@ impl TicketTypePatch {
 pub(super) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
+    client: Client,
     At(event_id): At<EventId>,
+    Query(known): Query<events::KnownVoucher>,
 ) -> ApiResult<Reply<Vec<TicketTypeDetail>>> {
-    let event = events::visible(&state, &caller, event_id).await?;
+    let event = events::revealed(&state, &caller, client, event_id, known).await?;
     let types = TicketTypeDetail::all(&event, events::context(&state));
     Ok(Reply::ok("TICKET_TYPES", types))
 }

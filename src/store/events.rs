@@ -24,6 +24,8 @@ pub struct EventRow {
     pub ticket_types: Vec<TicketType>,
     /// RFC 3339.
     pub created_at: String,
+    /// ISO 3166-1, of two letters. Nobody has to be told of a change at once, so it is not in the log.
+    pub country: Option<String>,
 }
 
 /// An event with its ticket types and sections.
@@ -37,11 +39,13 @@ pub struct EventInFull {
 }
 
 impl EventInFull {
-    /// Takes the hidden ticket types out.
-    pub fn conceal(&mut self) {
+    /// Takes the hidden ticket types out, but for those that somebody knows a voucher for.
+    pub fn conceal(&mut self, is_known: impl Fn(TicketTypeId) -> bool) {
         let types = &mut self.row.ticket_types;
-        let hidden: Vec<TicketTypeId> = types.iter().filter(|t| t.hidden).map(|t| t.id).collect();
-        types.retain(|t| !t.hidden);
+        let is_hidden = |t: &TicketType| t.hidden && !is_known(t.id);
+        let hidden = types.iter().filter(|t| is_hidden(t)).map(|t| t.id);
+        let hidden: Vec<TicketTypeId> = hidden.collect();
+        types.retain(|t| !hidden.contains(&t.id));
         self.terms.retain(|terms| !hidden.contains(&terms.id));
     }
 }
@@ -106,7 +110,7 @@ pub struct ManagedEvent {
 }
 
 const COLUMNS: &str =
-    "turn.revision, event_json(e, turn.layout), shown.types, rfc3339(e.created_at)";
+    "turn.revision, event_json(e, turn.layout), shown.types, rfc3339(e.created_at), e.country";
 /// Tables that [`COLUMNS`] need beside an event `e`.
 const TABLES: &str =
     "join turns turn on turn.event_id = e.id cross join lateral ticket_types_of(e.id) shown";
@@ -408,5 +412,6 @@ fn read(row: &Row) -> Result<EventRow, StoreError> {
         event,
         ticket_types,
         created_at: row.try_get(3)?,
+        country: row.try_get(4)?,
     })
 }

@@ -97,6 +97,23 @@ impl Store {
         Ok((rules, total))
     }
 
+    /// The hidden ticket types that a voucher reveals now; empty: all. `None`: there is no such voucher, it reveals nothing,
+    /// or it cannot be used.
+    pub async fn revealed_types(
+        &self,
+        event: EventId,
+        code: &str,
+    ) -> Result<Option<Vec<TicketTypeId>>, StoreError> {
+        let sql = "select ticket_type_ids from vouchers
+                    where event_id = $1 and code = $2 and reveals_hidden and (uses_max is null or uses < uses_max)
+                      and coalesce(valid_from <= statement_timestamp(), true)
+                      and coalesce(valid_to > statement_timestamp(), true)";
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[&event, &code]).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
     /// Makes a rule, once for each `key`.
     pub async fn create_price_rule<R: PriceRule>(
         &self,

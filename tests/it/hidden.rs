@@ -291,3 +291,86 @@ async fn viewers_see_a_type_come_and_go_and_can_tell_what_is_left_of_the_event()
     assert_eq!(told["type"], "DELETE");
     world.server.audit().await;
 }
+
+/// «Hidden types revealed»: by a voucher that reveals them, while it can be used; any other code is as good as none.
+#[tokio::test]
+async fn a_hidden_type_is_shown_to_whoever_knows_its_voucher() {
+    let world = world().await;
+    let client = world.server.client().await;
+    let setup = format!(
+        "insert into vouchers (event_id, code, kind, value, reveals_hidden, uses_max, valid_from, valid_to, ticket_type_ids)
+         values ({event}, 'PLAIN', 'percent', 100, false, null, null, null, '{{}}'),
+                ({event}, 'USED', 'percent', 0, true, 1, null, null, '{{}}'),
+                ({event}, 'EARLY', 'percent', 0, true, null, now() + interval '1 day', null, '{{}}'),
+                ({event}, 'LATE', 'percent', 0, true, null, null, now() - interval '1 day', '{{}}'),
+                ({event}, 'THIS', 'percent', 0, true, null, null, null, '{{{hidden}}}'),
+                ({event}, 'OTHER', 'percent', 0, true, null, null, null, '{{{other}}}')",
+        event = world.show.event,
+        hidden = world.hidden,
+        other = world.show.ticket_types[0],
+    );
+    client.batch_execute(&setup).await.unwrap();
+    client
+        .batch_execute("update vouchers set uses = 1 where code = 'USED'")
+        .await
+        .unwrap();
+    let event = format!("/api/v1/events/{}", world.show.event);
+    let anonymous = world.server.anonymous();
+    let none = anonymous.get(&world.types).await;
+    for (code, is_shown) in [
+        ("FRIEND", true),
+        ("friend", true),
+        ("THIS", true),
+        ("OTHER", false),
+        ("PLAIN", false),
+        ("USED", false),
+        ("EARLY", false),
+        ("LATE", false),
+        ("NOBODYS", false),
+        ("not%20a%20code!", false),
+    ] {
+        let types = anonymous.get(&format!("{}?voucher={code}", world.types));
+        let types = types.await;
+        let listed = types.data(200).as_array().unwrap();
+        assert_eq!(
+            listed.iter().any(|one| one["id"] == world.hidden),
+            is_shown,
+            "{code}"
+        );
+        if !is_shown {
+            assert_eq!(types.body, none.body, "{code}");
+        }
+        let path = format!("{event}?voucher={code}");
+        let whole = anonymous.get(&path).await;
+        let listed = whole.data(200)["ticket_types"].as_array().unwrap().clone();
+        assert_eq!(
+            listed.iter().any(|one| one["id"] == world.hidden),
+            is_shown,
+            "{code}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn codes_of_vouchers_cannot_be_guessed_by_the_thousand() {
+    let server = TestServer::builder().with(|config| {
+        config.limits.limits = seatcast::config::Switch::On;
+        config.limits.sign_ins.burst = 3;
+    });
+    let server = server.start().await;
+    let show = Show::new().ticket_type("Standing", 1_000, 80);
+    let show = show.stage(&server.client().await).await;
+    let types = format!("/api/v1/events/{}/ticket-types", show.event);
+    let event = format!("/api/v1/events/{}", show.event);
+    // However the parameter is spelled.
+    for path in [&types, &event, &types] {
+        let guess = format!("{path}?%76oucher=GUESS");
+        server.anonymous().get(&guess).await.data(200);
+    }
+    for path in [&types, &event] {
+        let guess = format!("{path}?voucher=GUESS");
+        let refused = server.anonymous().get(&guess).await;
+        assert_eq!(refused.code(429), "RATE_LIMITED");
+        server.anonymous().get(path).await.data(200);
+    }
+}
