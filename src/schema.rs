@@ -153,6 +153,15 @@ pub fn currency() -> Object {
         .build()
 }
 
+/// As ISO 3166-1 has it.
+pub fn country() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[A-Za-z]{2}$"))
+        .examples(["TH"])
+        .build()
+}
+
 pub fn email() -> Object {
     filled_up_to(NAME_CHARS_MAX)
         .pattern(Some(EMAIL))

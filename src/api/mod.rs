@@ -279,6 +279,10 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(organizations::api_keys::list)) // GET /organizations/{organization_id}/api-keys
         .routes(routes!(organizations::api_keys::create)) // POST /organizations/{organization_id}/api-keys
         .routes(routes!(organizations::api_keys::revoke)) // DELETE /organizations/{organization_id}/api-keys/{api_key_id}
+        .routes(routes!(organizations::taxes::list)) // GET /organizations/{organization_id}/taxes
+        .routes(routes!(organizations::taxes::create)) // POST /organizations/{organization_id}/taxes
+        .routes(routes!(organizations::taxes::change)) // PATCH /organizations/{organization_id}/taxes/{tax_id}
+        .routes(routes!(organizations::taxes::remove)) // DELETE /organizations/{organization_id}/taxes/{tax_id}
         .routes(routes!(refunds::create)) // POST /bookings/{id}/refunds
         .routes(routes!(refunds::list)) // GET /bookings/{id}/refunds
         .routes(routes!(refunds::set_policy)) // PUT /events/{event_id}/refund-policy

@@ -1,7 +1,8 @@
-//! Organizations: their people, API keys and audit trail.
+//! Organizations: their people, API keys, taxes and audit trail.
 
 pub(super) mod api_keys;
 pub(super) mod people;
+pub(super) mod taxes;
 
 use axum::http::StatusCode;
 
@@ -27,6 +28,10 @@ impl From<PeopleRefusal> for ApiError {
             PeopleRefusal::ApiKeyNotFound => ApiError::not_found("API_KEY_NOT_FOUND"),
             PeopleRefusal::InvitationNotFound => {
                 ApiError::new(StatusCode::GONE, "INVITATION_EXPIRED")
+            }
+            PeopleRefusal::TaxNotFound => ApiError::not_found("TAX_NOT_FOUND"),
+            PeopleRefusal::AnothersInvitation => {
+                ApiError::new(StatusCode::FORBIDDEN, "INVITATION_OF_ANOTHER")
             }
             PeopleRefusal::FounderStays => ApiError::conflict("FOUNDER_STAYS"),
             PeopleRefusal::TooManyOrganizations => ApiError::conflict("TOO_MANY_ORGANIZATIONS"),

@@ -37,6 +37,7 @@ pub mod migrate;
 pub mod movements;
 pub mod notices;
 pub mod numbers;
+pub mod organization_taxes;
 pub mod organizations;
 pub mod packed_seatmaps;
 pub mod payments;

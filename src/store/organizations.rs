@@ -86,8 +86,11 @@ pub enum PeopleRefusal {
     MemberNotFound,
     ApiKeyNotFound,
     InvitationNotFound,
+    /// The user has not proven the address that was invited.
+    AnothersInvitation,
     /// The founder owns the organization for good.
     FounderStays,
+    TaxNotFound,
     /// The user is in as many organizations as one may be.
     TooManyOrganizations,
     /// The organization has as many members, invitations or keys as it may have.
@@ -245,7 +248,7 @@ impl Store {
             .transpose()
     }
 
-    /// Makes the user a member by an invitation, which is good once, for whoever got the mail.
+    /// Makes the user a member by an invitation, which is good once, and for the account that has proven its address.
     pub async fn accept_invitation(
         &self,
         caller: &Caller,
@@ -255,11 +258,20 @@ impl Store {
         let lent = (caller, user, hash);
         self.transaction(&lent, |tx, (caller, user, hash)| {
             Box::pin(async move {
-                let sql = "select organization_id, role, id from organization_invitations
+                let sql = "select organization_id, role, id, email from organization_invitations
                             where token_hash = $1 and expires_at > clock_timestamp() for update";
                 let Some(row) = tx.query_opt(sql, &[hash]).await? else {
                     return Ok(Err(PeopleRefusal::InvitationNotFound));
                 };
+                let invited = "select coalesce(email = $2 and email_confirmed_at is not null, false) from users where id = $1";
+                let email: &str = row.try_get(3)?;
+                match tx.query_opt(invited, &[user, &email]).await? {
+                    None => return Ok(Err(PeopleRefusal::UserNotFound)),
+                    Some(is) if !is.try_get::<_, bool>(0)? => {
+                        return Ok(Err(PeopleRefusal::AnothersInvitation));
+                    }
+                    Some(_) => {}
+                }
                 let (organization, role) = (row.try_get(0)?, staff_role(row.try_get(1)?)?);
                 if let Err(refusal) = locked(tx, organization).await? {
                     return Ok(Err(refusal));
@@ -396,7 +408,7 @@ impl Store {
 }
 
 /// Locks the organization against other changes of its people.
-async fn locked(
+pub(super) async fn locked(
     tx: &Transaction<'_>,
     organization: OrganizationId,
 ) -> Result<Result<(), PeopleRefusal>, StoreError> {

@@ -56,6 +56,22 @@ pub struct TaxRule {
     pub ticket_type_id: Option<TicketTypeId>,
 }
 
+/// A tax of an organization's events that have none themselves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OrganizationTax {
+    pub id: TaxId,
+    /// Of events in this country, ISO 3166-1; `null`: of those in countries that have none here.
+    #[schema(example = "TH")]
+    pub country: Option<String>,
+    #[schema(example = "VAT")]
+    pub name: String,
+    /// Hundredths of a percent.
+    #[schema(example = 700)]
+    pub rate: i64,
+    /// Prices contain it; otherwise it is added to them.
+    pub included: bool,
+}
+
 /// The base of a fee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -293,6 +293,17 @@ impl Stage<'_> {
                     .await;
                 owner(organization(&format!("/api-keys/{id}")), json!({}))
             }
+            "POST organizations/{organization_id}/taxes" => owner(
+                organization("/taxes"),
+                json!({"country": "TH", "name": "VAT", "rate": 700}),
+            ),
+            "PATCH organizations/{organization_id}/taxes/{tax_id}"
+            | "DELETE organizations/{organization_id}/taxes/{tax_id}" => {
+                let made = "insert into taxes (organization_id, country, name, rate)
+                            select $1, chr(65 + count(*)::int) || 'X', 'VAT', 700 from taxes returning id";
+                let id = self.made(made, &[&organizer.0]).await;
+                owner(organization(&format!("/taxes/{id}")), json!({"rate": 800}))
+            }
             "POST organizations/{organization_id}/members" => owner(
                 organization("/members"),
                 json!({"email": "ada@example.org", "role": "scanner"}),

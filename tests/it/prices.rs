@@ -405,3 +405,85 @@ async fn amounts_are_those_that_the_currency_has() {
     let odd = organizer.patch(&percent, &json!({"value": 1_505})).await;
     assert_eq!(odd.code(422), "VALIDATION_FAILED");
 }
+
+#[tokio::test]
+async fn an_event_has_the_taxes_of_its_country() {
+    let (server, show) = world("").await;
+    let organizer = server.user(show.organizer);
+    let organization = format!("/api/v1/organizations/{}/taxes", show.organizer);
+    let event = format!("/api/v1/events/{}", show.event);
+    let tax_of = async |country: Value| {
+        let body = json!({"country": country});
+        let changed = organizer.patch(&event, &body).await;
+        let written = country.as_str().map(str::to_uppercase);
+        assert_eq!(changed.data(200)["country"], json!(written));
+        assert!(changed.header("x-event-revision").is_some());
+        let shown = server.anonymous().get(&event).await;
+        assert_eq!(shown.data(200)["country"], json!(written));
+        let quote = server
+            .anonymous()
+            .post(&format!("{BOOKINGS}/quote"), &wish(&show, [1, 0], &[]));
+        quote.await.data(200)["total"]["amount"].clone()
+    };
+    assert_eq!(tax_of(json!("th")).await, 1_500);
+    let thai = json!({"country": "TH", "name": "VAT", "rate": 700, "included": false});
+    let keyed = organizer.clone().with_header("idempotency-key", "thai-tax");
+    let made = keyed.post(&organization, &thai).await.data(201).clone();
+    assert_eq!(keyed.post(&organization, &thai).await.data(201), &made);
+    let again = organizer.post(&organization, &thai).await;
+    assert_eq!(again.code(409), "TAX_EXISTS");
+    let usual = json!({"name": "VAT", "rate": 2_000, "included": false});
+    let usual = organizer
+        .post(&organization, &usual)
+        .await
+        .data(201)
+        .clone();
+    assert_eq!(usual["country"], Value::Null);
+    assert_eq!(tax_of(json!("TH")).await, 1_605);
+    assert_eq!(tax_of(json!("DE")).await, 1_800);
+    assert_eq!(tax_of(Value::Null).await, 1_800);
+    let all = organizer.get(&organization).await;
+    assert_eq!(all.data(200), &json!([made, usual]));
+
+    let one = format!("{organization}/{}", made["id"]);
+    let moved = organizer
+        .patch(&one, &json!({"country": "de", "rate": 1_000}))
+        .await;
+    assert_eq!(moved.data(200)["country"], "DE");
+    assert_eq!(tax_of(json!("DE")).await, 1_650);
+    assert_eq!(tax_of(json!("TH")).await, 1_800);
+    organizer.delete(&one).await.data(200);
+    assert_eq!(tax_of(json!("DE")).await, 1_800);
+    assert_eq!(organizer.delete(&one).await.code(404), "TAX_NOT_FOUND");
+    // An event's own tax goes before them.
+    let own = json!({"name": "None", "rate": 0});
+    organizer
+        .post(&format!("{event}/taxes"), &own)
+        .await
+        .data(201);
+    assert_eq!(tax_of(json!("DE")).await, 1_500);
+
+    for wrong in [json!("THA"), json!("T"), json!("1H"), json!(7)] {
+        let refused = organizer.patch(&event, &json!({"country": wrong})).await;
+        assert_eq!(refused.code(422), "VALIDATION_FAILED");
+    }
+    let stranger = server.user(user(&server.client().await, "organizer").await);
+    let theirs = stranger.post(&organization, &thai).await;
+    assert_eq!(theirs.code(403), "FORBIDDEN");
+    let told: i64 = one_of(
+        &server,
+        "select count(*) from audit_trail where action like '%/taxes%' and object like 'tax:%'",
+    )
+    .await;
+    assert_eq!(told, 4);
+    let body = json!({
+        "title": "Open Air", "venue": "Park", "starts_at": "2031-06-01T19:30:00+07:00", "capacity": 200,
+        "price": {"amount": 4_500, "currency": "THB"}, "country": "TH",
+    });
+    let made = organizer.post("/api/v1/events", &body).await;
+    assert_eq!(made.data(201)["country"], "TH");
+}
+
+async fn one_of(server: &TestServer, sql: &str) -> i64 {
+    one(&server.client().await, sql, &[]).await
+}

@@ -56,6 +56,9 @@ pub(in crate::api) struct EventBody {
     /// IANA name.
     #[schema(schema_with = schema::timezone, required = false)]
     timezone: String,
+    /// ISO 3166-1, as in `TH`: whose taxes its organization has for it.
+    #[schema(schema_with = schema::country, required = false)]
+    country: Option<String>,
     /// How many tickets there are in all.
     #[schema(schema_with = schema::capacity)]
     capacity: i64,
@@ -107,6 +110,9 @@ pub(in crate::api) struct EventPatch {
     doors_at: Option<Option<Timestamp>>,
     #[schema(schema_with = schema::timezone)]
     timezone: Option<String>,
+    /// ISO 3166-1, as in `TH`: whose taxes its organization has for it; `null` removes it.
+    #[schema(schema_with = schema::country, required = false)]
+    country: Option<Option<String>>,
     /// Not below what is sold and held. If the event has one ticket type, whose capacity was the event's, it follows.
     #[schema(schema_with = schema::capacity)]
     capacity: Option<i64>,
@@ -122,6 +128,8 @@ pub(in crate::api) struct EventPatch {
     hold_minutes: Option<i64>,
 }
 
+/// Of ISO 3166-1 alpha-2.
+const COUNTRY_LETTERS: usize = 2;
 const CURRENCY_DEFAULT: &str = "EUR";
 const CATEGORY_DEFAULT: &str = "general";
 /// The name of the ticket type of an event that has one price.
@@ -134,6 +142,18 @@ const STATUSES: [(&str, EventStatus); 5] = [
     ("cancelled", EventStatus::Cancelled),
     ("completed", EventStatus::Completed),
 ];
+
+/// A country code of two letters, in either case.
+pub(in crate::api) fn country(fields: &mut Fields, name: &str) -> Option<String> {
+    let code = fields.filled_text(name, NAME_CHARS_MAX)?;
+    let is_code =
+        code.len() == COUNTRY_LETTERS && code.bytes().all(|sign| sign.is_ascii_alphabetic());
+    if !is_code {
+        fields.refuse(name, "NOT_A_COUNTRY", "");
+        return None;
+    }
+    Some(code.to_ascii_uppercase())
+}
 
 impl Input for EventPatch {
     fn read(fields: &mut Fields) -> Option<EventPatch> {
@@ -166,6 +186,10 @@ impl Input for EventPatch {
             ends_at,
             doors_at,
             timezone: timezone(fields),
+            country: match fields.is_null("country") {
+                true => Some(None),
+                false => country(fields, "country").map(Some),
+            },
             capacity: fields.integer("capacity", 1..=CAPACITY_MAX),
             price: money::amount(fields, "price"),
             status: fields.choice("status", &STATUSES),
@@ -197,6 +221,7 @@ impl Input for EventBody {
             ends_at: read.ends_at.flatten(),
             doors_at: read.doors_at.flatten(),
             timezone: read.timezone.unwrap_or_else(|| "UTC".to_owned()),
+            country: read.country.flatten(),
             capacity: read.capacity?,
             price: read.price,
             ticket_types,
@@ -278,6 +303,7 @@ impl EventBody {
             ends_at: Some(self.ends_at),
             doors_at: Some(self.doors_at),
             timezone: Some(self.timezone),
+            country: Some(self.country),
             status: self.status,
             cancel_reason: None,
             capacity: Some(self.capacity),
@@ -310,6 +336,7 @@ impl EventPatch {
             ends_at: self.ends_at,
             doors_at: self.doors_at,
             timezone: self.timezone,
+            country: self.country,
             status: self.status,
             cancel_reason: None,
             capacity: self.capacity,
@@ -349,6 +376,7 @@ impl EventCreation {
             ends_at: body.ends_at,
             doors_at: body.doors_at,
             timezone: body.timezone,
+            country: body.country,
             currency,
             capacity: body.capacity,
             status: body.status.unwrap_or(EventStatus::Active),

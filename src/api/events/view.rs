@@ -27,6 +27,8 @@ pub(in crate::api) struct Event {
     doors_at: Option<String>,
     /// IANA name of the zone to show times in.
     timezone: String,
+    /// ISO 3166-1, as in `TH`: whose taxes its organization has for it. `null`: it has those of no country.
+    country: Option<String>,
     currency: String,
     status: EventStatus,
     /// The best sale state among its ticket types.
@@ -142,6 +144,7 @@ impl Event {
             ends_at: event.ends_at,
             doors_at: event.doors_at,
             timezone: event.timezone,
+            country: row.country,
             currency: event.currency,
             status: event.status,
             membership_required: event.membership_required,

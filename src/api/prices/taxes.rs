@@ -21,21 +21,29 @@ use crate::ticketing::price::WHOLE_BP;
 use crate::ticketing::rules::TaxRule;
 use crate::ticketing::{EventId, TaxId, TicketTypeId};
 
-fn rate() -> Object {
+pub(in crate::api) fn rate() -> Object {
     schema::integer(0, WHOLE_BP).build()
 }
 
-fn columns(fields: &mut Fields, is_new: bool) -> Columns {
+/// Columns of every tax, whomever it belongs to.
+pub(in crate::api) fn shared_columns(fields: &mut Fields, is_new: bool) -> Columns {
     read(fields, |reading| {
         reading.put("name", name);
         reading.put("rate", |fields, name| {
             fields.integer(name, 0..=WHOLE_BP).map(Value::from)
         });
         reading.switch("included", true, is_new);
+    })
+}
+
+fn columns(fields: &mut Fields, is_new: bool) -> Columns {
+    let mut columns = shared_columns(fields, is_new);
+    columns.extend(read(fields, |reading| {
         reading.put_or_null("ticket_type_id", |fields, name| {
             fields.id::<TicketTypeId>(name).map(|id| json!(id))
         });
-    })
+    }));
+    columns
 }
 
 /// A new tax.
