@@ -329,8 +329,8 @@ async fn a_hidden_type_is_shown_to_whoever_knows_its_voucher() {
         ("NOBODYS", false),
         ("not%20a%20code!", false),
     ] {
-        let types = anonymous.get(&format!("{}?voucher={code}", world.types));
-        let types = types.await;
+        let path = format!("{}?voucher={code}", world.types);
+        let types = anonymous.get(&path).await;
         let listed = types.data(200).as_array().unwrap();
         assert_eq!(
             listed.iter().any(|one| one["id"] == world.hidden),

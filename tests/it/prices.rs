@@ -420,10 +420,10 @@ async fn an_event_has_the_taxes_of_its_country() {
         assert!(changed.header("x-event-revision").is_some());
         let shown = server.anonymous().get(&event).await;
         assert_eq!(shown.data(200)["country"], json!(written));
-        let quote = server
-            .anonymous()
-            .post(&format!("{BOOKINGS}/quote"), &wish(&show, [1, 0], &[]));
-        quote.await.data(200)["total"]["amount"].clone()
+        let quote = format!("{BOOKINGS}/quote");
+        let (anonymous, wished) = (server.anonymous(), wish(&show, [1, 0], &[]));
+        let quoted = anonymous.post(&quote, &wished).await;
+        quoted.data(200)["total"]["amount"].clone()
     };
     assert_eq!(tax_of(json!("th")).await, 1_500);
     let thai = json!({"country": "TH", "name": "VAT", "rate": 700, "included": false});
