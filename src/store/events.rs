@@ -239,8 +239,8 @@ pub(super) async fn event_in_full(
         .await?;
     let row = client.query_opt(&statement, &[&event]).await?;
     row.map(|row| {
-        let Json(terms) = row.try_get(4)?;
-        let Json(sections) = row.try_get(5)?;
+        let Json(terms) = row.try_get(5)?;
+        let Json(sections) = row.try_get(6)?;
         Ok(EventInFull {
             row: read(&row)?,
             terms,
@@ -399,8 +399,8 @@ fn ids(rows: &[Row]) -> Result<Vec<EventId>, StoreError> {
 fn managed(row: &Row) -> Result<ManagedEvent, StoreError> {
     Ok(ManagedEvent {
         row: read(row)?,
-        bookings: row.try_get(4)?,
-        revenue: row.try_get(5)?,
+        bookings: row.try_get(5)?,
+        revenue: row.try_get(6)?,
     })
 }
 
