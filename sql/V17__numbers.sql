@@ -16,8 +16,9 @@
 -- that somebody made at the provider, and what cardholders' banks took. Money that paid for no booking, because it came
 -- too late, is in neither.
 --
--- The rows of bookings and tickets are locked under the event's turn only, which the triggers take first, so they deadlock
--- with nobody. Those of money that goes back are locked without it, last in their transactions.
+-- The rows of bookings and tickets are locked under the event's turn only, so they deadlock with nobody. The triggers take it
+-- first; but not for the server's desk, whose connections have the setting `seatcast.writer`: it begins with the turns. Those
+-- of money that goes back are locked without it, last in their transactions.
 
 create table booking_numbers (
     event_id bigint not null constraint booking_numbers_event_exists references events on delete cascade,
@@ -70,7 +71,9 @@ begin
     if moved is null then
         return;
     end if;
-    perform take_turns(array(select distinct event_id from unnest(moved)));
+    if current_setting('seatcast.writer', true) is distinct from 'desk' then
+        perform take_turns(array(select distinct event_id from unnest(moved)));
+    end if;
     insert into booking_numbers as n
     select event_id, quarter, made, made_tickets, sold, sold_amount, paid, paid_after_ms, expired, cancelled, refunded,
            returned, returned_amount
@@ -89,7 +92,9 @@ $$;
 -- above.
 create function add_holds(event bigint, held_in timestamptz, holds bigint, tickets bigint) returns void language plpgsql as $$
 begin
-    perform take_turn(event);
+    if current_setting('seatcast.writer', true) is distinct from 'desk' then
+        perform take_turn(event);
+    end if;
     insert into booking_numbers as n (event_id, quarter, made, made_tickets)
     values (event, held_in, holds, tickets), (event, '-infinity', holds, tickets)
     on conflict (event_id, quarter) do update
@@ -97,6 +102,9 @@ begin
 end
 $$;
 
+-- The same triggers ring for the users whose bookings were written, since each function of a statement costs a call; for
+-- both users, when a booking moves to another one. (What only counts versions rings itself: `V7__private_topics.sql`.)
+--
 -- The three functions differ only in the tables that they read, and in what they try first.
 do $do$
 declare
@@ -106,24 +114,36 @@ begin
         select * from (values
             ('insert', 'referencing new table as new_rows', 'select 1 as sign, * from new_rows', $first$
                 select min(event_id) as event, max(event_id) as last_event, min(quarter) as quarter, max(quarter) as last_quarter,
-                       count(*) as made, sum(quantity) as tickets, bool_and(status = 'pending' and confirmed_at is null) as are_held
-                  into held
-                  from (select event_id, date_bin('15 minutes', created_at, 'epoch') as quarter, quantity, status, confirmed_at
+                       count(*) as made, sum(quantity) as tickets, bool_and(status = 'pending' and confirmed_at is null) as are_held,
+                       array_agg(distinct user_id) filter (where user_id is not null) as users
+                  into first
+                  from (select event_id, date_bin('15 minutes', created_at, 'epoch') as quarter, quantity, status, confirmed_at,
+                               user_id
                           from new_rows) as b;
-                if held.are_held and held.event = held.last_event and held.quarter = held.last_quarter then
-                    perform add_holds(held.event, held.quarter, held.made, held.tickets);
+                if first.users is not null then
+                    perform ring('users:', first.users);
+                end if;
+                if first.are_held and first.event = first.last_event and first.quarter = first.last_quarter then
+                    perform add_holds(first.event, first.quarter, first.made, first.tickets);
                     return null;
                 end if;$first$),
-            ('delete', 'referencing old table as old_rows', 'select -1 as sign, * from old_rows', ''),
+            ('delete', 'referencing old table as old_rows', 'select -1 as sign, * from old_rows', $first$
+                select array_agg(distinct user_id) as users into first from old_rows where user_id is not null;
+                perform ring('users:', first.users);$first$),
             ('update', 'referencing old table as old_rows new table as new_rows',
-             'select 1 as sign, * from new_rows union all select -1, * from old_rows', '')) as one (what, tables, signed, first)
+             'select 1 as sign, * from new_rows union all select -1, * from old_rows', $first$
+                select array_agg(distinct user_id) as users into first
+                  from (select user_id from new_rows union all select user_id from old_rows) as b where user_id is not null;
+                if first.users is not null then
+                    perform ring('users:', first.users);
+                end if;$first$)) as one (what, tables, signed, first)
     loop
         execute format($make$
             create function booking_numbers_%1$s() returns trigger language plpgsql
                 security definer set search_path from current as $$
             declare
                 moved booking_numbers[];
-                held record;
+                first record;
             begin%4$s
                 select array_agg(row(event_id, coalesce(quarter, '-infinity'), made, made_tickets, sold, sold_amount, paid,
                                      paid_after_ms, expired, cancelled, refunded, returned,
@@ -171,8 +191,8 @@ begin
 end
 $do$;
 
--- The same of claims that became sold, or are no longer. Claims are the last that is written of a booking, so its items
--- are there. The counters' triggers come before these by their names, and have taken the turns.
+-- The same of claims that became sold, or are no longer; called by the triggers of claims (`V4__counters.sql`), under the
+-- turns. Claims are the last that is written of a booking, so its items are there.
 create function add_ticket_numbers(events bigint[], types bigint[], bookings uuid[], units int[])
     returns void language plpgsql as $$
 begin
@@ -199,41 +219,6 @@ begin
            returned = n.returned + excluded.returned, returned_amount = n.returned_amount + excluded.returned_amount;
 end
 $$;
-do $do$
-declare
-    one record;
-begin
-    for one in
-        select * from (values
-            ('insert', 'referencing new table as new_rows', 'select event_id, ticket_type_id, booking_id, quantity, state from new_rows'),
-            ('delete', 'referencing old table as old_rows', 'select event_id, ticket_type_id, booking_id, -quantity, state from old_rows'),
-            ('update', 'referencing old table as old_rows new table as new_rows',
-             'select event_id, ticket_type_id, booking_id, quantity, state from new_rows
-              union all select event_id, ticket_type_id, booking_id, -quantity, state from old_rows')) as one (what, tables, signed)
-    loop
-        execute format($make$
-            create function ticket_numbers_%1$s() returns trigger language plpgsql
-                security definer set search_path from current as $$
-            declare
-                net record;
-            begin
-                select array_agg(event_id) as events, array_agg(ticket_type_id) as types, array_agg(booking_id) as bookings,
-                       array_agg(units) as units
-                  into net
-                  from (select event_id, ticket_type_id, booking_id, sum(quantity)::int as units
-                          from (%2$s) c (event_id, ticket_type_id, booking_id, quantity, state)
-                         where state = 'sold' group by event_id, ticket_type_id, booking_id having sum(quantity) <> 0) as sold;
-                if net.events is not null then
-                    perform add_ticket_numbers(net.events, net.types, net.bookings, net.units);
-                end if;
-                return null;
-            end
-            $$;
-            create trigger claims_numbers_%1$s after %1$s on claims %3$s
-                for each statement execute function ticket_numbers_%1$s()$make$, one.what, one.signed, one.tables);
-    end loop;
-end
-$do$;
 
 -- Money that goes back, from the entries of the ledger. Fees that a provider keeps are no part of it.
 create function add_refund_numbers() returns trigger language plpgsql

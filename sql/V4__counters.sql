@@ -1,11 +1,10 @@
--- Claims move the counters, in the same transaction, whoever writes them; and the versions of their
--- bookings (`V7__private_topics.sql`), in the same pass, since every trigger function costs a call.
+-- Claims move the counters, in the same transaction, whoever writes them.
 --
 -- Statement-level triggers with transition tables, over sets of events: one move of the counters,
 -- one row of the log for each event, one ring, however many claims and events a statement has.
 --
 -- A rule keeps the cost linear and the plans good, here and in the files that follow. A transition
--- table is only aggregated, or full-joined to the other one (which cannot be a nested loop); its rows
+-- table is only aggregated, or full-joined to the other one (which cannot be a nested loop), or its first row is read; its rows
 -- go on as arrays, of which a generic plan expects few, so tables are reached by index.
 
 -- Applies what a statement changed: `types[i]` moved by `held_by[i]` and `sold_by[i]` units, and the
@@ -101,6 +100,10 @@ $$;
 
 -- The same for one ticket type and no seats: most statements. `move_stock` prepares half a millisecond for sets; this reads
 -- what one event has, statement by statement under its turn.
+--
+-- Mostly the type's own row is all that changes for viewers. Another type has less only if the event's own pool is, or was,
+-- the one of its pools that has least: so if some type's own pool has more than that. Sections, allotments and hidden types
+-- have more to tell. Then, and only then, the pools of every type of the event are looked at.
 create function move_units(event bigint, moved_type bigint, held_by int, sold_by int) returns void language plpgsql as $$
 declare
     moved_at timestamptz;
@@ -113,36 +116,61 @@ begin
             using errcode = '23503', constraint = 'claims_counted', table = 'claims';
     end if;
     moved_at := clock_timestamp();
-    update pools p set held = p.held + held_by, sold = p.sold + sold_by, updated_at = moved_at
-      from ticket_type_pools l
-     where l.ticket_type_id = moved_type and p.id = l.pool_id;
-    if not found then
-        raise exception 'claims of event % have no ticket type to count by', event
-            using errcode = '23503', constraint = 'claims_counted', table = 'claims';
-    end if;
-    -- The pools that moved are those with this time.
+    with moved as (
+        update pools p set held = p.held + held_by, sold = p.sold + sold_by, updated_at = moved_at
+          from ticket_type_pools l
+         where l.ticket_type_id = moved_type and p.id = l.pool_id
+        returning p.kind, p.held, p.sold, p.capacity - p.held - p.sold - p.blocked as units
+    )
     insert into changes as c (event_id, revision, at, payload)
     select event, next, moved_at,
-           jsonb_build_object('ticket_types', jsonb_agg(
-               '{"op": "update"}' || ticket_type_json(t, stock.left_after, stock.held, stock.sold, stock.updated_at, stock.shared)
-               order by t.id))
-      from (select exists (select from ticket_types h where h.event_id = event and h.hidden) as hides offset 0) e
+           jsonb_build_object('ticket_types', jsonb_build_array(
+               '{"op": "update"}' || ticket_type_json(t, stock.units, stock.held, stock.sold, moved_at, null)))
+      from (select min(units) as units, max(units) filter (where kind = 'event') as of_event,
+                   max(held) filter (where kind = 'ticket_type') as held,
+                   max(sold) filter (where kind = 'ticket_type') as sold
+              from moved) stock
       cross join ticket_types t
-      cross join lateral (
-          select min(p.capacity - p.held - p.sold - p.blocked) as left_after,
-                 min(p.capacity - p.held - p.sold - p.blocked
-                     + case when p.updated_at = moved_at then held_by + sold_by else 0 end) as left_before,
-                 max(p.held) filter (where p.ticket_type_id = t.id) as held,
-                 max(p.sold) filter (where p.ticket_type_id = t.id) as sold,
-                 max(p.updated_at) filter (where p.ticket_type_id = t.id) as updated_at,
-                 jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold) order by p.id)
-                     filter (where p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides) as shared,
-                 coalesce(bool_or(p.updated_at = moved_at
-                                  and (p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides)), false) as shared_moved
-            from ticket_type_pools l join pools p on p.id = l.pool_id
-           where l.ticket_type_id = t.id) stock
-     where t.event_id = event and (t.id = moved_type or stock.left_after <> stock.left_before or stock.shared_moved)
-    returning change_json(c)::text into logged;
+     where t.id = moved_type
+       and not exists (
+           select from pools o
+            where o.event_id = event and o.kind <> 'event' and o.ticket_type_id is distinct from moved_type
+              and (o.kind <> 'ticket_type'
+                   or held_by + sold_by <> 0
+                      and o.capacity - o.held - o.sold - o.blocked > least(stock.of_event, stock.of_event + held_by + sold_by)))
+       and not exists (select from ticket_types h where h.event_id = event and h.hidden)
+    returning c.payload::text into logged;
+    if logged is null then
+        if not exists (select from ticket_type_pools where ticket_type_id = moved_type) then
+            raise exception 'claims of event % have no ticket type to count by', event
+                using errcode = '23503', constraint = 'claims_counted', table = 'claims';
+        end if;
+        -- The pools that moved are those with this time.
+        insert into changes as c (event_id, revision, at, payload)
+        select event, next, moved_at,
+               jsonb_build_object('ticket_types', jsonb_agg(
+                   '{"op": "update"}' || ticket_type_json(t, stock.left_after, stock.held, stock.sold, stock.updated_at, stock.shared)
+                   order by t.id))
+          from (select exists (select from ticket_types h where h.event_id = event and h.hidden) as hides offset 0) e
+          cross join ticket_types t
+          cross join lateral (
+              select min(p.capacity - p.held - p.sold - p.blocked) as left_after,
+                     min(p.capacity - p.held - p.sold - p.blocked
+                         + case when p.updated_at = moved_at then held_by + sold_by else 0 end) as left_before,
+                     max(p.held) filter (where p.ticket_type_id = t.id) as held,
+                     max(p.sold) filter (where p.ticket_type_id = t.id) as sold,
+                     max(p.updated_at) filter (where p.ticket_type_id = t.id) as updated_at,
+                     jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold) order by p.id)
+                         filter (where p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides) as shared,
+                     coalesce(bool_or(p.updated_at = moved_at
+                                      and (p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides)), false) as shared_moved
+                from ticket_type_pools l join pools p on p.id = l.pool_id
+               where l.ticket_type_id = t.id) stock
+         where t.event_id = event and (t.id = moved_type or stock.left_after <> stock.left_before or stock.shared_moved)
+        returning c.payload::text into logged;
+    end if;
+    -- As `change_json` has it.
+    logged := '{"revision": ' || next || ', "at": "' || rfc3339(moved_at) || '", "payload": ' || logged || '}';
     if octet_length(logged) <= 2000 then
         perform pg_notify(current_schema(), 'change:' || event || ':' || logged);
     else
@@ -154,39 +182,60 @@ $$;
 -- Nets a statement per event and type; dead claims count nothing. An update is a deletion and an
 -- insertion that may cancel out: a seat is concerned when it is not in the same state before and
 -- after, and an event that nets to nothing is left out.
+--
+-- After the counters, and so under the turns, come the numbers of tickets that were sold or given back
+-- (`V17__numbers.sql`) and the versions of the bookings. All of it is in one function, since each function of a
+-- statement costs a call, and each query over a transition table half of one.
 create function claims_inserted() returns trigger language plpgsql
     security definer set search_path from current set xmlbinary = hex as $$
 declare
+    one record;
     net record;
-    bookings uuid[];
+    moved record;
 begin
+    select event_id, ticket_type_id, booking_id, quantity, state, seat_id, (select count(*) from new_rows) as rows
+      into one from new_rows limit 1;
+    if one.rows is null then
+        return null;
+    end if;
+    -- Units that one booking holds: most statements of a single buyer.
+    if one.rows = 1 and one.state = 'held' and one.seat_id is null then
+        perform move_units(one.event_id, one.ticket_type_id, one.quantity, 0);
+        perform count_versions(array[one.booking_id]);
+        return null;
+    end if;
     select min(event_id) as event, max(event_id) as last_event, min(ticket_type_id) as type, max(ticket_type_id) as last_type,
-           coalesce(sum(quantity) filter (where state = 'held'), 0)::int as held,
-           coalesce(sum(quantity) filter (where state = 'sold'), 0)::int as sold,
-           bool_or(state = 'dead' or seat_id is not null) as is_mixed,
-           array_agg(distinct booking_id) as bookings
+           sum(quantity)::int as units, array_agg(booking_id) as bookings, bool_or(state = 'sold') as are_sold,
+           max(seat_id) is not null or min(state) <> max(state) or min(state) = 'dead' as is_mixed
       into net from new_rows;
-    if net.event is null then
-        return null;
-    end if;
-    bookings := net.bookings;
     if net.event = net.last_event and net.type = net.last_type and not net.is_mixed then
-        perform move_units(net.event, net.type, net.held, net.sold);
-        perform count_versions(bookings);
-        return null;
+        if net.are_sold then
+            perform move_units(net.event, net.type, 0, net.units);
+        else
+            perform move_units(net.event, net.type, net.units, 0);
+        end if;
+    else
+        select array_agg(distinct event_id) as events, array_agg(ticket_type_id) as types,
+               array_agg(held) as held, array_agg(sold) as sold
+          into moved
+          from (select event_id, ticket_type_id,
+                       coalesce(sum(quantity) filter (where state = 'held'), 0)::int as held,
+                       coalesce(sum(quantity) filter (where state = 'sold'), 0)::int as sold
+                  from new_rows where state <> 'dead' group by event_id, ticket_type_id) as per_type;
+        if moved.events is not null then
+            perform move_stock(moved.events, moved.types, moved.held, moved.sold,
+                (select array_agg(seat_id) from new_rows where seat_id is not null and state <> 'dead'));
+        end if;
     end if;
-    select array_agg(distinct event_id) as events, array_agg(ticket_type_id) as types,
-           array_agg(held) as held, array_agg(sold) as sold
-      into net
-      from (select event_id, ticket_type_id,
-                   coalesce(sum(quantity) filter (where state = 'held'), 0)::int as held,
-                   coalesce(sum(quantity) filter (where state = 'sold'), 0)::int as sold
-              from new_rows where state <> 'dead' group by event_id, ticket_type_id) as per_type;
-    if net.events is not null then
-        perform move_stock(net.events, net.types, net.held, net.sold,
-            (select array_agg(seat_id) from new_rows where seat_id is not null and state <> 'dead'));
+    if net.are_sold then
+        select array_agg(event_id) as events, array_agg(ticket_type_id) as types, array_agg(booking_id) as bookings,
+               array_agg(units) as units
+          into moved
+          from (select event_id, ticket_type_id, booking_id, sum(quantity)::int as units
+                  from new_rows where state = 'sold' group by event_id, ticket_type_id, booking_id) as sold;
+        perform add_ticket_numbers(moved.events, moved.types, moved.bookings, moved.units);
     end if;
-    perform count_versions(bookings);
+    perform count_versions(net.bookings);
     return null;
 end
 $$;
@@ -194,17 +243,33 @@ $$;
 create function claims_changed() returns trigger language plpgsql
     security definer set search_path from current set xmlbinary = hex as $$
 declare
+    one record;
     net record;
-    bookings uuid[];
+    moved record;
 begin
-    -- A claim that moves to another booking is news of both.
-    bookings := array(select booking_id from (select * from old_rows except select * from new_rows) as gone
-                      union
-                      select booking_id from (select * from new_rows except select * from old_rows) as come);
+    select n.event_id, n.ticket_type_id, n.booking_id,
+           case n.state when 'held' then n.quantity else 0 end - case o.state when 'held' then o.quantity else 0 end as held,
+           case n.state when 'sold' then n.quantity else 0 end - case o.state when 'sold' then o.quantity else 0 end as sold,
+           n.seat_id is null and o.seat_id is null and (n.event_id, n.ticket_type_id, n.booking_id)
+               = (o.event_id, o.ticket_type_id, o.booking_id) as is_simple,
+           (select count(*) from new_rows) as rows
+      into one from old_rows o, new_rows n limit 1;
+    if one.rows is null then
+        return null;
+    end if;
+    -- One claim on units, of which something that counts has changed: most statements of a single buyer.
+    if one.rows = 1 and one.is_simple and (one.held <> 0 or one.sold <> 0) then
+        perform move_units(one.event_id, one.ticket_type_id, one.held, one.sold);
+        if one.sold <> 0 then
+            perform add_ticket_numbers(array[one.event_id], array[one.ticket_type_id], array[one.booking_id], array[one.sold]);
+        end if;
+        perform count_versions(array[one.booking_id]);
+        return null;
+    end if;
     select min(event_id) as event, max(event_id) as last_event, min(ticket_type_id) as type, max(ticket_type_id) as last_type,
            coalesce(sum(sign * quantity) filter (where state = 'held'), 0)::int as held,
            coalesce(sum(sign * quantity) filter (where state = 'sold'), 0)::int as sold,
-           bool_or(seat_id is not null) as has_seats
+           max(seat_id) is not null as has_seats, bool_or(state = 'sold') as were_or_are_sold
       into net
       from (select 1 as sign, event_id, ticket_type_id, seat_id, quantity, state from new_rows
             union all
@@ -213,35 +278,51 @@ begin
         if net.held <> 0 or net.sold <> 0 then
             perform move_units(net.event, net.type, net.held, net.sold);
         end if;
-        perform count_versions(bookings);
-        return null;
+    else
+        with signed as (
+            select event_id, ticket_type_id, seat_id, state, quantity from new_rows where state <> 'dead'
+            union all
+            select event_id, ticket_type_id, seat_id, state, -quantity from old_rows where state <> 'dead'
+        ), per_type as (
+            select event_id, ticket_type_id,
+                   coalesce(sum(quantity) filter (where state = 'held'), 0)::int as held,
+                   coalesce(sum(quantity) filter (where state = 'sold'), 0)::int as sold
+              from signed group by event_id, ticket_type_id
+        ), per_seat as (
+            select event_id, seat_id from signed
+             where seat_id is not null group by event_id, seat_id, state having sum(quantity) <> 0
+        ), moved as (
+            select event_id from per_type where held <> 0 or sold <> 0
+            union
+            select event_id from per_seat
+        )
+        select array_agg(distinct event_id) as events, array_agg(ticket_type_id) as types,
+               array_agg(held) as held, array_agg(sold) as sold,
+               (select array_agg(distinct seat_id) from per_seat) as seats
+          into moved
+          from per_type where event_id in (select event_id from moved);
+        if moved.events is not null then
+            perform move_stock(moved.events, moved.types, moved.held, moved.sold, moved.seats);
+        end if;
     end if;
-    with signed as (
-        select event_id, ticket_type_id, seat_id, state, quantity from new_rows where state <> 'dead'
-        union all
-        select event_id, ticket_type_id, seat_id, state, -quantity from old_rows where state <> 'dead'
-    ), per_type as (
-        select event_id, ticket_type_id,
-               coalesce(sum(quantity) filter (where state = 'held'), 0)::int as held,
-               coalesce(sum(quantity) filter (where state = 'sold'), 0)::int as sold
-          from signed group by event_id, ticket_type_id
-    ), per_seat as (
-        select event_id, seat_id from signed
-         where seat_id is not null group by event_id, seat_id, state having sum(quantity) <> 0
-    ), moved as (
-        select event_id from per_type where held <> 0 or sold <> 0
+    if net.were_or_are_sold then
+        select array_agg(event_id) as events, array_agg(ticket_type_id) as types, array_agg(booking_id) as bookings,
+               array_agg(units) as units
+          into moved
+          from (select event_id, ticket_type_id, booking_id, sum(quantity)::int as units
+                  from (select event_id, ticket_type_id, booking_id, quantity from new_rows where state = 'sold'
+                        union all
+                        select event_id, ticket_type_id, booking_id, -quantity from old_rows where state = 'sold') as signed
+                 group by event_id, ticket_type_id, booking_id having sum(quantity) <> 0) as sold;
+        if moved.events is not null then
+            perform add_ticket_numbers(moved.events, moved.types, moved.bookings, moved.units);
+        end if;
+    end if;
+    -- A claim that moves to another booking is news of both.
+    perform count_versions(array(
+        select booking_id from (select * from old_rows except select * from new_rows) as gone
         union
-        select event_id from per_seat
-    )
-    select array_agg(distinct event_id) as events, array_agg(ticket_type_id) as types,
-           array_agg(held) as held, array_agg(sold) as sold,
-           (select array_agg(distinct seat_id) from per_seat) as seats
-      into net
-      from per_type where event_id in (select event_id from moved);
-    if net.events is not null then
-        perform move_stock(net.events, net.types, net.held, net.sold, net.seats);
-    end if;
-    perform count_versions(bookings);
+        select booking_id from (select * from new_rows except select * from old_rows) as come));
     return null;
 end
 $$;
@@ -250,6 +331,7 @@ create function claims_deleted() returns trigger language plpgsql
     security definer set search_path from current set xmlbinary = hex as $$
 declare
     net record;
+    moved record;
 begin
     select array_agg(distinct event_id) as events, array_agg(ticket_type_id) as types,
            array_agg(held) as held, array_agg(sold) as sold
@@ -261,6 +343,14 @@ begin
     if net.events is not null then
         perform move_stock(net.events, net.types, net.held, net.sold,
             (select array_agg(seat_id) from old_rows where seat_id is not null and state <> 'dead'));
+        select array_agg(event_id) as events, array_agg(ticket_type_id) as types, array_agg(booking_id) as bookings,
+               array_agg(units) as units
+          into moved
+          from (select event_id, ticket_type_id, booking_id, -sum(quantity)::int as units
+                  from old_rows where state = 'sold' group by event_id, ticket_type_id, booking_id) as sold;
+        if moved.events is not null then
+            perform add_ticket_numbers(moved.events, moved.types, moved.bookings, moved.units);
+        end if;
     end if;
     perform count_versions(array(select distinct booking_id from old_rows));
     return null;

@@ -24,21 +24,35 @@ begin
     return new;
 end
 $$;
-create trigger bookings_touch before update on bookings for each row execute function bookings_touch();
+create trigger bookings_touch before update on bookings for each row
+    when (current_setting('seatcast.only_versions', true) is distinct from 'on') execute function bookings_touch();
 
 -- Adds one to the version of bookings whose parts were written, unless this transaction wrote the booking's row as
 -- well: a booking that is made or confirmed with all its parts gets one new version.
 --
+-- The server's desk, whose connections have the setting `seatcast.writer`, needs none of it: whenever it writes a part of a
+-- booking, it writes the booking's row in the same transaction.
+--
 -- Its callers are marked as ours (`V3__turns_and_log.sql`); triggers that others have on bookings are not. While it counts,
--- the setting `seatcast.only_versions` spares triggers that have no use for versions.
+-- the setting `seatcast.only_versions` spares our triggers of bookings: it does itself what they would do for a version.
 create function count_versions(ids uuid[]) returns void language plpgsql set xmlbinary = base64 as $$
+declare
+    users bigint[];
 begin
+    if current_setting('seatcast.writer', true) = 'desk' then
+        return;
+    end if;
     -- An update fires all triggers of bookings, also one that finds no row.
     if exists (select from bookings where id = any(ids) and xmin <> pg_current_xact_id()::xid) then
         perform set_config('seatcast.only_versions', 'on', true);
-        update bookings set version = version + 1
-         where id = any(ids) and xmin <> pg_current_xact_id()::xid;
+        with counted as (
+            update bookings set version = version + 1, updated_at = clock_timestamp()
+             where id = any(ids) and xmin <> pg_current_xact_id()::xid
+            returning user_id
+        )
+        select array_agg(distinct user_id) into users from counted where user_id is not null;
         perform set_config('seatcast.only_versions', '', true);
+        perform ring('users:', users);
     end if;
 end
 $$;
@@ -70,12 +84,13 @@ begin
     foreach part in array array['booking_items', 'tickets'] loop
         execute format('
             create trigger %1$s_version_insert after insert on %1$s referencing new table as new_rows
-                for each statement execute function booking_parts_written();
+                for each statement %2$s execute function booking_parts_written();
             create trigger %1$s_version_update after update on %1$s
                 referencing old table as old_rows new table as new_rows
-                for each statement execute function booking_parts_written();
+                for each statement %2$s execute function booking_parts_written();
             create trigger %1$s_version_delete after delete on %1$s referencing old table as old_rows
-                for each statement execute function booking_parts_written()', part);
+                for each statement %2$s execute function booking_parts_written()',
+            part, 'when (current_setting(''seatcast.writer'', true) is distinct from ''desk'')');
     end loop;
 end
 $$;
@@ -116,31 +131,6 @@ create trigger seats_version_update after update on seats
     referencing old table as old_rows new table as new_rows
     for each statement execute function names_changed();
 
--- Rings for the users whose bookings were written; for both, when a booking moves to another user. Every change of a
--- version writes the booking's row, so it rings as well.
-create function bookings_written() returns trigger language plpgsql
-    security definer set search_path from current as $$
-declare
-    users bigint[];
-begin
-    if tg_op = 'INSERT' then
-        users := array(select distinct user_id from new_rows where user_id is not null);
-    elsif tg_op = 'DELETE' then
-        users := array(select distinct user_id from old_rows where user_id is not null);
-    else
-        users := array(select user_id from new_rows where user_id is not null
-                       union select user_id from old_rows where user_id is not null);
-    end if;
-    perform ring('users:', users);
-    return null;
-end
-$$;
-create trigger bookings_ring_insert after insert on bookings referencing new table as new_rows
-    for each statement execute function bookings_written();
-create trigger bookings_ring_update after update on bookings referencing old table as old_rows new table as new_rows
-    for each statement execute function bookings_written();
-create trigger bookings_ring_delete after delete on bookings referencing old table as old_rows
-    for each statement execute function bookings_written();
 create trigger bookings_no_truncate before truncate on bookings
     for each statement execute function refuse_truncate();
 create trigger booking_items_no_truncate before truncate on booking_items

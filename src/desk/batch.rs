@@ -22,8 +22,10 @@ use crate::ticketing::transition::{self, Canceller, Moved, OverdueHold, Standing
 use crate::ticketing::waitlist::{self, WaitingBuyer};
 use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId, UserId, WaitingId};
 
-/// Candidate references beyond one per booking, since some will be in use already.
-const SPARE_REFERENCES: usize = 8;
+/// Candidate references beyond one per booking, since some will be in use already: so many, and one more for so many
+/// bookings. Each is looked up.
+const SPARE_REFERENCES: usize = 2;
+const BOOKINGS_PER_SPARE_REFERENCE: usize = 16;
 
 /// Lists the rows that these commands need to be decided.
 pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Questions {
@@ -61,7 +63,8 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
     }
     if booked > 0 {
         let mut random = rand::rng();
-        let candidates = 0..booked + SPARE_REFERENCES;
+        let spare = SPARE_REFERENCES + booked / BOOKINGS_PER_SPARE_REFERENCE;
+        let candidates = 0..booked + spare;
         questions.references = candidates.map(|_| booking_reference(&mut random)).collect();
     }
     for (event, types) in types {

@@ -80,13 +80,16 @@ statements! {
         insert into idempotency_keys (scope, key, body_hash, status, response)
         select * from unnest($1::text[], $2::text[], $3::bytea[], $4::int[], $5::jsonb[]) as new (scope, key)
          order by scope, key";
+    // Element by element: `unnest` of so many arrays fills a table for each of them first.
     add_bookings = format!("
         with new as materialized (
-            select * from unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[],
-                                 $8::int[], $9::bigint[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-                                 $13::timestamptz[], $25::bytea[], $26::text[], $32::bigint[])
-                as new (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
-                        currency, expires_at, created_at, confirmed_at, buyer_hash, kind, absorbed_fee_amount)
+            select ($2::uuid[])[n] as id, ($3::text[])[n] as reference, ($4::bigint[])[n] as event_id,
+                   ($5::bigint[])[n] as user_id, ($6::bytea[])[n] as token_hash, ($7::text[])[n] as status,
+                   ($8::int[])[n] as quantity, ($9::bigint[])[n] as total_amount, ($10::text[])[n] as currency,
+                   ($11::timestamptz[])[n] as expires_at, ($12::timestamptz[])[n] as created_at,
+                   ($13::timestamptz[])[n] as confirmed_at, ($25::bytea[])[n] as buyer_hash, ($26::text[])[n] as kind,
+                   ($32::bigint[])[n] as absorbed_fee_amount
+              from generate_series(1, cardinality($2::uuid[])) n
              where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
         ), made as (
             insert into bookings (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
@@ -96,11 +99,13 @@ statements! {
         ), itemised as (
             insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount, kind, name, tax_amount,
                                        tax_rate, tax_included)
-            select * from unnest($14::uuid[], $15::int[], $16::bigint[], $17::int[], $18::bigint[], $27::text[], $28::text[],
-                                 $29::bigint[], $30::int[], $31::boolean[])
+            select ($14::uuid[])[n], ($15::int[])[n], ($16::bigint[])[n], ($17::int[])[n], ($18::bigint[])[n],
+                   ($27::text[])[n], ($28::text[])[n], ($29::bigint[])[n], ($30::int[])[n], ($31::boolean[])[n]
+              from generate_series(1, cardinality($14::uuid[])) n
         )
         insert into claims (event_id, booking_id, ticket_type_id, seat_id, quantity, state)
-        select * from unnest($19::bigint[], $20::uuid[], $21::bigint[], $22::bigint[], $23::int[], $24::text[])");
+        select ($19::bigint[])[n], ($20::uuid[])[n], ($21::bigint[])[n], ($22::bigint[])[n], ($23::int[])[n], ($24::text[])[n]
+          from generate_series(1, cardinality($20::uuid[])) n");
     add_contacts = "
         insert into booking_contacts (booking_id, name, email, phone, lang)
         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])";
