@@ -43,15 +43,24 @@ begin
         return;
     end if;
     -- An update fires all triggers of bookings, also one that finds no row.
-    if exists (select from bookings where id = any(ids) and xmin <> pg_current_xact_id()::xid) then
-        perform set_config('seatcast.only_versions', 'on', true);
+    if not exists (select from bookings where id = any(ids) and xmin <> pg_current_xact_id()::xid) then
+        return;
+    end if;
+    perform set_config('seatcast.only_versions', 'on', true);
+    if cardinality(ids) = 1 then
+        -- The same without a set.
+        update bookings set version = version + 1, updated_at = clock_timestamp() where id = ids[1]
+        returning case when user_id is not null then array[user_id] end into users;
+    else
         with counted as (
             update bookings set version = version + 1, updated_at = clock_timestamp()
              where id = any(ids) and xmin <> pg_current_xact_id()::xid
             returning user_id
         )
         select array_agg(distinct user_id) into users from counted where user_id is not null;
-        perform set_config('seatcast.only_versions', '', true);
+    end if;
+    perform set_config('seatcast.only_versions', '', true);
+    if users is not null then
         perform ring('users:', users);
     end if;
 end
