@@ -226,6 +226,11 @@ create function add_refund_numbers() returns trigger language plpgsql
 declare
     events bigint[];
 begin
+    -- Most postings are of sales and fees.
+    if not exists (select from new_rows e cross join lateral (select cause from ledger_transactions where id = e.transaction_id limit 1) t
+                    where t.cause in ('refund', 'foreign_refund', 'dispute', 'dispute_won')) then
+        return null;
+    end if;
     with moved as (
         select t.event_id, t.at, sum(e.amount) as amount
           from new_rows e

@@ -45,11 +45,12 @@ use self::worker::{DeskShared, Enqueued, serve};
 use crate::clock::learn;
 use crate::config::DeskConfig;
 use crate::config::inside::DESK_CLOCK_INTERVAL_MS;
+use crate::store::bookings::Holder;
 use crate::store::desk::{DeskConnection, Turns};
 use crate::store::{Store, StoreError};
 use crate::ticketing::EventId;
 use crate::ticketing::booking::{self, Request};
-use crate::ticketing::price::Price;
+use crate::ticketing::price::{Price, Voucher};
 use crate::ticketing::refusal::Refusal;
 
 /// The desk of this node. Clones share it.
@@ -139,14 +140,28 @@ impl Desk {
         &self,
         event_id: EventId,
         request: &Request,
+        holder: &Holder,
     ) -> Result<Result<Quote, Refusal>, StoreError> {
         let questions = batch::price_questions(event_id, request);
         let mut facts = self.inner.store.look(&questions).await?;
         let Some(event) = facts.events.remove(&event_id) else {
             return Ok(Err(Refusal::EventNotFound));
         };
-        let stock = event.stock;
-        let price = booking::quote(&stock, request, facts.now);
+        let mut stock = event.stock;
+        let mut price = booking::quote(&stock, request, facts.now);
+        if let Err(Refusal::VoucherUsedUp { .. }) = price {
+            let own = self
+                .inner
+                .store
+                .vouchers_held(event_id, &request.vouchers, holder);
+            for code in own.await? {
+                let own = |voucher: &&mut Voucher| voucher.code == code;
+                if let Some(voucher) = stock.prices.vouchers.iter_mut().find(own) {
+                    voucher.uses_left = voucher.uses_left.map(|left| left.saturating_add(1));
+                }
+            }
+            price = booking::quote(&stock, request, facts.now);
+        }
         Ok(price.map(|price| Quote {
             price,
             currency: stock.event.currency,

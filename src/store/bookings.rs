@@ -57,6 +57,18 @@ impl FoundBooking {
     }
 }
 
+/// Somebody who may have a hold: an account, or whoever has a booking's token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    User(UserId),
+    /// SHA-256 of the token.
+    Token([u8; 32]),
+    Nobody,
+}
+
+/// Uses of a voucher among which the hold of a buyer without an account is looked for.
+const VOUCHER_USES_LOOKED_AT_MAX: i64 = 1_000;
+
 /// Identifies a booking.
 #[derive(Debug, Clone, Copy)]
 pub enum Name<'a> {
@@ -158,6 +170,45 @@ impl Store {
         let hash = hash.map(|hash| hash.try_into().map(GuestHash));
         let hash = hash.transpose();
         hash.map_err(|_| StoreError::corrupt("a buyer's hash of another length"))
+    }
+
+    /// Those of these vouchers that a hold of `holder` uses, once for each hold.
+    pub async fn vouchers_held(
+        &self,
+        event: EventId,
+        codes: &[String],
+        holder: &Holder,
+    ) -> Result<Vec<String>, StoreError> {
+        let client = self.client().await?;
+        let rows = match holder {
+            Holder::Nobody => Vec::new(),
+            Holder::User(user) => {
+                let sql = "
+                    select v.code
+                      from (select id from bookings
+                             where event_id = $1 and user_id = $2 and status in ('pending', 'confirmed') and status = 'pending') b
+                     cross join lateral (select voucher_id from voucher_uses where booking_id = b.id and live) u
+                     cross join lateral (select code from vouchers where id = u.voucher_id limit 1) v
+                     where v.code = any($3)";
+                let statement = client.prepare_cached(sql).await?;
+                client.query(&statement, &[&event, user, &codes]).await?
+            }
+            Holder::Token(hash) => {
+                let sql = "
+                    select v.code
+                      from unnest($3::text[]) asked (code)
+                     cross join lateral (select id, code from vouchers where event_id = $1 and code = asked.code limit 1) v
+                     cross join lateral (select booking_id from voucher_uses where voucher_id = v.id and live limit $4) u
+                     cross join lateral (select status, token_hash from bookings where id = u.booking_id limit 1) b
+                     where b.status = 'pending' and b.token_hash = $2";
+                let statement = client.prepare_cached(sql).await?;
+                let hash = hash.as_slice();
+                let values: [&(dyn ToSql + Sync); 4] =
+                    [&event, &hash, &codes, &VOUCHER_USES_LOOKED_AT_MAX];
+                client.query(&statement, &values).await?
+            }
+        };
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     /// Codes of the vouchers that a live booking uses, in the order in which they apply.

@@ -109,6 +109,9 @@ impl Store {
         let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
         let pool = Pool::builder(address.manager())
             .max_size(config.pool_connections_max)
+            // The connection that was used last: its session has its plans and its caches, and is still in the
+            // processor's. In turns, each of them would be cold whenever there is less to do than for all.
+            .queue_mode(deadpool_postgres::QueueMode::Lifo)
             .wait_timeout(Some(Duration::from_millis(config.pool_wait_ms)))
             .create_timeout(Some(connect_timeout))
             .runtime(deadpool_postgres::Runtime::Tokio1)

@@ -114,12 +114,19 @@ async fn a_voucher_is_used_no_more_often_than_it_may_be_and_given_back() {
     let third = server.user(buyer(&server).await);
     let refused = third.post(BOOKINGS, &body).await;
     assert_eq!(refused.code(409), "VOUCHER_USED_UP");
+    // To those who hold it, it is not used up: their page asks for prices while they hold.
+    let quote = "/api/v1/bookings/quote";
+    let quoted = third.post(quote, &body).await;
+    assert_eq!(quoted.code(409), "VOUCHER_USED_UP");
     let (id, booking) = &made[0];
+    server.user(*id).post(quote, &body).await.data(200);
     let path = format!("{BOOKINGS}/{booking}/status");
     let cancelled = json!({"status": "cancelled"});
     let ended = server.user(*id).put(&path, &cancelled).await;
     ended.data(200);
     third.post(BOOKINGS, &body).await.data(201);
+    let ended = server.user(*id).post(quote, &body).await;
+    assert_eq!(ended.code(409), "VOUCHER_USED_UP");
     let unknown = wish(&show, [1, 0], &["NOTHING"]);
     let unknown = third.post(BOOKINGS, &unknown).await;
     assert_eq!(unknown.code(404), "VOUCHER_NOT_FOUND");
@@ -225,6 +232,25 @@ async fn a_quote_says_what_the_booking_costs() {
     assert_eq!(quoted.code(404), "EVENT_NOT_FOUND");
     // A quote holds nothing.
     server.audit().await;
+}
+
+#[tokio::test]
+async fn a_guests_own_hold_does_not_use_up_its_voucher_for_its_quotes() {
+    let (server, show) = world(TERMS).await;
+    let client = server.client().await;
+    let sql = "update vouchers set uses_max = 1";
+    client.batch_execute(sql).await.unwrap();
+    let body = wish(&show, [1, 0], &["TENTH"]);
+    let made = server.anonymous().post(BOOKINGS, &body).await;
+    let made = made.data(201);
+    let token = made["token"].as_str().unwrap();
+    let quote = "/api/v1/bookings/quote";
+    let quoted = server.anonymous().post(quote, &body).await;
+    assert_eq!(quoted.code(409), "VOUCHER_USED_UP");
+    for (token, status) in [(token, 200), ("another", 409)] {
+        let holder = server.anonymous().with_header("x-booking-token", token);
+        assert_eq!(holder.post(quote, &body).await.status, status);
+    }
 }
 
 #[tokio::test]

@@ -1,17 +1,20 @@
 //! `POST /bookings/quote`.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::create::{NewBookingBody, WantedBooking};
+use super::{BOOKING_TOKEN, token_hash};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::ApiResult;
-use crate::api::extract::Body;
+use crate::api::extract::{Body, header_text};
 use crate::auth::Caller;
+use crate::store::bookings::Holder;
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{BookingLine, Money};
 use crate::ticketing::{BookingId, EventId};
@@ -33,7 +36,8 @@ pub(in crate::api) struct QuoteData {
 ///
 /// Takes what `POST /bookings` takes and answers with the lines and the total that it would have now. Nothing is held.
 /// It refuses for the reasons that a booking is refused for, except that too little is left, that the buyer has too
-/// much already, and that an address is not proven yet.
+/// much already, and that an address is not proven yet. What a voucher is used for by the caller's own hold, by account or
+/// by `X-Booking-Token`, is not used up for them.
 #[utoipa::path(
     post, path = "/bookings/quote", tag = "bookings", request_body = NewBookingBody,
     responses(
@@ -54,6 +58,7 @@ pub(in crate::api) struct QuoteData {
 pub(in crate::api) async fn quote(
     State(state): State<ApiState>,
     caller: Caller,
+    headers: HeaderMap,
     body: Body<WantedBooking>,
 ) -> ApiResult<Reply<QuoteData>> {
     let event_id = body.input.event_id();
@@ -61,7 +66,14 @@ pub(in crate::api) async fn quote(
     let mut request = body.input.request(&state, &caller, id);
     // Somebody who asked with one code after the other would hear which is right.
     request.email_proven = true;
-    let quote = state.desk.quote(event_id, &request).await??;
+    // What the caller's own hold uses of a voucher is there for them.
+    let token = header_text(&headers, &BOOKING_TOKEN);
+    let holder = match (caller.user_id(), token) {
+        (Some(user), _) => Holder::User(user),
+        (None, Some(token)) => Holder::Token(token_hash(token)),
+        (None, None) => Holder::Nobody,
+    };
+    let quote = state.desk.quote(event_id, &request, &holder).await??;
     let lines = quote.price.lines.into_iter().map(BookingLine::from);
     let lines: Vec<BookingLine> = lines.collect();
     let tickets = lines.iter().filter(|line| line.kind == LineKind::Ticket);
