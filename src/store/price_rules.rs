@@ -104,7 +104,7 @@ impl Store {
         event: EventId,
         code: &str,
     ) -> Result<Option<Vec<TicketTypeId>>, StoreError> {
-        let sql = "select ticket_type_ids from vouchers
+        let sql = "select coalesce(ticket_type_ids, '{}') from vouchers
                     where event_id = $1 and code = $2 and reveals_hidden and (uses_max is null or uses < uses_max)
                       and coalesce(valid_from <= statement_timestamp(), true)
                       and coalesce(valid_to > statement_timestamp(), true)";
