@@ -71,6 +71,34 @@ create index refunds_for_review on refunds (id) where state = 'needs_review';
 create index refunds_by_payment on refunds (payment_id, id);
 create index refunds_by_booking on refunds (booking_id, id);
 
+-- Tickets that went back, or are about to, each by one refund, whoever asks for it and however the ticket stands meanwhile.
+-- A refund that will never happen lets its tickets go.
+create table refunded_tickets (
+    code text not null,
+    refund_id uuid not null constraint refunded_tickets_refund_exists references refunds
+);
+create index refunded_tickets_by_refund on refunded_tickets (refund_id);
+alter table refunded_tickets add constraint refunded_tickets_once primary key (code);
+
+create function keep_refunded_tickets() returns trigger
+    language plpgsql security definer set search_path from current as $$
+begin
+    if tg_op = 'UPDATE' then
+        delete from refunded_tickets
+         where refund_id = any(array(select id from new_rows where state = 'failed' and tickets is not null));
+    else
+        insert into refunded_tickets (code, refund_id)
+        select distinct code, n.id from new_rows n cross join lateral unnest(n.tickets) code where n.state <> 'failed'
+         order by code;
+    end if;
+    return null;
+end
+$$;
+create trigger refunds_keep_tickets_insert after insert on refunds
+    referencing new table as new_rows for each statement execute function keep_refunded_tickets();
+create trigger refunds_keep_tickets_update after update on refunds
+    referencing new table as new_rows for each statement execute function keep_refunded_tickets();
+
 -- Every event of a provider that was taken in, so that a doubled one does nothing.
 create table provider_events (
     provider text not null,

@@ -1,12 +1,14 @@
 //! A refund from its request on: decides what is given back, writes it, and moves it on at once, so that whoever asked sees
 //! how it ended. If this node dies in between, the refund's job goes on.
 
+use std::collections::BTreeSet;
+
 use super::Payments;
 use super::drive::Driven;
 use super::refunds::RefundTable;
 use crate::desk::Companions;
 use crate::store::audit_trail::AuditEntry;
-use crate::store::payments::{NewRefund, Refund, RefundBegun};
+use crate::store::payments::{NewRefund, Refund, RefundBegun, RefundState};
 use crate::store::refunds::{BOOKING_CANCELLED, give_back_job};
 use crate::store::{Store, StoreError};
 use crate::ticketing::payment::{Attempt, PaymentState};
@@ -37,7 +39,7 @@ pub enum NotGiven {
     Exceeds {
         left: Money,
     },
-    /// The booking has no such tickets, or somebody was admitted with those in `used`.
+    /// The booking has no such tickets, they went back before, or somebody was admitted with those in `used`.
     Tickets {
         used: Vec<String>,
     },
@@ -76,7 +78,25 @@ pub(crate) async fn give<F: Future<Output = Driven>>(
     Ok(Ok(now.unwrap_or(refund)))
 }
 
+/// What there is to give is read before the row is locked: once more for a wish that is right whatever was given meanwhile.
+const LOOKS: u32 = 2;
+
 async fn begin(
+    table: &impl RefundTable,
+    wish: &RefundOrder<'_>,
+) -> Result<Result<Refund, NotGiven>, StoreError> {
+    let mut ended = Err(NotGiven::NotCaptured);
+    for _ in 0..LOOKS {
+        ended = begin_as_read(table, wish).await?;
+        match (&ended, &wish.wish) {
+            (Err(NotGiven::Exceeds { .. } | NotGiven::Tickets { .. }), RefundWish::All) => {}
+            _ => break,
+        }
+    }
+    Ok(ended)
+}
+
+async fn begin_as_read(
     table: &impl RefundTable,
     wish: &RefundOrder<'_>,
 ) -> Result<Result<Refund, NotGiven>, StoreError> {
@@ -91,6 +111,7 @@ async fn begin(
     let Some(payment) = payment else {
         return Ok(Err(NotGiven::NotCaptured));
     };
+    let given = given_tickets(&table.refunds_of(wish.booking).await?);
     let left = payment.captured_amount - payment.refunded_amount;
     let exceeds = |amount| NotGiven::Exceeds {
         left: Money {
@@ -98,7 +119,7 @@ async fn begin(
             currency: payment.amount.currency.clone(),
         },
     };
-    let back = match refund::decide(&booking, left, &wish.wish) {
+    let back = match refund::decide(&booking, left, &given, &wish.wish) {
         Ok(back) => back,
         Err(RefundRefusal::Exceeds { left }) => return Ok(Err(exceeds(left))),
         Err(RefundRefusal::NotRefundable { used }) => return Ok(Err(NotGiven::Tickets { used })),
@@ -114,8 +135,21 @@ async fn begin(
     Ok(match table.begin_refund(&new).await? {
         RefundBegun::New(refund) | RefundBegun::Before(refund) => Ok(refund),
         RefundBegun::Exceeds { left } => Err(exceeds(left)),
+        RefundBegun::GivenBefore => Err(NotGiven::Tickets { used: Vec::new() }),
         RefundBegun::NotCaptured => Err(NotGiven::NotCaptured),
     })
+}
+
+/// Tickets that went back by these refunds, or are about to.
+fn given_tickets(refunds: &[Refund]) -> BTreeSet<String> {
+    let stand = refunds
+        .iter()
+        .filter(|refund| refund.state != RefundState::Failed);
+    stand
+        .filter_map(|refund| refund.tickets.as_ref())
+        .flatten()
+        .cloned()
+        .collect()
 }
 
 /// The job that gives the booking's money back, `amount` of it or all that is left, to be written with its cancellation; none

@@ -49,6 +49,7 @@ pub(crate) enum Mistake {
     RemindPaid,
     ConfirmUndone,
     CancelUnread,
+    TicketTwice,
 }
 
 impl Mistake {

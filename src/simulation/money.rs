@@ -10,6 +10,7 @@
 //! | check | promise |
 //! |---|---|
 //! | `Covered` | in the end all money that was taken belongs to a confirmed booking, went back as is written down, or waits for a person |
+//! | `TicketOnce` | a ticket goes back by one refund, however many ask for it at once |
 //! | `Paid` | in the end every confirmed booking is paid in full, once |
 //! | `Sold` | money is taken only for what is sold to this attempt, and nothing is sold twice |
 //! | `Told` | a webhook that was acknowledged has its effect |
@@ -56,7 +57,7 @@ const EVENT: EventId = EventId(1);
 const TYPE: TicketTypeId = TicketTypeId(1);
 
 /// Each mistake with the check that has to catch it.
-const MISTAKES: [(Mistake, MoneyCheck, &str); 9] = [
+const MISTAKES: [(Mistake, MoneyCheck, &str); 10] = [
     (
         Mistake::CaptureUnsold,
         MoneyCheck::Sold,
@@ -88,6 +89,11 @@ const MISTAKES: [(Mistake, MoneyCheck, &str); 9] = [
         "who cancels a hold that is paid in this moment gets nothing back",
     ),
     (
+        Mistake::TicketTwice,
+        MoneyCheck::TicketOnce,
+        "two requests at once give one ticket back, since nothing keeps what is on its way",
+    ),
+    (
         Mistake::LoseSettling,
         MoneyCheck::MailedOnce,
         "a job that was done runs again",
@@ -107,6 +113,7 @@ const MISTAKES: [(Mistake, MoneyCheck, &str); 9] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MoneyCheck {
     Covered,
+    TicketOnce,
     Paid,
     Sold,
     Told,

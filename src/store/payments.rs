@@ -148,9 +148,14 @@ pub enum RefundBegun {
     Exceeds {
         left: i64,
     },
+    /// One of its tickets went back by another refund, or is about to.
+    GivenBefore,
     /// There is no such payment, or nothing came in by it.
     NotCaptured,
 }
+
+/// Each ticket goes back by one refund.
+const TICKET_ONCE: &str = "refunded_tickets_once";
 
 pub fn payment_job(id: PaymentId) -> QueuedJob {
     QueuedJob {
@@ -528,7 +533,12 @@ impl Store {
         if new.amount > left {
             return Ok(RefundBegun::Exceeds { left });
         }
-        let made = insert_refund(&transaction, new).await?;
+        let made = match insert_refund(&transaction, new).await {
+            Err(error) if error.constraint() == Some(TICKET_ONCE) => {
+                return Ok(RefundBegun::GivenBefore);
+            }
+            made => made?,
+        };
         let made = made.ok_or_else(|| StoreError::corrupt("a refund that was not written"))?;
         let after = Duration::from_secs(REFUND_LOOK_S);
         ring(&transaction, &refund_job(made.id), after).await?;

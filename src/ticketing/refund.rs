@@ -7,7 +7,7 @@ use super::record::{Booking, TicketStatus};
 /// Why nothing can be given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefundRefusal {
-    /// The booking has no such tickets any more, or somebody was admitted with those in `used`.
+    /// The booking has no such tickets any more, they are on their way back, or somebody was admitted with those in `used`.
     NotRefundable { used: Vec<String> },
     /// So much can still be given back.
     Exceeds { left: i64 },
@@ -32,8 +32,14 @@ pub struct Back {
     pub tickets: Option<Vec<String>>,
 }
 
-/// `left`: what of the payment was not given back before.
-pub fn decide(booking: &Booking, left: i64, wish: &RefundWish) -> Result<Back, RefundRefusal> {
+/// `left`: what of the payment was not given back before; `given`: codes of tickets that were, or are about to be, also
+/// while they are still valid.
+pub fn decide(
+    booking: &Booking,
+    left: i64,
+    given: &BTreeSet<String>,
+    wish: &RefundWish,
+) -> Result<Back, RefundRefusal> {
     let used = |codes: &BTreeSet<&str>| -> Vec<String> {
         let tickets = booking.tickets.iter();
         tickets
@@ -43,7 +49,7 @@ pub fn decide(booking: &Booking, left: i64, wish: &RefundWish) -> Result<Back, R
             .collect()
     };
     let valid: BTreeSet<&str> = (booking.tickets.iter())
-        .filter(|ticket| ticket.status != TicketStatus::Void)
+        .filter(|ticket| ticket.status != TicketStatus::Void && !given.contains(&ticket.code))
         .map(|ticket| &*ticket.code)
         .collect();
     let back = match wish {

@@ -81,6 +81,8 @@ const BREAKS: &[(&str, &str)] = &[
     ("money that was taken", "update bookings set confirmed_at = null"),
     ("the refunds of a payment", "update refunds set amount = 201"),
     ("the refunds of a payment", "delete from refunds"),
+    ("a ticket goes back by one refund", "update refunds set tickets = '{TKT-1,TKT-1}'"),
+    ("a ticket goes back by one refund", "insert into refunded_tickets select 'TKT-1', id from refunds"),
     ("every transaction of the ledger has entries", "delete from ledger_entries where amount = -500"),
     ("every transaction of the ledger has entries", "delete from ledger_entries"),
     ("the ledger says of each payment", "update payments set captured_amount = 501"),

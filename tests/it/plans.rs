@@ -79,6 +79,7 @@ const FILL: &str = "
     select id, amount, currency, 'captured', amount from payments;
     insert into refunds (payment_id, booking_id, event_id, amount, state, key)
     select id, booking_id, event_id, 50, 'succeeded', 'refund-' || id from payments;
+    insert into refunded_tickets (code, refund_id) select 'TKT-' || id, id from refunds;
     insert into ledger_accounts (id, organization_id, name, kind, currency)
     overriding system value select n, 100000 + n, 'cash', 'asset', 'EUR' from generate_series(1000001, 1001000) n;
     insert into ledger_transactions (id, key, cause, event_id, booking_id, payment_id)
@@ -141,8 +142,8 @@ const GROWTH: &str = "
      where event_id > 100000 and status = 'confirmed';
     insert into demo_charges (id, amount, currency, status, captured_amount)
     select id, amount, currency, 'captured', amount from payments where booking_id in (select id from bookings where event_id > 100000);
-    insert into refunds (payment_id, booking_id, event_id, amount, state, key)
-    select id, booking_id, event_id, 50, 'succeeded', 'refund-' || id from payments where event_id > 100000;
+    insert into refunds (payment_id, booking_id, event_id, amount, state, key, tickets)
+    select id, booking_id, event_id, 50, 'succeeded', 'refund-' || id, array['TKT-' || id] from payments where event_id > 100000;
     insert into vouchers (event_id, code, kind, value)
     select n, 'CODE-' || k, 'percent', 100 from generate_series(100001, 103000) n, generate_series(1, 5) k;
     insert into voucher_uses (booking_id, voucher_id)
@@ -178,6 +179,7 @@ const GROWING: &[&str] = &[
     "interactions",
     "payments",
     "refunds",
+    "refunded_tickets",
     "demo_charges",
     "ledger_transactions",
     "ledger_entries",

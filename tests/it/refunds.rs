@@ -173,6 +173,61 @@ async fn refunds_that_race_never_exceed_the_payment() {
     assert!(client.execute(sql, &[]).await.is_err());
 }
 
+/// One ticket is given back once, however many ask for it at once; without the constraint all of them would be paid.
+#[tokio::test]
+async fn one_ticket_goes_back_once_whoever_asks_at_once() {
+    for guarded in [true, false] {
+        let server = TestServer::start().await;
+        let client = server.client().await;
+        let show = stage(&client).await;
+        let buyer = server.user(user(&client, "customer").await);
+        let booking = sold(&server, &show, &buyer, 4).await;
+        if !guarded {
+            let sql = "alter table refunded_tickets drop constraint refunded_tickets_once";
+            client.batch_execute(sql).await.unwrap();
+        }
+        // The desk is busy with the event, so that the ticket is valid for everybody who asks.
+        let mut blocker = server.client().await;
+        let turn = blocker.transaction().await.unwrap();
+        turn.execute("select take_turn($1)", &[&show.event])
+            .await
+            .unwrap();
+        let code = booking["tickets"][0]["code"].as_str().unwrap();
+        let one = json!({"ticket_ids": [code]});
+        let asked = (0..6).map(|_| {
+            let staff = server.user(show.organizer);
+            let (refunds, one) = (path(&booking, "/refunds"), one.clone());
+            async move { staff.post(&refunds, &one).await }
+        });
+        let asked = futures_util::future::join_all(asked);
+        let freed = async {
+            let begun = "select count(*) > 0 from refunds";
+            eventually(&client, "a refund", begun).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            turn.rollback().await.unwrap();
+        };
+        let (answers, ()) = tokio::join!(asked, freed);
+        let made = answers.iter().filter(|one| one.status == 201).count();
+        if !guarded {
+            assert!(made > 1, "the constraint is not what this test tries");
+            continue;
+        }
+        assert_eq!(made, 1);
+        for refused in answers.iter().filter(|one| one.status != 201) {
+            assert_eq!(refused.code(409), "NOT_REFUNDABLE");
+        }
+        // One after the other, too, and all of it is the rest.
+        let staff = server.user(show.organizer);
+        let again = staff.post(&path(&booking, "/refunds"), &one).await;
+        assert_eq!(again.code(409), "NOT_REFUNDABLE");
+        let rest = staff
+            .post(&path(&booking, "/refunds"), &json!({"all": true}))
+            .await;
+        assert_eq!(rest.data(201)["amount"]["amount"], 4_500);
+        server.audit().await;
+    }
+}
+
 #[tokio::test]
 async fn an_owner_gets_back_what_the_policy_says() {
     let server = TestServer::start().await;

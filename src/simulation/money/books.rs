@@ -24,6 +24,17 @@ pub(super) fn closing(shared: &mut MoneyShared) -> Result<(), MoneyFault> {
     for (id, charge) in &shared.charges {
         covered(shared, *id, charge)?;
     }
+    for ticket in shared
+        .sales
+        .values()
+        .flat_map(|sale| &sale.standing.booking.tickets)
+    {
+        let times = shared.times_given(&ticket.code);
+        if times > 1 {
+            let what = format!("ticket {} went back {times} times", ticket.code);
+            return fault(MoneyCheck::TicketOnce, what);
+        }
+    }
     for sale in shared.sales.values() {
         let booking = &sale.standing.booking;
         let paid = booking.payment_id.and_then(|id| shared.charges.get(&id));

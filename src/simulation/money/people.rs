@@ -121,6 +121,7 @@ async fn afterwards(world: &MoneyWorld, booking: BookingId, payment: PaymentId) 
             }
         }
         6 => hand_on(world, booking).await,
+        7 => one_ticket(world, booking).await,
         _ => {}
     }
     if world.chance(20) {
@@ -264,6 +265,19 @@ async fn refund(world: &MoneyWorld, booking: BookingId, wish: RefundWish) {
             Err(_) => pause(1_000).await,
         }
     }
+}
+
+/// Two of the staff give the same ticket back, at once, and the rest of the booking stays.
+async fn one_ticket(world: &MoneyWorld, booking: BookingId) {
+    let code = world.with(|shared| {
+        let tickets = &shared.sales.get(&booking)?.standing.booking.tickets;
+        Some(tickets.first()?.code.clone())
+    });
+    let Some(code) = code else { return };
+    let wish = RefundWish::Tickets([code].into());
+    let (other, wished) = (world.clone(), wish.clone());
+    world.spawn(None, async move { refund(&other, booking, wished).await });
+    refund(world, booking, wish).await;
 }
 
 /// Offers a ticket to somebody, who accepts it or not.

@@ -131,6 +131,14 @@ impl MoneyShared {
         refund
     }
 
+    /// Refunds that give this ticket back, or will.
+    pub(super) fn times_given(&self, code: &String) -> usize {
+        let stand = self.refunds.values();
+        let stand = stand.filter(|one| one.state != RefundState::Failed);
+        let codes = stand.filter_map(|one| one.tickets.as_ref()).flatten();
+        codes.filter(|one| *one == code).count()
+    }
+
     fn fail_refund(&mut self, id: RefundId, state: RefundState) {
         let refund = self.refunds.get_mut(&id);
         let Some(refund) = refund.filter(|refund| refund.state != RefundState::Succeeded) else {
@@ -231,6 +239,12 @@ impl RefundTable for MoneyWorld {
             let left = attempt.captured_amount - attempt.refunded_amount;
             if new.amount > left {
                 return RefundBegun::Exceeds { left };
+            }
+            let is_given = |code: &String| shared.times_given(code) > 0;
+            if new.tickets.is_some_and(|codes| codes.iter().any(is_given))
+                && !mistaken!(TicketTwice)
+            {
+                return RefundBegun::GivenBefore;
             }
             let made = shared.add_refund(&attempt, new);
             let look = Duration::from_secs(REFUND_LOOK_S);

@@ -415,6 +415,20 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              order by p.id",
     },
     AuditCheck {
+        promise: "a ticket goes back by one refund",
+        differences: "
+            with given as (
+                select code, count(*) as times from refunds r cross join lateral unnest(r.tickets) code
+                 where r.state <> 'failed' group by code
+            ), kept as (
+                select code, count(*) as times from refunded_tickets group by code
+            )
+            select format('ticket %s: given back %s times, kept %s times', code, coalesce(g.times, 0), coalesce(k.times, 0))
+              from given g full join kept k using (code)
+             where coalesce(g.times, 0) <> coalesce(k.times, 0) or g.times > 1
+             order by code",
+    },
+    AuditCheck {
         promise: "every transaction of the ledger has entries, which come to nothing in each currency",
         differences: "
             select format('ledger transaction %s (%s) of %s: entries %s, off by %s',

@@ -30,14 +30,32 @@ fn tickets(codes: &[&str]) -> RefundWish {
     RefundWish::Tickets(codes.iter().map(|code| (*code).to_owned()).collect())
 }
 
+fn none() -> BTreeSet<String> {
+    BTreeSet::new()
+}
+
+#[test]
+fn a_ticket_that_is_on_its_way_back_is_not_given_back_again() {
+    let booking = booking(1_000, &[400, 600]);
+    let given = BTreeSet::from(["T0".to_owned()]);
+    let again = decide(&booking, 600, &given, &tickets(&["T0"]));
+    let refused = Err(RefundRefusal::NotRefundable { used: Vec::new() });
+    assert_eq!(again, refused);
+    let rest = decide(&booking, 600, &given, &RefundWish::All).unwrap();
+    assert_eq!(
+        (rest.amount, rest.tickets),
+        (600, Some(vec!["T1".to_owned()]))
+    );
+}
+
 #[test]
 fn all_is_what_is_left_and_every_ticket() {
     let booking = booking(1_000, &[400, 600]);
-    let back = decide(&booking, 700, &RefundWish::All).unwrap();
+    let back = decide(&booking, 700, &none(), &RefundWish::All).unwrap();
     assert_eq!(back.amount, 700);
     assert_eq!(back.tickets.unwrap(), ["T0", "T1"]);
-    let none = decide(&booking, 0, &RefundWish::All);
-    assert_eq!(none, Err(RefundRefusal::Exceeds { left: 0 }));
+    let nothing = decide(&booking, 0, &none(), &RefundWish::All);
+    assert_eq!(nothing, Err(RefundRefusal::Exceeds { left: 0 }));
 }
 
 #[test]
@@ -47,26 +65,28 @@ fn used_void_and_unknown_tickets_are_not_given_back() {
     for wish in [RefundWish::All, tickets(&["T0"])] {
         let used = vec!["T0".to_owned()];
         let refused = Err(RefundRefusal::NotRefundable { used });
-        assert_eq!(decide(&booking, 1_000, &wish), refused);
+        assert_eq!(decide(&booking, 1_000, &none(), &wish), refused);
     }
     assert_eq!(
-        decide(&booking, 1_000, &tickets(&["T1"])).unwrap().amount,
+        decide(&booking, 1_000, &none(), &tickets(&["T1"]))
+            .unwrap()
+            .amount,
         600
     );
     booking.tickets[1].status = TicketStatus::Void;
     for wish in [tickets(&["T1"]), tickets(&["T9"]), tickets(&[])] {
         let refused = Err(RefundRefusal::NotRefundable { used: Vec::new() });
-        assert_eq!(decide(&booking, 1_000, &wish), refused);
+        assert_eq!(decide(&booking, 1_000, &none(), &wish), refused);
     }
 }
 
 #[test]
 fn money_alone_leaves_the_tickets() {
     let booking = booking(1_000, &[1_000]);
-    let back = decide(&booking, 300, &RefundWish::Amount(300)).unwrap();
+    let back = decide(&booking, 300, &none(), &RefundWish::Amount(300)).unwrap();
     assert_eq!((back.amount, back.tickets), (300, None));
     for amount in [301, 0, -1] {
-        let refused = decide(&booking, 300, &RefundWish::Amount(amount));
+        let refused = decide(&booking, 300, &none(), &RefundWish::Amount(amount));
         assert_eq!(refused, Err(RefundRefusal::Exceeds { left: 300 }));
     }
 }

@@ -124,6 +124,12 @@ pub(super) const GUARDS: &[Guard] = &[
                 select id, booking_id, event_id, 1, 'the same' from (select * from payments limit 1) p, generate_series(1, 2)",
     },
     Guard {
+        name: "refunded_tickets_once",
+        removed_by: "alter table refunded_tickets drop constraint refunded_tickets_once",
+        wrong: "insert into refunds (payment_id, booking_id, event_id, amount, tickets, key)
+                select id, booking_id, event_id, 1, '{TKT-TWICE}', 'twice-' || n from (select * from payments limit 1) p, generate_series(1, 2) n",
+    },
+    Guard {
         name: "provider_events_pkey",
         removed_by: "alter table provider_events drop constraint provider_events_pkey",
         wrong: "insert into provider_events (provider, id, type) select 'stripe', 'evt_twice', 'x' from generate_series(1, 2)",
