@@ -1,5 +1,6 @@
-//! A cancelled event gives back what was paid for it, payment by payment. The job's progress says how far it is, and each
-//! refund has the key of its payment, so that it can be stopped anywhere and goes on.
+//! A cancelled event gives back what was paid for it, payment by payment, and then ends the bookings that are left: those
+//! that cost nothing, and those with which somebody was in already. The job's progress says how far it is, each refund has
+//! the key of its payment, and a booking that was ended is not found again, so that it can be stopped anywhere and goes on.
 
 use std::time::Duration;
 
@@ -8,12 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
-use crate::payments::give_back::{NotGiven, RefundOrder, give_back};
+use crate::desk::{Change, DeskError};
+use crate::payments::give_back::{NotGiven, RefundOrder, give_back, with_cancellation};
+use crate::store::bookings::Name;
+use crate::store::payments::RefundState;
 use crate::store::refunds::{
     EVENT_CANCELLED, EVENT_REFUNDS_JOB, EVENT_REFUNDS_WORTH, Unreturned, event_refunds_key,
 };
+use crate::ticketing::record::BookingStatus;
 use crate::ticketing::refund::RefundWish;
-use crate::ticketing::{EventId, PaymentId};
+use crate::ticketing::refusal::Refusal;
+use crate::ticketing::transition::{Canceller, Transition};
+use crate::ticketing::{BookingId, EventId, PaymentId};
 
 /// Payments between two notes of progress, and how many of them are given back at a time.
 const BATCH_MAX: i64 = 50;
@@ -33,6 +40,9 @@ pub struct RefundsProgress {
     pub total: i64,
     /// Of those, how many the job has been through.
     pub done: i64,
+    /// Bookings that it ended besides: they cost nothing, or somebody was in with one of their tickets.
+    #[serde(default)]
+    pub ended: i64,
     /// Refunds that a person has to look at.
     pub for_review: i64,
     /// The last payment that it has been through.
@@ -79,6 +89,13 @@ impl Kind for EventRefunds {
             progress.after = None;
             return Ok(End::Rests(LOOK, as_json(&progress)));
         }
+        let ended = self.end_bookings(hands).await?;
+        if ended > 0 {
+            progress.ended += count(ended);
+            // Give back what was captured meanwhile, too.
+            progress.after = None;
+            return Ok(End::GoesOn(as_json(&progress)));
+        }
         progress.done = progress.total;
         task.note(store, &as_json(&progress)).await?;
         match open.for_review {
@@ -99,14 +116,19 @@ impl EventRefunds {
             key: &key,
             audit: None,
         };
+        let alone = format!("{key}:money");
         let money_alone = RefundOrder {
             wish: RefundWish::Amount(of.amount),
+            key: &alone,
             ..all.clone()
         };
         let (store, payments) = (&hands.store, &hands.payments);
         let given = match give_back(store, payments, all).await? {
-            // Somebody was in already: the tickets stay as they are.
+            // Somebody was in already: what is left of the booking ends without its money.
             Err(NotGiven::Tickets { .. }) => give_back(store, payments, money_alone).await?,
+            Ok(refund) if refund.state == RefundState::Failed => {
+                give_back(store, payments, money_alone).await?
+            }
             given => given,
         };
         match given {
@@ -115,6 +137,42 @@ impl EventRefunds {
             Err(other) => Err(Failed::Later(format!(
                 "a payment was not given back: {other:?}"
             ))),
+        }
+    }
+
+    /// Ends the next bookings that are still confirmed; answers how many it has been through.
+    async fn end_bookings(&self, hands: &JobHands) -> Result<usize, Failed> {
+        let store = &hands.store;
+        let batch = store.confirmed_bookings(self.event_id, BATCH_MAX).await?;
+        let outcomes = stream::iter(batch.clone())
+            .map(|id| self.end(hands, id))
+            .buffer_unordered(AT_ONCE_MAX)
+            .collect::<Vec<Result<(), Failed>>>()
+            .await;
+        outcomes.into_iter().collect::<Result<(), Failed>>()?;
+        Ok(batch.len())
+    }
+
+    async fn end(&self, hands: &JobHands, id: BookingId) -> Result<(), Failed> {
+        let Some(found) = hands.store.booking(Name::Id(id)).await? else {
+            return Ok(());
+        };
+        let transition = Transition::Cancel {
+            by: Canceller::Event,
+            reason: Some(EVENT_CANCELLED.to_owned()),
+        };
+        let mut change = Change::new(self.event_id, id, transition);
+        // Its money may be about to come in.
+        change.with = with_cancellation(&found.booking, None);
+        match hands.desk.change(change).await {
+            Ok(_) => Ok(()),
+            // It was given back in this moment.
+            Err(DeskError::Refused(Refusal::InvalidTransition { from, .. }))
+                if from != BookingStatus::Confirmed =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(Failed::Later(error.to_string())),
         }
     }
 }

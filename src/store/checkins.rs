@@ -383,8 +383,10 @@ async fn one(
         ShownTicket::Forged => (None, Shown::Code),
     };
     let sql = format!(
-        "select k.event_id, k.status, k.generation, k.code, admitted.at, admitted.gate, {HOLDER}
-           from tickets k left join lateral (
+        "select k.event_id, k.status, k.generation, k.code, admitted.at, admitted.gate, {HOLDER}, e.stands
+           from tickets k
+           join lateral (select status <> 'cancelled' as stands from events where id = k.event_id limit 1) e on true
+           left join lateral (
                 select {HAPPENED} as at, gate from checkins where ticket_id = k.id and result = 'admitted' and undone_at is null
                  limit 1) as admitted on true
                 {HOLDERS} {ATTENDEE}
@@ -405,6 +407,7 @@ async fn one(
                 event: row.try_get(0)?,
                 status: ticket_status(row.try_get(1)?)?,
                 generation: generation(row.try_get(2)?)?,
+                stands: row.try_get(7)?,
             };
             let result = admission::scan(standing, event, shown);
             let code: Option<String> = row.try_get(3)?;

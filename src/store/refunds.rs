@@ -239,6 +239,21 @@ impl Store {
             .collect()
     }
 
+    /// Confirmed bookings of an event, the oldest first.
+    pub async fn confirmed_bookings(
+        &self,
+        event: EventId,
+        limit: i64,
+    ) -> Result<Vec<BookingId>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select id from bookings where event_id = $1 and status = 'confirmed'
+             order by event_id, status, created_at, id limit $2";
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &[&event, &limit]).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
     /// How many payments of an event were captured.
     pub async fn captured_payments(&self, event: EventId) -> Result<i64, StoreError> {
         let client = self.client().await?;

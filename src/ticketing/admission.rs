@@ -66,6 +66,8 @@ pub struct TicketStanding {
     pub event: EventId,
     pub status: TicketStatus,
     pub generation: u16,
+    /// Whether the event takes place: no ticket of one that was cancelled lets anybody in, also while it is not void yet.
+    pub stands: bool,
 }
 
 /// The code or pass that was shown at the gate.
@@ -80,7 +82,8 @@ pub enum Shown {
 }
 
 /// Whether the ticket opens a door of `event`. What is void stays void, whether or not it was used, since money went back
-/// for it; a ticket of another event says so before anything else, and is not used up.
+/// for it; so is every ticket of a cancelled event with which nobody was in. A ticket of another event says so before
+/// anything else, and is not used up.
 pub fn scan(standing: TicketStanding, event: EventId, shown: Shown) -> ScanResult {
     let is_current = match shown {
         Shown::Code => true,
@@ -92,6 +95,7 @@ pub fn scan(standing: TicketStanding, event: EventId, shown: Shown) -> ScanResul
         TicketStatus::Void => ScanResult::Void,
         _ if !is_current => ScanResult::Replaced,
         TicketStatus::Used => ScanResult::AlreadyUsed,
+        _ if !standing.stands => ScanResult::Void,
         TicketStatus::Valid | TicketStatus::Transferred => ScanResult::Admitted,
     }
 }
@@ -176,6 +180,11 @@ mod tests {
             event: EventId(1),
             status,
             generation,
+            stands: true,
+        };
+        let cancelled = |status| TicketStanding {
+            stands: false,
+            ..standing(status, 1)
         };
         let shown = Shown::Pass { generation: 2 };
         for (standing, event, shown, result) in [
@@ -217,6 +226,18 @@ mod tests {
                 Shown::Code,
                 ScanResult::WrongEvent,
             ),
+            (
+                cancelled(TicketStatus::Valid),
+                1,
+                Shown::Code,
+                ScanResult::Void,
+            ),
+            (
+                cancelled(TicketStatus::Used),
+                1,
+                Shown::Code,
+                ScanResult::AlreadyUsed,
+            ),
         ] {
             assert_eq!(
                 scan(standing, EventId(event), shown),
@@ -231,7 +252,7 @@ mod tests {
         #[test]
         fn a_ticket_admits_once_until_it_is_undone(steps in proptest::collection::vec(0_u8..5, 1..60)) {
             let (mut standing, mut inside, mut ever_void) = (TicketStanding {
-                event: EventId(1), status: TicketStatus::Valid, generation: 1,
+                event: EventId(1), status: TicketStatus::Valid, generation: 1, stands: true,
             }, false, false);
             for step in steps {
                 match step {

@@ -3,7 +3,7 @@
 //! | from | confirm | extend, processing, swap, accept | cancel | refund | reclaim | release, deadline |
 //! |---|---|---|---|---|---|---|
 //! | pending | sold, with tickets | its deadline comes later; other stock in place of its own; an offer becomes a checkout | its stock is left again | – | as confirm | its stock is left again |
-//! | confirmed | paid the same way: as it is | – | tickets void, stock left; not once somebody was admitted, and by its owner not from the event's start on, nor while somebody else holds one of its tickets | tickets void, stock left; `refunded` with the last of them | of the same payment: as it is | – |
+//! | confirmed | paid the same way: as it is | – | tickets void, stock left; not once somebody was admitted, and by its owner not from the event's start on, nor while somebody else holds one of its tickets; with its event always, and used tickets stay used | tickets void, stock left; `refunded` with the last of them | of the same payment: as it is | – |
 //! | cancelled | – | – | as it is | – | – | – |
 //! | expired | – | – | – | – | takes the same stock again, and is sold | – |
 //! | refunded | – | – | – | as it is | – | – |
@@ -96,6 +96,8 @@ pub enum Canceller {
     Owner,
     /// The event's organizer, or an admin.
     Staff,
+    /// The cancellation of the event.
+    Event,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -376,6 +378,9 @@ fn cancel(
     match status(booking, now) {
         BookingStatus::Cancelled => return Ok(Moved::Before),
         BookingStatus::Pending => {}
+        // Whatever became of its tickets: nobody comes in any more, and those who did have been in.
+        BookingStatus::Confirmed
+            if by == Canceller::Event && stock.event.status == EventStatus::Cancelled => {}
         from @ BookingStatus::Confirmed => {
             let mut tickets = booking.tickets.iter();
             let used = tickets.any(|ticket| ticket.status == TicketStatus::Used);
@@ -402,7 +407,8 @@ fn cancel(
     booking.status = to;
     booking.cancel_reason = reason.map(str::to_owned);
     booking.version += 1;
-    for ticket in &mut booking.tickets {
+    let unused = booking.tickets.iter_mut();
+    for ticket in unused.filter(|ticket| ticket.status != TicketStatus::Used) {
         ticket.status = TicketStatus::Void;
     }
     release(stock, booking.id, booking.user_id, &standing.claims);
