@@ -24,6 +24,8 @@ create table payments (
     return_url text constraint payments_return_url_length check (char_length(return_url) <= 2000),
     -- Where staff take the money: the hold waits until then.
     pay_by timestamptz,
+    -- Its buyer wants to pay another way: what it has not taken, it does not take.
+    unwanted boolean not null default false,
     captured_amount bigint not null default 0 constraint payments_captured_counts check (captured_amount >= 0),
     -- Given back, or about to be.
     refunded_amount bigint not null default 0,
@@ -57,6 +59,8 @@ create table refunds (
     reason text not null default '' constraint refunds_reason_length check (char_length(reason) <= 500),
     -- Tickets that are void by it; null: none.
     tickets text[],
+    -- It is of what the tickets cost, and the fees stay: the books say so.
+    keeps_fees boolean not null default false,
     state text not null default 'requested'
         constraint refunds_state_known check (state in ('requested', 'pending', 'succeeded', 'failed', 'needs_review')),
     -- Two refunds for one reason are one.

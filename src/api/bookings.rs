@@ -190,20 +190,24 @@ fn sees_bookings(caller: &Caller, organizer: UserId) -> bool {
     rights.iter().any(|right| caller.may(*right, organizer))
 }
 
+/// Whether the caller proves by a token to be the buyer.
+pub(super) fn has_token(state: &ApiState, booking: &Belongs, token: Option<&str>) -> bool {
+    match (token, &booking.token_hash) {
+        (Some(token), Some(hash)) => {
+            token_hash(token).as_slice() == hash.as_slice()
+                || state.proofs.is_booking_token(booking.id, token)
+        }
+        _ => false,
+    }
+}
+
 pub(super) fn is_owner(
     state: &ApiState,
     booking: &Belongs,
     caller: &Caller,
     token: Option<&str>,
 ) -> bool {
-    let by_token = match (token, &booking.token_hash) {
-        (Some(token), Some(hash)) => {
-            token_hash(token).as_slice() == hash.as_slice()
-                || state.proofs.is_booking_token(booking.id, token)
-        }
-        _ => false,
-    };
-    by_token
+    has_token(state, booking, token)
         || booking
             .user_id
             .is_some_and(|owner| caller.may_act_for(owner))

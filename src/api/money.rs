@@ -1,6 +1,7 @@
 //! Prices in requests: `{"amount": 4500, "currency": "EUR"}`, or the amount alone.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
@@ -28,7 +29,7 @@ impl Amount {
 
 impl PartialSchema for Amount {
     fn schema() -> RefOr<Schema> {
-        amount_schema(PRICE_AMOUNT_MAX)
+        amount_schema(0, PRICE_AMOUNT_MAX)
     }
 }
 
@@ -43,7 +44,22 @@ pub(super) struct TotalAmount;
 
 impl PartialSchema for TotalAmount {
     fn schema() -> RefOr<Schema> {
-        amount_schema(i64::MAX)
+        amount_schema(0, i64::MAX)
+    }
+}
+
+/// Money that goes back: something.
+pub(super) struct BackAmount;
+
+impl PartialSchema for BackAmount {
+    fn schema() -> RefOr<Schema> {
+        amount_schema(1, i64::MAX)
+    }
+}
+
+impl ToSchema for BackAmount {
+    fn name() -> Cow<'static, str> {
+        "Back".into()
     }
 }
 
@@ -53,10 +69,10 @@ impl ToSchema for TotalAmount {
     }
 }
 
-fn amount_schema(max: i64) -> RefOr<Schema> {
+fn amount_schema(min: i64, max: i64) -> RefOr<Schema> {
     let money = ObjectBuilder::new()
         .schema_type(Type::Object)
-        .property("amount", schema::integer(0, max))
+        .property("amount", schema::integer(min, max))
         .required("amount")
         .property("currency", schema::currency());
     let either = OneOfBuilder::new()
@@ -64,7 +80,7 @@ fn amount_schema(max: i64) -> RefOr<Schema> {
             "Minor units with their currency, or alone: 4500 is 45 euros where the event is sold in euros",
         ))
         .item(money)
-        .item(schema::integer(0, max));
+        .item(schema::integer(min, max));
     Schema::from(either.build()).into()
 }
 
@@ -76,16 +92,20 @@ pub(super) fn off_step(field: &str, amount: i64, currency: &str) -> Option<Field
 
 /// A price.
 pub(super) fn amount(fields: &mut Fields, name: &str) -> Option<Amount> {
-    amount_up_to(fields, name, PRICE_AMOUNT_MAX)
+    amount_within(fields, name, 0..=PRICE_AMOUNT_MAX)
 }
 
-pub(super) fn amount_up_to(fields: &mut Fields, name: &str, max: i64) -> Option<Amount> {
+pub(super) fn amount_within(
+    fields: &mut Fields,
+    name: &str,
+    bounds: RangeInclusive<i64>,
+) -> Option<Amount> {
     match fields.raw(name)? {
         Value::Object(_) => {
             let value = fields.take(name)?;
             fields.within(name, value, |inner| {
                 inner.require(&["amount"]);
-                let amount = inner.integer("amount", 0..=max);
+                let amount = inner.integer("amount", bounds);
                 let currency = currency(inner, "currency");
                 Some(Amount {
                     amount: amount?,
@@ -94,7 +114,7 @@ pub(super) fn amount_up_to(fields: &mut Fields, name: &str, max: i64) -> Option<
             })
         }
         _ => {
-            let amount = fields.integer(name, 0..=max)?;
+            let amount = fields.integer(name, bounds)?;
             Some(Amount {
                 amount,
                 currency: None,

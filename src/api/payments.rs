@@ -86,7 +86,8 @@ pub(super) struct PaymentData {
 
 /// Begin to pay a booking
 ///
-/// Answers the attempt that is live, or makes one. Its amount is the booking's total. A card that is declined leaves it
+/// Answers the attempt that is live, or makes one. One that is live by another way than is asked for is let go first, as long
+/// as it has taken no money. Its amount is the booking's total. A card that is declined leaves it
 /// live: another one may be tried. Where less than five minutes are left, the deadline moves to five minutes from now,
 /// once. The booking is confirmed when the provider says that the money is there, never by this request.
 #[utoipa::path(

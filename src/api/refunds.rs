@@ -1,5 +1,7 @@
 //! Money back: `POST /bookings/{id}/refunds` by staff, or by the owner as the event's policy says, and the policy itself.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use jiff::Timestamp;
@@ -26,7 +28,7 @@ use crate::store::bookings::{Belongs, Name};
 use crate::store::idempotency::Once;
 use crate::store::payments::{Refund, RefundState};
 use crate::store::refunds::PaymentTerms;
-use crate::ticketing::record::Money;
+use crate::ticketing::record::{Booking, Money, TicketStatus};
 use crate::ticketing::reference::plain_code;
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::refund_policy::{RefundPolicy, UNTIL_MINUTES_MAX};
@@ -53,12 +55,12 @@ pub(super) struct RefundBody {
     ticket_ids: Option<Vec<String>>,
     /// Money alone: the tickets stay good.
     #[schema(required = false)]
-    amount: Option<money::TotalAmount>,
+    amount: Option<money::BackAmount>,
     #[schema(schema_with = schema::reason, required = false)]
     reason: Option<String>,
 }
 
-fn ticket_codes() -> Array {
+pub(super) fn ticket_codes() -> Array {
     schema::list_of(schema::filled_up_to(CODE_CHARS_MAX), 1, REFUND_TICKETS_MAX)
 }
 
@@ -81,11 +83,10 @@ impl Input for RefundInput {
                 None => {}
             },
             [false, true, false] => {
-                let codes = fields.items("ticket_ids", REFUND_TICKETS_MAX, code);
-                wish = codes.map(|codes| RefundWish::Tickets(codes.into_iter().collect()));
+                wish = codes(fields, "ticket_ids").map(RefundWish::Tickets);
             }
             [false, false, true] => {
-                let amount = money::amount_up_to(fields, "amount", i64::MAX);
+                let amount = money::amount_within(fields, "amount", 1..=i64::MAX);
                 if let Some(amount) = amount {
                     currency = amount.currency;
                     wish = Some(RefundWish::Amount(amount.amount));
@@ -102,6 +103,12 @@ impl Input for RefundInput {
             reason: reason.unwrap_or_default(),
         })
     }
+}
+
+/// Codes of tickets, however they were copied.
+pub(super) fn codes(fields: &mut Fields, name: &str) -> Option<BTreeSet<String>> {
+    let codes = fields.items(name, REFUND_TICKETS_MAX, code)?;
+    Some(codes.into_iter().collect())
 }
 
 fn code(fields: &mut Fields, place: &str, value: Value) -> Option<String> {
@@ -165,7 +172,8 @@ impl From<Refund> for RefundData {
     post, path = "/bookings/{id}/refunds", tag = "payments", request_body = RefundBody,
     params(("id" = Uuid, Path), IdempotencyHeader),
     responses(
-        (status = 201, description = "On its way", body = Envelope<RefundData>),
+        (status = 201, description = "On its way", body = Envelope<RefundData>,
+            headers(("X-Event-Revision" = u64, description = "The event's revision, with this in it"))),
         (status = 403, description = "`FORBIDDEN`", body = Failure),
         (status = 404, description = "`BOOKING_NOT_FOUND`", body = Failure),
         (status = 409, description = "`NOT_REFUNDABLE {used}`: nothing was paid, or these tickets cannot be taken back; \
@@ -204,11 +212,15 @@ pub(super) async fn create(
         currency,
         reason,
     } = body.input;
-    if let Some(currency) = currency {
-        let found = state.store.booking(Name::Id(id)).await?;
-        let found = found.ok_or_else(not_found)?;
-        if found.booking.total.currency != currency {
+    if let RefundWish::Amount(amount) = wish {
+        let booking = state.store.booking(Name::Id(id)).await?;
+        let booking = booking.ok_or_else(not_found)?.booking;
+        if currency.is_some_and(|currency| currency != booking.total.currency) {
             return Err(ApiError::invalid_field("amount", "CURRENCY_MISMATCH"));
+        }
+        let off = money::off_step("amount", amount, &booking.total.currency);
+        if let Some(off) = off {
+            return Err(ApiError::invalid(vec![off]));
         }
     }
     let wish = RefundOrder {
@@ -221,11 +233,20 @@ pub(super) async fn create(
     };
     let refund = give_back(&state.store, &state.payments, wish).await?;
     let refund = refund.map_err(not_given)?;
+    if refund.state == RefundState::Failed {
+        // Somebody was admitted in this moment, or the booking ended otherwise.
+        let booking = state.store.booking(Name::Id(id)).await?;
+        let booking = booking.ok_or_else(not_found)?.booking;
+        let codes = refund.tickets.unwrap_or_default().into_iter().collect();
+        let used = used_of(&booking, &codes);
+        return Err(not_given(NotGiven::Tickets { used }));
+    }
     if let (Some(key), None) = (&key, &known) {
         let answer = json!({ "refund_id": refund.id });
         state.store.remember_answer(&key.stored, &answer).await?;
     }
     let reply = Reply::created("REFUND_CREATED", RefundData::from(refund));
+    let reply = with_revision(&state, found.event_id, reply).await?;
     Ok(idempotency::replayed(reply, known.is_some()))
 }
 
@@ -261,10 +282,21 @@ async fn staffed(state: &ApiState, caller: &Caller, id: BookingId) -> ApiResult<
     }
 }
 
+/// Those of these tickets with which somebody was admitted.
+pub(super) fn used_of(booking: &Booking, codes: &BTreeSet<String>) -> Vec<String> {
+    let tickets = booking.tickets.iter();
+    let used = tickets.filter(|ticket| ticket.status == TicketStatus::Used);
+    let codes = used.filter(|ticket| codes.contains(&ticket.code));
+    codes.map(|ticket| ticket.code.clone()).collect()
+}
+
 pub(super) fn not_given(refusal: NotGiven) -> ApiError {
     match refusal {
         NotGiven::NoBooking => not_found(),
         NotGiven::NotCaptured => {
+            ApiError::conflict("NOT_REFUNDABLE").with("used", Vec::<String>::new())
+        }
+        NotGiven::Nothing => {
             ApiError::conflict("NOT_REFUNDABLE").with("used", Vec::<String>::new())
         }
         NotGiven::Tickets { used } => ApiError::conflict("NOT_REFUNDABLE").with("used", used),
@@ -272,6 +304,18 @@ pub(super) fn not_given(refusal: NotGiven) -> ApiError {
             ApiError::conflict("REFUND_EXCEEDS").with("left", json!(left))
         }
     }
+}
+
+/// The reply, with the event's revision as it is now.
+pub(super) async fn with_revision<T: Serialize>(
+    state: &ApiState,
+    event: EventId,
+    reply: Reply<T>,
+) -> ApiResult<Reply<T>> {
+    Ok(match state.store.revision(event).await? {
+        Some(revision) => reply.revision(revision),
+        None => reply,
+    })
 }
 
 impl Input for RefundPolicy {
@@ -317,7 +361,8 @@ pub(super) async fn policy(
     put, path = "/events/{event_id}/refund-policy", tag = "events", request_body = RefundPolicy,
     params(("event_id" = EventId, Path)),
     responses(
-        (status = 200, body = Envelope<RefundPolicy>),
+        (status = 200, body = Envelope<RefundPolicy>,
+            headers(("X-Event-Revision" = u64, description = "The event's revision"))),
         (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
     )
 )]
@@ -334,7 +379,8 @@ pub(super) async fn set_policy(
     }
     let (of, policy) = ((organizer, event_id), body.input);
     state.store.set_refund_policy(&caller, of, &policy).await?;
-    Ok(Reply::ok("REFUND_POLICY_SET", policy))
+    let reply = Reply::ok("REFUND_POLICY_SET", policy);
+    with_revision(&state, event_id, reply).await
 }
 
 impl Input for PaymentTerms {
@@ -375,7 +421,8 @@ pub(super) async fn terms(
     put, path = "/events/{event_id}/payment-terms", tag = "events", request_body = PaymentTerms,
     params(("event_id" = EventId, Path)),
     responses(
-        (status = 200, body = Envelope<PaymentTerms>),
+        (status = 200, body = Envelope<PaymentTerms>,
+            headers(("X-Event-Revision" = u64, description = "The event's revision"))),
         (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
     )
 )]
@@ -393,5 +440,6 @@ pub(super) async fn set_terms(
     let of = (organizer, event_id);
     let terms = body.input;
     state.store.set_payment_terms(&caller, of, &terms).await?;
-    Ok(Reply::ok("PAYMENT_TERMS_SET", terms))
+    let reply = Reply::ok("PAYMENT_TERMS_SET", terms);
+    with_revision(&state, event_id, reply).await
 }

@@ -88,8 +88,8 @@ pub(super) struct PaymentToReview {
 }
 
 fn decisions(of: &PaymentForReview) -> Vec<Decision> {
-    let left = of.attempt.captured_amount - of.attempt.refunded_amount;
-    possible(of.attempt.state, of.booking, left)
+    let left = of.attempt.captured_amount - of.attempt.refunded_amount - of.lost_amount;
+    possible(of.attempt.state, of.booking, left, of.is_rivalled)
 }
 
 impl From<PaymentForReview> for PaymentToReview {
@@ -230,7 +230,9 @@ pub(super) async fn decide(
     }
     let decided = state.store.decide_payment(&caller, &of, decision, &note);
     if !decided.await? {
-        return Err(impossible(&of));
+        // Something has changed since it was read.
+        let now = state.store.payment_for_review(id).await?;
+        return Err(now.map_or_else(none, |now| impossible(&now)));
     }
     state.jobs.wake();
     Ok(Reply::ok("PAYMENT_DECIDED", Decided { decision }))

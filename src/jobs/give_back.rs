@@ -12,15 +12,17 @@ use crate::payments::give_back::{AfterCancellation, give_after_cancellation};
 use crate::store::payments::MONEY_WORTH;
 use crate::store::refunds::GIVE_BACK_JOB;
 use crate::ticketing::BookingId;
+use crate::ticketing::refund_policy::RefundPolicy;
 
 /// While an attempt of the booking is still under way.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GiveBack {
     pub booking_id: BookingId,
-    /// `None`: all that is left.
-    pub amount: Option<i64>,
+    /// Of an owner's own cancellation; `None`: all that is left.
+    #[serde(default)]
+    pub policy: Option<RefundPolicy>,
     pub reason: String,
 }
 
@@ -35,7 +37,7 @@ impl Kind for GiveBack {
     async fn carry_out(&self, hands: &JobHands, _task: &Task<'_>) -> Result<End, Failed> {
         let drive = |id| hands.payments.drive_refund(id);
         let (of, reason) = (self.booking_id, &self.reason);
-        match give_after_cancellation(&hands.store, drive, of, self.amount, reason).await? {
+        match give_after_cancellation(&hands.store, drive, of, self.policy, reason).await? {
             AfterCancellation::Done => Ok(End::Done),
             AfterCancellation::Waits => Ok(End::Rests(LOOK_AGAIN, Value::Null)),
             AfterCancellation::Stuck(why) => {

@@ -13,7 +13,9 @@ use crate::pdf::ticket::amount;
 use crate::store::letters::{LETTER_WORTH, REFUND_MAIL_JOB, refund_mail_job};
 use crate::store::movements::REFUNDED_ELSEWHERE;
 use crate::store::payments::{Refund, RefundState};
-use crate::store::refunds::{BOOKING_CANCELLED, DECIDED, EVENT_CANCELLED, PAID_TOO_LATE};
+use crate::store::refunds::{
+    BOOKING_CANCELLED, DECIDED, EVENT_CANCELLED, PAID_TOO_LATE, TICKETS_GIVEN_BACK,
+};
 use crate::store::tickets::places;
 use crate::ticketing::payment::{Attempt, ProviderName};
 use crate::ticketing::record::{BookingStatus, Money};
@@ -102,7 +104,7 @@ enum Reason<'a> {
 impl Reason<'_> {
     fn of(reason: &str) -> Reason<'_> {
         match reason {
-            "" | DECIDED | REFUNDED_ELSEWHERE => Reason::None,
+            "" | DECIDED | REFUNDED_ELSEWHERE | TICKETS_GIVEN_BACK => Reason::None,
             PAID_TOO_LATE => Reason::TooLate,
             BOOKING_CANCELLED => Reason::BookingCancelled,
             EVENT_CANCELLED => Reason::EventCancelled,
@@ -222,6 +224,7 @@ mod tests {
             EVENT_CANCELLED,
             DECIDED,
             REFUNDED_ELSEWHERE,
+            TICKETS_GIVEN_BACK,
             "",
         ] {
             assert!(!matches!(Reason::of(own), Reason::Given(_)), "{own}");

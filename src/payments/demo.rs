@@ -74,6 +74,7 @@ fn charge_of(found: DemoCharge) -> Charge {
         redirect_url: Some(format!("/pay/demo/{}", found.id)),
         failure: found.failure,
         has_moved: false,
+        fee_follows: false,
     }
 }
 

@@ -215,9 +215,13 @@ async fn step(
                 .await?;
             let outcome = if gives_back { "too_late" } else { "captured" };
             count(&attempt, Some(&charge), outcome);
-            Ok(match charge.has_moved {
-                true => Step::On,
-                false => Step::End(Driven::Done),
+            Ok(match (charge.has_moved, charge.fee_follows) {
+                (true, _) => Step::On,
+                // Then it is asked for.
+                (false, true) => Step::End(Driven::Waits {
+                    after: Duration::from_secs(REFUND_LOOK_S),
+                }),
+                (false, false) => Step::End(Driven::Done),
             })
         }
         Next::End => {

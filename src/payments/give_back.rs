@@ -8,12 +8,13 @@ use super::drive::Driven;
 use super::refunds::RefundTable;
 use crate::desk::Companions;
 use crate::store::audit_trail::AuditEntry;
-use crate::store::payments::{NewRefund, Refund, RefundBegun, RefundState};
+use crate::store::payments::{NewRefund, Refund, RefundBegun, RefundState, parts_of};
 use crate::store::refunds::{BOOKING_CANCELLED, give_back_job};
 use crate::store::{Store, StoreError};
-use crate::ticketing::payment::{Attempt, PaymentState};
-use crate::ticketing::record::{Booking, BookingStatus, Money};
-use crate::ticketing::refund::{self, RefundRefusal, RefundWish};
+use crate::ticketing::payment::{Attempt, PaymentState, ProviderName};
+use crate::ticketing::record::{Booking, BookingStatus, Money, PaidBy};
+use crate::ticketing::refund::{self, PaidMoney, RefundRefusal, RefundWish};
+use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::{BookingId, PaymentId, RefundId};
 
 /// Amounts to be given back, by payer.
@@ -39,6 +40,8 @@ pub enum NotGiven {
     Exceeds {
         left: Money,
     },
+    /// The policy gives nothing back.
+    Nothing,
     /// The booking has no such tickets, they went back before, or somebody was admitted with those in `used`.
     Tickets {
         used: Vec<String>,
@@ -54,7 +57,15 @@ pub async fn give_back(
     payments: &Payments,
     wish: RefundOrder<'_>,
 ) -> Result<Result<Refund, NotGiven>, StoreError> {
-    give(store, |id| payments.drive_refund(id), wish).await
+    let drive = |id| payments.drive_refund(id);
+    match give(store, drive, wish.clone()).await? {
+        // Staff may have been paid for it a moment ago.
+        Err(NotGiven::NotCaptured) => {
+            drop(payments.book_staff_payment(wish.booking).await);
+            give(store, drive, wish).await
+        }
+        given => Ok(given),
+    }
 }
 
 /// As [`give_back`]; `drive` moves the refund on.
@@ -88,8 +99,9 @@ async fn begin(
     let mut ended = Err(NotGiven::NotCaptured);
     for _ in 0..LOOKS {
         ended = begin_as_read(table, wish).await?;
-        match (&ended, &wish.wish) {
-            (Err(NotGiven::Exceeds { .. } | NotGiven::Tickets { .. }), RefundWish::All) => {}
+        match &ended {
+            Err(NotGiven::Exceeds { .. } | NotGiven::Tickets { .. })
+                if wish.wish.is_of_the_rest() => {}
             _ => break,
         }
     }
@@ -119,8 +131,14 @@ async fn begin_as_read(
             currency: payment.amount.currency.clone(),
         },
     };
-    let back = match refund::decide(&booking, left, &given, &wish.wish) {
+    let paid = PaidMoney {
+        captured: payment.captured_amount,
+        fees: parts_of(&booking).fees,
+        left,
+    };
+    let back = match refund::decide(&booking, paid, &given, &wish.wish) {
         Ok(back) => back,
+        Err(RefundRefusal::Nothing) => return Ok(Err(NotGiven::Nothing)),
         Err(RefundRefusal::Exceeds { left }) => return Ok(Err(exceeds(left))),
         Err(RefundRefusal::NotRefundable { used }) => return Ok(Err(NotGiven::Tickets { used })),
     };
@@ -129,6 +147,7 @@ async fn begin_as_read(
         amount: back.amount,
         reason: wish.reason,
         tickets: back.tickets.as_deref().filter(|codes| !codes.is_empty()),
+        keeps_fees: wish.wish.keeps_fees(),
         key: wish.key,
         audit: wish.audit.as_ref(),
     };
@@ -152,16 +171,17 @@ fn given_tickets(refunds: &[Refund]) -> BTreeSet<String> {
         .collect()
 }
 
-/// The job that gives the booking's money back, `amount` of it or all that is left, to be written with its cancellation; none
-/// where it cost nothing, or nothing is given back. The job looks at what came in, since a payment may be settled while
-/// the booking is cancelled. If the booking was read as not paid and its payment is first, all of it goes back.
-pub fn with_cancellation(booking: &Booking, amount: Option<i64>) -> Companions {
-    let job = |amount| give_back_job(booking.id, amount, BOOKING_CANCELLED);
+/// The job that gives the booking's money back, as the `policy` says or all that is left, to be written with its
+/// cancellation; none where it cost nothing, or nothing is given back. The job looks at what came in and what went back, since
+/// both may change while the booking is cancelled. If the booking was read as not paid and its payment is first, all of it
+/// goes back.
+pub fn with_cancellation(booking: &Booking, policy: Option<RefundPolicy>) -> Companions {
+    let job = |policy| give_back_job(booking.id, policy, BOOKING_CANCELLED);
     let mut with = Companions::default();
     match booking.status {
         _ if booking.total.amount <= 0 => {}
-        BookingStatus::Confirmed if amount != Some(0) => with.jobs.push(job(amount)),
-        BookingStatus::Confirmed => {}
+        BookingStatus::Confirmed if policy.is_some_and(|policy| policy.percent == 0) => {}
+        BookingStatus::Confirmed => with.jobs.push(job(policy)),
         // Held, or expired and sold again to late money.
         _ => with.if_confirmed = Some(job(None)),
     }
@@ -178,12 +198,12 @@ pub(crate) enum AfterCancellation {
     Stuck(NotGiven),
 }
 
-/// Gives back what came in for a booking that was cancelled: `amount` of it, or all that is left.
+/// Gives back what came in for a booking that was cancelled: what the `policy` says, or all that is left.
 pub(crate) async fn give_after_cancellation<F: Future<Output = Driven>>(
     table: &impl RefundTable,
     drive: impl Fn(RefundId) -> F,
     booking: BookingId,
-    amount: Option<i64>,
+    policy: Option<RefundPolicy>,
     reason: &str,
 ) -> Result<AfterCancellation, StoreError> {
     let attempts = table.payments_of(booking).await?;
@@ -198,21 +218,46 @@ pub(crate) async fn give_after_cancellation<F: Future<Output = Driven>>(
         .iter()
         .filter(|of| of.state == PaymentState::Captured && left(of) > 0);
     let Some(payment) = captured.max_by_key(|of| left(of)) else {
-        return Ok(AfterCancellation::Done);
+        return Ok(
+            match table
+                .booking_of(booking)
+                .await?
+                .is_some_and(|booking| is_unbooked(&booking, &attempts))
+            {
+                true => AfterCancellation::Waits,
+                false => AfterCancellation::Done,
+            },
+        );
     };
-    let amount = amount.unwrap_or(i64::MAX).min(left(payment));
+    let wish = match policy {
+        None => RefundWish::Amount(left(payment)),
+        Some(policy) => RefundWish::ByPolicy {
+            policy,
+            tickets: None,
+        },
+    };
     let key = format!("cancelled:{}", payment.id);
     let wish = RefundOrder {
         booking,
         payment: Some(payment.id),
-        wish: RefundWish::Amount(amount),
+        wish,
         reason,
         key: &key,
         audit: None,
     };
     Ok(match give(table, drive, wish).await? {
-        // Another refund was first.
-        Ok(_) | Err(NotGiven::Exceeds { .. }) => AfterCancellation::Done,
+        // Another refund was first, or nothing is owed.
+        Ok(_) | Err(NotGiven::Exceeds { .. } | NotGiven::Nothing) => AfterCancellation::Done,
         Err(other) => AfterCancellation::Stuck(other),
     })
+}
+
+/// Staff were paid for it, and that is not in the books yet.
+fn is_unbooked(booking: &Booking, attempts: &[Attempt]) -> bool {
+    let is_booked = attempts.iter().any(|of| {
+        of.provider == ProviderName::Offline
+            && matches!(of.state, PaymentState::Captured | PaymentState::NeedsReview)
+    });
+    let is_paid = booking.paid_by.is_some_and(|by| by != PaidBy::Comp);
+    is_paid && booking.total.amount > 0 && !is_booked
 }

@@ -30,7 +30,7 @@ use self::drive::{Attempted, PaymentTable, Sales, Sold};
 use self::hear::{ProviderEvent, take_in};
 use self::stripe::Stripe;
 use crate::desk::{Change, Desk, DeskError};
-use crate::store::payments::{Begun, Heard, Refund, parts_of};
+use crate::store::payments::{Begun, Heard, PaymentWay, Refund, StaffPayment, parts_of};
 use crate::store::{Store, StoreError};
 use crate::ticketing::movement::{Movements, Noted};
 use crate::ticketing::payment::{Attempt, Charge, ChargeStatus, PaymentState, ProviderName};
@@ -38,6 +38,9 @@ use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Transition;
 use crate::ticketing::{BookingId, PaymentId, RefundId, SeatId};
+
+/// Looks until staff's money is in the books: at another attempt, at theirs, at the end, and again where a job was first.
+const STAFF_STEPS_MAX: u32 = 6;
 
 /// Why a provider did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,6 +131,7 @@ fn offline(of: &Attempt) -> Charge {
         redirect_url: None,
         failure: None,
         has_moved: false,
+        fee_follows: false,
     }
 }
 
@@ -249,17 +253,21 @@ impl Payments {
             providers,
             ..
         } = &*self.0;
-        let provider = provider.unwrap_or_else(|| providers.usual());
-        if !providers.has(provider) {
+        let way = PaymentWay {
+            provider: provider.unwrap_or_else(|| providers.usual()),
+            is_named: provider.is_some(),
+            method,
+        };
+        if !providers.has(way.provider) {
             return Ok(Started::NoProvider);
         }
-        let begin = || store.begin_payment(booking, provider, method, return_url);
+        let begin = || store.begin_payment(booking, way, return_url);
         let mut begun = begin().await?;
         // Once for an attempt that stands in the way, and once for one that ended between two looks.
         for _ in 0..2 {
             match begun {
-                // Its buyer has swapped tickets since.
-                Begun::OfOtherTotal(id) => drop(self.drive(id).await),
+                // Its buyer has swapped tickets since, or wants to pay another way.
+                Begun::InTheWay(id) => drop(self.drive(id).await),
                 Begun::JustEnded => {}
                 _ => break,
             }
@@ -268,9 +276,9 @@ impl Payments {
         let (attempt, is_short) = match begun {
             Begun::New { attempt, is_short } => (attempt, is_short),
             Begun::Live(attempt) => (attempt, true),
-            Begun::OfOtherTotal(id) => {
+            Begun::InTheWay(id) => {
                 self.ring(id).await?;
-                let why = "the attempt for the total of before is not let go yet";
+                let why = "the attempt of before is not let go yet";
                 return Err(StoreError::Unavailable(why.into()));
             }
             Begun::JustEnded => {
@@ -282,7 +290,7 @@ impl Payments {
             Begun::NoTerms => return Ok(Started::NoTerms),
         };
         let longer = match attempt.pay_by {
-            Some(until) => Some(Transition::Processing { until }),
+            Some(until) => Some(Transition::Await { until }),
             None => is_short.then_some(Transition::Extend),
         };
         if let Some(longer) = longer {
@@ -344,12 +352,22 @@ impl Payments {
         }
     }
 
-    /// Lets the booking's live attempt be looked at now: its total is another one.
+    /// Lets the booking's live attempt be looked at now: its total is another one. Money that is awaited in days is asked
+    /// for anew, since nobody but us has to hear of it.
     pub async fn repriced(&self, booking: BookingId) -> Result<(), StoreError> {
-        match self.0.store.live_payment(booking).await? {
-            Some(id) => self.ring(id).await,
-            None => Ok(()),
+        let store = &self.0.store;
+        let Some(id) = store.live_payment(booking).await? else {
+            return Ok(());
+        };
+        self.ring(id).await?;
+        let attempt = store.payment(id).await?;
+        let awaited = attempt.filter(|attempt| attempt.pay_by.is_some());
+        if let Some(attempt) = awaited {
+            let (offline, method) = (Some(ProviderName::Offline), attempt.method.as_deref());
+            self.start(booking, offline, method, attempt.return_url.as_deref())
+                .await?;
         }
+        Ok(())
     }
 
     /// Lets the attempt's job run now.
@@ -376,20 +394,21 @@ impl Payments {
         refunds::drive(&self.0.store, &self.0.providers, &self.0.desk, id).await
     }
 
-    /// Carries out the job that books what staff were paid.
+    /// Carries out the job that books what staff were paid: lets a card attempt that is in the way go, and settles theirs.
     pub(crate) async fn book_staff_payment(&self, booking: BookingId) -> drive::Driven {
-        match self.0.store.begin_staff_payment(booking).await {
-            Ok(true) => {
-                self.0.jobs_written.notify_one();
-                drive::Driven::Done
+        for _ in 0..STAFF_STEPS_MAX {
+            let id = match self.0.store.begin_staff_payment(booking).await {
+                Ok(StaffPayment::Booked) => return drive::Driven::Done,
+                Ok(StaffPayment::Live(id)) => id,
+                Err(error) => return drive::Driven::Later(error.to_string()),
+            };
+            match self.drive(id).await {
+                // Its job may be at it in this moment: then it is looked at again.
+                drive::Driven::Done | drive::Driven::Later(_) => {}
+                drive::Driven::Waits { .. } => break,
             }
-            // Another attempt ends first.
-            Ok(false) => {
-                self.0.jobs_written.notify_one();
-                drive::Driven::Later("another attempt is live".to_owned())
-            }
-            Err(error) => drive::Driven::Later(error.to_string()),
         }
+        drive::Driven::Later("another attempt is live".to_owned())
     }
 }
 
@@ -456,9 +475,12 @@ impl Sales for Desk {
     }
 
     async fn hold(&self, of: &Attempt, until: jiff::Timestamp) -> Result<(), DeskError> {
-        let processing = Transition::Processing { until };
+        let longer = match of.pay_by {
+            Some(_) => Transition::Await { until },
+            None => Transition::Processing { until },
+        };
         match self
-            .change(Change::new(of.event_id, of.booking_id, processing))
+            .change(Change::new(of.event_id, of.booking_id, longer))
             .await
         {
             Ok(_) => Ok(()),

@@ -13,7 +13,7 @@ use crate::store::bookings::Name;
 use crate::store::payments::{NewRefund, Refund, RefundBegun, RefundState};
 use crate::store::{Store, StoreError};
 use crate::ticketing::payment::Attempt;
-use crate::ticketing::record::Booking;
+use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Transition;
 use crate::ticketing::{BookingId, RefundId};
@@ -168,8 +168,17 @@ pub(super) async fn take_back(
         return Ok(Ok(()));
     };
     let change = Change::new(refund.event_id, refund.booking_id, back);
-    match desk.change(change).await {
-        Ok(_) => Ok(Ok(())),
+    taken_back(desk.change(change).await.map(|_| ()))
+}
+
+/// Whether the desk took the tickets back. Those of a booking that was cancelled meanwhile are void by that.
+pub(crate) fn taken_back(changed: Result<(), DeskError>) -> Result<Result<(), Refusal>, DeskError> {
+    match changed {
+        Ok(()) => Ok(Ok(())),
+        Err(DeskError::Refused(Refusal::InvalidTransition {
+            from: BookingStatus::Cancelled,
+            ..
+        })) => Ok(Ok(())),
         Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(Err(refusal)),
         Err(error) => Err(error),
     }

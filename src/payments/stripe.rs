@@ -22,7 +22,7 @@ use crate::outgoing;
 use crate::store::payments::Refund;
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::{
-    DisputeState, DisputeTransfer, Going, Movements, ProviderDispute, ProviderRefund,
+    DisputeState, DisputeTransfer, Going, Movements, ProviderDispute, ProviderFee, ProviderRefund,
 };
 use crate::ticketing::payment::{Attempt, Charge, ChargeStatus};
 
@@ -33,6 +33,8 @@ const ANSWER_BYTES_MAX: usize = 512 * 1024;
 
 /// Objects on a page of a list.
 const PAGE_MAX: usize = 100;
+/// Pages of the movements of one payment.
+const PAGES_MAX: usize = 50;
 /// Events that tell of money which was taken before.
 const AFTER_SALE: [&str; 10] = [
     "charge.refunded",
@@ -140,16 +142,33 @@ impl Stripe {
         parsed(self.ask(Method::GET, &path, None, &[]).await?)
     }
 
-    /// All refunds, or disputes, of an intent. There are no more of them than one page has.
+    /// All refunds, or disputes, of an intent.
     async fn all(&self, path: &str, intent: &str) -> Result<Vec<Value>, ProviderError> {
-        let path = format!("{path}?payment_intent={intent}&limit={PAGE_MAX}");
-        let mut body = self.ask(Method::GET, &path, None, &[]).await?;
-        match body["data"].take() {
-            Value::Array(data) => Ok(data),
-            _ => Err(ProviderError::Unanswered(
-                "the answer is no list".to_owned(),
-            )),
+        let of = format!("{path}?payment_intent={intent}&limit={PAGE_MAX}");
+        let no_list = || ProviderError::Unanswered("the answer is no list".to_owned());
+        let mut all: Vec<Value> = Vec::new();
+        for _ in 0..PAGES_MAX {
+            let path = match all.last() {
+                None => of.clone(),
+                Some(last) => {
+                    let last = last["id"].as_str().ok_or_else(no_list)?;
+                    format!("{of}&starting_after={last}")
+                }
+            };
+            let mut body = self.ask(Method::GET, &path, None, &[]).await?;
+            let Value::Array(data) = body["data"].take() else {
+                return Err(no_list());
+            };
+            let is_last = body["has_more"] != true || data.is_empty();
+            all.extend(data);
+            if is_last {
+                return Ok(all);
+            }
         }
+        Err(ProviderError::Refused(format!(
+            "it has more than {} movements of one payment",
+            all.len()
+        )))
     }
 
     /// Events of refunds and disputes since then, the newest first; after the event `after`.
@@ -355,6 +374,8 @@ impl Intent {
             failure: failure
                 .map(str::to_owned)
                 .filter(|_| status == ChargeStatus::Open),
+            fee_follows: status == ChargeStatus::Captured
+                && latest["balance_transaction"]["fee"].is_null(),
             has_moved: latest["amount_refunded"].as_i64().unwrap_or(0) > 0
                 || latest["disputed"].as_bool().unwrap_or(false),
         }
@@ -493,7 +514,18 @@ impl Provider for Stripe {
         let refunds = self.all("/v1/refunds", reference).await?;
         let disputes = self.all("/v1/disputes", reference).await?;
         let disputes = disputes.iter();
+        let fee = match of.fee_amount {
+            0 => {
+                let charge = self.intent(reference).await?.charge();
+                match charge.fee_follows {
+                    true => Some(ProviderFee::Follows),
+                    false => Some(ProviderFee::Known(charge.fee_amount)),
+                }
+            }
+            _ => None,
+        };
         Ok(Movements {
+            fee,
             refunds: refunds.iter().filter_map(refund_of).collect(),
             disputes: disputes
                 .filter_map(|dispute| dispute_of(dispute, &of.amount.currency))

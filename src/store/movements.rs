@@ -5,9 +5,10 @@ use deadpool_postgres::Transaction;
 
 use super::ledger::{self, Belonging};
 use super::{Store, StoreError};
-use crate::ticketing::ledger::{dispute, foreign_refund};
+use crate::ticketing::ledger::{dispute, fee, foreign_refund};
 use crate::ticketing::movement::{
-    DisputeState, Going, Movements, Noted, ProviderDispute, ProviderRefund, Reserved, to_give_up,
+    DisputeState, Going, Movements, Noted, ProviderDispute, ProviderFee, ProviderRefund, Reserved,
+    to_give_up,
 };
 use crate::ticketing::payment::Attempt;
 use crate::ticketing::{BookingId, UserId};
@@ -50,6 +51,11 @@ impl Store {
         }
         for dispute in &seen.disputes {
             books.note_dispute(dispute).await?;
+        }
+        match seen.fee {
+            Some(ProviderFee::Known(amount)) if amount > 0 => books.note_fee(amount).await?,
+            Some(ProviderFee::Follows) => noted = Noted::Waits,
+            _ => {}
         }
         tx.commit().await?;
         Ok(noted)
@@ -201,6 +207,18 @@ impl Books<'_> {
         let back = format!("{key}:failed");
         let posting = foreign_refund(self.of.provider, -seen.amount);
         ledger::post(self.tx, self.belonging(&back), &posting).await
+    }
+
+    /// The provider says its fee after the sale.
+    async fn note_fee(&self, amount: i64) -> Result<(), StoreError> {
+        let sql = "update payments set fee_amount = $2 where id = $1 and state = 'captured' and fee_amount = 0";
+        let statement = self.tx.prepare_cached(sql).await?;
+        if self.tx.execute(&statement, &[&self.of.id, &amount]).await? == 0 {
+            return Ok(());
+        }
+        let key = format!("fee:{}", self.of.id);
+        let posting = fee(self.of.provider, amount);
+        ledger::post(self.tx, self.belonging(&key), &posting).await
     }
 
     async fn note_dispute(&self, seen: &ProviderDispute) -> Result<(), StoreError> {

@@ -17,7 +17,7 @@ use super::letters::refund_mail_job;
 use super::refunds::PAID_TOO_LATE;
 use super::{Store, StoreError};
 use crate::config::inside::{PAYMENT_FIRST_LOOK_S, REFUND_LOOK_S};
-use crate::ticketing::ledger::{ABSORBED, Parts, explained, fee, refund, sale};
+use crate::ticketing::ledger::{ABSORBED, Parts, Returned, explained, fee, refund, sale};
 use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName, takes_days};
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Booking, BookingStatus, Money};
@@ -39,10 +39,19 @@ pub const MONEY_WORTH: Duration = Duration::from_secs(60 * 24 * 3_600);
 pub(super) const ATTEMPT: &str = "
     p.id, p.booking_id, p.event_id, p.provider, p.method, p.state, p.amount, p.currency, p.provider_ref, p.client_secret,
     p.redirect_url, p.return_url, p.captured_amount, p.refunded_amount, p.fee_amount, p.failure, p.created_at,
-    p.pay_by";
-const ATTEMPT_COLUMNS: usize = 18;
+    p.pay_by, p.unwanted";
+const ATTEMPT_COLUMNS: usize = 19;
 pub(super) const LIVE: &str =
     "state in ('creating', 'requires_action', 'authorized', 'processing')";
+
+/// The way to pay that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaymentWay<'a> {
+    pub provider: ProviderName,
+    /// Somebody named the provider; else it is the usual one.
+    pub is_named: bool,
+    pub method: Option<&'a str>,
+}
 
 /// How the request for an attempt ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,8 +63,8 @@ pub enum Begun {
     },
     /// There was one already.
     Live(Attempt),
-    /// There was one, for another total than the booking's: it has to be let go first.
-    OfOtherTotal(PaymentId),
+    /// There was one, for another total than the booking's, or by another way than is asked for: it has to be let go first.
+    InTheWay(PaymentId),
     /// The one that there was ended in this moment: try again.
     JustEnded,
     /// The booking is not held any more, or never was for money.
@@ -63,6 +72,15 @@ pub enum Begun {
     NoBooking,
     /// The event lets nobody pay in days.
     NoTerms,
+}
+
+/// How far the books are with what staff were paid for a booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StaffPayment {
+    /// It is booked, or a person looks at it, or nothing was paid to them.
+    Booked,
+    /// This attempt is live: theirs, which is about to be settled, or another one, which has to end first.
+    Live(PaymentId),
 }
 
 /// Whether an event of a provider was taken in.
@@ -91,6 +109,8 @@ pub struct Refund {
     pub provider_ref: Option<String>,
     pub failure: Option<String>,
     pub created_at: Timestamp,
+    /// It is of what the tickets cost, and the fees stay.
+    pub keeps_fees: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -132,6 +152,8 @@ pub struct NewRefund<'a> {
     pub amount: i64,
     pub reason: &'a str,
     pub tickets: Option<&'a [String]>,
+    /// It is of what the tickets cost, and the fees stay.
+    pub keeps_fees: bool,
     /// Two refunds with one key are one.
     pub key: &'a str,
     /// Of those whom staff ask for.
@@ -201,8 +223,11 @@ impl Store {
     pub async fn begin_payment(
         &self,
         booking: BookingId,
-        provider: ProviderName,
-        method: Option<&str>,
+        PaymentWay {
+            provider,
+            is_named,
+            method,
+        }: PaymentWay<'_>,
         return_url: Option<&str>,
     ) -> Result<Begun, StoreError> {
         let takes_days = provider == ProviderName::Offline && takes_days(method);
@@ -261,10 +286,31 @@ impl Store {
         let statement = client.prepare_cached(&sql).await?;
         if let Some(row) = client.query_opt(&statement, &[&booking]).await? {
             let live = attempt(&row)?;
-            return Ok(match row.try_get("is_stale")? {
-                true => Begun::OfOtherTotal(live.id),
-                false => Begun::Live(live),
-            });
+            let is_other = match is_named {
+                true => {
+                    live.provider != provider
+                        || method.is_some_and(|method| live.method.as_deref() != Some(method))
+                }
+                // Staff were asked to take the money, whenever; whoever comes again without a word wants the usual way.
+                false => {
+                    live.provider != provider
+                        && live.provider == ProviderName::Offline
+                        && live.pay_by.is_none()
+                }
+            };
+            if row.try_get("is_stale")? || live.unwanted {
+                return Ok(Begun::InTheWay(live.id));
+            }
+            if is_other && is_permitted(&client, booking, takes_days).await? {
+                // Whatever it has taken, or is about to take, it keeps.
+                let sql = "update payments set unwanted = true
+                            where id = $1 and state in ('creating', 'requires_action')";
+                let statement = client.prepare_cached(sql).await?;
+                if client.execute(&statement, &[&live.id]).await? > 0 {
+                    return Ok(Begun::InTheWay(live.id));
+                }
+            }
+            return Ok(Begun::Live(live));
         }
         let sql = "
             select b.status, coalesce(b.expires_at <= statement_timestamp(), false), b.total_amount > 0,
@@ -297,9 +343,12 @@ impl Store {
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
-    /// Writes what staff were paid for a confirmed booking, as an attempt of theirs that is about to be settled. `false`
-    /// while another attempt of the booking is live.
-    pub async fn begin_staff_payment(&self, booking: BookingId) -> Result<bool, StoreError> {
+    /// Writes what staff were paid for a booking, as an attempt of theirs that is about to be settled, whatever became of
+    /// the booking since.
+    pub async fn begin_staff_payment(
+        &self,
+        booking: BookingId,
+    ) -> Result<StaffPayment, StoreError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
         let live = format!("select id from payments where booking_id = $1 and {LIVE}");
@@ -308,24 +357,26 @@ impl Store {
             let id: PaymentId = row.try_get(0)?;
             ring(&transaction, &payment_job(id), Duration::ZERO).await?;
             transaction.commit().await?;
-            return Ok(false);
+            return Ok(StaffPayment::Live(id));
         }
         let sql = format!(
             "insert into payments as p (booking_id, event_id, provider, method, amount, currency)
              select b.id, b.event_id, 'offline', b.paid_by, b.total_amount, b.currency from bookings b
-              where b.id = $1 and b.status = 'confirmed' and b.paid_by <> 'comp' and b.total_amount > 0
+              where b.id = $1 and b.confirmed_at is not null and b.paid_by <> 'comp' and b.total_amount > 0
                 and not exists (select from payments earlier
-                                 where earlier.booking_id = b.id and earlier.provider = 'offline' and earlier.state = 'captured')
+                                 where earlier.booking_id = b.id and earlier.provider = 'offline'
+                                   and earlier.state in ('captured', 'needs_review'))
                  on conflict (booking_id) where {LIVE} do nothing
              returning p.id"
         );
         let statement = transaction.prepare_cached(&sql).await?;
-        if let Some(row) = transaction.query_opt(&statement, &[&booking]).await? {
-            let id: PaymentId = row.try_get(0)?;
+        let row = transaction.query_opt(&statement, &[&booking]).await?;
+        let begun: Option<PaymentId> = row.map(|row| row.try_get(0)).transpose()?;
+        if let Some(id) = begun {
             ring(&transaction, &payment_job(id), Duration::ZERO).await?;
         }
         transaction.commit().await?;
-        Ok(true)
+        Ok(begun.map_or(StaffPayment::Booked, StaffPayment::Live))
     }
 
     /// Lets the attempt's job run now.
@@ -448,20 +499,30 @@ impl Store {
         }
         let transaction = client.transaction().await?;
         // It may be sold or cancelled in this moment: then that waits for this, or this for that.
-        let sql = "select status from bookings where id = $1 for no key update";
+        let sql = "select status, confirmed_at is not null and paid_by is not null from bookings where id = $1 for no key update";
         let statement = transaction.prepare_cached(sql).await?;
-        let status = transaction.query_one(&statement, &[&of.booking_id]).await?;
-        let is_sold = status.try_get::<_, &str>(0)? == "confirmed";
-        let gives_back = gives_back || !is_sold;
+        let row = transaction.query_one(&statement, &[&of.booking_id]).await?;
+        let is_sold = row.try_get::<_, &str>(0)? == "confirmed";
+        // Of money that staff took, the booking's end says what goes back.
+        let is_kept = of.provider == ProviderName::Offline && row.try_get(1)?;
+        let gives_back = gives_back || !is_sold && !is_kept;
         // Nothing is owed for a sale that did not come about.
         let absorbs = is_price && !gives_back;
         let is_settled = settle(&transaction, of, charge, parts, (IS_ANY, absorbs)).await?;
+        if is_settled && is_kept && !is_sold {
+            // It was sold after all: what is kept of the money is revenue.
+            let sql =
+                "update bookings set ended_paid = true where id = $1 and ended_at is not null";
+            let statement = transaction.prepare_cached(sql).await?;
+            transaction.execute(&statement, &[&of.booking_id]).await?;
+        }
         if is_settled && gives_back {
             let new = NewRefund {
                 payment: of.id,
                 amount: charge.captured_amount,
                 reason: PAID_TOO_LATE,
                 tickets: None,
+                keeps_fees: false,
                 key: &format!("late:{}", of.id),
                 audit: None,
             };
@@ -603,7 +664,7 @@ impl Store {
             .query_one(&lock, &[&of.payment_id])
             .await?
             .try_get(0)?;
-        let (whole, before) = sold_and_returned(&transaction, of.payment_id).await?;
+        let (whole, returned) = sold_and_returned(&transaction, of.payment_id).await?;
         let sql = "update refunds set state = 'succeeded', provider_ref = $2
                     where id = $1 and state in ('requested', 'pending', 'needs_review')";
         let statement = transaction.prepare_cached(sql).await?;
@@ -623,7 +684,10 @@ impl Store {
             payment: of.payment_id,
             currency: &payment.amount.currency,
         };
-        let posting = refund(payment.provider, whole.of_refund(before, of.amount));
+        let posting = refund(
+            payment.provider,
+            whole.given_back(&returned, of.amount, of.keeps_fees),
+        );
         ledger::post(&transaction, belonging, &posting).await?;
         keep(
             &transaction,
@@ -667,6 +731,24 @@ impl Store {
     }
 }
 
+/// Whether the event lets its buyers pay in this time: an attempt is not let go for one that cannot be.
+async fn is_permitted(
+    client: &impl GenericClient,
+    booking: BookingId,
+    takes_days: bool,
+) -> Result<bool, StoreError> {
+    if !takes_days {
+        return Ok(true);
+    }
+    let sql = "
+        select exists (select from events e join payment_terms t on t.event_id = e.id
+                        where e.id = b.event_id and t.offline_days > 0 and e.starts_at > statement_timestamp())
+          from bookings b where b.id = $1";
+    let statement = client.prepare_cached(sql).await?;
+    let row = client.query_opt(&statement, &[&booking]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
+}
+
 /// The bookings whose attempts a settlement may settle, as SQL of booking `b`.
 const IS_SOLD: &str = "b.status = 'confirmed'";
 const IS_ANY: &str = "true";
@@ -686,7 +768,7 @@ async fn settle(
              select b.id, e.organizer_id, b.absorbed_fee_amount as absorbed from bookings b join events e on e.id = b.event_id
               where b.id = $2 and {which} for no key update of b
          ), settled as (
-             update payments p set state = 'captured', captured_amount = $3, fee_amount = $4, method = coalesce(p.method, $5)
+             update payments p set state = 'captured', captured_amount = $3, fee_amount = $4, method = coalesce(p.method, $5), failure = null
                from booking where p.id = $1 and p.{LIVE} and p.booking_id = booking.id returning booking.organizer_id, booking.absorbed
          )
          select ledger_post($6, $7, organizer_id, $8, $2, $1, $9, $10::text[] || own.names, $11::text[] || own.kinds, $12::bigint[] || own.amounts),
@@ -731,11 +813,11 @@ async fn settle(
     Ok(client.query_opt(&statement, &values).await?.is_some())
 }
 
-/// The parts of a payment's sale as they were posted, and how much of it refunds of these parts gave back.
+/// The parts of a payment's sale as they were posted, and what refunds of these parts gave back.
 async fn sold_and_returned(
     client: &impl GenericClient,
     payment: PaymentId,
-) -> Result<(Parts, i64), StoreError> {
+) -> Result<(Parts, Returned), StoreError> {
     let sql = "
         select a.name, e.amount from ledger_transactions t
          cross join lateral (select * from ledger_entries where transaction_id = t.id) e
@@ -745,18 +827,32 @@ async fn sold_and_returned(
     let rows = client
         .query(&statement, &[&format!("sale:{payment}")])
         .await?;
-    let mut entries: Vec<(&str, i64)> = Vec::with_capacity(rows.len());
+    let whole = parts_in(&rows)?;
+    let sql = "
+        select a.name, e.amount, r.keeps_fees
+          from refunds r
+         cross join lateral (select id from ledger_transactions
+                              where key = any(array['refund:' || r.id, 'explained:' || r.id]) limit 1) t
+         cross join lateral (select * from ledger_entries where transaction_id = t.id) e
+         cross join lateral (select name from ledger_accounts where id = e.account_id limit 1) a
+         where r.payment_id = $1 and r.state = 'succeeded'";
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client.query(&statement, &[&payment]).await?;
+    let mut kept_fees = false;
     for row in &rows {
+        kept_fees |= row.try_get::<_, bool>(2)?;
+    }
+    let parts = parts_in(&rows)?.negated();
+    Ok((whole, Returned { parts, kept_fees }))
+}
+
+/// The parts that these entries are of: names of accounts, with amounts.
+fn parts_in(rows: &[Row]) -> Result<Parts, StoreError> {
+    let mut entries: Vec<(&str, i64)> = Vec::with_capacity(rows.len());
+    for row in rows {
         entries.push((row.try_get(0)?, row.try_get(1)?));
     }
-    let sql = "
-        select coalesce(sum(r.amount), 0)::bigint from refunds r
-         where r.payment_id = $1 and r.state = 'succeeded'
-           and exists (select from ledger_transactions t
-                        where t.key = any(array['refund:' || r.id, 'explained:' || r.id]))";
-    let statement = client.prepare_cached(sql).await?;
-    let returned = client.query_one(&statement, &[&payment]).await?;
-    Ok((Parts::of_entries(entries.into_iter()), returned.try_get(0)?))
+    Ok(Parts::of_entries(entries.into_iter()))
 }
 
 /// Books refunds of a payment that somebody made at its provider as what they were, now that a person has accepted them,
@@ -779,7 +875,7 @@ pub(super) async fn explain_refunds(
     let statement = tx.prepare_cached(&sql).await?;
     for row in tx.query(&statement, &[&payment.id]).await? {
         let of = read_refund(&row)?;
-        let (whole, before) = sold_and_returned(tx, payment.id).await?;
+        let (whole, returned) = sold_and_returned(tx, payment.id).await?;
         let key = format!("explained:{}", of.id);
         let belonging = Belonging {
             key: &key,
@@ -789,7 +885,7 @@ pub(super) async fn explain_refunds(
             payment: payment.id,
             currency: &payment.amount.currency,
         };
-        let posting = explained(whole.of_refund(before, of.amount));
+        let posting = explained(whole.given_back(&returned, of.amount, of.keeps_fees));
         ledger::post(tx, belonging, &posting).await?;
         keep(tx, &refund_mail_job(of.id, of.booking_id, of.event_id)).await?;
     }
@@ -798,7 +894,7 @@ pub(super) async fn explain_refunds(
 
 const REFUND: &str = "
     r.id, r.payment_id, r.booking_id, r.event_id, r.amount, r.reason, r.tickets, r.state, r.provider_ref, r.failure, r.created_at,
-    (select currency from payments where id = r.payment_id)";
+    (select currency from payments where id = r.payment_id), r.keeps_fees";
 
 async fn insert_refund(
     client: &impl GenericClient,
@@ -808,8 +904,8 @@ async fn insert_refund(
         "with reserved as (
              update payments set refunded_amount = refunded_amount + $2 where id = $1 returning id, booking_id, event_id
          )
-         insert into refunds as r (payment_id, booking_id, event_id, amount, reason, tickets, key)
-         select id, booking_id, event_id, $2, left($3, 500), $4, $5 from reserved
+         insert into refunds as r (payment_id, booking_id, event_id, amount, reason, tickets, key, keeps_fees)
+         select id, booking_id, event_id, $2, left($3, 500), $4, $5, $6 from reserved
          returning {REFUND}"
     );
     let statement = client.prepare_cached(&sql).await?;
@@ -822,6 +918,7 @@ async fn insert_refund(
                 &new.reason,
                 &new.tickets,
                 &new.key,
+                &new.keeps_fees,
             ],
         )
         .await?;
@@ -847,6 +944,7 @@ fn read_refund(row: &Row) -> Result<Refund, StoreError> {
         failure: row.try_get(9)?,
         created_at: row.try_get(10)?,
         currency: row.try_get(11)?,
+        keeps_fees: row.try_get(12)?,
     })
 }
 
@@ -874,6 +972,7 @@ pub(super) fn attempt(row: &Row) -> Result<Attempt, StoreError> {
         failure: row.try_get(15)?,
         created_at: row.try_get(16)?,
         pay_by: row.try_get(17)?,
+        unwanted: row.try_get(18)?,
     })
 }
 

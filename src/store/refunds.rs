@@ -21,6 +21,7 @@ use crate::ticketing::{BookingId, EventId, PaymentId, UserId};
 pub const PAID_TOO_LATE: &str = "paid too late";
 pub const BOOKING_CANCELLED: &str = "the booking was cancelled";
 pub const EVENT_CANCELLED: &str = "the event was cancelled";
+pub const TICKETS_GIVEN_BACK: &str = "tickets were given back";
 /// By a person, who says why in the audit trail.
 pub const DECIDED: &str = "decided by a person";
 
@@ -73,12 +74,12 @@ pub struct OpenRefunds {
 }
 
 /// Gives money of a booking back, without its tickets: they are void by the change that comes with this job.
-/// `amount: None`: all that is left.
-pub fn give_back_job(booking: BookingId, amount: Option<i64>, reason: &str) -> QueuedJob {
+/// `policy`: of an owner's own cancellation; `None`: all that is left.
+pub fn give_back_job(booking: BookingId, policy: Option<RefundPolicy>, reason: &str) -> QueuedJob {
     QueuedJob {
         kind: GIVE_BACK_JOB,
         key: format!("give-back:{booking}"),
-        payload: json!({ "booking_id": booking, "amount": amount, "reason": reason }),
+        payload: json!({ "booking_id": booking, "policy": policy, "reason": reason }),
         worth: MONEY_WORTH,
     }
 }

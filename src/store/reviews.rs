@@ -26,7 +26,17 @@ pub struct PaymentForReview {
     pub reference: String,
     pub booking: BookingStatus,
     pub organizer: UserId,
+    /// Disputed amounts that cardholders' banks kept.
+    pub lost_amount: i64,
+    /// Another attempt of the booking is live.
+    pub is_rivalled: bool,
 }
+
+/// Columns besides those of the attempt `p`, its booking `b` and its event `e`.
+const MORE: &str = "p.review, b.reference, b.status, e.organizer_id,
+    (select coalesce(sum(amount), 0)::bigint from disputes where payment_id = p.id and state = 'lost'),
+    exists (select from payments other where other.booking_id = p.booking_id and other.id <> p.id
+               and other.state in ('creating', 'requires_action', 'authorized', 'processing'))";
 
 /// A job that waits is worth so much longer when it is tried again.
 const JOB_AGAIN: Duration = Duration::from_secs(24 * 3_600);
@@ -47,7 +57,7 @@ impl Store {
             "p.review is not null and ($1::bigint[] is null or e.organizer_id = any($1))",
         );
         let sql = format!(
-            "select {ATTEMPT}, p.review, b.reference, b.status, e.organizer_id from payments p {more}
+            "select {ATTEMPT}, {MORE} from payments p {more}
               where {whose} and p.id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
               order by p.id limit $3 offset $4"
         );
@@ -68,7 +78,7 @@ impl Store {
     ) -> Result<Option<PaymentForReview>, StoreError> {
         let client = self.client().await?;
         let sql = format!(
-            "select {ATTEMPT}, p.review, b.reference, b.status, e.organizer_id
+            "select {ATTEMPT}, {MORE}
                from payments p join events e on e.id = p.event_id join bookings b on b.id = p.booking_id
               where p.id = $1 and p.review is not null"
         );
@@ -247,13 +257,15 @@ async fn decide(
 }
 
 fn read(row: &tokio_postgres::Row) -> Result<PaymentForReview, StoreError> {
-    let status: &str = row.try_get(20)?;
+    let status: &str = row.try_get(21)?;
     let unknown = |_| StoreError::corrupt(format!("booking status {status}"));
     Ok(PaymentForReview {
         attempt: attempt(row)?,
-        reason: row.try_get(18)?,
-        reference: row.try_get(19)?,
+        reason: row.try_get(19)?,
+        reference: row.try_get(20)?,
         booking: status.parse().map_err(unknown)?,
-        organizer: row.try_get(21)?,
+        organizer: row.try_get(22)?,
+        lost_amount: row.try_get(23)?,
+        is_rivalled: row.try_get(24)?,
     })
 }

@@ -6,6 +6,7 @@
 //! | fee that the organizer pays, with the sale | absorbed fees | fee income |
 //! | fee of the provider | provider fees | where the money is |
 //! | refund | revenue, fee income, tax payable | where the money is |
+//! | refund that leaves the fees | revenue, tax payable | where the money is |
 //! | fee that the organizer pays, with the refund | fee income | absorbed fees |
 //! | refund that others made | money to be explained | where the money is |
 //! | the same, once a person accepts it | revenue, fee income, tax payable | money to be explained |
@@ -134,6 +135,42 @@ impl Parts {
         }
     }
 
+    /// The parts of `amount`, when `returned` went back already. `keeps_fees`: it is of tickets and their tax alone, as long
+    /// as there is so much of them.
+    pub fn given_back(&self, returned: &Returned, amount: i64, keeps_fees: bool) -> Parts {
+        if !keeps_fees && !returned.kept_fees {
+            return self.of_refund(returned.parts.total(), amount);
+        }
+        let rest = self.plus(returned.parts.negated());
+        let priced = Parts {
+            fees: 0,
+            absorbed: 0,
+            ..rest
+        };
+        match keeps_fees && amount <= priced.total() {
+            true => priced.up_to(amount),
+            false => rest.up_to(amount),
+        }
+    }
+
+    fn plus(self, other: Parts) -> Parts {
+        Parts {
+            revenue: self.revenue + other.revenue,
+            fees: self.fees + other.fees,
+            tax: self.tax + other.tax,
+            absorbed: self.absorbed + other.absorbed,
+        }
+    }
+
+    pub fn negated(self) -> Parts {
+        Parts {
+            revenue: -self.revenue,
+            fees: -self.fees,
+            tax: -self.tax,
+            absorbed: -self.absorbed,
+        }
+    }
+
     /// The amounts that a sale of these parts adds to the accounts besides the money; a refund takes them away.
     fn earned(&self) -> [(BookAccount, i64); 4] {
         [
@@ -160,6 +197,14 @@ impl Parts {
         parts.fees = fee_income - parts.absorbed;
         parts
     }
+}
+
+/// Refunds of a sale, together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Returned {
+    pub parts: Parts,
+    /// One of them left the fees, so that their shares are not those of all parts.
+    pub kept_fees: bool,
 }
 
 /// The accounts that a fee which the organizer pays is taken from and given to, in this order.
@@ -267,6 +312,32 @@ mod tests {
             let sold = sale(provider, parts);
             let entries = sold.entries.iter().map(|(account, amount)| (account.name(), *amount));
             prop_assert_eq!(Parts::of_entries(entries), parts);
+        }
+
+        /// Fees that are kept stay, and whatever comes later comes to the sale to the last unit.
+        #[test]
+        fn kept_fees_stay(
+            (revenue, fees, tax) in (1..100_000_i64, 0..1_000_i64, 0..20_000_i64),
+            absorbed in 0..3_000_i64,
+            cuts in prop::collection::vec((1..40_000_i64, any::<bool>()), 0..12),
+        ) {
+            let parts = Parts { revenue, fees, tax, absorbed };
+            let mut returned = Returned::default();
+            for (cut, keeps_fees) in cuts.into_iter().chain([(i64::MAX, false)]) {
+                let left = parts.total() - returned.parts.total();
+                let rest = left - (parts.fees - returned.parts.fees);
+                let amount = cut.min(if keeps_fees { rest } else { left });
+                if amount <= 0 {
+                    continue;
+                }
+                let share = parts.given_back(&returned, amount, keeps_fees);
+                prop_assert_eq!(share.total(), amount);
+                prop_assert!(!keeps_fees || share.fees == 0 && share.absorbed == 0);
+                returned.parts = returned.parts.plus(share);
+                returned.kept_fees |= keeps_fees;
+            }
+            prop_assert_eq!(returned.parts.total(), parts.total());
+            prop_assert_eq!(returned.parts.fees, parts.fees);
         }
 
         #[test]

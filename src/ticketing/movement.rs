@@ -11,6 +11,16 @@ use super::RefundId;
 pub struct Movements {
     pub refunds: Vec<ProviderRefund>,
     pub disputes: Vec<ProviderDispute>,
+    /// Of a payment whose fee was not known when it was settled.
+    pub fee: Option<ProviderFee>,
+}
+
+/// What the provider keeps of a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderFee {
+    /// It does not say yet.
+    Follows,
+    Known(i64),
 }
 
 /// A refund in the provider's books.

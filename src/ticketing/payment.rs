@@ -74,6 +74,8 @@ pub struct Attempt {
     pub return_url: Option<String>,
     /// Where staff take the money: until when the hold waits for it.
     pub pay_by: Option<Timestamp>,
+    /// Its buyer wants to pay another way: what it has not sold, it does not sell.
+    pub unwanted: bool,
     pub captured_amount: i64,
     pub refunded_amount: i64,
     pub fee_amount: i64,
@@ -101,6 +103,8 @@ pub struct Charge {
     pub failure: Option<String>,
     /// Money of it went back, or is disputed.
     pub has_moved: bool,
+    /// The provider does not say its fee yet.
+    pub fee_follows: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,8 +237,8 @@ fn standing(attempt: &Attempt, booking: &Booking, now: Timestamp) -> Standing {
         booking.status,
         BookingStatus::Pending | BookingStatus::Expired
     );
-    if is_unpaid && booking.total != attempt.amount {
-        // Its tickets were changed since: another attempt pays those.
+    if is_unpaid && (booking.total != attempt.amount || attempt.unwanted) {
+        // Its tickets were changed since, or its buyer pays another way: another attempt pays those.
         return Standing::Elsewhere;
     }
     match booking.status {
@@ -244,7 +248,12 @@ fn standing(attempt: &Attempt, booking: &Booking, now: Timestamp) -> Standing {
         BookingStatus::Pending => Standing::Held,
         BookingStatus::Expired => Standing::Expired,
         BookingStatus::Confirmed if booking.payment_id == Some(attempt.id) => Standing::PaidByThis,
-        BookingStatus::Confirmed if is_paid_to_staff(attempt, booking) => Standing::PaidByThis,
+        // Also of a booking that has ended since: what goes back of it is its end's to say.
+        BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Refunded
+            if is_paid_to_staff(attempt, booking) =>
+        {
+            Standing::PaidByThis
+        }
         BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Refunded => {
             Standing::Elsewhere
         }
@@ -254,6 +263,7 @@ fn standing(attempt: &Attempt, booking: &Booking, now: Timestamp) -> Standing {
 fn is_paid_to_staff(attempt: &Attempt, booking: &Booking) -> bool {
     attempt.provider == ProviderName::Offline
         && booking.total == attempt.amount
+        && booking.confirmed_at.is_some()
         && booking.paid_by.is_some_and(|by| by != PaidBy::Comp)
 }
 
@@ -264,10 +274,10 @@ pub fn takes_days(method: Option<&str>) -> bool {
 
 /// The charge of an attempt that staff settle: the booking says it.
 pub fn offline_charge(attempt: &Attempt, booking: &Booking) -> Charge {
-    let is_paid = booking.status == BookingStatus::Confirmed && is_paid_to_staff(attempt, booking);
+    let is_paid = is_paid_to_staff(attempt, booking);
     let (status, captured_amount) = match (is_paid, booking.status) {
         (true, _) => (ChargeStatus::Captured, attempt.amount.amount),
-        (false, BookingStatus::Pending) if booking.total == attempt.amount => {
+        (false, BookingStatus::Pending) if booking.total == attempt.amount && !attempt.unwanted => {
             (ChargeStatus::Open, 0)
         }
         (false, _) => (ChargeStatus::Canceled, 0),
@@ -285,6 +295,7 @@ pub fn offline_charge(attempt: &Attempt, booking: &Booking) -> Charge {
         redirect_url: None,
         failure: None,
         has_moved: false,
+        fee_follows: false,
     }
 }
 
@@ -392,6 +403,7 @@ mod tests {
             redirect_url: None,
             return_url: None,
             pay_by: None,
+            unwanted: false,
             captured_amount: 0,
             refunded_amount: 0,
             fee_amount: 0,
@@ -417,6 +429,7 @@ mod tests {
             redirect_url: None,
             failure: None,
             has_moved: false,
+            fee_follows: false,
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::currency::step;
 use super::record::{Booking, TicketStatus};
+use super::refund_policy::RefundPolicy;
 
 /// Why nothing can be given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +13,18 @@ pub enum RefundRefusal {
     NotRefundable { used: Vec<String> },
     /// So much can still be given back.
     Exceeds { left: i64 },
+    /// The policy gives nothing back.
+    Nothing,
+}
+
+/// Money that came in for a booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaidMoney {
+    pub captured: i64,
+    /// Of it, fees.
+    pub fees: i64,
+    /// Of it, what was not given back before.
+    pub left: i64,
 }
 
 /// The refund that is asked for.
@@ -22,6 +36,27 @@ pub enum RefundWish {
     Tickets(BTreeSet<String>),
     /// Money alone: the tickets stay good.
     Amount(i64),
+    /// What the policy gives an owner back for these tickets. `None`: for all that were not given back before, which are
+    /// void by something else.
+    ByPolicy {
+        policy: RefundPolicy,
+        tickets: Option<BTreeSet<String>>,
+    },
+}
+
+impl RefundWish {
+    /// Fees that were paid stay.
+    pub fn keeps_fees(&self) -> bool {
+        matches!(self, RefundWish::ByPolicy { policy, .. } if policy.keeps_fees)
+    }
+
+    /// It is right whatever was given back meanwhile.
+    pub fn is_of_the_rest(&self) -> bool {
+        matches!(
+            self,
+            RefundWish::All | RefundWish::ByPolicy { tickets: None, .. }
+        )
+    }
 }
 
 /// The refund that is granted.
@@ -32,11 +67,10 @@ pub struct Back {
     pub tickets: Option<Vec<String>>,
 }
 
-/// `left`: what of the payment was not given back before; `given`: codes of tickets that were, or are about to be, also
-/// while they are still valid.
+/// `given`: codes of tickets that were given back before, or are about to be, also while they are still valid.
 pub fn decide(
     booking: &Booking,
-    left: i64,
+    paid: PaidMoney,
     given: &BTreeSet<String>,
     wish: &RefundWish,
 ) -> Result<Back, RefundRefusal> {
@@ -52,6 +86,15 @@ pub fn decide(
         .filter(|ticket| ticket.status != TicketStatus::Void && !given.contains(&ticket.code))
         .map(|ticket| &*ticket.code)
         .collect();
+    let left = paid.left;
+    let chosen = |codes: &BTreeSet<String>| -> Result<(), RefundRefusal> {
+        let codes: BTreeSet<&str> = codes.iter().map(|code| &**code).collect();
+        let used = used(&codes);
+        match used.is_empty() && !codes.is_empty() && codes.is_subset(&valid) {
+            true => Ok(()),
+            false => Err(RefundRefusal::NotRefundable { used }),
+        }
+    };
     let back = match wish {
         RefundWish::Amount(amount) => Back {
             amount: *amount,
@@ -68,14 +111,32 @@ pub fn decide(
             }
         }
         RefundWish::Tickets(codes) => {
-            let codes: BTreeSet<&str> = codes.iter().map(|code| &**code).collect();
-            let used = used(&codes);
-            if !used.is_empty() || codes.is_empty() || !codes.is_subset(&valid) {
-                return Err(RefundRefusal::NotRefundable { used });
+            chosen(codes)?;
+            Back {
+                amount: worth(booking, booking.total.amount, codes),
+                tickets: Some(codes.iter().cloned().collect()),
+            }
+        }
+        RefundWish::ByPolicy { policy, tickets } => {
+            let codes = match tickets {
+                Some(codes) => {
+                    chosen(codes)?;
+                    codes.clone()
+                }
+                None => (booking.tickets.iter().map(|ticket| &ticket.code))
+                    .filter(|code| !given.contains(*code))
+                    .cloned()
+                    .collect(),
+            };
+            let amount = policy.gives_back(booking, paid, &codes);
+            if amount <= 0 {
+                return Err(RefundRefusal::Nothing);
             }
             Back {
-                amount: worth(booking, booking.total.amount, &codes),
-                tickets: Some(codes.iter().map(|code| (*code).to_owned()).collect()),
+                amount,
+                tickets: tickets
+                    .as_ref()
+                    .map(|codes| codes.iter().cloned().collect()),
             }
         }
     };
@@ -86,8 +147,8 @@ pub fn decide(
 }
 
 /// The part of `total` that falls to these tickets, by their prices. The parts of all tickets add up to it: each is the
-/// difference of two roundings of what it and the tickets before it cost.
-pub fn worth(booking: &Booking, total: i64, codes: &BTreeSet<&str>) -> i64 {
+/// difference of two roundings of what it and the tickets before it cost, to an amount that there is in the currency.
+pub fn worth(booking: &Booking, total: i64, codes: &BTreeSet<String>) -> i64 {
     let price = |ticket_type| {
         let mut items = booking.items.iter();
         let item = items.find(|item| item.ticket_type_id == ticket_type);
@@ -102,11 +163,15 @@ pub fn worth(booking: &Booking, total: i64, codes: &BTreeSet<&str>) -> i64 {
         0 => (vec![1; prices.len()], prices.len() as i128),
         sum => (prices, sum),
     };
-    let total = i128::from(total);
-    let up_to = |cost: i128| (2 * cost * total + sum) / (2 * sum.max(1));
+    let (total, step) = (i128::from(total), i128::from(step(&booking.total.currency)));
+    let unit = sum.max(1) * step;
+    let up_to = |cost: i128| match cost == sum {
+        true => total,
+        false => ((2 * cost * total + unit) / (2 * unit) * step).min(total),
+    };
     let (mut cost, mut worth) = (0, 0);
     for (ticket, price) in booking.tickets.iter().zip(prices) {
-        if codes.contains(&*ticket.code) {
+        if codes.contains(&ticket.code) {
             worth += up_to(cost + price) - up_to(cost);
         }
         cost += price;

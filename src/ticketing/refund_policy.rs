@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::record::{Booking, TicketStatus};
-use super::refund::worth;
+use super::currency::step;
+use super::record::Booking;
+use super::refund::{PaidMoney, worth};
 
 pub const UNTIL_MINUTES_MAX: i64 = 525_600;
 
@@ -57,39 +58,35 @@ impl RefundPolicy {
         starts_at.saturating_sub(before).unwrap_or(Timestamp::MIN)
     }
 
-    /// The refund of `paid`, of which `fees` are fees and `left` was not given back before; `tickets`: of these
-    /// alone.
-    pub fn gives_back(
+    /// Whether an owner can cancel now; `by_ticket`: single tickets.
+    pub fn allows(
         &self,
-        booking: &Booking,
-        (paid, fees, left): (i64, i64, i64),
-        tickets: Option<&BTreeSet<String>>,
+        by_ticket: bool,
         starts_at: Timestamp,
         now: Timestamp,
-    ) -> Result<i64, PolicyRefusal> {
+    ) -> Result<(), PolicyRefusal> {
         let until = self.until(starts_at);
         if now >= until {
             return Err(PolicyRefusal::TooLate { until });
         }
-        if tickets.is_some() && !self.by_ticket {
-            return Err(PolicyRefusal::WholeOnly);
+        match by_ticket && !self.by_ticket {
+            true => Err(PolicyRefusal::WholeOnly),
+            false => Ok(()),
         }
+    }
+
+    /// The refund of these tickets.
+    pub fn gives_back(&self, booking: &Booking, paid: PaidMoney, codes: &BTreeSet<String>) -> i64 {
         let base = match self.keeps_fees {
-            true => paid - fees.clamp(0, paid),
-            false => paid,
+            true => paid.captured - paid.fees.clamp(0, paid.captured),
+            false => paid.captured,
         };
-        let codes: BTreeSet<&str> = match tickets {
-            Some(tickets) => tickets.iter().map(|code| &**code).collect(),
-            // Those that were given back before were paid back then.
-            None => (booking.tickets.iter())
-                .filter(|ticket| ticket.status != TicketStatus::Void)
-                .map(|ticket| &*ticket.code)
-                .collect(),
-        };
-        let worth = i128::from(worth(booking, base, &codes));
-        // Never more than the percentage says.
+        let worth = i128::from(worth(booking, base, codes));
+        // Never more than the percentage says, and an amount that there is.
         let back = worth * i128::from(self.percent.clamp(0, 100)) / 100;
-        Ok(i64::try_from(back).unwrap_or(0).min(left.max(0)))
+        let back = i64::try_from(back).unwrap_or(0);
+        let back = back - back % step(&booking.total.currency);
+        back.min(paid.left.max(0))
     }
 }
 
@@ -108,9 +105,23 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    fn codes(of: &[&str]) -> BTreeSet<String> {
+        of.iter().map(|code| (*code).to_owned()).collect()
+    }
+
+    fn back(policy: RefundPolicy, of: &[&str], now: i64) -> Result<i64, PolicyRefusal> {
+        policy.allows(of.len() < 2, at(START), at(now))?;
+        let (captured, fees, left) = (1_000, 100, 1_000);
+        let paid = PaidMoney {
+            captured,
+            fees,
+            left,
+        };
+        Ok(policy.gives_back(&booking(1_000, &[400, 600]), paid, &codes(of)))
+    }
+
     fn whole(policy: RefundPolicy, now: i64) -> Result<i64, PolicyRefusal> {
-        let paid = (1_000, 100, 1_000);
-        policy.gives_back(&booking(1_000, &[400, 600]), paid, None, at(START), at(now))
+        back(policy, &["T0", "T1"], now)
     }
 
     #[test]
@@ -135,17 +146,7 @@ mod tests {
         let until = at(START - 3_600);
         let late = Err(PolicyRefusal::TooLate { until });
         assert_eq!(whole(policy, START - 3_600), late);
-        let one = Some(["T0".to_owned()].into());
-        let part = |policy: RefundPolicy| {
-            let booking = booking(1_000, &[400, 600]);
-            policy.gives_back(
-                &booking,
-                (1_000, 100, 1_000),
-                one.as_ref(),
-                at(START),
-                at(0),
-            )
-        };
+        let part = |policy: RefundPolicy| back(policy, &["T0"], 0);
         assert_eq!(part(policy), Ok(180));
         let whole_only = RefundPolicy {
             by_ticket: false,
@@ -166,7 +167,8 @@ mod tests {
         ) {
             let policy = RefundPolicy { percent, until_minutes: 0, by_ticket: true, keeps_fees };
             let booking = booking(paid, &[300, 500, 200]);
-            let back = policy.gives_back(&booking, (paid, fees, left), None, at(START), at(0)).unwrap();
+            let money = PaidMoney { captured: paid, fees, left };
+            let back = policy.gives_back(&booking, money, &codes(&["T0", "T1", "T2"]));
             prop_assert!((0..=paid.min(left)).contains(&back));
         }
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | its money is here, the booking stands | leave all as it is; give the rest back, with the tickets; or, if nothing is left, cancel the booking |
 //! | its money is here, the booking ended | leave all as it is; give the rest back |
-//! | its money did not come | ask the provider again; end the attempt; end it and cancel the booking |
+//! | its money did not come | ask the provider again, unless another attempt is live; end the attempt; end it and cancel the booking |
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -40,16 +40,24 @@ impl Decision {
     }
 }
 
-/// The decisions that are possible; `left`: what can still be given back.
-pub fn possible(state: PaymentState, booking: BookingStatus, left: i64) -> Vec<Decision> {
+/// The decisions that are possible; `left`: what can still be given back; `is_rivalled`: another attempt of the booking is
+/// live.
+pub fn possible(
+    state: PaymentState,
+    booking: BookingStatus,
+    left: i64,
+    is_rivalled: bool,
+) -> Vec<Decision> {
     let is_open = matches!(booking, BookingStatus::Pending | BookingStatus::Confirmed);
-    match (state, is_open, left) {
+    let mut decisions = match (state, is_open, left) {
         (PaymentState::Captured, _, 1..) => vec![Decision::Accept, Decision::Refund],
         (PaymentState::Captured, true, _) => vec![Decision::Accept, Decision::Cancel],
         (PaymentState::Captured, false, _) => vec![Decision::Accept],
         (_, true, _) => vec![Decision::Accept, Decision::Cancel, Decision::Retry],
         (_, false, _) => vec![Decision::Accept, Decision::Retry],
-    }
+    };
+    decisions.retain(|decision| *decision != Decision::Retry || !is_rivalled);
+    decisions
 }
 
 #[cfg(test)]
@@ -74,10 +82,12 @@ mod tests {
             (PaymentState::NeedsReview, Expired, 0, vec![Accept, Retry]),
         ] {
             assert_eq!(
-                possible(state, booking, left),
+                possible(state, booking, left, false),
                 decisions,
                 "{state:?} {booking:?} {left}"
             );
+            let beside = possible(state, booking, left, true);
+            assert!(!beside.contains(&Retry) && beside.len() + 1 >= decisions.len());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The rules of a booking that stands: it is confirmed, cancelled, refunded, or its hold ends.
 //!
-//! | from | confirm | extend, processing, swap, accept | cancel | refund | reclaim | release, deadline |
+//! | from | confirm | extend, processing, await, swap, accept | cancel | refund | reclaim | release, deadline |
 //! |---|---|---|---|---|---|---|
 //! | pending | sold, with tickets | its deadline comes later; other stock in place of its own; an offer becomes a checkout | its stock is left again | – | as confirm | its stock is left again |
 //! | confirmed | paid the same way: as it is | – | tickets void, stock left; not once somebody was admitted, and by its owner not from the event's start on, nor while somebody else holds one of its tickets; with its event always, and used tickets stay used | tickets void, stock left; `refunded` with the last of them | of the same payment: as it is | – |
@@ -54,6 +54,11 @@ pub enum Transition {
     Extend,
     /// The provider works on a payment: the hold waits for it until then.
     Processing {
+        until: Timestamp,
+    },
+    /// Staff are to be paid within days: the hold waits until then. Nothing is under way yet, so its tickets may still be
+    /// swapped.
+    Await {
         until: Timestamp,
     },
     /// Other tickets in place of the booking's, until the same deadline.
@@ -113,6 +118,7 @@ impl Transition {
             Transition::Confirm { .. } | Transition::Reclaim { .. } => BookingStatus::Confirmed,
             Transition::Extend
             | Transition::Processing { .. }
+            | Transition::Await { .. }
             | Transition::Swap(_)
             | Transition::Accept => BookingStatus::Pending,
             Transition::Cancel { .. } | Transition::Release { .. } => BookingStatus::Cancelled,
@@ -133,6 +139,7 @@ pub fn decide(
         Transition::Confirm { paid } => confirm(stock, standing, *paid, now),
         Transition::Extend => extend(&mut standing.booking, now),
         Transition::Processing { until } => processing(&mut standing.booking, *until, now),
+        Transition::Await { until } => await_staff(&mut standing.booking, *until, now),
         Transition::Swap(request) => swap::swap(stock, standing, request, now),
         Transition::Accept => accept(stock, standing, now),
         Transition::Reclaim {
@@ -222,6 +229,19 @@ fn processing(booking: &mut Booking, until: Timestamp, now: Timestamp) -> Result
     }
     booking.expires_at = booking.expires_at.max(Some(until));
     booking.processing_since = booking.processing_since.or(Some(now));
+    booking.version += 1;
+    Ok(Moved::Now)
+}
+
+fn await_staff(booking: &mut Booking, until: Timestamp, now: Timestamp) -> Result<Moved, Refusal> {
+    match status(booking, now) {
+        BookingStatus::Pending => {}
+        from => return Err(invalid(from, BookingStatus::Pending)),
+    }
+    if booking.expires_at.is_some_and(|at| at >= until) {
+        return Ok(Moved::Before);
+    }
+    booking.expires_at = Some(until);
     booking.version += 1;
     Ok(Moved::Now)
 }

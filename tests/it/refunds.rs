@@ -407,6 +407,295 @@ async fn a_cancelled_event_gives_everything_back_also_after_a_stop_in_the_middle
     server.audit().await;
 }
 
+async fn scan(gate: &Caller, show: &Staged, code: &str, nonce: &str) -> Value {
+    let body = json!({"event_id": show.event, "code": code, "nonce": nonce});
+    let scanned = gate.post("/api/v1/checkins", &body).await;
+    match scanned.status {
+        200 => scanned.data(200)["result"].clone(),
+        _ => scanned.data(409)["code"].clone(),
+    }
+}
+
+/// Free bookings, comps, and what is left of a booking with which somebody was in: all of them end with their event, nobody
+/// comes in with them, and the event can be deleted then.
+#[tokio::test]
+async fn every_booking_ends_with_its_event() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 1_500, 100)
+        .ticket_type("Free", 0, 100)
+        .stage(&client)
+        .await;
+    let staff = server.user(show.organizer);
+    let items = |index: usize, quantity: i64| {
+        let of = show.ticket_types[index];
+        let items = json!([{"ticket_type_id": of, "quantity": quantity}]);
+        json!({"event_id": show.event, "items": items})
+    };
+    let mut bookings = Vec::new();
+    let buyer = server.user(user(&client, "customer").await);
+    let free = buyer.post("/api/v1/bookings", &items(1, 2)).await;
+    bookings.push(free.data(201).clone());
+    let buyer = server.user(user(&client, "customer").await);
+    bookings.push(sold(&server, &show, &buyer, 2).await);
+    let comp = staff.post("/api/v1/bookings", &items(0, 1)).await;
+    let comp = comp.data(201).clone();
+    let paid = json!({"status": "confirmed", "paid_by": "comp"});
+    let comp = staff.put(&path(&comp, "/status"), &paid).await;
+    bookings.push(comp.data(200).clone());
+    let code = |booking: usize, ticket: usize| {
+        let code = bookings[booking]["tickets"][ticket]["code"].as_str();
+        code.unwrap().to_owned()
+    };
+    let admitted = scan(&staff, &show, &code(1, 0), "before-the-end").await;
+    assert_eq!(admitted, "admitted");
+
+    // The door knows before the job does.
+    let hold = "create function hold_back() returns trigger language plpgsql as $$ begin
+            if new.kind = 'event_refunds' then new.run_at := new.run_at + interval '1 hour'; end if; return new; end $$;
+        create trigger hold_back before insert on jobs for each row execute function hold_back()";
+    client.batch_execute(hold).await.unwrap();
+    let event = format!("/api/v1/events/{}", show.event);
+    let cancelled = staff.post(&format!("{event}/cancel"), &json!({})).await;
+    let job = cancelled.header("location").unwrap().to_owned();
+    assert_eq!(status_of(&staff, &bookings[0]).await, "confirmed");
+    for (number, booking) in [0, 2].into_iter().enumerate() {
+        let nonce = format!("after-the-end-{number}");
+        let refused = scan(&staff, &show, &code(booking, 0), &nonce).await;
+        assert_eq!(refused, "TICKET_VOID");
+    }
+    client
+        .execute(
+            "update jobs set run_at = now() where kind = 'event_refunds'",
+            &[],
+        )
+        .await
+        .unwrap();
+    let live = "select count(*) = 0 from bookings where status in ('pending', 'confirmed')";
+    eventually(&client, "end of all bookings", live).await;
+    let left = "select count(*) = 4 from tickets where status = 'void'";
+    eventually(&client, "void tickets", left).await;
+    let used = "select count(*) = 1 from tickets where status = 'used'";
+    eventually(&client, "used ticket", used).await;
+    let back = "select coalesce(sum(amount), 0) = 3000 from refunds where state = 'succeeded'";
+    eventually(&client, "money back", back).await;
+    let end = "select state = 'done' from jobs where kind = 'event_refunds'";
+    eventually(&client, "an end", end).await;
+    assert_eq!(staff.get(&job).await.data(200)["progress"]["ended"], 3);
+    let sold = "select sold::bigint from pools where kind = 'event'";
+    let sold: i64 = client.query_one(sold, &[]).await.unwrap().get(0);
+    assert_eq!(sold, 0, "the stock is back");
+    server.audit().await;
+    assert_eq!(staff.delete(&event).await.status, 200);
+}
+
+/// Staff who cancel what they sold are no owners of it, whatever name it is under: all goes back.
+#[tokio::test]
+async fn staff_who_cancel_what_they_sold_give_all_of_it_back() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let staff = server.user(show.organizer);
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    let nothing = json!({"percent": 0});
+    staff.put(&policy, &nothing).await.data(200);
+    let booking = sold(&server, &show, &staff, 2).await;
+    assert_eq!(booking["kind"], "staff");
+    let cancel = json!({"status": "cancelled"});
+    staff
+        .put(&path(&booking, "/status"), &cancel)
+        .await
+        .data(200);
+    let back = "select coalesce(sum(amount), 0) = 3000 from refunds where state = 'succeeded'";
+    eventually(&client, "refund", back).await;
+    // The negative control: who bought it is its owner, and the policy gives nothing.
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 1).await;
+    let given = buyer.put(&path(&booking, "/status"), &cancel).await;
+    assert_eq!(given.data(200)["status"], "cancelled");
+    server.audit().await;
+    let back: i64 = client
+        .query_one("select count(*) from refunds", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(back, 1);
+}
+
+/// Owners give single tickets back where the policy says so, and no more than it says.
+#[tokio::test]
+async fn an_owner_gives_single_tickets_back() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 1_500, 100)
+        .ticket_type("Free", 0, 100)
+        .stage(&client)
+        .await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 3).await;
+    let status = path(&booking, "/status");
+    let code = |number: usize| booking["tickets"][number]["code"].as_str().unwrap();
+    let some = |codes: &[&str]| json!({"status": "cancelled", "ticket_ids": codes});
+    let one = some(&[code(0)]);
+    assert_eq!(buyer.put(&status, &one).await.code(409), "REFUND_POLICY");
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    let by_ticket = json!({"percent": 50, "by_ticket": true});
+    let set = staff.put(&policy, &by_ticket).await;
+    assert!(set.revision() > 0);
+    let given = buyer.put(&status, &one).await;
+    assert!(given.revision() > 0);
+    let given = given.data(200);
+    assert_eq!(given["status"], "confirmed");
+    assert_eq!(given["tickets"][0]["status"], "void");
+    assert_eq!(given["payment"]["refunded"]["amount"], 750);
+    // Again is answered with what was done.
+    let again = buyer.put(&status, &one).await;
+    assert_eq!(again.data(200)["payment"]["refunded"]["amount"], 750);
+    for (wrong, code) in [
+        (some(&[]), "VALIDATION_FAILED"),
+        (some(&["TKT-NOBODYS"]), "NOT_REFUNDABLE"),
+        (some(&[code(0), code(1)]), "NOT_REFUNDABLE"),
+    ] {
+        let refused = buyer.put(&status, &wrong).await;
+        assert_eq!(refused.body["data"]["code"], code, "{wrong}");
+    }
+    let stranger = server.user(user(&client, "customer").await);
+    let theirs = stranger.put(&status, &some(&[code(1)])).await;
+    assert_eq!(theirs.code(404), "BOOKING_NOT_FOUND");
+    // The others at the desk, whole; then the booking has ended.
+    let rest = staff.put(&status, &some(&[code(1), code(2)])).await;
+    assert_eq!(rest.data(200)["status"], "refunded");
+    assert_eq!(rest.data(200)["payment"]["refunded"]["amount"], 3_750);
+
+    let free = json!({
+        "event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[1], "quantity": 2}],
+    });
+    let free = buyer
+        .post("/api/v1/bookings", &free)
+        .await
+        .data(201)
+        .clone();
+    let one = some(&[free["tickets"][0]["code"].as_str().unwrap()]);
+    let given = buyer.put(&path(&free, "/status"), &one).await;
+    assert_eq!(given.data(200)["tickets"][0]["status"], "void");
+    assert_eq!(given.data(200)["status"], "confirmed");
+    server.audit().await;
+}
+
+/// A part that is given back while the owner's cancellation waits for the desk is not paid on top of it.
+#[tokio::test]
+async fn a_cancellation_counts_what_went_back_before_its_turn() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let staff = server.user(show.organizer);
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    let half = json!({"percent": 50});
+    staff.put(&policy, &half).await.data(200);
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 2).await;
+    let code = booking["tickets"][0]["code"].as_str().unwrap();
+    // The cancellation has read the policy and waits; the refund is in line behind it, or before it.
+    let mut blocker = server.client().await;
+    let turn = blocker.transaction().await.unwrap();
+    turn.execute("select take_turn($1)", &[&show.event])
+        .await
+        .unwrap();
+    let one = json!({"ticket_ids": [code]});
+    let (back, status) = (path(&booking, "/refunds"), path(&booking, "/status"));
+    let cancel = json!({"status": "cancelled"});
+    let freed = async {
+        eventually(&client, "a refund", "select count(*) > 0 from refunds").await;
+        turn.rollback().await.unwrap();
+    };
+    let (_, cancelled, ()) =
+        tokio::join!(staff.post(&back, &one), buyer.put(&status, &cancel), freed);
+    cancelled.data(200);
+    // Of the ticket that staff gave back all, of the other one half.
+    let given = "select sum(amount) = 2250 from refunds where state = 'succeeded'";
+    let failed = "select sum(amount) = 1500 from refunds where state = 'succeeded'";
+    let first = "select exists (select from refunds where state = 'failed')";
+    let ended = "select not exists (select from jobs where kind in ('give_back', 'refund') and state = 'waiting')";
+    eventually(&client, "an end", ended).await;
+    // If the cancellation was first at the desk, that refund did not happen, and the policy has both tickets.
+    let is_first: bool = client.query_one(first, &[]).await.unwrap().get(0);
+    let sum = if is_first { failed } else { given };
+    let right: bool = client.query_one(sum, &[]).await.unwrap().get(0);
+    assert!(right, "the cancellation was first: {is_first}");
+    server.audit().await;
+}
+
+/// Dinars have three decimals, of which the last is always 0.
+#[tokio::test]
+async fn amounts_that_do_not_exist_are_not_given_back() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 4_000, 100)
+        .then("update events set currency = 'KWD' where id = $event")
+        .stage(&client)
+        .await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 3).await;
+    let refunds = path(&booking, "/refunds");
+    for wrong in [7, 0, -10] {
+        let refused = staff.post(&refunds, &json!({"amount": wrong})).await;
+        assert_eq!(refused.code(422), "VALIDATION_FAILED", "{wrong}");
+    }
+    let ten = staff.post(&refunds, &json!({"amount": 10})).await;
+    assert!(ten.revision() > 0);
+    ten.data(201);
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    staff.put(&policy, &json!({"percent": 33})).await.data(200);
+    let cancel = json!({"status": "cancelled"});
+    buyer
+        .put(&path(&booking, "/status"), &cancel)
+        .await
+        .data(200);
+    let given = "select count(*) = 2 and sum(amount) = 3970 from refunds where state = 'succeeded'";
+    eventually(&client, "refund", given).await;
+    server.audit().await;
+}
+
+/// Fees that the policy keeps are kept in the books, too.
+#[tokio::test]
+async fn kept_fees_stay_income() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 1_000, 100)
+        .then("insert into fees (event_id, name, kind, value) values ($event, 'Service', 'per_booking', 500)")
+        .stage(&client)
+        .await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    staff
+        .put(&policy, &json!({"keeps_fees": true}))
+        .await
+        .data(200);
+    let booking = sold(&server, &show, &buyer, 1).await;
+    assert_eq!(booking["total"]["amount"], 1_500);
+    let cancel = json!({"status": "cancelled"});
+    buyer
+        .put(&path(&booking, "/status"), &cancel)
+        .await
+        .data(200);
+    let given = "select coalesce(sum(amount), 0) = 1000 from refunds where state = 'succeeded'";
+    eventually(&client, "refund", given).await;
+    let payout = format!("/api/v1/events/{}/payout", show.event);
+    let payout = staff.get(&payout).await.data(200)[0].clone();
+    assert_eq!(
+        (&payout["fees"], &payout["net"]),
+        (&json!(500), &json!(500))
+    );
+    server.audit().await;
+}
+
 #[tokio::test]
 async fn many_bookings_are_cancelled_by_one_job() {
     let server = TestServer::start().await;

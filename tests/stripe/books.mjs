@@ -35,6 +35,8 @@ export class Books {
     this.ahead_s = 0;
     /** The outcome of refunds: `succeeded`, or `pending` until the control path says how they end. */
     this.refundsEnd = 'succeeded';
+    /** Whether charges keep their balance transactions, and so their fees, to themselves for now. */
+    this.feesFollow = false;
     /** Called with the type of event and its object. */
     this.changed = changed;
   }
@@ -421,6 +423,7 @@ export class Books {
   expanded(object, paths) {
     const kinds = { latest_charge: 'charge', balance_transaction: 'balance_transaction', charge: 'charge', payment_intent: 'payment_intent', customer: 'customer' };
     const copy = { ...object };
+    if (this.feesFollow && copy.object === 'charge') copy.balance_transaction = null;
     for (const path of paths) {
       const [first, ...rest] = path.split('.');
       if (!(first in kinds) || !(first in copy)) {

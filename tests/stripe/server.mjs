@@ -12,6 +12,7 @@
 //   {"act": {"intent", "card" | "proof" | "processed"}}   the buyer and the bank: `proof` approve or refuse, `processed` succeeds or fails
 //   {"advance_s": n}                               the clock goes on: authorisations lapse
 //   {"refunds": "succeeded" | "pending"}, {"refund": "re_…", "ends": "succeeded" | "failed", "even_if_succeeded"?}
+//   {"fees": "follow" | "known"}                   whether charges say their fees only later
 //   {"refund_intent": "pi_…", "amount"?}           somebody refunds at the provider's own page
 //   {"dispute": "pi_…"}, {"dispute_closed": "dp_…", "status": "won" | "lost"}
 //   {"tamper": {"intent", …members}}               what must not be: another amount, currency or metadata
@@ -215,6 +216,7 @@ async function control(said) {
   if (said.webhooks) webhooks.endpoints = said.webhooks;
   if (said.delivery) webhooks.mode = said.delivery;
   if (said.advance_s) books.ahead_s += said.advance_s;
+  if (said.fees) books.feesFollow = said.fees === 'follow';
   if (said.refunds) books.refundsEnd = said.refunds;
   if (said.faults) faults = said.faults.map((one) => ({ times: 1, ...one }));
   if (said.advance_s) books.lapse();

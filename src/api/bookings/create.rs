@@ -206,7 +206,7 @@ pub(super) fn wish(fields: &mut Fields) -> Option<Wish> {
 }
 
 pub(super) fn expected_total(fields: &mut Fields) -> Option<ExpectedTotal> {
-    let total = money::amount_up_to(fields, "expected_total", i64::MAX)?;
+    let total = money::amount_within(fields, "expected_total", 0..=i64::MAX)?;
     Some(ExpectedTotal {
         amount: total.amount,
         currency: total.currency,

@@ -1,31 +1,36 @@
 //! `PUT /bookings/{id}/status`.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
+use uuid::Uuid;
 
-use super::{BookingData, ProofToken, is_owner, is_visible, not_found};
+use super::{BookingData, ProofToken, has_token, is_owner, is_visible, not_found};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body};
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::made;
+use crate::api::refunds::{codes, not_given, ticket_codes, used_of, with_revision};
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::desk::{Change, Companions};
-use crate::payments::give_back::with_cancellation;
+use crate::payments::give_back::{NotGiven, RefundOrder, give_back, with_cancellation};
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::{Belongs, Name};
-use crate::store::payments::{parts_of, staff_paid_job};
-use crate::ticketing::payment::PaymentState;
-use crate::ticketing::record::{BookingStatus, PaidBy};
-use crate::ticketing::refund_policy::PolicyRefusal;
+use crate::store::payments::{RefundState, staff_paid_job};
+use crate::store::refunds::TICKETS_GIVEN_BACK;
+use crate::ticketing::BookingId;
+use crate::ticketing::record::{Booking, BookingKind, BookingStatus, PaidBy, Ticket, TicketStatus};
+use crate::ticketing::refund::RefundWish;
+use crate::ticketing::refund_policy::{PolicyRefusal, RefundPolicy};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Paid, Transition};
-use crate::ticketing::{BookingId, EventId};
 
 #[derive(ToSchema)]
 #[schema(example = json!({"status": "cancelled", "reason": "I cannot come"}))]
@@ -37,6 +42,9 @@ pub(in crate::api) enum NewStatusBody {
         status: BookingStatus,
         #[schema(schema_with = schema::reason, required = false)]
         reason: Option<String>,
+        /// Codes of tickets: only these are given back, and the booking stands with the others.
+        #[schema(schema_with = ticket_codes, required = false)]
+        ticket_ids: Option<Vec<String>>,
     },
     /// By the event's organizer and admins.
     Confirmed {
@@ -57,8 +65,13 @@ fn confirmed() -> Object {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::api) enum NewStatus {
-    Confirmed { paid_by: PaidBy },
-    Cancelled { reason: Option<String> },
+    Confirmed {
+        paid_by: PaidBy,
+    },
+    Cancelled {
+        reason: Option<String>,
+        tickets: Option<BTreeSet<String>>,
+    },
     Other(BookingStatus),
 }
 
@@ -76,9 +89,19 @@ impl Input for NewStatus {
                 let paid_by = paid_by?;
                 NewStatus::Confirmed { paid_by }
             }
-            BookingStatus::Cancelled => NewStatus::Cancelled {
-                reason: reason.filter(|reason| !reason.is_empty()),
-            },
+            BookingStatus::Cancelled => {
+                let tickets = match fields.has("ticket_ids") {
+                    true => Some(codes(fields, "ticket_ids")?),
+                    false => None,
+                };
+                if tickets.as_ref().is_some_and(BTreeSet::is_empty) {
+                    fields.refuse("ticket_ids", "EMPTY", "");
+                }
+                NewStatus::Cancelled {
+                    reason: reason.filter(|reason| !reason.is_empty()),
+                    tickets,
+                }
+            }
             other => NewStatus::Other(other),
         })
     }
@@ -89,7 +112,9 @@ impl Input for NewStatus {
 /// Cancelling, by its owner, the event's organizer or an admin: its stock is on sale again, its tickets are void. A
 /// booking that is pending or confirmed can be cancelled, unless somebody was admitted with one of its tickets;
 /// its owner cannot cancel a confirmed one once the event has begun. What was paid goes back: to an owner who cancels as
-/// the event's refund policy says, else whole. Confirming, by the organizer or an
+/// the event's refund policy says, else whole. With `ticket_ids` its owner gives single tickets back, where the policy lets
+/// owners do so, and staff who keep the event's money do it for them: what they cost goes back, by the same policy, and the
+/// last of them ends the booking as `refunded`. Staff who sold a booking are no owners of it. Confirming, by the organizer or an
 /// admin: the hold was paid and becomes a sale, with tickets. Either one repeated is answered with what was done.
 #[utoipa::path(
     put, path = "/bookings/{id}/status", tag = "bookings", request_body = NewStatusBody,
@@ -103,7 +128,8 @@ impl Input for NewStatus {
             cancelling what was paid without the right `money`", body = Failure),
         (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
         (status = 409, description = "`INVALID_TRANSITION {from, to, used, started}`, `TICKET_TRANSFERRED`; \
-            `REFUND_POLICY {until}`: too late for an owner to cancel what was paid", body = Failure),
+            `REFUND_POLICY {until}`: too late for an owner to cancel what was paid, or, without `until`, only as a whole; \
+            `NOT_REFUNDABLE {used}`: these tickets cannot be given back; `REFUND_EXCEEDS {left}`", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
         (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`, `STORAGE_FULL`: come again after `Retry-After`",
             body = Failure),
@@ -128,16 +154,14 @@ pub(in crate::api) async fn set_status(
             let paid = Paid::ByStaff(paid_by);
             ("BOOKING_CONFIRMED", Transition::Confirm { paid })
         }
-        // Somebody who only reads the bookings sees it.
-        NewStatus::Cancelled { .. } if !staff && !is_owner(&state, &found, &caller, token) => {
-            return Err(ApiError::forbidden());
-        }
-        NewStatus::Cancelled { reason } => {
-            may_give_back(&state, &caller, &found, token).await?;
-            let by = match staff && !is_owner(&state, &found, &caller, token) || caller.is_admin() {
-                true => Canceller::Staff,
-                false => Canceller::Owner,
-            };
+        NewStatus::Cancelled { reason, tickets } => {
+            let by = canceller(&state, &caller, &found, token).await?;
+            if by == Canceller::Staff {
+                may_give_back(&state, &caller, &found).await?;
+            }
+            if let Some(tickets) = tickets {
+                return give_tickets_back(&state, &caller, &found, by, tickets).await;
+            }
             ("BOOKING_CANCELLED", Transition::Cancel { by, reason })
         }
         NewStatus::Other(to) => {
@@ -156,7 +180,7 @@ pub(in crate::api) async fn set_status(
         }
     };
     let back = match &transition {
-        Transition::Cancel { by, .. } => given_back(&state, id, event_id, *by).await?,
+        Transition::Cancel { by, .. } => given_back(&state, id, *by).await?,
         _ => Companions::default(),
     };
     let act = match &transition {
@@ -183,67 +207,170 @@ pub(in crate::api) async fn set_status(
 }
 
 /// Cancelling gives back what was paid: people of the organization need the right for it.
-async fn may_give_back(
+async fn may_give_back(state: &ApiState, caller: &Caller, of: &Belongs) -> ApiResult<()> {
+    let may = caller.may(Right::Money, of.organizer_id) || !read(state, of.id).await?.is_paid();
+    may.then_some(()).ok_or_else(ApiError::forbidden)
+}
+
+/// Whoever cancels a booking: its owner, or staff. Those who sold it are staff, although it is under their name; somebody
+/// who only reads bookings is neither.
+async fn canceller(
     state: &ApiState,
     caller: &Caller,
-    found: &Belongs,
+    of: &Belongs,
     token: Option<&str>,
-) -> ApiResult<()> {
-    if is_owner(state, found, caller, token) || caller.may(Right::Money, found.organizer_id) {
-        return Ok(());
-    }
-    let booking = state.store.booking(Name::Id(found.id)).await?;
-    match booking.is_some_and(|found| found.booking.is_paid()) {
-        true => Err(ApiError::forbidden()),
-        false => Ok(()),
+) -> ApiResult<Canceller> {
+    let booking = read(state, of.id).await?;
+    let is_owner = match booking.kind {
+        BookingKind::Staff => has_token(state, of, token),
+        BookingKind::Checkout | BookingKind::Offer => is_owner(state, of, caller, token),
+    };
+    match (is_owner, caller.may(Right::Sell, of.organizer_id)) {
+        (true, _) if !caller.is_admin() => Ok(Canceller::Owner),
+        (_, true) => Ok(Canceller::Staff),
+        (_, false) => Err(ApiError::forbidden()),
     }
 }
 
-/// The companions of the cancellation: the job that gives the money back, to an owner what the event's policy says,
-/// else all that is left.
-async fn given_back(
-    state: &ApiState,
-    id: BookingId,
-    event_id: EventId,
-    by: Canceller,
-) -> ApiResult<Companions> {
+async fn read(state: &ApiState, id: BookingId) -> ApiResult<Booking> {
     let found = state.store.booking(Name::Id(id)).await?;
-    let found = found.ok_or_else(not_found)?;
-    let store = &state.store;
-    let Canceller::Owner = by else {
-        return Ok(with_cancellation(&found.booking, None));
-    };
-    if found.booking.status != BookingStatus::Confirmed {
-        return Ok(with_cancellation(&found.booking, None));
-    }
-    let Some(of) = store.refund_policy(event_id).await? else {
-        return Ok(Companions::default());
-    };
-    let attempts = store.payments_of(id).await?;
-    let captured = (attempts.iter()).find(|attempt| attempt.state == PaymentState::Captured);
-    let total = found.booking.total.amount;
-    // It may be about to come in.
-    let (paid, left) = captured.map_or((total, total), |paid| {
-        (
-            paid.captured_amount,
-            paid.captured_amount - paid.refunded_amount,
-        )
-    });
-    let fees = parts_of(&found.booking).fees;
-    let amount = of.policy.gives_back(
-        &found.booking,
-        (paid, fees, left),
-        None,
-        of.starts_at,
-        of.now,
-    );
-    match amount {
-        Ok(amount) => Ok(with_cancellation(&found.booking, Some(amount))),
-        // Past the beginning the desk refuses in its own words.
-        Err(PolicyRefusal::TooLate { .. }) if of.starts_at <= of.now => Ok(Companions::default()),
+    Ok(found.ok_or_else(not_found)?.booking)
+}
+
+/// The policy by which an owner gives back, if it lets them: single tickets, or all of the booking. `None`: what was paid
+/// goes back whole, or nothing was.
+async fn owners_policy(
+    state: &ApiState,
+    booking: &Booking,
+    by_ticket: bool,
+) -> ApiResult<Option<RefundPolicy>> {
+    let of = state.store.refund_policy(booking.event_id).await?;
+    let of = of.ok_or_else(not_found)?;
+    match of.policy.allows(by_ticket, of.starts_at, of.now) {
+        Ok(()) => Ok(Some(of.policy)),
+        Err(PolicyRefusal::TooLate { .. }) if of.starts_at <= of.now => {
+            Err(Refusal::InvalidTransition {
+                from: booking.status,
+                to: BookingStatus::Cancelled,
+                used: (booking.tickets.iter()).any(|ticket| ticket.status == TicketStatus::Used),
+                started: true,
+            }
+            .into())
+        }
         Err(PolicyRefusal::TooLate { until }) => {
             Err(ApiError::conflict("REFUND_POLICY").with("until", until.to_string()))
         }
         Err(PolicyRefusal::WholeOnly) => Err(ApiError::conflict("REFUND_POLICY")),
     }
+}
+
+/// The companions of the cancellation: the job that gives the money back, to an owner what the event's policy says,
+/// else all that is left.
+async fn given_back(state: &ApiState, id: BookingId, by: Canceller) -> ApiResult<Companions> {
+    let booking = read(state, id).await?;
+    let by_policy = by == Canceller::Owner
+        && booking.status == BookingStatus::Confirmed
+        && booking.total.amount > 0;
+    let policy = match by_policy {
+        true => owners_policy(state, &booking, false).await?,
+        false => None,
+    };
+    Ok(with_cancellation(&booking, policy))
+}
+
+/// Gives single tickets of a confirmed booking back: an owner by the event's policy, staff for what they cost.
+async fn give_tickets_back(
+    state: &ApiState,
+    caller: &Caller,
+    of: &Belongs,
+    by: Canceller,
+    tickets: BTreeSet<String>,
+) -> ApiResult<Reply<BookingData>> {
+    let booking = read(state, of.id).await?;
+    let is_theirs = |ticket: &&Ticket| tickets.contains(&ticket.code);
+    let theirs = || booking.tickets.iter().filter(is_theirs);
+    let is_done = theirs().count() == tickets.len()
+        && theirs().all(|ticket| ticket.status == TicketStatus::Void);
+    if is_done {
+        return answered(state, of).await;
+    }
+    let audit = AuditEntry::of_booking(caller, of.organizer_id, of.id);
+    let (wish, audit) = match by {
+        Canceller::Owner => {
+            if theirs().any(|ticket| ticket.status == TicketStatus::Transferred) {
+                return Err(Refusal::TicketTransferred.into());
+            }
+            let policy = owners_policy(state, &booking, true).await?;
+            let policy = policy.unwrap_or_default();
+            let codes = Some(tickets.clone());
+            let wish = RefundWish::ByPolicy {
+                policy,
+                tickets: codes,
+            };
+            (wish, None)
+        }
+        Canceller::Staff | Canceller::Event if !caller.may(Right::Money, of.organizer_id) => {
+            return Err(ApiError::forbidden());
+        }
+        Canceller::Staff | Canceller::Event => (RefundWish::Tickets(tickets.clone()), Some(audit)),
+    };
+    let is_free = booking.total.amount == 0 || booking.paid_by == Some(PaidBy::Comp);
+    let is_without_money = match &wish {
+        _ if is_free => true,
+        RefundWish::ByPolicy { policy, .. } => policy.percent == 0,
+        _ => false,
+    };
+    if is_without_money {
+        take_back(state, of, tickets, audit).await?;
+        return answered(state, of).await;
+    }
+    let key = format!("own:{}:{}", of.id, Uuid::now_v7());
+    let order = RefundOrder {
+        booking: of.id,
+        payment: None,
+        wish,
+        reason: TICKETS_GIVEN_BACK,
+        key: &key,
+        audit: audit.clone(),
+    };
+    match give_back(&state.store, &state.payments, order).await? {
+        Ok(refund) if refund.state == RefundState::Failed => {
+            let used = used_of(&read(state, of.id).await?, &tickets);
+            Err(Refusal::NotRefundable { used }.into())
+        }
+        Ok(_) => answered(state, of).await,
+        // So little that it comes to nothing.
+        Err(NotGiven::Nothing) => {
+            take_back(state, of, tickets, audit).await?;
+            answered(state, of).await
+        }
+        Err(refusal) => Err(not_given(refusal)),
+    }
+}
+
+/// Takes tickets back for which no money goes.
+async fn take_back(
+    state: &ApiState,
+    of: &Belongs,
+    tickets: BTreeSet<String>,
+    audit: Option<AuditEntry>,
+) -> ApiResult<()> {
+    let tickets = Some(tickets);
+    let back = Transition::Refund {
+        tickets,
+        used_too: false,
+    };
+    let mut change = Change::new(of.event_id, of.id, back);
+    change.with.audit = audit;
+    let (answer, _) = made(state.desk.change(change).await?)?;
+    state.board.committed(of.event_id, answer.revision);
+    Ok(())
+}
+
+/// The booking as it is now.
+async fn answered(state: &ApiState, of: &Belongs) -> ApiResult<Reply<BookingData>> {
+    let found = state.store.booking(Name::Id(of.id)).await?;
+    let found = found.ok_or_else(not_found)?;
+    let data = BookingData::new(found.booking, found.now);
+    with_revision(state, of.event_id, Reply::ok("REFUND_CREATED", data)).await
 }

@@ -120,6 +120,7 @@ fn charge_of(id: PaymentId, charge: &SimCharge) -> Charge {
         redirect_url: None,
         failure: None,
         has_moved: false,
+        fee_follows: false,
     }
 }
 
@@ -234,6 +235,7 @@ impl Provider for MoneyWorld {
                 state: Going::Done,
             });
             Ok(Movements {
+                fee: None,
                 refunds: refunds.collect(),
                 disputes: Vec::new(),
             })

@@ -173,7 +173,7 @@ impl MoneyNode {
         let (world, of) = (&self.world, read::<GiveBack>(job)?);
         let drive = |id| refunds::drive(world, world, world, id);
         let given =
-            give_after_cancellation(world, drive, of.booking_id, of.amount, &of.reason).await?;
+            give_after_cancellation(world, drive, of.booking_id, of.policy, &of.reason).await?;
         match given {
             AfterCancellation::Done => Ok(End::Done),
             AfterCancellation::Waits => Ok(End::Rests(LOOK_AGAIN, serde_json::Value::Null)),

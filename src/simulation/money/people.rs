@@ -199,6 +199,7 @@ fn begin(world: &MoneyWorld, booking: BookingId) -> Option<Attempt> {
             redirect_url: None,
             return_url: None,
             pay_by: None,
+            unwanted: false,
             captured_amount: 0,
             refunded_amount: 0,
             fee_amount: 0,

@@ -12,7 +12,7 @@ use crate::desk::{Change, DeskError};
 use crate::payments::drive::{Attempted, PaymentTable, Sales, Sold};
 use crate::payments::hear::{EventTable, ProviderEvent};
 use crate::payments::is_final;
-use crate::payments::refunds::{RefundTable, taking_back};
+use crate::payments::refunds::{RefundTable, taken_back, taking_back};
 use crate::store::StoreError;
 use crate::store::letters::refund_mail_job;
 use crate::store::payments::{
@@ -76,6 +76,7 @@ impl PaymentTable for MoneyWorld {
                     amount: charge.captured_amount,
                     reason: "paid too late",
                     tickets: None,
+                    keeps_fees: false,
                     key: &format!("late:{}", of.id),
                     audit: None,
                 };
@@ -122,6 +123,7 @@ impl MoneyShared {
             provider_ref: None,
             failure: None,
             created_at: at(now_ms()),
+            keeps_fees: new.keeps_fees,
         };
         if let Some(attempt) = self.attempts.get_mut(&of.id) {
             attempt.refunded_amount += new.amount;
@@ -366,10 +368,6 @@ impl Sales for MoneyWorld {
         let Some(back) = taking_back(of) else {
             return Ok(Ok(()));
         };
-        match self.change(&Change::new(EVENT, of.booking_id, back)).await {
-            Ok(()) => Ok(Ok(())),
-            Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(Err(refusal)),
-            Err(error) => Err(error),
-        }
+        taken_back(self.change(&Change::new(EVENT, of.booking_id, back)).await)
     }
 }

@@ -30,6 +30,14 @@ fn tickets(codes: &[&str]) -> RefundWish {
     RefundWish::Tickets(codes.iter().map(|code| (*code).to_owned()).collect())
 }
 
+fn paid(left: i64) -> PaidMoney {
+    PaidMoney {
+        captured: 1_000,
+        fees: 0,
+        left,
+    }
+}
+
 fn none() -> BTreeSet<String> {
     BTreeSet::new()
 }
@@ -38,10 +46,10 @@ fn none() -> BTreeSet<String> {
 fn a_ticket_that_is_on_its_way_back_is_not_given_back_again() {
     let booking = booking(1_000, &[400, 600]);
     let given = BTreeSet::from(["T0".to_owned()]);
-    let again = decide(&booking, 600, &given, &tickets(&["T0"]));
+    let again = decide(&booking, paid(600), &given, &tickets(&["T0"]));
     let refused = Err(RefundRefusal::NotRefundable { used: Vec::new() });
     assert_eq!(again, refused);
-    let rest = decide(&booking, 600, &given, &RefundWish::All).unwrap();
+    let rest = decide(&booking, paid(600), &given, &RefundWish::All).unwrap();
     assert_eq!(
         (rest.amount, rest.tickets),
         (600, Some(vec!["T1".to_owned()]))
@@ -51,10 +59,10 @@ fn a_ticket_that_is_on_its_way_back_is_not_given_back_again() {
 #[test]
 fn all_is_what_is_left_and_every_ticket() {
     let booking = booking(1_000, &[400, 600]);
-    let back = decide(&booking, 700, &none(), &RefundWish::All).unwrap();
+    let back = decide(&booking, paid(700), &none(), &RefundWish::All).unwrap();
     assert_eq!(back.amount, 700);
     assert_eq!(back.tickets.unwrap(), ["T0", "T1"]);
-    let nothing = decide(&booking, 0, &none(), &RefundWish::All);
+    let nothing = decide(&booking, paid(0), &none(), &RefundWish::All);
     assert_eq!(nothing, Err(RefundRefusal::Exceeds { left: 0 }));
 }
 
@@ -65,10 +73,10 @@ fn used_void_and_unknown_tickets_are_not_given_back() {
     for wish in [RefundWish::All, tickets(&["T0"])] {
         let used = vec!["T0".to_owned()];
         let refused = Err(RefundRefusal::NotRefundable { used });
-        assert_eq!(decide(&booking, 1_000, &none(), &wish), refused);
+        assert_eq!(decide(&booking, paid(1_000), &none(), &wish), refused);
     }
     assert_eq!(
-        decide(&booking, 1_000, &none(), &tickets(&["T1"]))
+        decide(&booking, paid(1_000), &none(), &tickets(&["T1"]))
             .unwrap()
             .amount,
         600
@@ -76,17 +84,17 @@ fn used_void_and_unknown_tickets_are_not_given_back() {
     booking.tickets[1].status = TicketStatus::Void;
     for wish in [tickets(&["T1"]), tickets(&["T9"]), tickets(&[])] {
         let refused = Err(RefundRefusal::NotRefundable { used: Vec::new() });
-        assert_eq!(decide(&booking, 1_000, &none(), &wish), refused);
+        assert_eq!(decide(&booking, paid(1_000), &none(), &wish), refused);
     }
 }
 
 #[test]
 fn money_alone_leaves_the_tickets() {
     let booking = booking(1_000, &[1_000]);
-    let back = decide(&booking, 300, &none(), &RefundWish::Amount(300)).unwrap();
+    let back = decide(&booking, paid(300), &none(), &RefundWish::Amount(300)).unwrap();
     assert_eq!((back.amount, back.tickets), (300, None));
     for amount in [301, 0, -1] {
-        let refused = decide(&booking, 300, &none(), &RefundWish::Amount(amount));
+        let refused = decide(&booking, paid(300), &none(), &RefundWish::Amount(amount));
         assert_eq!(refused, Err(RefundRefusal::Exceeds { left: 300 }));
     }
 }
@@ -104,12 +112,33 @@ proptest! {
         let mut sum = 0;
         for index in order {
             let code = format!("T{index}");
-            let part = worth(&booking, total, &[&*code].into());
+            let part = worth(&booking, total, &[code].into());
             prop_assert!(part >= 0);
             sum += part;
         }
         prop_assert_eq!(sum, total);
     }
+}
+
+/// Dinars have three decimals, of which the last is always 0.
+#[test]
+fn shares_are_amounts_that_there_are() {
+    let mut booking = booking(4_000, &[1, 1, 1]);
+    booking.total.currency = "KWD".to_owned();
+    let all = ["T0", "T1", "T2"].map(|code| worth(&booking, 4_000, &[code.to_owned()].into()));
+    assert_eq!(all, [1_330, 1_340, 1_330]);
+    let policy = RefundPolicy {
+        percent: 33,
+        ..RefundPolicy::default()
+    };
+    let tickets = None;
+    let part = decide(
+        &booking,
+        paid(1_000),
+        &none(),
+        &RefundWish::ByPolicy { policy, tickets },
+    );
+    assert_eq!(part.unwrap().amount, 330);
 }
 
 /// The negative control of the property.
@@ -118,6 +147,6 @@ fn parts_that_are_rounded_alone_do_not_come_to_the_total() {
     let alone = (2 * 100 + 3) / (2 * 3);
     assert_ne!(3 * alone, 100);
     let booking = booking(100, &[1, 1, 1]);
-    let all = ["T0", "T1", "T2"].map(|code| worth(&booking, 100, &[code].into()));
+    let all = ["T0", "T1", "T2"].map(|code| worth(&booking, 100, &[code.to_owned()].into()));
     assert_eq!(all.iter().sum::<i64>(), 100);
 }

@@ -169,3 +169,47 @@ async fn a_refund_of_ours_that_fails_after_it_had_succeeded_waits_for_a_person()
     assert_eq!(shop.kept(&intent).await, 2 * PRICE);
     shop.server.audit().await;
 }
+
+/// More refunds than one page of the provider's list has are all booked.
+#[tokio::test]
+async fn refunds_of_more_than_one_page_are_booked() {
+    const REFUNDS: i64 = 101;
+    let shop = Shop::open(10).await;
+    shop.stripe.tell(json!({"delivery": "drop"})).await;
+    let held = shop.hold(1).await;
+    let intent = shop.begin(&held).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.in_the_end("select count(*) = 1 from payments where state = 'captured'")
+        .await;
+    for _ in 0..REFUNDS {
+        let one = json!({"refund_intent": intent, "amount": 1});
+        shop.stripe.tell(one).await;
+    }
+    let look = "insert into jobs (kind, key, payload, expires_at)
+                select 'payment', 'payment:' || id, jsonb_build_object('payment_id', id), now() + interval '1 day' from payments
+                    on conflict (key) do update set state = 'waiting', run_at = clock_timestamp()";
+    shop.client.execute(look, &[]).await.unwrap();
+    shop.in_the_end(&format!("select refunded_amount = {REFUNDS} from payments"))
+        .await;
+    shop.server.audit().await;
+}
+
+/// A fee that the provider says only after the sale is booked then.
+#[tokio::test]
+async fn a_fee_that_follows_is_booked_when_it_is_known() {
+    let shop = Shop::open(10).await;
+    shop.stripe.tell(json!({"fees": "follow"})).await;
+    let held = shop.hold(2).await;
+    let intent = shop.begin(&held).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.paid_and_sold(&held, &intent, 2).await;
+    assert_eq!(
+        one::<i64>(&shop.client, "select fee_amount from payments", &[]).await,
+        0
+    );
+    shop.stripe.tell(json!({"fees": "known"})).await;
+    shop.in_the_end("select fee_amount > 0 from payments").await;
+    shop.in_the_end("select count(*) = 1 from ledger_transactions where cause = 'fee'")
+        .await;
+    shop.server.audit().await;
+}

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::shop::{PRICE, Shop};
+use super::shop::{GOOD, PRICE, Shop};
 use crate::support::show::one;
 
 #[tokio::test]
@@ -94,5 +94,111 @@ async fn other_tickets_after_an_offline_attempt_are_paid_at_their_own_price() {
         );
         assert_eq!(one::<i64>(&shop.client, &captured, &[]).await, 3 * PRICE);
     }
+    shop.server.audit().await;
+}
+
+/// Staff take cash while the buyer's card is being asked for, and cancel at once: what they took is in the books, and goes
+/// back.
+#[tokio::test]
+async fn cash_for_a_booking_that_ends_at_once_is_booked_and_given_back() {
+    let shop = Shop::open(10).await;
+    let staff = shop.server.user(shop.show.organizer);
+    let held = shop.hold(2).await;
+    let intent = shop.begin(&held).await;
+    let status = format!("/api/v1/bookings/{}/status", held.id);
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    staff.put(&status, &paid).await.data(200);
+    let cancel = json!({"status": "cancelled"});
+    staff.put(&status, &cancel).await.data(200);
+    let books = "select count(*) filter (where cause = 'sale') = 1 and count(*) filter (where cause = 'refund') = 1
+                   from ledger_transactions";
+    shop.in_the_end(books).await;
+    let invoices = "select count(*) = 2 and count(number) = 2 from invoices";
+    shop.in_the_end(invoices).await;
+    shop.in_the_end("select count(*) = 1 from payments where state = 'canceled'")
+        .await;
+    assert_eq!(shop.kept(&intent).await, 0);
+    shop.server.audit().await;
+
+    // A refund does not wait for the books either.
+    let held = shop.hold(1).await;
+    shop.begin(&held).await;
+    let booking = format!("/api/v1/bookings/{}", held.id);
+    let status = format!("{booking}/status");
+    staff.put(&status, &paid).await.data(200);
+    let all = json!({"all": true});
+    let back = staff.post(&format!("{booking}/refunds"), &all).await;
+    assert_eq!(back.data(201)["amount"]["amount"], PRICE);
+    shop.server.audit().await;
+}
+
+/// Other tickets while a transfer is awaited: the attempt is let go, and the same way to pay asks for the new total.
+#[tokio::test]
+async fn other_tickets_while_a_transfer_is_awaited_are_awaited_at_their_own_price() {
+    let shop = Shop::open(10).await;
+    let staff = shop.server.user(shop.show.organizer);
+    let terms = format!("/api/v1/events/{}/payment-terms", shop.show.event);
+    let days = json!({"offline_days": 5});
+    staff.put(&terms, &days).await.data(200);
+    let held = shop.hold(1).await;
+    let buyer = shop.buyer(&held);
+    let booking = format!("/api/v1/bookings/{}", held.id);
+    let invoice = json!({"provider": "offline", "method": "invoice"});
+    let pay = format!("{booking}/payment");
+    let began = buyer.post(&pay, &invoice).await.data(201).clone();
+    let two = json!({"quantity": 2});
+    let changed = buyer.patch(&booking, &two).await;
+    assert_eq!(changed.data(200)["total"]["amount"], 2 * PRICE);
+    assert_eq!(changed.data(200)["expires_at"], began["expires_at"]);
+    let live = "select count(*) = 1 from payments where state = 'requires_action' and amount = 3000 and method = 'invoice'";
+    shop.in_the_end(live).await;
+    let again = buyer.post(&pay, &invoice).await.data(201).clone();
+    assert_eq!(again["amount"]["amount"], 2 * PRICE);
+    let paid = json!({"status": "confirmed", "paid_by": "transfer"});
+    staff
+        .put(&format!("{booking}/status"), &paid)
+        .await
+        .data(200);
+    shop.until_payment(&held, "captured").await;
+    shop.server.audit().await;
+}
+
+/// A buyer who has not paid yet may pay another way: the attempt of before is let go first.
+#[tokio::test]
+async fn another_way_to_pay_takes_the_place_of_one_that_has_taken_no_money() {
+    let shop = Shop::open(10).await;
+    let staff = shop.server.user(shop.show.organizer);
+    let terms = format!("/api/v1/events/{}/payment-terms", shop.show.event);
+    let days = json!({"offline_days": 5});
+    staff.put(&terms, &days).await.data(200);
+    let held = shop.hold(1).await;
+    let buyer = shop.buyer(&held);
+    let pay = format!("/api/v1/bookings/{}/payment", held.id);
+    let intent = shop.begin(&held).await;
+    let transfer = json!({"provider": "offline", "method": "transfer"});
+    let began = buyer.post(&pay, &transfer).await.data(201).clone();
+    assert_eq!(began["provider"], "offline");
+    let gone = shop.stripe.books().await["payment_intents"].to_string();
+    assert!(gone.contains("canceled"), "{gone}");
+    // And back to a card, which pays it.
+    let card = json!({"provider": "stripe"});
+    let card = buyer.post(&pay, &card).await.data(201).clone();
+    assert_eq!(card["provider"], "stripe");
+    let other = card["client_secret"].as_str().unwrap();
+    let other = other.split("_secret_").next().unwrap();
+    assert_ne!(other, intent);
+    shop.stripe.give_card(other, GOOD).await;
+    shop.paid_and_sold(&held, other, 1).await;
+    // Staff who are asked to take the money, and no more, do not keep cards out.
+    let held = shop.hold(1).await;
+    let buyer = shop.buyer(&held);
+    let pay = format!("/api/v1/bookings/{}/payment", held.id);
+    let offline = json!({"provider": "offline"});
+    buyer.post(&pay, &offline).await.data(201);
+    let intent = shop.begin(&held).await;
+    // A card that has been authorised is not let go for another wish.
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.until_status(&held, "confirmed").await;
+    shop.until_payment(&held, "captured").await;
     shop.server.audit().await;
 }

@@ -23,6 +23,8 @@ async fn a_declined_card_ends_nothing_and_another_one_pays() {
     assert_eq!(shop.begin(&held).await, intent, "it is still the one");
     shop.stripe.give_card(&intent, GOOD).await;
     shop.paid_and_sold(&held, &intent, 2).await;
+    let failures = "select count(failure) from payments";
+    assert_eq!(one::<i64>(&shop.client, failures, &[]).await, 0);
 }
 
 #[tokio::test]
