@@ -12,6 +12,7 @@ RULES = {
     # Fields that have to agree.
     "NOT_AFTER_FROM", "NOT_AFTER_VALID_FROM", "MISSING_CONTACT", "ONE_OF_THREE", "NOT_AFTER_STARTS_AT", "AFTER_STARTS_AT", "NOT_AFTER_SALE_FROM", "BELOW_MIN_PER_BOOKING",
     "CODE_OR_PAYLOAD", "PERIOD_TOO_LONG", "TOO_BIG value", "TOO_BIG max_per_booking", "NOT_A_MULTIPLE",
+    "TOO_MANY attendees",
     "PRICE_AND_TICKET_TYPES", "OTHER_CURRENCY", "CURSOR_OR_OFFSET", "DUPLICATE",
     # A draft or an active event is made, of prices that are there.
     "NOT_A_CHOICE status", "REQUIRED price",
