@@ -336,14 +336,19 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              group by v.id having v.uses <> count(b.id)",
     },
     AuditCheck {
-        promise: "a confirmed booking has a ticket for every unit and seat it owns; the others have none that admit",
+        promise: "a confirmed booking has a ticket for every unit and seat it owns; the others have none that admit, but \
+                  those that let somebody in before their event was cancelled",
         differences: "
             with owned as (
                 select booking_id, ticket_type_id, coalesce(seat_id, 0) as seat_id, sum(quantity) as units
                   from claims where state = 'sold' group by 1, 2, 3
             ), issued as (
                 select booking_id, ticket_type_id, coalesce(seat_id, 0) as seat_id, count(*) as units
-                  from tickets where status <> 'void' group by 1, 2, 3
+                  from tickets k
+                 where status <> 'void' and (status <> 'used' or not exists (
+                       select from bookings b join events e on e.id = b.event_id
+                        where b.id = k.booking_id and b.status in ('cancelled', 'refunded') and e.status = 'cancelled'))
+                 group by 1, 2, 3
             )
             select format('booking %s (%s), ticket type %s, seat %s: %s sold, %s tickets', b.reference, b.status,
                           ticket_type_id, nullif(seat_id, 0), coalesce(owned.units, 0), coalesce(issued.units, 0))
