@@ -181,7 +181,7 @@ fn describe(headers: &mut HeaderMap, lang: Lang) {
     headers.append(header::VARY, HeaderValue::from_static("accept-language"));
 }
 
-/// What stands before and after the data of a [`Reply`], for data that is made once and sent often.
+/// The text before and after the data of a [`Reply`], for data that is made once and sent often.
 pub(super) fn around(said: &'static str, lang: Lang) -> (Vec<u8>, Vec<u8>) {
     let mut before = written(true, message::text(said, lang), ());
     let after = before.split_off(before.len().saturating_sub(1));

@@ -89,7 +89,7 @@ pub(crate) async fn give<F: Future<Output = Driven>>(
     Ok(Ok(now.unwrap_or(refund)))
 }
 
-/// What there is to give is read before the row is locked: once more for a wish that is right whatever was given meanwhile.
+/// Looks at a booking's money, which is read before the row is locked: a second one where another refund came in between.
 const LOOKS: u32 = 2;
 
 async fn begin(

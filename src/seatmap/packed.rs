@@ -15,7 +15,7 @@ use flate2::write::DeflateEncoder;
 const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// Room for the checksum and the length of the data, before its blocks.
 const SUMS_BYTES: usize = 8;
-/// What surrounds a block that is not packed: its head of five bytes.
+/// Length of the head of a block that is not packed, in bytes.
 const PLAIN_HEAD_BYTES: usize = 5;
 /// The longest text of a block that is not packed.
 const PLAIN_BYTES_MAX: usize = u16::MAX as usize;
@@ -91,7 +91,7 @@ impl Packed {
     /// The same body, not packed.
     ///
     /// # Errors
-    /// What was stored is broken.
+    /// The stored bytes are broken.
     pub fn plain(&self, before: &[u8], after: &[u8]) -> io::Result<Bytes> {
         let mut plain = Vec::new();
         GzDecoder::new(&*self.gzip(before, after)).read_to_end(&mut plain)?;

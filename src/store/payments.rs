@@ -302,7 +302,7 @@ impl Store {
                 return Ok(Begun::InTheWay(live.id));
             }
             if is_other && is_permitted(&client, booking, takes_days).await? {
-                // Whatever it has taken, or is about to take, it keeps.
+                // Money that it has taken, or is about to take, it keeps.
                 let sql = "update payments set unwanted = true
                             where id = $1 and state in ('creating', 'requires_action')";
                 let statement = client.prepare_cached(sql).await?;

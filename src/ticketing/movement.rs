@@ -15,7 +15,7 @@ pub struct Movements {
     pub fee: Option<ProviderFee>,
 }
 
-/// What the provider keeps of a payment.
+/// The part of a payment that its provider keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderFee {
     /// It does not say yet.

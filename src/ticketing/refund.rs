@@ -36,7 +36,7 @@ pub enum RefundWish {
     Tickets(BTreeSet<String>),
     /// Money alone: the tickets stay good.
     Amount(i64),
-    /// What the policy gives an owner back for these tickets. `None`: for all that were not given back before, which are
+    /// The policy's share of these tickets, for their owner. `None`: for all that were not given back before, which are
     /// void by something else.
     ByPolicy {
         policy: RefundPolicy,

@@ -398,7 +398,7 @@ fn cancel(
     match status(booking, now) {
         BookingStatus::Cancelled => return Ok(Moved::Before),
         BookingStatus::Pending => {}
-        // Whatever became of its tickets: nobody comes in any more, and those who did have been in.
+        // Used tickets are no obstacle: nobody comes in any more, and those who did have been in.
         BookingStatus::Confirmed
             if by == Canceller::Event && stock.event.status == EventStatus::Cancelled => {}
         from @ BookingStatus::Confirmed => {

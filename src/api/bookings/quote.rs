@@ -66,7 +66,7 @@ pub(in crate::api) async fn quote(
     let mut request = body.input.request(&state, &caller, id);
     // Somebody who asked with one code after the other would hear which is right.
     request.email_proven = true;
-    // What the caller's own hold uses of a voucher is there for them.
+    // A voucher's uses by the caller's own hold are there for them.
     let token = header_text(&headers, &BOOKING_TOKEN);
     let holder = match (caller.user_id(), token) {
         (Some(user), _) => Holder::User(user),

@@ -212,7 +212,7 @@ async fn may_give_back(state: &ApiState, caller: &Caller, of: &Belongs) -> ApiRe
     may.then_some(()).ok_or_else(ApiError::forbidden)
 }
 
-/// Whoever cancels a booking: its owner, or staff. Those who sold it are staff, although it is under their name; somebody
+/// The one who cancels a booking: its owner, or staff. Those who sold it are staff, although it is under their name; somebody
 /// who only reads bookings is neither.
 async fn canceller(
     state: &ApiState,

@@ -193,7 +193,7 @@ export class EventList extends LitElement {
     try {
       const { events, total } = await this.#ask({ sort: 'starts_at', limit, offset }, 'from');
       if (asked !== this.#asked) return;
-      // What is further down than one question reaches stays as it is.
+      // Events further down than one question reaches stay as they are.
       const known = this.events ?? [];
       const kept = more ? known : known.slice(limit).filter(({ id }) => !events.some((event) => event.id === id));
       this.events = more ? [...known, ...events.filter(({ id }) => !known.some((event) => event.id === id))] : [...events, ...kept];

@@ -21,7 +21,7 @@ export function placeBefore(): number {
 
 /** Follows links to own routes without loading the page anew; calls back with each new route. */
 export function followLinks(root: EventTarget, arrived: (route: Route) => void): void {
-  // What comes back is drawn first.
+  // The page that comes back is drawn before its place is looked for.
   history.scrollRestoration = 'manual';
   root.addEventListener('click', (event) => {
     const click = event as MouseEvent;
