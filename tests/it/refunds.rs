@@ -192,6 +192,12 @@ async fn one_ticket_goes_back_once_whoever_asks_at_once() {
         turn.execute("select take_turn($1)", &[&show.event])
             .await
             .unwrap();
+        // And the payment's row, so that they have all read before the first of them writes.
+        let mut holder = server.client().await;
+        let row = holder.transaction().await.unwrap();
+        row.execute("select from payments for update", &[])
+            .await
+            .unwrap();
         let code = booking["tickets"][0]["code"].as_str().unwrap();
         let one = json!({"ticket_ids": [code]});
         let asked = (0..6).map(|_| {
@@ -201,9 +207,12 @@ async fn one_ticket_goes_back_once_whoever_asks_at_once() {
         });
         let asked = futures_util::future::join_all(asked);
         let freed = async {
+            let waiting = "select count(*) > 1 from pg_stat_activity
+                            where datname = current_database() and wait_event_type = 'Lock'";
+            eventually(&client, "requests that wait", waiting).await;
+            row.rollback().await.unwrap();
             let begun = "select count(*) > 0 from refunds";
             eventually(&client, "a refund", begun).await;
-            tokio::time::sleep(Duration::from_millis(300)).await;
             turn.rollback().await.unwrap();
         };
         let (answers, ()) = tokio::join!(asked, freed);
