@@ -2,8 +2,8 @@
  * Keeps the visitor signed in: the session lies in `localStorage`, all tabs share it, and it is renewed before its access
  * token ends. Elements on other sites know nothing of it.
  */
-import { followPage, useClient } from '../elements/internal/shared-client.ts';
-import { Refusal, SeatcastClient, type Account, type Session } from '../sdk/index.ts';
+import { followPage, storageOfPage, useClient } from '../elements/internal/shared-client.ts';
+import { Refusal, SeatcastClient, type Account, type Session, type TextStorage } from '../sdk/index.ts';
 
 const KEY = 'seatcast.session';
 /** An access token is renewed so long before it ends. */
@@ -23,14 +23,14 @@ interface Kept {
 
 export class SignedIn extends EventTarget {
   readonly #client: SeatcastClient;
-  readonly #storage: Storage;
+  readonly #storage: TextStorage;
   #account: Account | undefined;
   /** The token that the client has. */
   #token: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #renewing: Promise<string | undefined> | undefined;
 
-  constructor(client: SeatcastClient, storage: Storage) {
+  constructor(client: SeatcastClient, storage: TextStorage) {
     super();
     this.#client = client;
     this.#storage = storage;
@@ -138,6 +138,31 @@ export class SignedIn extends EventTarget {
   }
 }
 
+/** Where the storage is forbidden the session lasts as long as the page. */
+class PageMemory implements TextStorage {
+  readonly #items = new Map<string, string>();
+
+  get length(): number {
+    return this.#items.size;
+  }
+
+  key(index: number): string | null {
+    return [...this.#items.keys()][index] ?? null;
+  }
+
+  getItem(key: string): string | null {
+    return this.#items.get(key) ?? null;
+  }
+
+  setItem(key: string, value: string): void {
+    this.#items.set(key, value);
+  }
+
+  removeItem(key: string): void {
+    this.#items.delete(key);
+  }
+}
+
 let session: SignedIn | undefined;
 
 /** The page's one session, whose client all elements of the page use. */
@@ -147,13 +172,14 @@ export function pageSession(): SignedIn {
 }
 
 function begun(): SignedIn {
+  const storage = storageOfPage();
   const client: SeatcastClient = new SeatcastClient({
     url: location.origin,
-    storage: localStorage,
+    ...(storage ? { storage } : {}),
     refreshToken: () => made.another(),
   });
   useClient(client);
   followPage(client);
-  const made = new SignedIn(client, localStorage);
+  const made = new SignedIn(client, storage ?? new PageMemory());
   return made;
 }

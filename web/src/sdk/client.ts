@@ -9,6 +9,7 @@
  * All topics share one connection, which opens with the first and closes with the last.
  */
 import type { Joined, NewAccount, Session } from './accounts.ts';
+import { Attempts, isAttemptKey, type UnsentBooking } from './attempts.ts';
 import { newKey, sendOnce, type Booking, type BookingRequest, type HeldTicket, type Quote } from './booking.ts';
 import type { Bookings } from './bookings.ts';
 import type { EventDetails, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
@@ -17,7 +18,8 @@ import { debugLog } from './debug-log.ts';
 import { fileOf } from './files.ts';
 import { LiveClient, type ClientOptions, type TopicKind } from './live-client.ts';
 import { adminModel } from './admin-model.ts';
-import { eventModel, STEPS, type Model } from './model.ts';
+import { rememberNumbers } from './last-known.ts';
+import { eventModel, STEPS, type EventState, type Model } from './model.ts';
 import { seatsModel } from './seats-model.ts';
 import { Countdown } from './clock.ts';
 import { OwnBookings, type BookingsView, type Settled } from './own-bookings.ts';
@@ -26,7 +28,7 @@ import type { PaymentAttempt, PaymentWish } from './payment.ts';
 import { POLLING } from './road-bounds.ts';
 import { given, Refusal, type Answer } from './rest.ts';
 import { columnsOf, type SeatMapRuns } from './seat-runs.ts';
-import { bookingStore, isBookingKey, type BookingStore, type KeptBooking } from './store.ts';
+import { bookingStore, isBookingKey, type BookingStore, type KeptBooking, type TextStorage } from './store.ts';
 import type { Subscription } from './subscription.ts';
 import type { JsonObject, NewNotice, Notice } from './protocol.ts';
 import { Tracker } from './tracker.ts';
@@ -36,7 +38,9 @@ import type { Waiting, WaitlistWish } from './waitlist.ts';
 const MODELS = { event: eventModel, seats: seatsModel, user: userModel, admin: adminModel } as const;
 
 export class SeatcastClient extends LiveClient {
+  readonly #storage: TextStorage | undefined;
   readonly #store: BookingStore;
+  readonly #attempts: Attempts;
   readonly #own: OwnBookings;
   readonly #tracker: Tracker;
   /** Events in which the caller is on the way to a ticket. */
@@ -44,8 +48,11 @@ export class SeatcastClient extends LiveClient {
 
   constructor(options: ClientOptions) {
     super({ ...options, fetch: noted(options.fetch) });
+    this.#storage = options.storage;
     this.#store = bookingStore(options.storage);
     this.#own = this.#ownBookings();
+    const caller = (): string => (this.identity.user === undefined ? 'guest' : `user:${this.identity.user}`);
+    this.#attempts = new Attempts({ send: (request, key) => this.#sendBooking(request, key), caller }, options.storage);
     this.#tracker = new Tracker({
       rest: this.rest,
       address: `${this.url}/api/v1/interactions`,
@@ -63,6 +70,7 @@ export class SeatcastClient extends LiveClient {
    * caller changes (`setToken`, `userId`), it begins anew.
    */
   watchBookings(listener: (view: BookingsView) => void): () => void {
+    this.#attempts.resume();
     return this.#own.watch(listener);
   }
 
@@ -84,6 +92,7 @@ export class SeatcastClient extends LiveClient {
 
   override storageChanged(key: string | null): void {
     if (isBookingKey(key)) this.#own.ask();
+    if (isAttemptKey(key)) this.#attempts.moved();
   }
 
   /** A guest's bookings may have changed: reads them. With an account there is no need to ask. */
@@ -203,10 +212,33 @@ export class SeatcastClient extends LiveClient {
 
   /**
    * Books all items or none. Repeats itself while nobody answers, with one key, so never twice.
+   * The key is kept until the answer: where nobody answered, or the page was loaded again meanwhile, `watchUnsent` tells.
    * @throws Refusal with the server's code (SOLD_OUT, SEAT_TAKEN, …); Unreachable when in doubt:
    *   the same `key` may be sent again later.
    */
-  async book(request: BookingRequest, key?: string): Promise<Booking> {
+  book(request: BookingRequest, key?: string): Promise<Booking> {
+    return this.#attempts.make(request, key);
+  }
+
+  /**
+   * Attempts to book whose end is unknown: of this page or an earlier one, of the same caller. One that was under way when the
+   * page was left moments ago is asked about by itself; others wait for `bookAgain` or `forgetUnsent`.
+   */
+  watchUnsent(listener: (attempts: readonly UnsentBooking[]) => void): () => void {
+    return this.#attempts.watch(listener);
+  }
+
+  /** Sends an attempt of `watchUnsent` again, with its key: it is booked once. @throws Refusal, Unreachable */
+  bookAgain({ key }: Pick<UnsentBooking, 'key'>): Promise<Booking> {
+    return this.#attempts.again(key);
+  }
+
+  /** Gives an attempt up, or puts its refusal away. If the server has it after all, the booking shows in `watchBookings`, of an account, or ends by itself. */
+  forgetUnsent({ key }: Pick<UnsentBooking, 'key'>): void {
+    this.#attempts.forget(key);
+  }
+
+  async #sendBooking(request: BookingRequest, key: string): Promise<Booking> {
     const answer = await sendOnce<Booking>(this.rest, '/bookings', { method: 'POST', body: request }, key);
     const booking = given(answer);
     const token = booking.token ?? answer.headers.get('x-booking-token') ?? undefined;
@@ -426,7 +458,9 @@ export class SeatcastClient extends LiveClient {
     link.stateChanged.on((state) => debugLog.note('link', state, { failures: link.failures }));
   }
 
-  protected override madeSubscription({ topic, changed }: Subscription<unknown>): void {
+  protected override madeSubscription(subscription: Subscription<unknown>): void {
+    const { topic, changed } = subscription;
+    if (this.#storage && topic.startsWith('event:')) rememberNumbers(this.#storage, this.url, this.clock, subscription as Subscription<EventState>);
     changed.on(({ status, revision, refused, state }) => debugLog.note('topic', `${topic} ${status} ${revision}`, refused ?? state));
   }
 
@@ -437,6 +471,7 @@ export class SeatcastClient extends LiveClient {
 
   protected override callerChanged(): void {
     this.#own.identityChanged();
+    this.#attempts.callerChanged();
     super.callerChanged();
   }
 

@@ -31,7 +31,8 @@ export const FRESHNESS = {
 const NEVER = Number.NEGATIVE_INFINITY;
 
 export class Freshness {
-  #provenAt = NEVER;
+  /** Until when the newest proof counts. */
+  #provenUntil = NEVER;
   /** Since when there is no link; undefined while there is one, and before the first attempt failed. */
   #downSince: number | undefined;
   /** The link answered: proofs may come over it. */
@@ -60,14 +61,19 @@ export class Freshness {
   sourceLost(now: number): void {
     this.#downSince = now;
     // The proofs came over a link that is gone.
-    this.#provenAt = NEVER;
+    this.#provenUntil = NEVER;
     this.#checkedAt = NEVER;
     this.#beatAt = NEVER;
   }
 
-  /** Our state was the newest at this moment. */
-  proven(now: number): void {
-    this.#provenAt = now;
+  /** Our state was the newest at this moment, which counts so long. */
+  proven(now: number, countsMs: number = FRESHNESS.proofMs): void {
+    this.#provenUntil = now + countsMs;
+  }
+
+  /** There is no way to the server, as far as we know. */
+  get isDown(): boolean {
+    return this.#downSince !== undefined;
   }
 
   /**
@@ -86,7 +92,7 @@ export class Freshness {
   /** The node says that it lost its database: things may change from here on without it knowing. */
   databaseLost(checkedAt: string, now: number): void {
     this.beat(checkedAt, now);
-    this.#provenAt = NEVER;
+    this.#provenUntil = NEVER;
     this.#advancedAt = NEVER;
   }
 
@@ -96,14 +102,14 @@ export class Freshness {
   }
 
   status(hasState: boolean, now: number): TopicStatus {
-    if (hasState && !this.late && now - this.#provenAt < FRESHNESS.proofMs) return 'live';
+    if (hasState && !this.late && now < this.#provenUntil) return 'live';
     if (this.#downSince !== undefined && now - this.#downSince >= FRESHNESS.offlineAfterMs) return 'offline';
     return hasState ? 'stale' : 'connecting';
   }
 
   /** In how long the status changes if nothing else happens; undefined: never. */
   changesInMs(status: TopicStatus, now: number): number | undefined {
-    if (status === 'live') return Math.max(0, this.#provenAt + FRESHNESS.proofMs - now);
+    if (status === 'live') return Math.max(0, this.#provenUntil - now);
     if (status === 'offline' || this.#downSince === undefined) return undefined;
     return Math.max(0, this.#downSince + FRESHNESS.offlineAfterMs - now);
   }

@@ -42,7 +42,7 @@ export interface ClientOptions {
   token?: string;
   /** Called when the server says that the token ended: answers a new one, or undefined. */
   refreshToken?: () => Promise<string | undefined>;
-  /** Keeps the tokens of anonymous bookings; memory by default. */
+  /** Keeps the tokens of anonymous bookings, attempts to book, and the last numbers; memory by default. */
   storage?: TextStorage;
   /** Node before 22 has no WebSocket of its own: give it the class of npm `ws`. */
   WebSocket?: WebSocketConstructor;

@@ -14,6 +14,7 @@ import { Emitter } from './emitter.ts';
 import type { TopicStatus } from './freshness.ts';
 import type { ErrorResponse } from './protocol.ts';
 import type { TopicView } from './topic-state.ts';
+import { isHidden } from './visibility.ts';
 
 export interface BookingsView {
   /** The newest first, ended ones too; undefined until they are known. */
@@ -209,7 +210,8 @@ export class OwnBookings {
   #nextMs(): number | undefined {
     const holds = this.#known.list.filter(isHold);
     if (this.#refundAsks > 0 && this.#known.list.some(awaitsRefund)) return GUEST.payingMs;
-    if (holds.length === 0) return isSeen() && this.#known.list.some(({ status }) => status === 'confirmed') ? GUEST.confirmedMs : undefined;
+    // A page in the background asks anew as soon as it is shown.
+    if (holds.length === 0) return !isHidden() && this.#known.list.some(({ status }) => status === 'confirmed') ? GUEST.confirmedMs : undefined;
     const now = this.#source.clock.now() - GUEST.afterDeadlineMs;
     const untilMs = holds.map(({ expires_at: end }) => Date.parse(end ?? '') - now).filter((ms) => ms > 0);
     return Math.min(...untilMs, holds.some(isBeingPaid) ? GUEST.payingMs : GUEST.intervalMs);
@@ -229,12 +231,6 @@ export class OwnBookings {
 /** The provider has the buyer's word, and we wait for it. */
 function isBeingPaid({ payment }: Booking): boolean {
   return payment?.state === 'authorized' || payment?.state === 'processing' || payment?.state === 'captured';
-}
-
-/** A page in the background asks anew as soon as it is shown. */
-function isSeen(): boolean {
-  const { document } = globalThis as { document?: { visibilityState: string } };
-  return document?.visibilityState !== 'hidden';
 }
 
 /** It was paid, then cancelled, and no refund shows; its policy may grant none. */

@@ -4,7 +4,8 @@
  *
  * One request asks for all events at once, with the ETag of the last answer: 304 proves that all of
  * them are current. An event that did change is then read in full. A poll is a proof like a beat is, and its
- * interval is shorter than the time that a proof counts.
+ * interval is shorter than the time that a proof counts. Where nothing has changed for two minutes it is asked half as often,
+ * and a page that nobody sees does not ask: it does so at once when it is shown.
  */
 import type { Booking } from './booking.ts';
 import type { Bookings } from './bookings.ts';
@@ -13,7 +14,9 @@ import { seatsModel, type SeatsState } from './seats-model.ts';
 import type { JsonObject } from './protocol.ts';
 import { Refusal, Unreachable, type Rest } from './rest.ts';
 import { POLLING } from './road-bounds.ts';
-import type { TopicState } from './topic-state.ts';
+import { FRESHNESS } from './freshness.ts';
+import { now, type TopicState } from './topic-state.ts';
+import { isHidden, onShown } from './visibility.ts';
 
 /** The topics that nobody brings at this moment, by the id in their name. */
 export interface Polled {
@@ -33,7 +36,14 @@ export class Poller {
   readonly #topics: Polled;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running = false;
+  #inRound = false;
   #loop = 0;
+  #stopLooking: (() => void) | undefined;
+  /** Since when nothing changed, and whether that is long by now. */
+  #quietSince = 0;
+  #isQuiet = false;
+  /** Of the seats of each event: the tag of the last answer, and its revision. */
+  readonly #seatTags = new Map<number, { etag: string | undefined; revision: number }>();
   /** Of the last answer, and which events it was about: it proves nothing about others. */
   #etag: string | undefined;
   #asked = '';
@@ -51,27 +61,33 @@ export class Poller {
   start(): void {
     if (this.#running) return;
     this.#running = true;
-    void this.#round();
+    this.#stopLooking = onShown(() => this.soon());
+    this.soon();
   }
 
-  /** A round now rather than later, if polling at all: something is known to have changed. */
+  /** A round now rather than later, if polling at all: something is known to have changed, or the page is seen again. */
   soon(): void {
-    if (!this.#running || this.#timer === undefined) return;
+    this.#somethingChanged();
+    // Never a second round beside the one that is under way.
+    if (!this.#running || this.#inRound) return;
     clearTimeout(this.#timer);
     void this.#round();
   }
 
   stop(): void {
     this.#running = false;
+    this.#inRound = false;
     this.#loop += 1;
+    this.#stopLooking?.();
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   async #round(): Promise<void> {
-    // Undefined while a round is under way: there is never a second beside it.
-    this.#timer = undefined;
+    if (isHidden()) return;
     const loop = this.#loop;
+    this.#inRound = true;
+    this.#isQuiet = now() - this.#quietSince >= POLLING.quietAfterMs;
     try {
       await this.#pollEvents();
       await Promise.all([...this.#topics.seats()].map(([id, topic]) => this.#readSeats(id, topic)));
@@ -81,14 +97,26 @@ export class Poller {
       this.#etag = undefined;
     }
     // Stopped meanwhile, and perhaps started again: then another loop goes on.
-    if (loop === this.#loop) this.#timer = setTimeout(() => void this.#round(), this.#intervalMs());
+    if (loop !== this.#loop) return;
+    this.#inRound = false;
+    this.#timer = setTimeout(() => void this.#round(), this.#intervalMs());
   }
 
   #intervalMs(): number {
     const soldOut = [...this.#topics.events().values()].some(
       ({ view }) => view.state && totalsOf(view.state).status === 'sold_out',
     );
-    return soldOut ? POLLING.soldOutIntervalMs : POLLING.intervalMs;
+    return (soldOut ? POLLING.soldOutIntervalMs : POLLING.intervalMs) * (this.#isQuiet ? POLLING.quietFactor : 1);
+  }
+
+  /** How long an answer proves what it says: until the next one. */
+  #countsMs(): number {
+    return Math.max(FRESHNESS.proofMs, this.#intervalMs() + POLLING.answerMs);
+  }
+
+  #somethingChanged(): void {
+    this.#quietSince = now();
+    this.#isQuiet = false;
   }
 
   async #pollEvents(): Promise<void> {
@@ -107,7 +135,7 @@ export class Poller {
     for (const row of rows) {
       const topic = topics.get(row.event_id);
       if (!topic) continue;
-      if (topic.view.state && topic.view.revision === row.revision) topic.prove(row.revision);
+      if (topic.view.state && topic.view.revision === row.revision) topic.prove(row.revision, this.#countsMs());
       else reads.push(this.#readEvent(row.event_id, topic));
     }
     await Promise.all(reads);
@@ -126,19 +154,25 @@ export class Poller {
       return [];
     });
     if (!event?.data || !notices) return;
-    const { ticket_types } = event.data;
-    topic.offer(
-      event.data.revision,
-      eventModel.whole({ event: event.data, ticket_types, notices: notices.data }, undefined, event.data.revision),
-    );
+    const { ticket_types, revision } = event.data;
+    if (revision !== topic.view.revision) this.#somethingChanged();
+    const state = eventModel.whole({ event: event.data, ticket_types, notices: notices.data }, undefined, revision);
+    topic.offer(revision, state, this.#countsMs());
   }
 
   async #readSeats(id: number, topic: TopicState<SeatsState>): Promise<void> {
-    const answer = await this.#rest.send<JsonObject & { revision: number }>(`/events/${id}/seats`);
+    const known = topic.view.state === undefined ? undefined : this.#seatTags.get(id);
+    const answer = await this.#rest.send<JsonObject & { revision: number }>(`/events/${id}/seats`, { etag: known?.etag });
     refuseStale(answer.headers);
-    if (!answer.data) return;
+    if (!answer.data) {
+      // As before, which socket or stream may have passed meanwhile.
+      if (known) topic.prove(known.revision, this.#countsMs());
+      return;
+    }
     const { revision } = answer.data;
-    topic.offer(revision, seatsModel.whole(answer.data, undefined, revision));
+    this.#seatTags.set(id, { etag: answer.etag, revision });
+    if (revision !== topic.view.revision) this.#somethingChanged();
+    topic.offer(revision, seatsModel.whole(answer.data, undefined, revision), this.#countsMs());
   }
 
   async #readBookings(topic: TopicState<Bookings> | undefined): Promise<void> {
@@ -147,7 +181,7 @@ export class Poller {
     if (!bookings) return;
     // A full page may have more behind it, so bookings that it leaves out may still exist.
     const isAll = bookings.length < POLLING.bookingsMax;
-    topic.polled((known) => (isAll ? known.toldAll(bookings, askedAt) : known.told(bookings, askedAt)));
+    topic.polled((known) => (isAll ? known.toldAll(bookings, askedAt) : known.told(bookings, askedAt)), this.#countsMs());
   }
 }
 

@@ -2,6 +2,11 @@
 export const POLLING = {
   intervalMs: 10_000,
   soldOutIntervalMs: 5_000,
+  /** Nothing changed for so long: it is asked half as often. */
+  quietAfterMs: 120_000,
+  quietFactor: 2,
+  /** What a poll proves counts until the next one is due, and so long. */
+  answerMs: 2_000,
   /** Failed attempts to open the socket before polling begins. */
   afterFailures: 2,
   /** … or time that an attempt may hang before polling begins beside it, in milliseconds. */

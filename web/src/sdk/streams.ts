@@ -109,7 +109,7 @@ export class Streams {
   /** Until the stream ends. */
   async #read(topic: Streamed, abort: AbortController, end: End): Promise<void> {
     const [kind, id] = topic.topic.split(':');
-    const since = topic.view.state === undefined ? '' : `&since=${topic.view.revision}`;
+    const since = topic.view.revision === 0 ? '' : `&since=${topic.view.revision}`;
     let watchdog = setTimeout(() => abort.abort(), STREAMS.firstEventMs);
     const stream = await this.#rest.stream(`/events/${id}/stream?topic=${kind}${since}`, abort.signal).catch((error: unknown) => {
       clearTimeout(watchdog);

@@ -28,6 +28,8 @@ export interface TopicView<S> {
   refused: ErrorResponse | undefined;
   /** The step at which the counts of presence include ourselves; undefined while they do not. */
   counted: string | undefined;
+  /** The state is of an earlier visit, kept in the storage: current at this moment of the server, in milliseconds since 1970. */
+  rememberedAt?: number | undefined;
 }
 
 export abstract class TopicState<S> {
@@ -47,6 +49,7 @@ export abstract class TopicState<S> {
   /** Changes that REST told before there was a state to apply them to. */
   #early: ((state: S) => S)[] = [];
   #statusTimer: ReturnType<typeof setTimeout> | undefined;
+  #remembered: (() => { state: S; at: number } | undefined) | undefined;
   #ended = false;
 
   constructor(model: Model<S>) {
@@ -70,6 +73,11 @@ export abstract class TopicState<S> {
     clearTimeout(this.#statusTimer);
   }
 
+  /** Where to look for the state of an earlier visit, should there be no way to the server. */
+  remembers(remembered: () => { state: S; at: number } | undefined): void {
+    this.#remembered = remembered;
+  }
+
   // ── from REST ────────────────────────────────────────────────────────────────────────────────
 
   /** Somebody (a REST write, a beat) says that this revision exists. It should arrive by itself. */
@@ -81,15 +89,15 @@ export abstract class TopicState<S> {
    * A whole state from a poll. Taken if it is newer than ours, or if the database was put back, which polls
    * tell only while neither socket nor stream brings the topic.
    */
-  offer(revision: number, state: S): void {
+  offer(revision: number, state: S, countsMs?: number): void {
     if (revision < this.#view.revision && (this.carried || !this.#isRewound(true))) return;
-    this.#offered(revision, state);
+    this.#offered(revision, state, countsMs);
   }
 
-  #offered(revision: number, state: S): void {
+  #offered(revision: number, state: S, countsMs?: number): void {
     if (revision > this.#view.revision || this.#view.state === undefined) this.#take(state, revision);
     this.show({ refused: undefined });
-    this.prove(revision);
+    this.prove(revision, countsMs);
   }
 
   /** Part of the state that REST told without a revision, such as a booking that was just made. */
@@ -100,14 +108,14 @@ export abstract class TopicState<S> {
   }
 
   /** Everything that the topic is about, read by a poll, without a revision. */
-  polled(change: (state: S) => S): void {
+  polled(change: (state: S) => S, countsMs?: number): void {
     const state = this.#view.state ?? this.#model.none;
     if (state === undefined) return;
     // Everything that was missing is in it.
     if (!this.carried) this.#arrival.forget();
     this.#take(change(state), this.#view.revision);
     this.show({ refused: undefined });
-    if (!this.carried) this.freshness.proven(now());
+    if (!this.carried) this.freshness.proven(now(), countsMs);
     this.review();
   }
 
@@ -118,9 +126,9 @@ export abstract class TopicState<S> {
 
   /**
    * This revision was the newest just now. It proves our state iff it is ours. If it is lower, the node is
-   * behind another one that we heard from, or the database was put back.
+   * behind another one that we heard from, or the database was put back. `countsMs`: how long it is a proof.
    */
-  prove(revision: number): void {
+  prove(revision: number, countsMs?: number): void {
     this.expect(revision);
     if (this.#doubted && revision >= this.#view.revision) {
       // The node has as much as we have by now: it can say which changes follow ours, or that ours are not its.
@@ -128,7 +136,7 @@ export abstract class TopicState<S> {
     } else if (revision === this.#view.revision) {
       this.#rewind.forget();
       this.#lowProofs = 0;
-      this.freshness.proven(now());
+      this.freshness.proven(now(), countsMs);
       this.upToDate();
     } else if (revision < this.#view.revision && this.carried) {
       this.#lowProofs += 1;
@@ -239,7 +247,7 @@ export abstract class TopicState<S> {
     this.#arrival.reached(revision);
     if (!this.#arrival.isMissingAt(revision)) this.freshness.late = false;
     const amended = this.#early.splice(0).reduce((before, change) => change(before), state);
-    this.show({ state: amended, revision: Math.max(revision, this.#view.revision) });
+    this.show({ state: amended, revision: Math.max(revision, this.#view.revision), rememberedAt: undefined });
   }
 
   /** A revision that is known to exist did not come in time. */
@@ -250,11 +258,20 @@ export abstract class TopicState<S> {
     this.fetchMissing();
   }
 
+  /** Without a way to the server, the state of an earlier visit is better than none. Its revision proves nothing by now. */
+  #remember(): void {
+    if (this.#view.state !== undefined || !this.freshness.isDown || !this.#remembered) return;
+    const known = this.#remembered();
+    this.#remembered = undefined;
+    if (known) this.show({ state: known.state, rememberedAt: known.at });
+  }
+
   /** Decides the status anew, and when to look again. */
   protected review(): void {
     clearTimeout(this.#statusTimer);
     if (this.#ended) return;
     const at = now();
+    this.#remember();
     const status = this.freshness.status(this.#view.state !== undefined, at);
     const wasLive = this.#view.status === 'live';
     this.show({ status });
@@ -271,7 +288,8 @@ export abstract class TopicState<S> {
       before.revision === view.revision &&
       before.status === view.status &&
       before.refused === view.refused &&
-      before.counted === view.counted;
+      before.counted === view.counted &&
+      before.rememberedAt === view.rememberedAt;
     if (!same) this.changed.emit(view);
   }
 }

@@ -102,3 +102,69 @@ describe('behind a firewall that stops WebSockets and streams', () => {
     expect(view).toMatchObject({ status: 'live', revision: 1 });
   });
 });
+
+describe('what nobody waits for', () => {
+  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  const show = (visibilityState: 'visible' | 'hidden'): void => {
+    document.visibilityState = visibilityState;
+    document.dispatchEvent(new Event('visibilitychange'));
+  };
+  beforeEach(() => {
+    document.visibilityState = 'visible';
+    vi.stubGlobal('document', document);
+  });
+  afterEach(() => void vi.unstubAllGlobals());
+
+  it('is not asked by a hidden page, which asks at once when it is shown', async () => {
+    await server.settle(3_000);
+    show('hidden');
+    await server.settle(10_500);
+    const before = polls();
+    server.sell(1, 7, 10);
+    await server.settle(120_000);
+    expect(polls()).toBe(before);
+    expect(view.status).not.toBe('live');
+    show('visible');
+    await server.settle(50);
+    expect(view).toMatchObject({ status: 'live', revision: 2 });
+    await server.settle(30_000);
+    expect(polls() - before).toBe(4);
+  });
+
+  it('is not asked for by a page that opens hidden', async () => {
+    client.close();
+    show('hidden');
+    const before = polls();
+    client = server.client();
+    client.watch('event:1', (seen) => (view = seen));
+    await server.settle(30_000);
+    expect(polls()).toBe(before);
+    show('visible');
+    await server.settle(50);
+    expect(view.status).toBe('live');
+  });
+
+  it('is asked half as often where nothing changed for two minutes, and stays live', async () => {
+    await server.settle(135_000);
+    const before = polls();
+    const statuses = new Set<string>();
+    client.watch('event:1', ({ status }) => statuses.add(status));
+    await server.settle(100_000);
+    expect(polls() - before).toBe(5);
+    expect([...statuses]).toEqual(['live']);
+    server.sell(1, 7, 10);
+    await server.settle(20_500);
+    expect(view).toMatchObject({ status: 'live', revision: 2 });
+    const after = polls();
+    await server.settle(30_000);
+    expect(polls() - after).toBe(3);
+  });
+
+  it('is asked for soon after something is known to have changed', async () => {
+    await server.settle(135_000);
+    const before = polls();
+    client.refresh();
+    await server.settle(30_500);
+    expect(polls() - before).toBe(4);
+  });
+});

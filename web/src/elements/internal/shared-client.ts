@@ -37,7 +37,7 @@ export function serverOf(script: string): string {
 }
 
 /** Sandboxed frames have none, and say so by throwing. */
-function storageOfPage(): Storage | undefined {
+export function storageOfPage(): Storage | undefined {
   try {
     return globalThis.localStorage;
   } catch {

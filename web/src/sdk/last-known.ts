@@ -1,0 +1,79 @@
+/**
+ * The last numbers of each event, kept for a time without a network. They are shown as what they are (`rememberedAt`),
+ * never as live, and the server's replace them whatever their revision.
+ *
+ * Each topic has a key of its own: tabs share the storage. A tab that is behind leaves what another one wrote a moment ago.
+ */
+import type { ServerClock } from './clock.ts';
+import type { EventState } from './model.ts';
+import type { TextStorage } from './store.ts';
+import type { Subscription } from './subscription.ts';
+
+interface LastKnown {
+  revision: number;
+  /** The server's clock when they were known to be current, in milliseconds since 1970. */
+  at: number;
+  value: unknown;
+}
+
+export const LAST_KNOWN = {
+  /** The newest so many are kept. */
+  keptMax: 30,
+  /** Changes are written so long after the first of them: a hot sale has many a second. */
+  writeAfterMs: 2_000,
+  /** A higher revision that was written within this time stays; after it the database may have been put back. */
+  trustedMs: 60_000,
+  /** Longer values are not kept, in characters. */
+  lengthMax: 200_000,
+} as const;
+
+const PREFIX = 'seatcast.last.';
+
+/** Keeps what is live of an event, and shows it again when there is no way to the server. It is the same for everybody. */
+export function rememberNumbers(storage: TextStorage, url: string, clock: ServerClock, subscription: Subscription<EventState>): void {
+  const name = `${url}/${subscription.topic}`;
+  subscription.remembers(() => {
+    const known = readLastKnown(storage, name);
+    return known && { state: known.value as EventState, at: known.at };
+  });
+  let writing: ReturnType<typeof setTimeout> | undefined;
+  const write = (): void => {
+    writing = undefined;
+    const { state, revision, status } = subscription.view;
+    if (status === 'live' && state) keepLastKnown(storage, name, { revision, at: clock.now(), value: { ...state, presence: null } });
+  };
+  subscription.changed.on(({ status }) => {
+    if (status === 'live') writing ??= setTimeout(write, LAST_KNOWN.writeAfterMs);
+  });
+}
+
+function readLastKnown(storage: TextStorage, name: string): LastKnown | undefined {
+  try {
+    const { revision, at, value } = JSON.parse(storage.getItem(PREFIX + name) ?? '') as LastKnown;
+    return Number.isFinite(revision) && Number.isFinite(at) && value ? { revision, at, value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function keepLastKnown(storage: TextStorage, name: string, known: LastKnown): void {
+  const before = readLastKnown(storage, name);
+  if (before && before.revision > known.revision && known.at - before.at < LAST_KNOWN.trustedMs) return;
+  const text = JSON.stringify(known);
+  if (text.length > LAST_KNOWN.lengthMax) return;
+  try {
+    storage.setItem(PREFIX + name, text);
+    if (!before) dropOldest(storage);
+  } catch {
+    // Full or forbidden: without a network there will be nothing to show.
+  }
+}
+
+function dropOldest(storage: TextStorage): void {
+  const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? '').filter((key) => key.startsWith(PREFIX));
+  if (keys.length <= LAST_KNOWN.keptMax) return;
+  const byAge = keys
+    .map((key) => ({ key, at: readLastKnown(storage, key.slice(PREFIX.length))?.at ?? 0 }))
+    .sort((one, other) => other.at - one.at);
+  for (const { key } of byAge.slice(LAST_KNOWN.keptMax)) storage.removeItem(key);
+}
