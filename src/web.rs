@@ -33,9 +33,19 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Revalidate each time, so that a new build is seen at once.
 const ASK_AGAIN: &str = "no-cache";
 
+/// Addresses of the organizer's desk, an entry of its own: those of its table `web/src/desk/pages.ts`.
+const DESK: [&str; 1] = ["/desk"];
+/// Leads to the desk's page of the same name.
+const REPLAY: &str = "/events/{id}/replay";
+
 /// The page's routes, its assets, and the elements that other sites embed.
 pub fn router() -> Router {
+    let desk = DESK
+        .iter()
+        .chain([&REPLAY])
+        .fold(Router::new(), |routes, path| routes.route(path, get(desk)));
     Router::new()
+        .merge(desk)
         .route("/", get(page))
         .route("/events", get(page))
         .route("/events/{id}", get(event_page))
@@ -77,7 +87,15 @@ fn without_conditions(mut headers: HeaderMap) -> HeaderMap {
 }
 
 async fn page(headers: HeaderMap) -> Response {
-    let mut response = serve("index.html", ASK_AGAIN, &headers);
+    html("index.html", &headers)
+}
+
+async fn desk(headers: HeaderMap) -> Response {
+    html("desk.html", &headers)
+}
+
+fn html(name: &str, headers: &HeaderMap) -> Response {
+    let mut response = serve(name, ASK_AGAIN, headers);
     let policy = HeaderValue::from_static(POLICY);
     let referrer = HeaderValue::from_static("strict-origin-when-cross-origin");
     let added = response.headers_mut();
@@ -286,6 +304,19 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    #[test]
+    fn the_desks_addresses_are_those_of_its_table() {
+        let table = include_str!("../web/src/desk/pages.ts");
+        let paths = table
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("path: '"));
+        let mut paths: Vec<_> = paths.map(|rest| rest.trim_end_matches("',")).collect();
+        let mut served = DESK.to_vec();
+        paths.sort_unstable();
+        served.sort_unstable();
+        assert_eq!(paths, served);
     }
 
     #[tokio::test]

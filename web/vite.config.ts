@@ -67,6 +67,9 @@ function squeezedStyles(): Plugin {
   };
 }
 
+/** Entries that are pages of this server; the others are scripts for other sites. */
+const PAGES = new Set(['page', 'desk']);
+
 export default defineConfig({
   plugins: [squeezedStyles(), plainImports(), precompressed()],
   build: {
@@ -75,11 +78,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false, resolveDependencies: (_file, scripts, { hostType }) => (hostType === 'html' ? scripts : []) },
     rolldownOptions: {
-      input: { page: 'index.html', seatcast: 'src/elements/index.ts', availability: 'src/elements/availability.ts' },
+      input: { page: 'index.html', desk: 'desk.html', seatcast: 'src/elements/index.ts', availability: 'src/elements/availability.ts' },
       preserveEntrySignatures: 'exports-only',
       output: {
         // Other sites embed the elements by this name; what it loads is named by its content.
-        entryFileNames: ({ name }) => (name === 'page' ? 'assets/page-[hash].js' : 'embed/[name].js'),
+        entryFileNames: ({ name }) => (PAGES.has(name) ? 'assets/[name]-[hash].js' : 'embed/[name].js'),
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
       },

@@ -22,7 +22,7 @@ use crate::config::rest::NAME_CHARS_MAX;
 use crate::limits::address::Client;
 use crate::limits::rates::{Kind, Who};
 use crate::schema;
-use crate::store::events::{EventFilter, EventInFull, EventSort};
+use crate::store::events::{EventFilter, EventInFull, EventSort, ManagedFilter};
 use crate::ticketing::edit;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::{EventId, TicketTypeId};
@@ -53,6 +53,37 @@ pub(super) struct Search {
     page: Page,
 }
 
+/// The own events asked for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OwnSearch {
+    /// A part of the title, venue or description, in any case, with or without accents.
+    #[param(schema_with = schema::search, required = false)]
+    q: Option<String>,
+    status: Option<EventStatus>,
+    #[param(ignore)]
+    page: Page,
+}
+
+impl Input for OwnSearch {
+    fn read(fields: &mut Fields) -> Option<OwnSearch> {
+        let statuses = EventStatus::ALL.map(|status| (status.name(), status));
+        let page = Page::read(fields)?;
+        Some(OwnSearch {
+            q: sought(fields),
+            status: fields.choice("status", &statuses),
+            page,
+        })
+    }
+}
+
+/// A part of texts that is looked for.
+fn sought(fields: &mut Fields) -> Option<String> {
+    fields
+        .text("q", NAME_CHARS_MAX)
+        .filter(|part| !part.is_empty())
+}
+
 /// The list of managed events, in cursors.
 const MANAGED: &str = "managed";
 
@@ -74,9 +105,7 @@ impl Input for Search {
         let statuses = EventStatus::ALL.map(|status| (status.name(), status));
         let page = Page::read(fields)?;
         Some(Search {
-            q: fields
-                .text("q", NAME_CHARS_MAX)
-                .filter(|part| !part.is_empty()),
+            q: sought(fields),
             status: fields.choice("status", &statuses),
             category: fields.filled_text("category", NAME_CHARS_MAX),
             from: fields.time("from"),
@@ -147,21 +176,26 @@ pub(super) async fn show(
 }
 
 /// Own events (admins: all) with bookings and revenue
-#[utoipa::path(get, path = "/events/management/view", tag = "events", params(Page),
+#[utoipa::path(get, path = "/events/management/view", tag = "events", params(OwnSearch, Page),
     responses((status = 200, body = Envelope<Vec<Management>>, headers(("X-Total-Count" = i64), ("Link" = String)))))]
 pub(super) async fn management(
     State(state): State<ApiState>,
     caller: Caller,
-    Query(page): Query<Page>,
+    Query(search): Query<OwnSearch>,
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Management>>> {
+    let page = search.page;
     let own = caller.organizations_with(Right::Figures);
     let whose = (!caller.is_admin()).then_some(&own[..]);
     let after = page.after(MANAGED, page::time, |id| id.parse().ok().map(EventId))?;
-    let (mut rows, total) = state
-        .store
-        .managed_events(whose, after, page.rows_wanted(), page.offset)
-        .await?;
+    let filter = ManagedFilter {
+        q: search.q,
+        status: search.status,
+        after,
+        limit: page.rows_wanted(),
+        offset: page.offset,
+    };
+    let (mut rows, total) = state.store.managed_events(whose, &filter).await?;
     let next = page.cut(&mut rows, |managed| {
         let event = &managed.row.event;
         Cursor::new(MANAGED, &event.starts_at, event.id)

@@ -11,6 +11,7 @@ use super::changes::unsigned;
 use super::total::CountedPage;
 use super::{Store, StoreError, Total};
 use crate::auth::{Caller, Right};
+use crate::config::inside::SEARCH_CANDIDATES_MAX;
 use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::live::{EventInfo, EventStatus, TicketType};
 use crate::ticketing::{EventId, OrganizationId, Revision, TicketTypeId};
@@ -89,6 +90,18 @@ pub struct EventFilter {
     pub offset: i64,
 }
 
+/// The same of the organizer's own list, which has one order.
+#[derive(Debug, Clone, Default)]
+pub struct ManagedFilter {
+    /// A part of the title, venue or description, in any case, with or without accents.
+    pub q: Option<String>,
+    pub status: Option<EventStatus>,
+    /// Only those after the event that begins then, with this id.
+    pub after: Option<(jiff::Timestamp, EventId)>,
+    pub limit: i64,
+    pub offset: i64,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum EventSort {
     #[default]
@@ -162,30 +175,45 @@ impl Store {
         Ok((events, total))
     }
 
-    /// One page of the events of organizations (`None`: of all) with their sales, newest first.
+    /// One page of the events of organizations (`None`: of all) with their sales, newest first. What a filter asks for is
+    /// looked for among the newest [`SEARCH_CANDIDATES_MAX`] of each.
     pub async fn managed_events(
         &self,
         organizations: Option<&[OrganizationId]>,
-        after: Option<(jiff::Timestamp, EventId)>,
-        limit: i64,
-        offset: i64,
+        filter: &ManagedFilter,
     ) -> Result<(Vec<ManagedEvent>, Total), StoreError> {
-        let (place, id) = after.unzip();
-        let beyond = match after.is_some() {
+        let (place, id) = filter.after.unzip();
+        let status = filter.status.map(EventStatus::name);
+        let beyond = match filter.after.is_some() {
             true => "(e.starts_at, e.id) < ($4, $5)",
             false => "$4::timestamptz is null and $5::bigint is null",
         };
+        // It is planned for the given values, so a condition that is not asked for is no part of the plan.
+        let asked = |status: u8, part: u8| {
+            format!(
+                "(${status}::text is null or e.status = ${status})
+                 and (${part}::text is null or strpos(e.searched, searchable(${part})) > 0)"
+            )
+        };
+        let newest = |condition: &str| match filter.q.is_some() || filter.status.is_some() {
+            true => format!(
+                "(select * from events e where {condition} and e.deleted_at is null
+                   order by e.starts_at desc, e.id desc limit {SEARCH_CANDIDATES_MAX}) e where true"
+            ),
+            false => format!("events e where {condition} and e.deleted_at is null"),
+        };
+        let asked_here = asked(6, 7);
         // Of each organization as many as the page could need, along the index of its events.
         let page = match organizations {
             Some(_) => format!(
                 "select e.id from unnest($1::bigint[]) own (id)
-                  cross join lateral (select e.id, e.starts_at from events e
-                                       where e.organizer_id = own.id and e.deleted_at is null and {beyond}
-                                       order by e.starts_at desc, e.id desc limit $2::bigint + $3::bigint) e"
+                  cross join lateral (select e.id, e.starts_at from {} and {beyond} and {asked_here}
+                                       order by e.starts_at desc, e.id desc limit $2::bigint + $3::bigint) e",
+                newest("e.organizer_id = own.id")
             ),
             None => format!(
-                "select e.id from events e
-                  where $1::bigint[] is null and e.deleted_at is null and {beyond}"
+                "select e.id from {} and {beyond} and {asked_here}",
+                newest("$1::bigint[] is null")
             ),
         };
         // Ids first, so that no sales are counted of what the page skips.
@@ -199,17 +227,23 @@ impl Store {
               order by e.starts_at desc, e.id desc"
         );
         let client = self.client().await?;
-        let rows = client
-            .query(&page, &[&organizations, &limit, &offset, &place, &id])
-            .await?;
+        let ManagedFilter {
+            q, limit, offset, ..
+        } = filter;
+        let values: [&(dyn ToSql + Sync); 7] =
+            [&organizations, limit, offset, &place, &id, &status, q];
+        let rows = client.query(&page, &values).await?;
+        let asked_here = asked(2, 3);
         let all = match organizations {
-            Some(_) => {
-                "from unnest($1::bigint[]) own (id) cross join lateral
-                 (select from events where organizer_id = own.id and deleted_at is null) e"
-            }
-            None => "from events e where $1::bigint[] is null and e.deleted_at is null",
+            Some(_) => format!(
+                "from unnest($1::bigint[]) own (id)
+                  cross join lateral (select from {} and {asked_here}) e",
+                newest("e.organizer_id = own.id")
+            ),
+            None => format!("from {} and {asked_here}", newest("$1::bigint[] is null")),
         };
-        let total = Total::of(&client, all, &[&organizations], LIST_COUNTED_MAX).await?;
+        let values: [&(dyn ToSql + Sync); 3] = [&organizations, &status, q];
+        let total = Total::of(&client, &all, &values, LIST_COUNTED_MAX).await?;
         let events = rows.iter().map(managed).collect::<Result<_, _>>()?;
         Ok((events, total))
     }

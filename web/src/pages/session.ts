@@ -165,15 +165,15 @@ class PageMemory implements TextStorage {
 
 let session: SignedIn | undefined;
 
-/** The page's one session, whose client all elements of the page use. */
-export function pageSession(): SignedIn {
-  session ??= begun();
+/** The page's one session, whose client all elements of the page use. A page that asks for more than the SDK brings its client. */
+export function pageSession(Client: typeof SeatcastClient = SeatcastClient): SignedIn {
+  session ??= begun(Client);
   return session;
 }
 
-function begun(): SignedIn {
+function begun(Client: typeof SeatcastClient): SignedIn {
   const storage = storageOfPage();
-  const client: SeatcastClient = new SeatcastClient({
+  const client: SeatcastClient = new Client({
     url: location.origin,
     ...(storage ? { storage } : {}),
     refreshToken: () => made.another(),

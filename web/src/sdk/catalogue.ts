@@ -3,6 +3,10 @@ import type { EventInfo, Money, StockStatus, TicketType } from './protocol.ts';
 
 /** An event in a list. */
 export interface EventSummary extends EventInfo {
+  /** The organization: the number of its founder. */
+  organizer_id: number;
+  /** ISO 3166-1; null: none is named. */
+  country: string | null;
   revision: number;
   /** The lowest of its ticket types; null where there are none. */
   price: Money | null;
@@ -29,11 +33,17 @@ export interface TicketTypeDetails extends TicketType {
   email_required: boolean;
   /** Sold by the seat: chosen on the map, not by quantity. */
   seated: boolean;
+  /** Order among the event's types. */
+  sort: number;
+  /** Shown to the event's people only. */
+  hidden: boolean;
 }
 
 export interface Section {
   id: number;
   name: string;
+  /** How many seats it has; of `GET /events/{id}`. */
+  seats?: number;
 }
 
 export interface EventDetails extends EventSummary {

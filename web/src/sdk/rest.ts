@@ -61,7 +61,7 @@ export interface RestOptions {
 }
 
 export interface RestRequest {
-  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   body?: unknown;
   headers?: Record<string, string>;
   etag?: string | undefined;

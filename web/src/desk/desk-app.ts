@@ -1,0 +1,120 @@
+import { html, LitElement, nothing, svg, type TemplateResult } from 'lit';
+import { keyed } from 'lit/directives/keyed.js';
+import { LANGUAGES, LanguageController, type Language } from '../elements/internal/language.ts';
+import { desk } from './desk.ts';
+import type { Me } from './desk-client.ts';
+import { styles } from './desk-app.styles.ts';
+import { chooseLanguage, LANGUAGE_NAMES } from './language-choice.ts';
+import { PAGES } from './pages.ts';
+import { may } from './rights.ts';
+import { followLinks, pageOf, type Found } from './router.ts';
+import { WORDS } from './words.ts';
+import './event-frame.ts';
+import './sign-in.ts';
+import './toasts.ts';
+
+const MARK = svg`
+  <path class="body" d="M4 8a3 3 0 0 1 3-3h18a3 3 0 0 1 3 3v4.5a3.5 3.5 0 0 0 0 7V24a3 3 0 0 1-3 3H7a3 3 0 0 1-3-3v-4.5a3.5 3.5 0 0 0 0-7z"/>
+  <path class="wave" d="M11.5 11.8a6 6 0 0 0 0 8.4m9 0a6 6 0 0 0 0-8.4"/>
+  <circle class="core" cx="16" cy="16" r="2.3"/>`;
+
+/** The frame of the desk: header, the page of the address or the door to it. */
+export class DeskApp extends LitElement {
+  static override properties = { found: { state: true } };
+  static override styles = styles;
+
+  declare found: Found | undefined;
+  readonly #language = new LanguageController(this);
+
+  constructor() {
+    super();
+    followLinks(this, () => void this.#arrive());
+    this.found = pageOf(location.pathname);
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    desk().addEventListener('change', this.#changed);
+    desk().begin();
+    void this.found?.row.load();
+  }
+
+  override disconnectedCallback(): void {
+    desk().removeEventListener('change', this.#changed);
+    super.disconnectedCallback();
+  }
+
+  override render(): TemplateResult {
+    const words = WORDS[this.#language.language];
+    return html`
+      <header>
+        <button class="button skip" type="button" @click=${() => this.#toContent()}>${words.skip}</button>
+        <a class="brand" href="/desk"><svg viewBox="0 0 32 32" aria-hidden="true">${MARK}</svg>seatcast <span>${words.desk}</span></a>
+        ${desk().me ? this.#navigation(desk().me!) : nothing}
+        <div class="end">
+          <label class="choice">
+            <span class="visually-hidden">${words.language}</span>
+            <select @change=${(event: Event) => chooseLanguage((event.target as HTMLSelectElement).value as Language)}>
+              ${LANGUAGES.map((one) => html`<option value=${one} lang=${one} ?selected=${one === this.#language.language}>${LANGUAGE_NAMES[one]}</option>`)}
+            </select>
+          </label>
+          ${desk().me ? html`<span class="who">${desk().me!.name}</span><button class="button small" type="button" @click=${() => void desk().leave()}>${words.signOut}</button>` : nothing}
+        </div>
+      </header>
+      <main tabindex="-1">${this.#content()}</main>
+      <desk-toasts></desk-toasts>
+    `;
+  }
+
+  #navigation(me: Me): TemplateResult {
+    const { language } = this.#language;
+    const rows = PAGES.filter(({ linked, right }) => linked === 'desk' && may(me, right));
+    const isHere = (path: string): boolean => (path === '/desk' ? /^\/desk(\/events\/.*)?$/.test(location.pathname) : location.pathname.startsWith(path));
+    return html`<nav aria-label=${WORDS[language].main}>
+      ${rows.map(({ path, name }) => html`<a href=${path} aria-current=${isHere(path) ? 'page' : nothing}>${name[language]}</a>`)}
+    </nav>`;
+  }
+
+  #content(): TemplateResult {
+    const words = WORDS[this.#language.language];
+    const { attendance, me, people } = desk();
+    if (attendance === 'nobody') return html`<desk-sign-in .people=${people}></desk-sign-in>`;
+    if (attendance === 'customer') return message(words.customerTitle, words.customer(me?.name ?? ''));
+    if (attendance === 'away') return html`<div class="message" role="status"><p>${words.away}</p></div>`;
+    if (!me) return html`<div class="skeleton waiting" role="status" aria-label=${words.loading}></div>`;
+    if (!this.found) return html`<div class="message"><h1>${words.nothingTitle}</h1><p>${words.nothing}</p><a class="button primary" href="/desk">${words.toEvents}</a></div>`;
+    return this.#page(this.found, me);
+  }
+
+  #page({ row, parameters }: Found, me: Me): TemplateResult {
+    const { language } = this.#language;
+    const { id } = parameters;
+    if (id !== undefined && row.path.startsWith('/desk/events/')) {
+      return html`${keyed(id, html`<desk-event-frame .number=${Number(id)} .found=${this.found}></desk-event-frame>`)}`;
+    }
+    document.title = `${row.name[language]} · ${WORDS[language].desk} · Seatcast`;
+    if (!may(me, row.right)) return message(WORDS[language].forbiddenTitle, WORDS[language].forbidden);
+    return html`${keyed(`${row.path} ${JSON.stringify(parameters)}`, row.view({ parameters, event: undefined }))}`;
+  }
+
+  readonly #changed = (): void => this.requestUpdate();
+
+  /** After a link was followed: a screen reader is told of the new page. */
+  async #arrive(): Promise<void> {
+    this.found = pageOf(location.pathname);
+    void this.found?.row.load();
+    this.requestUpdate();
+    await this.updateComplete;
+    this.#toContent();
+  }
+
+  #toContent(): void {
+    this.renderRoot.querySelector<HTMLElement>('main')?.focus({ preventScroll: true });
+  }
+}
+
+function message(title: string, text: string): TemplateResult {
+  return html`<div class="message"><h1>${title}</h1><p>${text}</p></div>`;
+}
+
+customElements.define('desk-app', DeskApp);

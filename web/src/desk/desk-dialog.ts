@@ -1,0 +1,123 @@
+import { css, html, LitElement, type TemplateResult } from 'lit';
+import { shared } from '../pages/shared.styles.ts';
+import { LanguageController } from '../elements/internal/language.ts';
+import { WORDS } from './words.ts';
+
+/**
+ * A dialog over the page. It is there as long as its element is: the browser keeps the focus inside, and gives it back
+ * afterwards. Fires `close` when the reader wants it away; whoever shows it takes the element away then.
+ *
+ *     <desk-dialog heading="Cancel the event?" @close=${…}> … <div slot="actions">…</div></desk-dialog>
+ */
+export class DeskDialog extends LitElement {
+  static override properties = { heading: {}, wide: { type: Boolean } };
+  static override styles = [
+    shared,
+    css`
+      dialog {
+        width: min(calc(100vw - 2rem), 34rem);
+        max-height: calc(100dvh - 2rem);
+        padding: 0;
+        border: 1px solid var(--line);
+        border-radius: var(--radius);
+        background: var(--surface);
+        box-shadow: var(--shadow);
+        color: var(--ink);
+        overflow: auto;
+      }
+      :host([wide]) dialog {
+        width: min(calc(100vw - 2rem), 60rem);
+      }
+      dialog::backdrop {
+        background: rgb(10 8 20 / 0.55);
+      }
+      header {
+        display: flex;
+        align-items: start;
+        justify-content: space-between;
+        gap: 1rem;
+        padding: 1.25rem 1.5rem 0;
+      }
+      h2 {
+        font-size: 1.35rem;
+      }
+      header button {
+        flex: none;
+        width: 44px;
+        min-height: 44px;
+        margin: -0.5rem -0.75rem 0 0;
+        border: 0;
+        border-radius: 50%;
+        background: none;
+        color: var(--ink-soft);
+        font-size: 1.5rem;
+        line-height: 1;
+      }
+      header button:hover {
+        background: var(--sunken);
+      }
+      .content {
+        display: grid;
+        gap: 1rem;
+        padding: 1rem 1.5rem 1.5rem;
+      }
+      .content ::slotted(p) {
+        margin: 0;
+      }
+      footer ::slotted(*) {
+        display: flex;
+        flex-wrap: wrap;
+        justify-content: end;
+        gap: 0.75rem;
+        padding: 1rem 1.5rem;
+        border-top: 1px solid var(--line);
+      }
+    `,
+  ];
+
+  declare heading: string;
+  declare wide: boolean;
+  readonly #language = new LanguageController(this);
+
+  constructor() {
+    super();
+    this.heading = '';
+    this.wide = false;
+  }
+
+  override firstUpdated(): void {
+    this.#dialog?.showModal();
+  }
+
+  override disconnectedCallback(): void {
+    this.#dialog?.close();
+    super.disconnectedCallback();
+  }
+
+  override render(): TemplateResult {
+    return html`<dialog aria-labelledby="heading" @cancel=${this.#cancelled}>
+      <header>
+        <h2 id="heading">${this.heading}</h2>
+        <button type="button" aria-label=${WORDS[this.#language.language].close} @click=${this.#close}>×</button>
+      </header>
+      <div class="content"><slot></slot></div>
+      <footer><slot name="actions"></slot></footer>
+    </dialog>`;
+  }
+
+  get #dialog(): HTMLDialogElement | null {
+    return this.renderRoot.querySelector('dialog');
+  }
+
+  /** The one who shows the dialog decides whether it ends. */
+  #cancelled(event: Event): void {
+    event.preventDefault();
+    this.#close();
+  }
+
+  #close(): void {
+    this.dispatchEvent(new Event('close'));
+  }
+}
+
+customElements.define('desk-dialog', DeskDialog);

@@ -1,0 +1,36 @@
+/**
+ * Rights of those who work for an organization, as `docs/access.md` has them. The server decides; here they only say what
+ * is shown.
+ */
+import type { Me } from './desk-client.ts';
+
+export type OrganizationRole = 'owner' | 'manager' | 'box_office' | 'scanner' | 'finance';
+export type Right = 'see' | 'manage' | 'sell' | 'check_in' | 'figures' | 'money' | 'people';
+
+const RIGHTS: Record<OrganizationRole, readonly Right[]> = {
+  owner: ['see', 'manage', 'sell', 'check_in', 'figures', 'money', 'people'],
+  manager: ['see', 'manage', 'sell', 'check_in', 'figures', 'money'],
+  box_office: ['see', 'sell', 'check_in'],
+  scanner: ['see', 'check_in'],
+  finance: ['see', 'figures', 'money'],
+};
+
+/** The caller's role in an organization, which has the number of its founder. */
+export function roleIn(me: Me, organization: number): OrganizationRole | undefined {
+  if (me.role === 'admin' || me.id === organization) return 'owner';
+  return me.organizations.find(({ organization_id: id }) => id === organization)?.role;
+}
+
+/** Without an organization: in any of the caller's. */
+export function may(me: Me, right: Right, organization?: number): boolean {
+  const roles = organization === undefined ? organizationsOf(me).map((id) => roleIn(me, id)) : [roleIn(me, organization)];
+  if (me.role === 'admin') return true;
+  return roles.some((role) => role !== undefined && RIGHTS[role].includes(right));
+}
+
+/** Those that the caller works for, the own one first. */
+export function organizationsOf(me: Me): number[] {
+  const own = me.role === 'customer' ? [] : [me.id];
+  const others = me.organizations.map(({ organization_id: id }) => id);
+  return [...new Set([...own, ...others])];
+}

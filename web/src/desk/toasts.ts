@@ -1,0 +1,111 @@
+import { css, html, LitElement, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import { tokens } from '../elements/internal/tokens.ts';
+
+interface Toast {
+  id: number;
+  text: string;
+  isFault: boolean;
+}
+
+/** A word about what went well is read at a glance; a fault wants more time, and may be put away. */
+const SHOWN_MS = { done: 5_000, fault: 15_000 };
+const TOASTS_MAX = 4;
+
+const said = new EventTarget();
+let toasts: readonly Toast[] = [];
+let last = 0;
+
+/** Says in the corner that something is done. */
+export function say(text: string): void {
+  put(text, false);
+}
+
+/** Says in the corner that something did not work. */
+export function complain(text: string): void {
+  put(text, true);
+}
+
+function put(text: string, isFault: boolean): void {
+  const toast = { id: ++last, text, isFault };
+  toasts = [...toasts, toast].slice(-TOASTS_MAX);
+  said.dispatchEvent(new Event('change'));
+  setTimeout(() => putAway(toast.id), isFault ? SHOWN_MS.fault : SHOWN_MS.done);
+}
+
+function putAway(id: number): void {
+  toasts = toasts.filter((toast) => toast.id !== id);
+  said.dispatchEvent(new Event('change'));
+}
+
+/** The corner in which short words appear, and go away by themselves. */
+export class DeskToasts extends LitElement {
+  static override styles = [
+    tokens,
+    css`
+      :host {
+        position: fixed;
+        inset-block-end: 1rem;
+        inset-inline: 1rem;
+        z-index: 5;
+        display: grid;
+        justify-items: center;
+        pointer-events: none;
+      }
+      div {
+        display: grid;
+        gap: 0.5rem;
+        max-width: 34rem;
+      }
+      button {
+        padding: 0.7rem 1.1rem;
+        border: 1px solid var(--line);
+        border-inline-start: 4px solid var(--green);
+        border-radius: var(--radius-small);
+        background: var(--surface);
+        box-shadow: var(--shadow);
+        color: var(--ink);
+        cursor: pointer;
+        font: inherit;
+        font-size: 0.9375rem;
+        overflow-wrap: anywhere;
+        pointer-events: auto;
+        text-align: start;
+        animation: rise 160ms ease-out;
+      }
+      .fault {
+        border-inline-start-color: var(--red);
+      }
+      @keyframes rise {
+        from {
+          transform: translateY(0.5rem);
+          opacity: 0;
+        }
+      }
+    `,
+  ];
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    said.addEventListener('change', this.#changed);
+  }
+
+  override disconnectedCallback(): void {
+    said.removeEventListener('change', this.#changed);
+    super.disconnectedCallback();
+  }
+
+  override render(): TemplateResult {
+    return html`<div role="status">
+      ${repeat(
+        toasts,
+        ({ id }) => id,
+        ({ id, text, isFault }) => html`<button type="button" class=${isFault ? 'fault' : ''} @click=${() => putAway(id)}>${text}</button>`,
+      )}
+    </div>`;
+  }
+
+  readonly #changed = (): void => this.requestUpdate();
+}
+
+customElements.define('desk-toasts', DeskToasts);

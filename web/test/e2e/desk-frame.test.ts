@@ -1,0 +1,80 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
+import { launch, open, picture, textOf } from '../support/browser.ts';
+import { faultsOf, headingSays, openDesk } from '../support/desk.ts';
+import { makeEvent } from '../support/world.ts';
+
+const { url } = inject('seatcast');
+const PHONE = { viewport: { width: 320, height: 720 } };
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+});
+afterAll(async () => {
+  await browser?.close();
+});
+
+it('somebody signs in with a password, finds an event, and signs out', async () => {
+  await makeEvent('Needle in the list', 30);
+  const { page, errors } = await open(browser, `${url}/desk`, { reducedMotion: 'reduce' });
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await picture(page, 'desk sign in');
+  expect(await faultsOf(page)).toEqual([]);
+  await page.getByLabel('E-mail').fill('jonas@seatcast.example');
+  await page.getByLabel('Password').fill('wrong');
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await expect.poll(() => textOf(page.locator('.problem'))).not.toBe('');
+  await page.getByLabel('Password').fill('seatcast-demo');
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await headingSays(page, 'Events');
+  await page.getByLabel('Search events').fill('NEEDLE in');
+  await expect.poll(() => page.getByRole('row').count()).toBe(2);
+  expect(await textOf(page.getByRole('row').last())).toContain('0 of 30');
+  await page.getByLabel('Status').selectOption('draft');
+  await headingSays(page, 'Events');
+  await expect.poll(() => textOf(page.locator('desk-events'))).toContain('No event of yours matches.');
+  await page.getByRole('button', { name: 'Show all' }).click();
+  await expect.poll(() => page.getByRole('row').count()).toBeGreaterThan(2);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await headingSays(page, 'Sign in');
+  expect(errors).toEqual([]);
+});
+
+it.each([
+  ['light', {}],
+  ['dark', { colorScheme: 'dark' as const }],
+  ['on a phone', PHONE],
+])('the list has no violation that axe finds: %s', async (name, look) => {
+  const { page, errors } = await openDesk(browser, '/desk', look);
+  await page.getByRole('row').nth(2).waitFor();
+  await picture(page, `desk events ${name}`);
+  expect(await faultsOf(page)).toEqual([]);
+  expect(errors).toEqual([]);
+});
+
+it('is in Persian, from right to left, when that is chosen', async () => {
+  const { page } = await openDesk(browser, '/desk', PHONE);
+  await page.getByLabel('Language').selectOption('fa');
+  await headingSays(page, 'رویدادها');
+  expect(await page.evaluate(() => document.documentElement.dir)).toBe('rtl');
+  await page.reload();
+  await page.getByRole('row').nth(2).waitFor();
+  await headingSays(page, 'رویدادها');
+  await picture(page, 'desk events in persian on a phone');
+  expect(await faultsOf(page)).toEqual([]);
+});
+
+it('a customer has no desk, and unknown addresses are answered so', async () => {
+  const { page } = await open(browser, `${url}/desk/nowhere`);
+  expect((await page.goto(`${url}/desk/nowhere`))?.status()).toBe(404);
+  await page.goto(`${url}/desk`);
+  await page.getByLabel('E-mail').fill('aiko@seatcast.example');
+  await page.getByLabel('Password').fill('seatcast-demo');
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await headingSays(page, 'No desk for this account');
+  expect(await faultsOf(page)).toEqual([]);
+});
