@@ -25,6 +25,24 @@ export class SeatStatuses {
     return SEAT_STATUSES[this.#code(position)] ?? 'blocked';
   }
 
+  /** The two bits of this position. */
+  code(position: number): number {
+    return this.#code(position);
+  }
+
+  /** Positions below `count` that have another status than in `before`. */
+  changedFrom(before: SeatStatuses, count: number): number[] {
+    const changed: number[] = [];
+    for (let byte = 0; byte << 2 < count; byte += 1) {
+      if (this.#bits[byte] === before.#bits[byte]) continue;
+      const end = Math.min(count, (byte << 2) + 4);
+      for (let position = byte << 2; position < end; position += 1) {
+        if (this.#code(position) !== before.#code(position)) changed.push(position);
+      }
+    }
+    return changed;
+  }
+
   /** A copy with these positions changed; it grows when a position is past the end. */
   with(changes: readonly (readonly [number, number])[]): SeatStatuses {
     const last = changes.reduce((max, [position]) => Math.max(max, position), -1);

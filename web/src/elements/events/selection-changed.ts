@@ -26,6 +26,8 @@ export interface SelectionSource {
   /** Set while the choice is being booked: our own booking is no reason to reduce it. */
   busy: boolean;
   clear(): void;
+  /** Takes one line out of the choice, where that can be done from outside. */
+  removeLine?(line: SelectionLine): void;
 }
 
 /** The buyer chose something else. Its target is a `SelectionSource`. */

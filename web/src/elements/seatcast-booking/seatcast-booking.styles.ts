@@ -61,6 +61,38 @@ export const styles = [
     .total small:empty {
       display: none;
     }
+    .remove {
+      display: grid;
+      flex: none;
+      place-items: center;
+      width: 28px;
+      height: 28px;
+      margin-block: -3px;
+      margin-inline: 0 -6px;
+      padding: 0;
+      border: 0;
+      border-radius: 50%;
+      background: none;
+      color: var(--ink-soft);
+    }
+    .remove:hover:not(:disabled) {
+      background: var(--sunken);
+      color: var(--ink);
+    }
+    .remove svg {
+      width: 16px;
+      height: 16px;
+      fill: none;
+      stroke: currentColor;
+      stroke-width: 1.8;
+      stroke-linecap: round;
+    }
+    li:has(.remove) > span:first-child {
+      flex: 1;
+    }
+    .panel:focus {
+      outline: none;
+    }
     .added {
       color: var(--ink-soft);
       font-size: 0.9375rem;

@@ -139,7 +139,7 @@ export class SeatcastBooking extends SellingElement {
 
   #panel(state: EventState | undefined): TemplateResult {
     if (this.lines.length === 0 && isSoldOut(state)) return html`<section class="panel" aria-label=${WORDS[this.language].yourBooking}>${this.#nothingChosen(state)}</section>`;
-    return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" aria-label=${WORDS[this.language].yourBooking}>
+    return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" tabindex="-1" aria-label=${WORDS[this.language].yourBooking}>
       ${this.lines.length === 0 ? this.#nothingChosen(state) : this.#chosen()}
       ${this.lines.length === 0 ? nothing : this.#folds()}
       <p class="problem" role="alert">${this.#problemWords() ?? nothing}</p>
@@ -168,6 +168,7 @@ export class SeatcastBooking extends SellingElement {
           (line) => html`<li>
             <span>${'seat_id' in line.item ? nothing : html`<b>${count(this.language, line.quantity)} ×</b> `}${line.label}</span>
             <span class="amount">${sum(this.language, timesQuantity(line))}</span>
+            ${this.#remover(line)}
           </li>`,
         )}
       </ul>
@@ -176,6 +177,25 @@ export class SeatcastBooking extends SellingElement {
         <span>${WORDS[this.language].total}</span> <span class="amount">${sum(this.language, this.#total())}</span>
         <small>${containedWords(this.language, this.#quote.lines, this.#total().currency)}</small>
       </p>`;
+  }
+
+  /** Takes a line out of the choice without a way back to the element that it comes from. */
+  #remover(line: SelectionLine): TemplateResult | typeof nothing {
+    const source = [...this.#choices].find(([, lines]) => lines.includes(line))?.[0];
+    if (!source?.removeLine) return nothing;
+    const words = WORDS[this.language];
+    const act = (): void => {
+      const place = this.lines.indexOf(line);
+      source.removeLine?.(line);
+      // The button is gone: the focus goes to the next line's, or to the panel.
+      void this.updateComplete.then(() => {
+        const buttons = [...this.renderRoot.querySelectorAll<HTMLElement>('.remove')];
+        (buttons[Math.min(place, buttons.length - 1)] ?? this.renderRoot.querySelector<HTMLElement>('.panel'))?.focus();
+      });
+    };
+    return html`<button class="remove" type="button" ?disabled=${this.sending} aria-label=${words.removeLine(line.label)} @click=${act}>
+      <svg viewBox="0 0 20 20" aria-hidden="true"><path d="m5.5 5.5 9 9m0-9-9 9" /></svg>
+    </button>`;
   }
 
   #problemWords(): string | undefined {

@@ -14,6 +14,7 @@ interface Words {
   voucher: string;
   removeVoucher: (code: string) => string;
   remove: string;
+  removeLine: (label: string) => string;
   code: string;
   apply: string;
   nameAndEmail: string;
@@ -45,6 +46,7 @@ export const WORDS: Translations<Words> = {
     voucher: 'Voucher',
     removeVoucher: (code) => `Remove voucher ${code}`,
     remove: 'Remove',
+    removeLine: (label) => `Remove ${label}`,
     code: 'Code',
     apply: 'Apply',
     nameAndEmail: 'Your name and e-mail',
@@ -74,6 +76,7 @@ export const WORDS: Translations<Words> = {
     voucher: 'บัตรกำนัล',
     removeVoucher: (code) => `นำบัตรกำนัล ${code} ออก`,
     remove: 'นำออก',
+    removeLine: (label) => `นำ ${label} ออก`,
     code: 'รหัส',
     apply: 'ใช้',
     nameAndEmail: 'ชื่อและอีเมลของคุณ',
@@ -103,6 +106,7 @@ export const WORDS: Translations<Words> = {
     voucher: 'کد تخفیف',
     removeVoucher: (code) => `برداشتن کد تخفیف ${code}`,
     remove: 'برداشتن',
+    removeLine: (label) => `برداشتن ${label}`,
     code: 'کد',
     apply: 'اعمال',
     nameAndEmail: 'نام و ایمیل شما',

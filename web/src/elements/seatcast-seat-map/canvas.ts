@@ -1,32 +1,75 @@
 import type { ReactiveController, ReactiveControllerHost } from 'lit';
-import type { SeatStatuses } from '../../sdk/index.ts';
-import type { Geometry, Seat } from './geometry.ts';
-import { paint, TYPE_COLOURS, type Palette, type Scene } from './painter.ts';
-import { Viewport } from './viewport.ts';
+import type { Geometry } from './geometry.ts';
+import { LOOK } from './looks.ts';
+import { coloursOf, LOOKS, type Colours } from './palette.ts';
+import { Signs, type Sign } from './signs.ts';
+import { Tiles, type Lettering } from './tiles.ts';
+import { Viewport, type Sight } from './viewport.ts';
 
-/** The scene to paint; undefined while there is nothing. */
-export type Showing = (Omit<Scene, 'viewport'> & { geometry: Geometry; statuses: SeatStatuses; cursor: Seat | undefined }) | undefined;
+/** The seats to draw; it stays the same while the layout does. */
+export interface Scene {
+  geometry: Geometry;
+  /** By position, see `looks.ts`. */
+  looks: Uint8Array;
+  /** Letter of a seat's ticket type; '' where there is only one type. */
+  letterOf(position: number): string;
+  /** By index of section. */
+  signs(): readonly Sign[];
+  /** Positions of the buyer's own seats. */
+  chosen(): Iterable<number>;
+  /** Positions with a ring: the keyboard's and the mouse's. */
+  ringed(): readonly number[];
+}
 
-/**
- * The canvas of a seat map: its size on this screen, its colours in light and dark, and when it is
- * painted (at most once a frame, however many seats change).
- */
+/** From this radius on, in pixels, a seat has room for its number, and from the next one on for its type's letter, too. */
+const NUMBER_FROM_PX = 9.5;
+const LETTER_FROM_PX = 15;
+/** A finger's screen has many pixels and few watts: more than so many for each CSS pixel are not drawn. */
+const RATIO_MAX_COARSE = 2;
+/** Time for tiles in a frame. */
+const TILES_MS = 8;
+/** While the scale changes the last picture is enlarged; it is drawn anew when it is enlarged by more than this … */
+const ENLARGED_MAX = 2;
+/** … when more than this share of an edge is bare, and so long after the last change. */
+const BARE_MAX = 0.2;
+const REST_MS = 120;
+/** A move to another part of the hall takes so long. */
+const GLIDE_MS = 280;
+/** Own seats that are too small to be seen have a ring of this radius. */
+const PIN_PX = 6;
+
+/** Size, colours, and frames of the canvas of a seat map: at most one picture a frame, however many seats change. */
 export class MapCanvas implements ReactiveController {
   readonly viewport = new Viewport();
   readonly #host: ReactiveControllerHost & HTMLElement;
-  readonly #showing: () => Showing;
+  readonly #scene: Scene;
+  readonly #signs: Signs;
   readonly #resized = new ResizeObserver(() => this.resize());
-  readonly #looks = ['(prefers-color-scheme: dark)', '(forced-colors: active)'].map((query) => matchMedia(query));
+  readonly #looks = LOOKS.map((query) => matchMedia(query));
+  readonly #coarse = matchMedia('(pointer: coarse)');
+  readonly #still = matchMedia('(prefers-reduced-motion: reduce)');
   readonly #restyled = (): void => {
-    this.#palette = undefined;
-    this.#paintSoon();
+    this.#colours = undefined;
+    this.paintSoon();
   };
-  #palette: Palette | undefined;
+  #tiles: Tiles | undefined;
+  #colours: Colours | undefined;
+  #ratio = 1;
   #frame: number | undefined;
+  #observed: HTMLCanvasElement | undefined;
+  /** What was in sight when the canvas was last painted. */
+  #painted: Sight | undefined;
+  /** Until then the scale changes, and the canvas is only enlarged. */
+  #restAt = 0;
+  #glide: { from: Sight; to: Sight; start: number } | undefined;
+  /** Where the pointer is: tiles there are drawn first. */
+  focus: { x: number; y: number } | undefined;
 
-  constructor(host: ReactiveControllerHost & HTMLElement, showing: () => Showing) {
+  constructor(host: ReactiveControllerHost & HTMLElement, scene: Scene) {
     this.#host = host;
-    this.#showing = showing;
+    this.#scene = scene;
+    this.#signs = new Signs(scene.geometry);
+    this.viewport.reset(scene.geometry.bounds, scene.geometry.radius);
     host.addController(this);
   }
 
@@ -34,21 +77,35 @@ export class MapCanvas implements ReactiveController {
     return this.#host.shadowRoot?.querySelector('canvas') ?? null;
   }
 
+  /** The canvas shows what it should, and nothing moves. */
+  get isAtRest(): boolean {
+    return this.#frame === undefined;
+  }
+
   hostConnected(): void {
     for (const look of this.#looks) look.addEventListener('change', this.#restyled);
+    this.paintSoon();
   }
 
   hostDisconnected(): void {
     for (const look of this.#looks) look.removeEventListener('change', this.#restyled);
     this.#resized.disconnect();
+    this.#observed = undefined;
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
     this.#frame = undefined;
+    this.#tiles?.free();
+    this.#tiles = undefined;
   }
 
   hostUpdated(): void {
     const { element } = this;
-    if (element) this.#resized.observe(element);
-    this.#paintSoon();
+    if (element && element !== this.#observed) {
+      this.#resized.disconnect();
+      this.#resized.observe(element);
+      this.#observed = element;
+      this.resize();
+    }
+    this.paintSoon();
   }
 
   /** Takes the size that the style sheet gives the canvas, in the pixels of this screen. */
@@ -56,48 +113,185 @@ export class MapCanvas implements ReactiveController {
     const { element } = this;
     if (!element || element.clientWidth === 0) return;
     const ratio = globalThis.devicePixelRatio || 1;
-    element.width = Math.round(element.clientWidth * ratio);
-    element.height = Math.round(element.clientHeight * ratio);
+    this.#ratio = this.#coarse.matches ? Math.min(ratio, RATIO_MAX_COARSE) : ratio;
+    const [width, height] = [Math.round(element.clientWidth * this.#ratio), Math.round(element.clientHeight * this.#ratio)];
+    // Setting a size, the same one, too, empties the canvas.
+    if (element.width !== width) element.width = width;
+    if (element.height !== height) element.height = height;
     this.viewport.resize(element.clientWidth, element.clientHeight);
-    this.#paintSoon();
+    this.#glide = undefined;
+    this.paintSoon();
   }
 
-  #paintSoon(): void {
-    this.#frame ??= requestAnimationFrame(() => {
+  /** A seat looks otherwise. */
+  changed(position: number): void {
+    this.#tiles?.changed(position);
+    this.paintSoon();
+  }
+
+  /** All seats may look otherwise. */
+  changedAll(): void {
+    if (this.#colours) this.#tiles?.restyle(this.#colours);
+    this.paintSoon();
+  }
+
+  paintSoon(): void {
+    this.#nextFrame();
+  }
+
+  /** The viewport was moved by hand. */
+  moved(how: 'pan' | 'zoom'): void {
+    this.#glide = undefined;
+    if (how === 'zoom') this.#restAt = performance.now() + REST_MS;
+    this.#nextFrame();
+  }
+
+  /** Moves the viewport in some frames, or at once for those who do not like that. */
+  glide(move: (viewport: Viewport) => void): void {
+    const to = this.viewport.after(move);
+    if (this.#still.matches || !this.#painted) {
+      this.viewport.set(to);
+      this.#glide = undefined;
+    } else {
+      const { scale, offsetX, offsetY } = this.viewport;
+      this.#glide = { from: { scale, offsetX, offsetY }, to, start: performance.now() };
+    }
+    this.#nextFrame();
+  }
+
+  #nextFrame(): void {
+    this.#frame ??= requestAnimationFrame((now) => {
       this.#frame = undefined;
-      this.#paint();
+      this.#draw(now);
     });
   }
 
-  #paint(): void {
-    const context = this.element?.getContext('2d');
-    const showing = this.#showing();
-    if (!context || !showing) return;
-    this.#palette ??= paletteOf(this.#host);
-    paint(context, { ...showing, viewport: this.viewport }, this.#palette, getComputedStyle(this.#host).fontFamily);
+  #draw(now: number): void {
+    if (this.#glide) this.#glideOn(now);
+    const isZooming = this.#glide !== undefined || now < this.#restAt;
+    if (isZooming && this.#enlarge()) {
+      this.#nextFrame();
+    } else {
+      this.#paint();
+      if (isZooming) this.#nextFrame();
+    }
   }
-}
 
-/** The colours that the style sheet gives, light or dark, as the canvas can use them. */
-function paletteOf(element: HTMLElement): Palette {
-  const probe = document.createElement('span');
-  probe.className = 'probe';
-  element.shadowRoot?.append(probe);
-  const colour = (name: string): string => {
-    probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
+  #glideOn(now: number): void {
+    const { from, to, start } = this.#glide!;
+    const part = Math.min(1, Math.max(0, (now - start) / GLIDE_MS));
+    if (part === 1) {
+      this.#glide = undefined;
+      this.viewport.set(to);
+      this.#host.requestUpdate();
+      return;
+    }
+    const eased = 1 - (1 - part) ** 3;
+    const scale = from.scale * (to.scale / from.scale) ** eased;
+    // In step with the scale, so that the place in the middle of the zoom stands still.
+    const way = Math.abs(to.scale - from.scale) < 1e-9 ? eased : (scale - from.scale) / (to.scale - from.scale);
+    this.viewport.set({ scale, offsetX: from.offsetX + (to.offsetX - from.offsetX) * way, offsetY: from.offsetY + (to.offsetY - from.offsetY) * way });
+  }
+
+  /** Shows the last picture at the present scale; false if it has to be drawn anew. */
+  #enlarge(): boolean {
+    const { element } = this;
+    const before = this.#painted;
+    if (!element || !before) return false;
+    const { scale, offsetX, offsetY, width, height } = this.viewport;
+    const factor = scale / before.scale;
+    if (factor > ENLARGED_MAX || factor < 1 / ENLARGED_MAX) return false;
+    const [left, top] = [offsetX - before.offsetX * factor, offsetY - before.offsetY * factor];
+    const bare = Math.max(left / width, top / height, 1 - (left + width * factor) / width, 1 - (top + height * factor) / height);
+    if (bare > BARE_MAX) return false;
+    element.style.transform = `translate(${left}px,${top}px) scale(${factor})`;
+    return true;
+  }
+
+  #paint(): void {
+    const { element, viewport } = this;
+    const context = element?.getContext('2d');
+    if (!element || !context || element.width === 0) return;
+    const colours = this.#palette();
+    const ratio = this.#ratio;
+    const { scale, offsetX, offsetY } = viewport;
+    const view = { scale: scale * ratio, offsetX: Math.round(offsetX * ratio), offsetY: Math.round(offsetY * ratio), width: element.width, height: element.height };
+    const tiles = (this.#tiles ??= new Tiles(this.#picture(), this.#scene.geometry.radius, colours, this.#lettering));
+    tiles.fit(viewport.fitScale * ratio, this.#scene.geometry.bounds);
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, view.width, view.height);
+    const focus = this.focus ? { x: this.focus.x * ratio, y: this.focus.y * ratio } : { x: view.width / 2, y: view.height / 2 };
+    const isDone = tiles.draw(context, view, focus, performance.now() + TILES_MS);
+    const signs = this.#scene.signs();
+    this.#signs.drawGround(context, viewport, ratio, signs, colours);
+    this.#signs.drawRows(context, viewport, ratio, colours);
+    this.#signs.drawNames(context, viewport, ratio, signs, colours);
+    this.#drawPins(context, colours);
+    this.#drawRings(context, colours);
+    element.style.transform = '';
+    this.#painted = { scale, offsetX, offsetY };
+    if (!isDone) this.#nextFrame();
+  }
+
+  #picture(): { x: Float32Array; y: Float32Array; looks: Uint8Array; grid: Geometry['grid'] } {
+    const { geometry, looks } = this.#scene;
+    return { x: geometry.x, y: geometry.y, looks, grid: geometry.grid };
+  }
+
+  #palette(): Colours {
+    if (!this.#colours) {
+      this.#colours = coloursOf(this.#host);
+      this.#tiles?.restyle(this.#colours);
+    }
+    return this.#colours;
+  }
+
+  readonly #lettering: Lettering = (context, seats, { scale, originX, originY }, radius) => {
+    const { geometry, looks } = this.#scene;
+    const size = radius / this.#ratio;
+    if (size < NUMBER_FROM_PX) return;
+    const { font, onSeat } = this.#palette();
+    const hasLetters = size >= LETTER_FROM_PX;
+    const write = (px: number, down: number, textOf: (seat: number) => string): void => {
+      context.font = `600 ${px}px ${font}`;
+      for (const seat of seats) {
+        const look = looks[seat]!;
+        if (look < LOOK.free || look >= LOOK.dimmed) continue;
+        context.fillText(textOf(seat), geometry.x[seat]! * scale - originX, geometry.y[seat]! * scale - originY + down);
+      }
+    };
+    context.textAlign = 'center';
+    context.textBaseline = 'middle';
+    context.fillStyle = onSeat;
+    const letters = hasLetters && seats.some((seat) => this.#scene.letterOf(seat) !== '');
+    write(Math.min(13 * this.#ratio, radius * 0.85), letters ? -radius * 0.14 : radius * 0.05, (seat) => geometry.number(seat));
+    if (letters) write(radius * 0.42, radius * 0.5, (seat) => this.#scene.letterOf(seat));
   };
-  const palette = {
-    types: Array.from({ length: TYPE_COLOURS }, (_, index) => colour(`--seat-${index + 1}`)),
-    held: colour('--seat-held'),
-    sold: colour('--seat-sold'),
-    blocked: colour('--seat-blocked'),
-    chosen: colour('--ink'),
-    onChosen: colour('--surface'),
-    onSeat: colour('--on-accent'),
-    text: colour('--ink-soft'),
-    stage: colour('--sunken'),
-  };
-  probe.remove();
-  return palette;
+
+  /** Own seats among a hundred thousand. */
+  #drawPins(context: CanvasRenderingContext2D, { ink, surface }: Colours): void {
+    if (this.viewport.seatPx >= PIN_PX * 0.6) return;
+    for (const position of this.#scene.chosen()) {
+      this.#circle(context, position, PIN_PX, 4, surface);
+      this.#circle(context, position, PIN_PX, 2, ink);
+    }
+  }
+
+  #drawRings(context: CanvasRenderingContext2D, { ink, surface }: Colours): void {
+    for (const position of this.#scene.ringed()) {
+      const radius = Math.max(this.viewport.seatPx * 1.12 + 3, PIN_PX);
+      this.#circle(context, position, radius, 5, surface);
+      this.#circle(context, position, radius, 2.5, ink);
+    }
+  }
+
+  #circle(context: CanvasRenderingContext2D, position: number, radius: number, width: number, colour: string): void {
+    const { x, y } = this.#scene.geometry;
+    const [atX, atY] = this.viewport.toScreen(x[position]!, y[position]!);
+    context.strokeStyle = colour;
+    context.lineWidth = width * this.#ratio;
+    context.beginPath();
+    context.arc(atX * this.#ratio, atY * this.#ratio, radius * this.#ratio, 0, Math.PI * 2);
+    context.stroke();
+  }
 }

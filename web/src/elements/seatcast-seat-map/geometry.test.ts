@@ -25,11 +25,21 @@ function hall(): Geometry {
   });
 }
 
+/** One row of seats at these places, in this order. */
+function row(places: readonly [x: number, y: number][]): Geometry {
+  const same = <T>(value: T): T[] => places.map(() => value);
+  const [x, y] = [places.map(([at]) => at), places.map(([, at]) => at)];
+  const seats = { id: places.map((_, index) => index + 1), section: same(0), row: same('A'), number: same('1'), ticket_type_id: same(7), x, y };
+  return new Geometry({ layout: 1, sections: [{ id: 1, name: 'Only' }], seats });
+}
+
 describe('geometry', () => {
   it('leaves gaps out and keeps positions', () => {
     const geometry = hall();
-    expect(geometry.seats).toHaveLength(11);
+    expect(geometry.count).toBe(11);
+    expect(geometry.positions).not.toContain(4);
     expect(geometry.get(105)).toMatchObject({ position: 5, section: 'Left', row: 'B', number: '3' });
+    expect(geometry.get(104)).toBeUndefined();
     expect(geometry.bounds).toEqual({ minX: 0, minY: 0, maxX: 70, maxY: 12 });
   });
 
@@ -40,33 +50,35 @@ describe('geometry', () => {
 
   it('finds the seat at a place, and with slack the nearest', () => {
     const geometry = hall();
-    expect(geometry.at(11, 1)?.id).toBe(101);
+    expect(geometry.at(11, 1)).toBe(1);
     expect(geometry.at(15, 6)).toBeUndefined();
-    expect(geometry.at(13, 6, 4)?.id).toBe(101);
+    expect(geometry.at(13, 6, 4)).toBe(1);
     expect(geometry.at(300, 300, 20)).toBeUndefined();
   });
 
-  it('leads arrows along the row, across the aisle, and up and down', () => {
-    const geometry = hall();
-    const from = (id: number, direction: 'left' | 'right' | 'up' | 'down'): number =>
-      geometry.next(geometry.get(id)!, direction).id;
-    expect(from(100, 'right')).toBe(101);
-    expect(from(102, 'right')).toBe(106);
-    expect(from(106, 'left')).toBe(102);
-    expect(from(100, 'left')).toBe(100);
-    expect(from(100, 'down')).toBe(103);
-    expect(from(103, 'right')).toBe(105);
-    expect(from(105, 'up')).toBe(102);
-    expect(from(100, 'up')).toBe(100);
+  it('has rows from one end to the other, whatever order the layout has', () => {
+    const middle = [0, 1, 2, 3, 4].map((step) => [Math.cos(step / 2) * 50, Math.sin(step / 2) * 50] as [number, number]);
+    const shuffled = [2, 0, 4, 1, 3].map((index) => middle[index]!);
+    const order = Array.from(row(shuffled).rows[0]!.seats, (position) => [2, 0, 4, 1, 3][position]!);
+    expect([order, [...order].reverse()]).toContainEqual([0, 1, 2, 3, 4]);
   });
 
-  it('reaches every seat of a large hall by arrows', () => {
+  it('knows seats side by side, but not across the aisle', () => {
+    const geometry = row([[0, 0], [10, 0], [20, 0], [60, 0], [70, 0]]);
+    expect(geometry.blockOf(1)).toEqual([0, 1, 2]);
+    expect(geometry.blockOf(4)).toEqual([3, 4]);
+  });
+
+  it('has an outline of each section around all its seats', () => {
     const geometry = hall();
-    const reached = new Set([geometry.seats[0]!]);
-    for (const seat of reached) {
-      for (const direction of ['left', 'right', 'up', 'down'] as const) reached.add(geometry.next(seat, direction));
-    }
-    expect(reached.size).toBe(geometry.seats.length);
+    geometry.sections.forEach(({ outline, bounds }) => {
+      const x = outline.filter((_, index) => index % 2 === 0);
+      const y = outline.filter((_, index) => index % 2 === 1);
+      expect(Math.min(...x)).toBeLessThan(bounds.minX);
+      expect(Math.max(...x)).toBeGreaterThan(bounds.maxX);
+      expect(Math.min(...y)).toBeLessThan(bounds.minY);
+      expect(Math.max(...y)).toBeGreaterThan(bounds.maxY);
+    });
   });
 
   it('of an empty hall is no error', () => {
@@ -119,5 +131,23 @@ describe('the viewport', () => {
     view.reveal(95, 95);
     const [x, y] = view.toScreen(95, 95);
     expect([x > 0 && x < 400, y > 0 && y < 400]).toEqual([true, true]);
+  });
+
+  it('shows a part as large as it fits', () => {
+    const view = viewport();
+    view.show({ minX: 60, minY: 60, maxX: 90, maxY: 80 });
+    const [left, top] = view.toScreen(60, 60);
+    const [right, bottom] = view.toScreen(90, 80);
+    expect([left > 0, top > 0, right < 400, bottom < 400]).toEqual([true, true, true, true]);
+    expect(right - left).toBeGreaterThan(250);
+  });
+
+  it('says where a move leads to without making it', () => {
+    const view = viewport();
+    const before = view.scale;
+    const sight = view.after((one) => one.zoom(2));
+    expect(view.scale).toBe(before);
+    view.set(sight);
+    expect(view.scale).toBeCloseTo(before * 2);
   });
 });

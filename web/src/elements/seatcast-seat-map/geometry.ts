@@ -1,8 +1,11 @@
 /**
- * Positions of a layout's seats. Pure: from the column arrays of REST to seats that can be found
- * by position, by place and by direction.
+ * Positions of a layout's seats. Pure: from the columns of REST to typed arrays, one value for each position, and
+ * to rows and sections. A hundred thousand objects would cost half a second on a phone.
  */
 import type { SeatMapGeometry } from '../../sdk/index.ts';
+import { extent, Grid, type Bounds } from './grid.ts';
+
+export type { Bounds } from './grid.ts';
 
 export interface Seat {
   /** Place in the layout: the index of its status on the wire. */
@@ -16,219 +19,273 @@ export interface Seat {
   y: number;
 }
 
-export interface Bounds {
-  minX: number;
-  minY: number;
-  maxX: number;
-  maxY: number;
+export interface Row {
+  /** Index into `sections`. */
+  section: number;
+  label: string;
+  /** Positions, from one end to the other. */
+  seats: Uint32Array;
 }
 
-export interface RowLabel {
-  text: string;
-  x: number;
-  y: number;
+export interface PlanSection {
+  name: string;
+  /** Indexes into `rows`, in the layout's order. */
+  rows: number[];
+  bounds: Bounds;
+  /** The line around its seats: x, y, x, y … */
+  outline: number[];
 }
 
 /** So many seats are measured to find the size of all. */
 const CLOSEST_SAMPLES = 400;
-
-export type Direction = 'left' | 'right' | 'up' | 'down';
+/** Seats of a row further apart than so many times the usual distance have an aisle between them. */
+const AISLE = 1.6;
+/** Points of an outline along one row. */
+const OUTLINE_POINTS_MAX = 16;
 
 export class Geometry {
   readonly layout: number;
-  readonly seats: readonly Seat[];
+  /** How many seats there are; fewer than positions where some were deleted. */
+  readonly count: number;
+  /** Positions that have a seat, ascending. */
+  readonly positions: Uint32Array;
+  /** By position: 0 where there is no seat. */
+  readonly ids: Float64Array;
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+  /** By position: index into `typeIds`. */
+  readonly type: Uint16Array;
+  readonly typeIds: readonly number[];
+  /** By position: index into `rows`. */
+  readonly rowOf: Uint32Array;
+  /** By position: place in `rows[…].seats`. */
+  readonly placeInRow: Uint32Array;
+  readonly rows: readonly Row[];
+  readonly sections: readonly PlanSection[];
   readonly bounds: Bounds;
+  readonly grid: Grid;
+  /** The usual distance of neighbours in a row. */
+  readonly pitch: number;
   /** Radius of a drawn seat, in the layout's units. */
   readonly radius: number;
-  readonly sectionLabels: readonly RowLabel[];
-  readonly rowLabels: readonly RowLabel[];
-  readonly #rows: readonly (readonly Seat[])[];
-  readonly #rowOf = new Map<number, number>();
-  readonly #byId = new Map<number, Seat>();
-  readonly #grid = new Map<string, Seat[]>();
-  readonly #pitch: number;
+  readonly #numbers: readonly (string | number)[];
+  #positionOf: Map<number, number> | undefined;
 
-  constructor(columns: SeatMapGeometry) {
-    this.layout = columns.layout;
-    this.seats = seatsOf(columns);
-    this.#rows = rowsOf(this.seats);
-    this.#rows.forEach((row, index) => row.forEach((seat) => this.#rowOf.set(seat.position, index)));
-    this.#pitch = pitchOf(this.#rows);
-    this.bounds = boundsOf(this.seats);
-    for (const seat of this.seats) {
-      this.#byId.set(seat.id, seat);
-      const cell = this.#cell(seat.x, seat.y);
-      const others = this.#grid.get(cell);
-      if (others) others.push(seat);
-      else this.#grid.set(cell, [seat]);
+  constructor({ layout, sections, seats }: SeatMapGeometry) {
+    const places = seats.id.length;
+    this.layout = layout;
+    this.x = Float32Array.from(seats.x);
+    this.y = Float32Array.from(seats.y);
+    this.ids = new Float64Array(places);
+    this.type = new Uint16Array(places);
+    this.#numbers = seats.number;
+    const positions = new Uint32Array(places);
+    const typeIds: number[] = [];
+    let count = 0;
+    let [typeId, typeIndex] = [Number.NaN, 0];
+    for (let position = 0; position < places; position += 1) {
+      const id = seats.id[position];
+      if (id === null || id === undefined) continue;
+      this.ids[position] = id;
+      positions[count++] = position;
+      const its = seats.ticket_type_id[position] ?? 0;
+      if (its !== typeId) {
+        typeId = its;
+        typeIndex = typeIds.indexOf(its);
+        if (typeIndex < 0) typeIndex = typeIds.push(its) - 1;
+      }
+      this.type[position] = typeIndex;
     }
+    this.count = count;
+    this.positions = positions.slice(0, count);
+    this.typeIds = typeIds;
+    this.rowOf = new Uint32Array(places);
+    this.placeInRow = new Uint32Array(places);
+    this.rows = this.#rowsOf(seats.section, seats.row);
+    this.bounds = extent(this.x, this.y, this.positions);
+    this.pitch = this.#usualDistance();
+    this.grid = new Grid(this.x, this.y, this.positions, this.pitch * 2.5);
     this.radius = this.#closest() * 0.44;
-    this.rowLabels = this.#rows.flatMap((row) => rowLabel(row, this.#pitch));
-    this.sectionLabels = sectionLabels(this.#rows, this.#pitch);
+    this.sections = this.#sectionsOf(sections.map(({ name }) => name));
+  }
+
+  /** The position of a seat; undefined if the layout does not have it. */
+  positionOf(id: number): number | undefined {
+    this.#positionOf ??= new Map(Array.from(this.positions, (position) => [this.ids[position]!, position]));
+    return this.#positionOf.get(id);
+  }
+
+  seat(position: number): Seat {
+    const row = this.rows[this.rowOf[position]!];
+    return {
+      position,
+      id: this.ids[position]!,
+      section: this.sections[row?.section ?? -1]?.name ?? '',
+      row: row?.label ?? '',
+      number: this.number(position),
+      ticketTypeId: this.typeIds[this.type[position]!] ?? 0,
+      x: this.x[position]!,
+      y: this.y[position]!,
+    };
   }
 
   get(id: number): Seat | undefined {
-    return this.#byId.get(id);
+    const position = this.positionOf(id);
+    return position === undefined ? undefined : this.seat(position);
   }
 
-  /** The row that a seat is in, from its first to its last seat. */
-  rowOf(seat: Seat): readonly Seat[] {
-    return this.#rows[this.#rowOf.get(seat.position) ?? -1] ?? [seat];
+  number(position: number): string {
+    return String(this.#numbers[position] ?? '');
   }
 
-  /** The seat at this place, or the nearest one not further away than `slack` beyond its edge. */
-  at(x: number, y: number, slack = 0): Seat | undefined {
-    const reach = Math.ceil((this.radius + slack) / this.#pitch);
-    let best: Seat | undefined;
-    let bestDistance = this.radius + slack;
-    for (const seat of this.#around(x, y, reach)) {
-      const away = Math.hypot(seat.x - x, seat.y - y);
-      if (away > bestDistance) continue;
-      best = seat;
-      bestDistance = away;
+  /** The position of the seat at this place, or of the nearest one not further away than `slack` beyond its edge. */
+  at(x: number, y: number, slack = 0): number | undefined {
+    const position = this.grid.nearest(x, y, this.radius + slack);
+    return position < 0 ? undefined : position;
+  }
+
+  /** The seats of the same row without an aisle between them, from one end to the other. */
+  blockOf(position: number): number[] {
+    const { seats } = this.rows[this.rowOf[position]!]!;
+    const place = this.placeInRow[position]!;
+    let [first, last] = [place, place];
+    while (first > 0 && this.#distance(seats[first - 1]!, seats[first]!) <= this.pitch * AISLE) first -= 1;
+    while (last < seats.length - 1 && this.#distance(seats[last]!, seats[last + 1]!) <= this.pitch * AISLE) last += 1;
+    return Array.from(seats.subarray(first, last + 1));
+  }
+
+  /** The seat of another row that is nearest to this one. */
+  nearestOf(row: number, position: number): number {
+    let [best, bestDistance] = [position, Infinity];
+    for (const seat of this.rows[row]?.seats ?? []) {
+      const distance = this.#distance(seat, position);
+      if (distance < bestDistance) [best, bestDistance] = [seat, distance];
     }
     return best;
   }
 
-  /** The seat that an arrow key leads to: along the row, or the nearest of another row up or down. */
-  next(seat: Seat, direction: Direction): Seat {
-    if (direction === 'left' || direction === 'right') {
-      const row = this.rowOf(seat);
-      const neighbour = row[row.indexOf(seat) + (direction === 'left' ? -1 : 1)];
-      if (neighbour) return neighbour;
-      // Past the end of a row: the block across the aisle.
-    }
-    return this.#nearest(seat, direction);
+  #distance(a: number, b: number): number {
+    return Math.hypot(this.x[a]! - this.x[b]!, this.y[a]! - this.y[b]!);
   }
 
-  #nearest(from: Seat, direction: Direction): Seat {
-    let best = from;
-    let bestCost = Number.POSITIVE_INFINITY;
-    for (const seat of this.seats) {
-      const [along, across] = offsets(from, seat, direction);
-      if (along <= this.#pitch * 0.3) continue;
-      // Distance to the side counts more than distance ahead, or arrows would run away diagonally.
-      const cost = along + across * 2.5;
-      if (cost >= bestCost) continue;
-      best = seat;
-      bestCost = cost;
+  /** Rows in the layout's order. Seats of a row need not follow each other in it. */
+  #rowsOf(sections: readonly number[], labels: readonly (string | number)[]): Row[] {
+    const rows: { section: number; label: string; seats: number[] }[] = [];
+    const known = new Map<string, number>();
+    let row = -1;
+    let [section, label]: [number, string | number] = [-1, ''];
+    for (const position of this.positions) {
+      const [itsSection, itsLabel] = [sections[position] ?? -1, labels[position] ?? ''];
+      // Mostly it is the row of the seat before, and no key has to be made.
+      if (row < 0 || itsSection !== section || itsLabel !== label) {
+        [section, label] = [itsSection, itsLabel];
+        const key = `${section}\n${label}`;
+        row = known.get(key) ?? rows.push({ section, label: String(label), seats: [] }) - 1;
+        known.set(key, row);
+      }
+      this.rowOf[position] = row;
+      rows[row]!.seats.push(position);
     }
-    return best;
+    const directions = this.#directions(rows);
+    return rows.map((one) => {
+      const seats = this.#along(one.seats, directions.get(one.section) ?? [1, 0]);
+      seats.forEach((position, place) => (this.placeInRow[position] = place));
+      return { section: one.section, label: one.label, seats };
+    });
+  }
+
+  /** The direction in which the rows of each section run: that of its longest row, to the right or else down. */
+  #directions(rows: readonly { section: number; seats: number[] }[]): Map<number, [x: number, y: number]> {
+    const longest = new Map<number, number[]>();
+    for (const { section, seats } of rows) if (seats.length > (longest.get(section)?.length ?? 0)) longest.set(section, seats);
+    return new Map([...longest].map(([section, seats]) => [section, this.#chord(seats)]));
+  }
+
+  /** From the outermost seat of one end to that of the other; along an arc, too, every seat lies further on it. */
+  #chord(seats: readonly number[]): [x: number, y: number] {
+    const { minX, minY, maxX, maxY } = extent(this.x, this.y, seats);
+    const of = maxX - minX >= maxY - minY ? this.x : this.y;
+    let [low, high] = [seats[0] ?? 0, seats[0] ?? 0];
+    for (const seat of seats) {
+      if (of[seat]! < of[low]!) low = seat;
+      if (of[seat]! > of[high]!) high = seat;
+    }
+    const [x, y] = [this.x[high]! - this.x[low]!, this.y[high]! - this.y[low]!];
+    return x < 0 ? [-x, -y] : [x, y];
+  }
+
+  #along(seats: readonly number[], direction: readonly [number, number]): Uint32Array {
+    let [x, y] = this.#chord(seats);
+    if (x * direction[0] + y * direction[1] < 0) [x, y] = [-x, -y];
+    const far = (seat: number): number => this.x[seat]! * x + this.y[seat]! * y;
+    const sorted = Uint32Array.from(seats);
+    const isSorted = seats.every((seat, index) => index === 0 || far(seats[index - 1]!) <= far(seat));
+    return isSorted ? sorted : sorted.sort((a, b) => far(a) - far(b));
+  }
+
+  /** The median of neighbours in a row, so that aisles do not count. */
+  #usualDistance(): number {
+    const distances: number[] = [];
+    const step = Math.max(1, Math.floor(this.rows.length / CLOSEST_SAMPLES));
+    for (let index = 0; index < this.rows.length; index += step) {
+      const { seats } = this.rows[index]!;
+      for (let place = 1; place < seats.length; place += 1) {
+        const distance = this.#distance(seats[place - 1]!, seats[place]!);
+        if (distance > 0) distances.push(distance);
+      }
+    }
+    distances.sort((a, b) => a - b);
+    return distances[distances.length >> 1] ?? 1;
   }
 
   /** The usual distance of a seat to its nearest neighbour in any direction. */
   #closest(): number {
-    const step = Math.max(1, Math.floor(this.seats.length / CLOSEST_SAMPLES));
+    const step = Math.max(1, Math.floor(this.count / CLOSEST_SAMPLES));
     const distances: number[] = [];
-    for (let index = 0; index < this.seats.length; index += step) {
-      const seat = this.seats[index];
-      const others = seat ? this.#around(seat.x, seat.y, 1).filter((other) => other !== seat) : [];
-      const nearest = Math.min(...others.map((other) => distance(other, seat)).filter((length) => length > 0));
-      if (Number.isFinite(nearest)) distances.push(nearest);
+    for (let index = 0; index < this.count; index += step) {
+      const seat = this.positions[index]!;
+      const isOther = (other: number): boolean => this.#distance(other, seat) > 0;
+      const nearest = this.grid.nearest(this.x[seat]!, this.y[seat]!, this.pitch * 2, isOther);
+      if (nearest >= 0) distances.push(this.#distance(nearest, seat));
     }
     distances.sort((a, b) => a - b);
     // Not the very least: one misplaced seat must not shrink all of them.
-    return distances[Math.floor(distances.length / 10)] ?? this.#pitch;
+    return distances[Math.floor(distances.length / 10)] ?? this.pitch;
   }
 
-  /** The seats of the cells within `reach` cells around a place. */
-  #around(x: number, y: number, reach: number): Seat[] {
-    const found: Seat[] = [];
-    for (let column = -reach; column <= reach; column += 1) {
-      for (let line = -reach; line <= reach; line += 1) {
-        found.push(...(this.#grid.get(this.#cell(x + column * this.#pitch, y + line * this.#pitch)) ?? []));
-      }
-    }
-    return found;
+  #sectionsOf(names: readonly string[]): PlanSection[] {
+    const rows = names.map((): number[] => []);
+    this.rows.forEach(({ section }, row) => rows[section]?.push(row));
+    return names.map((name, index) => {
+      const its = rows[index]!;
+      const ends = its.flatMap((row) => Array.from(this.rows[row]!.seats));
+      return { name, rows: its, bounds: extent(this.x, this.y, ends), outline: this.#outline(its) };
+    });
   }
 
-  #cell(x: number, y: number): string {
-    return `${Math.floor(x / this.#pitch)}:${Math.floor(y / this.#pitch)}`;
-  }
-}
-
-function offsets(from: Seat, to: Seat, direction: Direction): [along: number, across: number] {
-  const x = to.x - from.x;
-  const y = to.y - from.y;
-  if (direction === 'left') return [-x, Math.abs(y)];
-  if (direction === 'right') return [x, Math.abs(y)];
-  return direction === 'up' ? [-y, Math.abs(x)] : [y, Math.abs(x)];
-}
-
-/** The seats without the gaps that deleted ones leave. */
-function seatsOf({ sections, seats }: SeatMapGeometry): Seat[] {
-  return seats.id.flatMap((id, position) => {
-    if (id === null) return [];
-    return {
-      position,
-      id,
-      section: sections[seats.section[position] ?? -1]?.name ?? '',
-      row: String(seats.row[position] ?? ''),
-      number: String(seats.number[position] ?? ''),
-      ticketTypeId: seats.ticket_type_id[position] ?? 0,
-      x: seats.x[position] ?? 0,
-      y: seats.y[position] ?? 0,
+  /** First row, the ends of all rows, last row, and back along their other ends; half a seat outside of them. */
+  #outline(rows: readonly number[]): number[] {
+    const direction = this.#chord(rows.map((row) => Array.from(this.rows[row]!.seats)).reduce((a, b) => (b.length > a.length ? b : a), []));
+    const across = (row: number): number => {
+      const middle = this.rows[row]!.seats[this.rows[row]!.seats.length >> 1]!;
+      return this.y[middle]! * direction[0] - this.x[middle]! * direction[1];
     };
-  });
-}
-
-/** Rows in the layout's order, each sorted by x. */
-function rowsOf(seats: readonly Seat[]): Seat[][] {
-  const rows = new Map<string, Seat[]>();
-  for (const seat of seats) {
-    const key = `${seat.section}\n${seat.row}`;
-    const row = rows.get(key);
-    if (row) row.push(seat);
-    else rows.set(key, [seat]);
+    const sorted = [...rows].sort((a, b) => across(a) - across(b)).map((row) => this.rows[row]!.seats);
+    const [front, back] = [sorted[0], sorted.at(-1)];
+    if (!front || !back) return [];
+    const points = [...sampled(front), ...sorted.slice(1, -1).map((seats) => seats.at(-1)!), ...sampled(back).reverse(), ...sorted.slice(1, -1).map((seats) => seats[0]!).reverse()];
+    const { minX, minY, maxX, maxY } = extent(this.x, this.y, points);
+    const [middleX, middleY] = [(minX + maxX) / 2, (minY + maxY) / 2];
+    return points.flatMap((seat) => {
+      const [x, y] = [this.x[seat]! - middleX, this.y[seat]! - middleY];
+      const outside = 1 + (this.pitch * 0.9) / Math.max(this.pitch, Math.hypot(x, y));
+      return [middleX + x * outside, middleY + y * outside];
+    });
   }
-  return [...rows.values()].map((row) => row.sort((a, b) => a.x - b.x));
 }
 
-/** The usual distance between neighbours of a row: the median, so that aisles do not count. */
-function pitchOf(rows: readonly (readonly Seat[])[]): number {
-  const distances = rows
-    .flatMap((row) => row.slice(1).map((seat, index) => distance(seat, row[index])))
-    .filter((length) => length > 0)
-    .sort((a, b) => a - b);
-  return distances[distances.length >> 1] ?? 1;
-}
-
-function distance(a: Seat, b: Seat | undefined): number {
-  return b ? Math.hypot(a.x - b.x, a.y - b.y) : 0;
-}
-
-function boundsOf(seats: readonly Seat[]): Bounds {
-  const bounds = { minX: Infinity, minY: Infinity, maxX: -Infinity, maxY: -Infinity };
-  for (const { x, y } of seats) {
-    bounds.minX = Math.min(bounds.minX, x);
-    bounds.minY = Math.min(bounds.minY, y);
-    bounds.maxX = Math.max(bounds.maxX, x);
-    bounds.maxY = Math.max(bounds.maxY, y);
-  }
-  return seats.length > 0 ? bounds : { minX: 0, minY: 0, maxX: 1, maxY: 1 };
-}
-
-/** Beside the first seat of the row. */
-function rowLabel(row: readonly Seat[], pitch: number): RowLabel[] {
-  const [first] = row;
-  return first ? [{ text: first.row, x: first.x - pitch, y: first.y }] : [];
-}
-
-/** The middle of the topmost row of each section: its name goes above. */
-function sectionLabels(rows: readonly (readonly Seat[])[], pitch: number): RowLabel[] {
-  const bySection = new Map<string, Seat[]>();
-  for (const row of rows) {
-    for (const seat of row) {
-      const seats = bySection.get(seat.section);
-      if (seats) seats.push(seat);
-      else bySection.set(seat.section, [seat]);
-    }
-  }
-  return [...bySection].map(([text, seats]) => {
-    const { minX, maxX } = boundsOf(seats);
-    const middle = (minX + maxX) / 2;
-    const near = seats.filter((seat) => Math.abs(seat.x - middle) <= pitch * 2);
-    const top = Math.min(...(near.length > 0 ? near : seats).map(({ y }) => y));
-    return { text, x: middle, y: top };
-  });
+/** Some of the seats, both ends among them. */
+function sampled(seats: Uint32Array): number[] {
+  const points = Math.min(OUTLINE_POINTS_MAX, seats.length);
+  return Array.from({ length: points }, (_, index) => seats[points === 1 ? 0 : Math.round((index * (seats.length - 1)) / (points - 1))]!);
 }

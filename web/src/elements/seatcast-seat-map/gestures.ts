@@ -6,13 +6,18 @@ import type { Viewport } from './viewport.ts';
 
 /** A pointer that moved less than this, in pixels, tapped. */
 const TAP_PX = 6;
+/** A second tap so soon and so near belongs to the first. */
+const DOUBLE_TAP_MS = 300;
+const DOUBLE_TAP_PX = 24;
 
 export interface GestureEvents {
   tapped(x: number, y: number, coarse: boolean): void;
   hovered(x: number, y: number): void;
   left(): void;
+  /** A second tap at the same place. */
+  doubleTapped(x: number, y: number): void;
   /** The viewport changed. */
-  moved(): void;
+  moved(how: 'pan' | 'zoom'): void;
 }
 
 interface Pointer {
@@ -28,6 +33,7 @@ export class Gestures {
   readonly #down = new Map<number, Pointer>();
   /** Dragged, or pinched: its end is no tap. */
   #dragging = false;
+  #lastTap = { x: 0, y: 0, at: -Infinity };
 
   constructor(viewport: Viewport, events: GestureEvents) {
     this.#viewport = viewport;
@@ -57,7 +63,11 @@ export class Gestures {
     const pointer = this.#down.get(event.pointerId);
     this.#down.delete(event.pointerId);
     if (!pointer || this.#dragging) return;
-    this.#events.tapped(event.offsetX, event.offsetY, event.pointerType === 'touch');
+    const { offsetX: x, offsetY: y, timeStamp: at } = event;
+    const isSecond = at - this.#lastTap.at < DOUBLE_TAP_MS && Math.hypot(x - this.#lastTap.x, y - this.#lastTap.y) < DOUBLE_TAP_PX;
+    this.#lastTap = isSecond ? { x, y, at: -Infinity } : { x, y, at };
+    if (isSecond) this.#events.doubleTapped(x, y);
+    this.#events.tapped(x, y, event.pointerType === 'touch');
   }
 
   pointerGone(event: PointerEvent): void {
@@ -70,7 +80,7 @@ export class Gestures {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     this.#viewport.zoom(Math.exp(-event.deltaY / 180), event.offsetX, event.offsetY);
-    this.#events.moved();
+    this.#events.moved('zoom');
   }
 
   #drag(event: PointerEvent, pointer: Pointer, x: number, y: number): void {
@@ -81,7 +91,7 @@ export class Gestures {
     this.#viewport.pan(x - pointer.x, y - pointer.y);
     pointer.x = x;
     pointer.y = y;
-    this.#events.moved();
+    this.#events.moved('pan');
   }
 
   #pinch(id: number, pointer: Pointer, x: number, y: number): void {
@@ -94,6 +104,6 @@ export class Gestures {
     if (before > 0) this.#viewport.zoom(after / before, (x + other.x) / 2, (y + other.y) / 2);
     pointer.x = x;
     pointer.y = y;
-    this.#events.moved();
+    this.#events.moved('zoom');
   }
 }

@@ -6,6 +6,8 @@ import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { SelectionChangedEvent } from '../events/selection-changed.ts';
 import type { SeatcastSeatMap } from './seatcast-seat-map.ts';
 import './seatcast-seat-map.ts';
+// Fetched when it is needed, which takes real time the first time; the tests have fake time.
+import './plan.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;
@@ -38,7 +40,7 @@ beforeEach(async () => {
   await drawn(server, element);
   selected = undefined;
   element.addEventListener('seatcast-selection', (event) => (selected = event));
-  find(element, '.keys').dispatchEvent(new FocusEvent('focus'));
+  find<HTMLButtonElement>(element, '.to-list').click();
   await element.updateComplete;
 });
 afterEach(() => {
@@ -47,56 +49,135 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const active = (): HTMLElement => element.shadowRoot!.activeElement as HTMLElement;
+
+/** Presses keys where the focus is; Enter and the space bar press its button. */
 async function keys(...names: string[]): Promise<void> {
   for (const key of names) {
-    find(element, '.keys').dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+    if (key === 'Enter') active().click();
+    else active().dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+    await element.updateComplete;
     await element.updateComplete;
   }
 }
 const chosen = (): unknown[] => (selected?.lines ?? []).map(({ item }) => item);
+const said = (): string => textOf(find(element, '.said'));
 
-describe('the seat map', () => {
-  it('counts what is left of each section while somebody looks', async () => {
-    const details = find<HTMLDetailsElement>(element, 'details');
-    expect(details.querySelectorAll('li')).toHaveLength(0);
-    details.open = true;
-    details.dispatchEvent(new Event('toggle'));
-    await element.updateComplete;
-    expect(textOf(details)).toContain('Stalls · Type 7 7 of 8');
+describe('the list of the seat map', () => {
+  it('shows the rows of the only section, and counts what is left of each', async () => {
+    expect(textOf(find(element, '.level'))).toContain('Row A 3 free Row B 4 free');
+    expect(textOf(active())).toBe('Row A 3 free');
     server.seat(1, 2, 1);
     await drawn(server, element);
-    expect(textOf(details)).toContain('Stalls · Type 7 6 of 8');
+    expect(textOf(find(element, '.level'))).toContain('Row A 2 free Row B 4 free');
   });
 
-  it('says in words what the picture shows of the row at hand', () => {
-    const options = [...element.renderRoot.querySelectorAll('[role=option]')].map((option) => textOf(option));
-    expect(options).toHaveLength(4);
-    expect(options[0]).toBe('Stalls, Row A Seat 1, Type 7 €45.00, free');
-    expect(options[1]).toContain('sold');
+  it('says of each seat in words what the picture shows', async () => {
+    await keys('Enter');
+    const seats = [...element.renderRoot.querySelectorAll('.seat')];
+    expect(seats.map((seat) => seat.getAttribute('aria-label'))).toEqual([
+      'Stalls, Row A Seat 1, Type 7 €45.00, free',
+      'Stalls, Row A Seat 2, Type 7 €45.00, sold',
+      'Stalls, Row A Seat 3, Type 7 €45.00, free',
+      'Stalls, Row A Seat 4, Type 7 €45.00, free',
+    ]);
+    expect(seats.map((seat) => seat.getAttribute('aria-disabled'))).toEqual(['false', 'true', 'false', 'false']);
+    // One level at a time, and one way in by the tab key.
+    expect(element.renderRoot.querySelectorAll('.entry')).toHaveLength(0);
+    expect(element.renderRoot.querySelectorAll('.seat[tabindex="0"]')).toHaveLength(1);
   });
 
   it('is used by keyboard alone', async () => {
-    await keys('Enter', 'ArrowDown', 'ArrowRight', ' ');
+    await keys('Enter', 'Enter', 'ArrowDown', 'ArrowRight', 'Enter');
     expect(chosen()).toEqual([{ seat_id: 10 }, { seat_id: 15 }]);
     expect(selected?.lines[1]?.label).toBe('Stalls · Row B Seat 2');
+    expect(active().getAttribute('aria-pressed')).toBe('true');
     await keys('Enter');
     expect(chosen()).toEqual([{ seat_id: 10 }]);
+    await keys('Escape');
+    expect(textOf(active())).toBe('Row B 4 free');
   });
 
+  it('goes to what is typed', async () => {
+    await keys('b', 'Enter', '3');
+    expect(active().getAttribute('aria-label')).toContain('Row B Seat 3');
+  });
+
+  it('keeps the focus when the seat under it is taken, and where it is when others are', async () => {
+    await keys('Enter');
+    const before = active();
+    server.seat(1, 0, 2);
+    server.seat(1, 3, 2);
+    await drawn(server, element);
+    expect(active()).toBe(before);
+    expect(before.getAttribute('aria-label')).toContain('sold');
+  });
+});
+
+describe('the seat map', () => {
   it('does not choose what is sold, and says so', async () => {
-    await keys('ArrowRight', 'Enter');
+    await keys('Enter', 'ArrowRight', 'Enter');
     expect(selected).toBeUndefined();
-    expect(textOf(element)).toContain('Row A Seat 2 is sold.');
+    expect(said()).toBe('Row A Seat 2 is sold.');
   });
 
   it('chooses no more than one booking may have', async () => {
-    await keys('Enter', 'End', 'Enter', 'ArrowLeft', 'Enter');
+    await keys('Enter', 'Enter', 'End', 'Enter', 'ArrowLeft', 'Enter');
     expect(chosen()).toHaveLength(2);
-    expect(textOf(element)).toContain('At most 2 seats per booking.');
+    expect(said()).toBe('At most 2 seats per booking.');
+  });
+
+  it('chooses for a party at once, and moves it as one', async () => {
+    find<HTMLButtonElement>(element, '.stepper button:last-child').click();
+    await keys('b', 'Enter', 'Enter');
+    expect(chosen()).toEqual([{ seat_id: 14 }, { seat_id: 15 }]);
+    await keys('End', 'Enter');
+    expect(chosen()).toEqual([{ seat_id: 16 }, { seat_id: 17 }]);
+    // Row A has a sold seat in between.
+    await keys('ArrowUp', 'Home', 'Enter');
+    expect(said()).toBe('There are no 2 free seats side by side here.');
+    expect(chosen()).toHaveLength(2);
+  });
+
+  it('lets the server pick the best, in one line of the choice', async () => {
+    await keys('Enter', 'Enter');
+    find<HTMLButtonElement>(element, '.stepper button:last-child').click();
+    find<HTMLButtonElement>(element, '.best .button').click();
+    await element.updateComplete;
+    expect(chosen()).toEqual([{ ticket_type_id: 7, quantity: 2, best_available: true }]);
+    expect(selected?.lines[0]).toMatchObject({ label: 'Type 7 · best seats available', quantity: 2 });
+    element.removeLine(selected!.lines[0]!);
+    expect(chosen()).toEqual([]);
+  });
+
+  it('shows the seats that became the buyer’s', async () => {
+    element.mine = [14, 15];
+    server.seat(1, 4, 1);
+    server.seat(1, 5, 1);
+    await drawn(server, element);
+    expect(said()).toBe('Yours: Row B Seat 1, Row B Seat 2.');
+  });
+
+  it('lets one line of the choice go from outside', async () => {
+    await keys('Enter', 'Enter', 'End', 'Enter');
+    element.removeLine(selected!.lines[0]!);
+    expect(chosen()).toEqual([{ seat_id: 13 }]);
+  });
+
+  it('offers the nearest free seat in place of one that was taken', async () => {
+    await keys('Enter', 'Enter');
+    server.seat(1, 0, 1);
+    await drawn(server, element);
+    const offer = find<HTMLButtonElement>(element, '.offer');
+    expect(textOf(offer)).toBe('Take Row B Seat 1 instead');
+    offer.click();
+    await element.updateComplete;
+    expect(chosen()).toEqual([{ seat_id: 14 }]);
+    expect(element.renderRoot.querySelector('.offer')).toBeNull();
   });
 
   it('drops a seat that somebody else took, and says so', async () => {
-    await keys('Enter');
+    await keys('Enter', 'Enter');
     server.seat(1, 0, 1);
     await drawn(server, element);
     expect(chosen()).toEqual([]);
@@ -105,7 +186,7 @@ describe('the seat map', () => {
   });
 
   it('keeps it while it is being booked: the hold is our own', async () => {
-    await keys('Enter');
+    await keys('Enter', 'Enter');
     element.busy = true;
     server.seat(1, 0, 1);
     await drawn(server, element);

@@ -3,10 +3,19 @@
  *
  *     screen = layout · scale + offset
  */
-import type { Bounds } from './geometry.ts';
+import type { Bounds } from './grid.ts';
 
 /** A seat may be drawn at most so many pixels wide. */
 const SEAT_PX_MAX = 52;
+/** Room around the seats, in pixels: for the names of sections, and for the letters of rows. */
+const ROOM_PX = { top: 36, bottom: 16, side: 24 };
+
+/** What of the layout is in sight. */
+export interface Sight {
+  scale: number;
+  offsetX: number;
+  offsetY: number;
+}
 
 export class Viewport {
   scale = 1;
@@ -18,17 +27,24 @@ export class Viewport {
   #bounds: Bounds = { minX: 0, minY: 0, maxX: 1, maxY: 1 };
   #radius = 1;
 
-  /** Sets the layout's bounds, with room around them, and shows all of it. */
+  /** Sets the layout's bounds, and shows all of it. */
   reset(bounds: Bounds, radius: number): void {
     this.#radius = radius;
-    const room = radius * 2.5;
-    this.#bounds = {
-      minX: bounds.minX - room * 1.6,
-      minY: bounds.minY - room * 3,
-      maxX: bounds.maxX + room,
-      maxY: bounds.maxY + room,
-    };
+    this.#bounds = widened(bounds, radius);
     this.fit();
+  }
+
+  /** The scale at which everything is in sight. */
+  get fitScale(): number {
+    return this.#fitScale;
+  }
+
+  get width(): number {
+    return this.#width;
+  }
+
+  get height(): number {
+    return this.#height;
   }
 
   resize(width: number, height: number): void {
@@ -73,6 +89,30 @@ export class Viewport {
     this.#settle(scale);
   }
 
+  /** Shows a part of the layout as large as it fits. */
+  show(bounds: Bounds): void {
+    const { minX, minY, maxX, maxY } = widened(bounds, this.#radius * 2);
+    const scale = this.#fitting(maxX - minX, maxY - minY);
+    this.offsetX = this.#width / 2 - ((minX + maxX) / 2) * scale;
+    this.offsetY = this.#height / 2 - ((minY + maxY) / 2) * scale;
+    this.#settle(Math.max(this.#fitScale, scale));
+  }
+
+  /** Where a move would lead to; it is not made. */
+  after(move: (view: this) => void): Sight {
+    const { scale, offsetX, offsetY } = this;
+    move(this);
+    const sight = { scale: this.scale, offsetX: this.offsetX, offsetY: this.offsetY };
+    this.set({ scale, offsetX, offsetY });
+    return sight;
+  }
+
+  set({ scale, offsetX, offsetY }: Sight): void {
+    this.scale = scale;
+    this.offsetX = offsetX;
+    this.offsetY = offsetY;
+  }
+
   pan(dx: number, dy: number): void {
     this.offsetX += dx;
     this.offsetY += dy;
@@ -98,7 +138,12 @@ export class Viewport {
 
   #scaleThatFits(): number {
     const { minX, minY, maxX, maxY } = this.#bounds;
-    return Math.min(this.#width / (maxX - minX), this.#height / (maxY - minY), this.#scaleMax());
+    return this.#fitting(maxX - minX, maxY - minY);
+  }
+
+  #fitting(width: number, height: number): number {
+    const [roomX, roomY] = [ROOM_PX.side * 2, ROOM_PX.top + ROOM_PX.bottom];
+    return Math.min(Math.max(1, this.#width - roomX) / width, Math.max(1, this.#height - roomY) / height, this.#scaleMax());
   }
 
   #scaleMax(): number {
@@ -109,9 +154,13 @@ export class Viewport {
   #settle(scale: number): void {
     const { minX, minY, maxX, maxY } = this.#bounds;
     this.scale = scale;
-    this.offsetX = settled(this.offsetX, minX * scale, maxX * scale, this.#width);
-    this.offsetY = settled(this.offsetY, minY * scale, maxY * scale, this.#height);
+    this.offsetX = settled(this.offsetX, minX * scale - ROOM_PX.side, maxX * scale + ROOM_PX.side, this.#width);
+    this.offsetY = settled(this.offsetY, minY * scale - ROOM_PX.top, maxY * scale + ROOM_PX.bottom, this.#height);
   }
+}
+
+function widened({ minX, minY, maxX, maxY }: Bounds, room: number): Bounds {
+  return { minX: minX - room, minY: minY - room, maxX: maxX + room, maxY: maxY + room };
 }
 
 function settled(offset: number, min: number, max: number, size: number): number {

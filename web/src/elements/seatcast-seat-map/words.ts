@@ -12,14 +12,37 @@ interface Words {
   taken: (places: readonly string[]) => string;
   isSo: (place: string, status: string) => string;
   atMost: (seats: number) => string;
-  notLoaded: string;
-  loading: string;
   zoomIn: string;
   zoomOut: string;
-  keys: string;
-  bySection: string;
+  fit: string;
+  map: string;
+  howMany: string;
+  fewer: string;
+  more: string;
+  bestAvailable: string;
+  bestOf: string;
+  /** A line of the choice whose seats the server picks. */
+  bestLine: (type: string) => string;
+  bestChosen: (seats: number) => string;
+  nowYours: (places: readonly string[]) => string;
+  notTogether: (seats: number) => string;
+  instead: (places: readonly string[]) => string;
+  anyPrice: string;
+  upTo: (price: string) => string;
+  price: string;
+  list: string;
+  listHelp: string;
+  sections: string;
+  backTo: (name: string) => string;
+  row: (label: string) => string;
+  seat: (number: string) => string;
+  free: (seats: number) => string;
+  nothingHere: string;
   leftOf: (available: number, allocated: number) => string;
-  legend: { held: string; sold: string; blocked: string; yours: string };
+  from: (price: string) => string;
+  shareFree: (share: string) => string;
+  soldOut: string;
+  legend: { types: string; held: string; sold: string; blocked: string; yours: string };
   /** Between the parts of a seat's description. */
   comma: string;
 }
@@ -33,14 +56,36 @@ export const WORDS: Translations<Words> = {
     taken: (places) => `${places.join(', ')} ${places.length === 1 ? 'was' : 'were'} just taken.`,
     isSo: (place, status) => `${place} is ${status}.`,
     atMost: (seats) => `At most ${plural(seats, 'seat')} per booking.`,
-    notLoaded: 'The seat map could not be loaded. Trying again …',
-    loading: 'Loading the seat map',
     zoomIn: 'Zoom in',
     zoomOut: 'Zoom out',
-    keys: 'Seats. Arrow keys move, Enter chooses.',
-    bySection: 'Seats left by section',
-    leftOf: (available, allocated) => `${available} of ${allocated}`,
-    legend: { held: 'Held', sold: 'Sold', blocked: 'Not on sale', yours: 'Yours' },
+    fit: 'Show all',
+    map: 'Seat map',
+    howMany: 'How many?',
+    fewer: 'One seat fewer',
+    more: 'One seat more',
+    bestAvailable: 'Best available',
+    bestOf: 'Ticket type of the best available seats',
+    bestLine: (type) => `${type} · best seats available`,
+    bestChosen: (seats) => (seats === 1 ? 'Hold it, and the best free seat is yours.' : `Hold them, and the best ${seats} free seats are yours, side by side if there are such.`),
+    nowYours: (places) => `Yours: ${places.join(', ')}.`,
+    notTogether: (seats) => `There are no ${seats} free seats side by side here.`,
+    instead: (places) => `Take ${places.join(', ')} instead`,
+    anyPrice: 'Any price',
+    upTo: (price) => `Up to ${price}`,
+    price: 'Price',
+    list: 'Choose from a list',
+    listHelp: 'Arrow keys move, Enter opens or chooses, Escape goes back.',
+    sections: 'Sections',
+    backTo: (name) => `Back to ${name}`,
+    row: (label) => `Row ${label}`,
+    seat: (number) => `Seat ${number}`,
+    free: (seats) => `${count('en', seats)} free`,
+    nothingHere: 'No free seats match.',
+    leftOf: (available, allocated) => `${count('en', available)} of ${count('en', allocated)}`,
+    from: (price) => `from ${price}`,
+    shareFree: (share) => `${share} free`,
+    soldOut: 'sold out',
+    legend: { types: 'Ticket types. Those that are pressed are shown alone.', held: 'Held', sold: 'Sold', blocked: 'Not on sale', yours: 'Yours' },
     comma: ', ',
   },
   th: {
@@ -51,14 +96,36 @@ export const WORDS: Translations<Words> = {
     taken: (places) => `${places.join(', ')} เพิ่งถูกจอง`,
     isSo: (place, status) => `${place}: ${status}`,
     atMost: (seats) => `ไม่เกิน ${count('th', seats)} ที่นั่งต่อการจอง`,
-    notLoaded: 'โหลดผังที่นั่งไม่ได้ กำลังลองใหม่ …',
-    loading: 'กำลังโหลดผังที่นั่ง',
     zoomIn: 'ขยาย',
     zoomOut: 'ย่อ',
-    keys: 'ที่นั่ง ใช้ปุ่มลูกศรเพื่อเลื่อน กด Enter เพื่อเลือก',
-    bySection: 'ที่นั่งว่างแยกตามโซน',
+    fit: 'แสดงทั้งหมด',
+    map: 'ผังที่นั่ง',
+    howMany: 'กี่ที่นั่ง?',
+    fewer: 'ลดหนึ่งที่นั่ง',
+    more: 'เพิ่มหนึ่งที่นั่ง',
+    bestAvailable: 'ที่นั่งที่ดีที่สุด',
+    bestOf: 'ประเภทบัตรของที่นั่งที่ดีที่สุด',
+    bestLine: (type) => `${type} · ที่นั่งที่ดีที่สุดที่เหลือ`,
+    bestChosen: (seats) => (seats === 1 ? 'กดจองเพื่อรับที่นั่งว่างที่ดีที่สุด' : `กดจองเพื่อรับ ${count('th', seats)} ที่นั่งว่างที่ดีที่สุด ติดกันถ้ามี`),
+    nowYours: (places) => `ที่นั่งของคุณ: ${places.join(', ')}`,
+    notTogether: (seats) => `ตรงนี้ไม่มีที่นั่งว่างติดกัน ${count('th', seats)} ที่`,
+    instead: (places) => `เลือก ${places.join(', ')} แทน`,
+    anyPrice: 'ทุกราคา',
+    upTo: (price) => `ไม่เกิน ${price}`,
+    price: 'ราคา',
+    list: 'เลือกจากรายการ',
+    listHelp: 'ปุ่มลูกศรเลื่อน Enter เปิดหรือเลือก Escape ย้อนกลับ',
+    sections: 'โซน',
+    backTo: (name) => `กลับไปที่ ${name}`,
+    row: (label) => `แถว ${label}`,
+    seat: (number) => `ที่นั่ง ${number}`,
+    free: (seats) => `ว่าง ${count('th', seats)}`,
+    nothingHere: 'ไม่มีที่นั่งว่างที่ตรงกัน',
     leftOf: (available, allocated) => `${count('th', available)} จาก ${count('th', allocated)}`,
-    legend: { held: 'จองไว้', sold: 'ขายแล้ว', blocked: 'ไม่เปิดขาย', yours: 'ของคุณ' },
+    from: (price) => `เริ่มต้น ${price}`,
+    shareFree: (share) => `ว่าง ${share}`,
+    soldOut: 'ขายหมดแล้ว',
+    legend: { types: 'ประเภทบัตร กดเพื่อแสดงเฉพาะประเภทนั้น', held: 'จองไว้', sold: 'ขายแล้ว', blocked: 'ไม่เปิดขาย', yours: 'ของคุณ' },
     comma: ', ',
   },
   fa: {
@@ -69,14 +136,36 @@ export const WORDS: Translations<Words> = {
     taken: (places) => `${places.join('، ')} همین حالا گرفته شد.`,
     isSo: (place, status) => `${place}: ${status}.`,
     atMost: (seats) => `حداکثر ${count('fa', seats)} صندلی در هر رزرو.`,
-    notLoaded: 'نقشهٔ صندلی‌ها خوانده نشد. تلاش دوباره …',
-    loading: 'در حال خواندن نقشهٔ صندلی‌ها',
     zoomIn: 'بزرگ‌نمایی',
     zoomOut: 'کوچک‌نمایی',
-    keys: 'صندلی‌ها. با کلیدهای جهت حرکت و با Enter انتخاب کنید.',
-    bySection: 'صندلی‌های آزاد هر بخش',
+    fit: 'نمایش همه',
+    map: 'نقشهٔ صندلی‌ها',
+    howMany: 'چند صندلی؟',
+    fewer: 'یک صندلی کمتر',
+    more: 'یک صندلی بیشتر',
+    bestAvailable: 'بهترین صندلی‌ها',
+    bestOf: 'نوع بلیت بهترین صندلی‌ها',
+    bestLine: (type) => `${type} · بهترین صندلی‌های آزاد`,
+    bestChosen: (seats) => (seats === 1 ? 'نگه دارید تا بهترین صندلی آزاد از آنِ شما شود.' : `نگه دارید تا بهترین ${count('fa', seats)} صندلی آزاد، در صورت امکان کنار هم، از آنِ شما شود.`),
+    nowYours: (places) => `از آنِ شما: ${places.join('، ')}.`,
+    notTogether: (seats) => `اینجا ${count('fa', seats)} صندلی آزاد کنار هم نیست.`,
+    instead: (places) => `به‌جای آن ${places.join('، ')}`,
+    anyPrice: 'هر قیمتی',
+    upTo: (price) => `تا ${price}`,
+    price: 'قیمت',
+    list: 'انتخاب از فهرست',
+    listHelp: 'کلیدهای جهت حرکت می‌دهند، Enter باز یا انتخاب می‌کند، Escape برمی‌گرداند.',
+    sections: 'بخش‌ها',
+    backTo: (name) => `بازگشت به ${name}`,
+    row: (label) => `ردیف ${label}`,
+    seat: (number) => `صندلی ${number}`,
+    free: (seats) => `${count('fa', seats)} آزاد`,
+    nothingHere: 'صندلی آزادی با این شرایط نیست.',
     leftOf: (available, allocated) => `${count('fa', available)} از ${count('fa', allocated)}`,
-    legend: { held: 'نگه‌داشته', sold: 'فروخته', blocked: 'فروخته نمی‌شود', yours: 'از آنِ شما' },
+    from: (price) => `از ${price}`,
+    shareFree: (share) => `${share} آزاد`,
+    soldOut: 'تمام شد',
+    legend: { types: 'انواع بلیت. آنهایی که فشرده‌اند تنها نشان داده می‌شوند.', held: 'نگه‌داشته', sold: 'فروخته', blocked: 'فروخته نمی‌شود', yours: 'از آنِ شما' },
     comma: '، ',
   },
 };

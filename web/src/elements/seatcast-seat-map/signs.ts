@@ -1,0 +1,212 @@
+/** What is written on the map beside seats: names of sections and letters of rows. */
+import type { Geometry } from './geometry.ts';
+import type { Colours } from './palette.ts';
+import type { Viewport } from './viewport.ts';
+
+/** A section's sign: its name, and below it what is left and from which price on. */
+export interface Sign {
+  name: string;
+  detail: string;
+  /** Free seats of all, 0 to 1. */
+  share: number;
+}
+
+/** Smaller seats cannot be chosen by a click; the signs of sections may cover them. */
+export const FAR_BELOW_PX = 2.6;
+/** From this radius on the letters of rows can be read. */
+const ROWS_FROM_PX = 5.5;
+/** From this radius on a section's name would stand in the way; the tip at a seat has it. */
+const NAMES_UNTIL_PX = 13;
+const SIGN = { namePx: 13, detailPx: 11, padXPx: 8, padYPx: 5, gapPx: 2, lineHeight: 1.25 };
+/** Distance between two signs, and how much wider than its section one may be. */
+const ROOM_PX = 4;
+const WIDER_PX = 36;
+/** Details change with every seat that is sold; with more pictures than this the old ones are let go. */
+const SPRITES_MAX = 600;
+/** How much of a section's colour is seen where all of it is free, and where nothing is. */
+const SHADE = { full: 0.3, none: 0.04 };
+
+interface Rect {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+function meet(one: Rect, other: Rect): boolean {
+  return one.left < other.right + ROOM_PX && other.left < one.right + ROOM_PX && one.top < other.bottom + ROOM_PX && other.top < one.bottom + ROOM_PX;
+}
+
+interface Sprite {
+  canvas: HTMLCanvasElement;
+  width: number;
+  height: number;
+}
+
+/** Draws signs; each is drawn once and then copied, because text is dear. */
+export class Signs {
+  readonly #geometry: Geometry;
+  #outlines: readonly Path2D[] | undefined;
+  readonly #middles: readonly { x: number; y: number; top: number }[];
+  readonly #sprites = new Map<string, Sprite>();
+  #colours: Colours | undefined;
+  #ratio = 1;
+
+  constructor(geometry: Geometry) {
+    this.#geometry = geometry;
+    this.#middles = geometry.sections.map(({ rows, bounds }) => {
+      const row = geometry.rows[rows[rows.length >> 1] ?? -1]?.seats;
+      const seat = row?.[row.length >> 1];
+      if (seat === undefined) return { x: 0, y: 0, top: 0 };
+      const x = (bounds.minX + bounds.maxX) / 2;
+      const near = rows.flatMap((one) => Array.from(geometry.rows[one]!.seats)).filter((one) => Math.abs(geometry.x[one]! - x) <= geometry.pitch * 2);
+      return { x: geometry.x[seat]!, y: geometry.y[seat]!, top: near.reduce((top, one) => Math.min(top, geometry.y[one]!), bounds.maxY) };
+    });
+  }
+
+  /** The ground that sections stand on, the stronger the more of it is free. It goes below what is there. */
+  drawGround(context: CanvasRenderingContext2D, viewport: Viewport, ratio: number, signs: readonly Sign[], colours: Colours): void {
+    if (signs.length < 2 || viewport.seatPx >= FAR_BELOW_PX) return;
+    context.save();
+    const scale = viewport.scale * ratio;
+    context.setTransform(scale, 0, 0, scale, viewport.offsetX * ratio, viewport.offsetY * ratio);
+    context.globalCompositeOperation = 'destination-over';
+    context.fillStyle = colours.section;
+    this.#outlines ??= this.#geometry.sections.map(({ outline }) => pathOf(outline));
+    this.#outlines.forEach((outline, index) => {
+      context.globalAlpha = SHADE.none + (SHADE.full - SHADE.none) * (signs[index]?.share ?? 0);
+      context.fill(outline);
+    });
+    context.restore();
+  }
+
+  drawNames(context: CanvasRenderingContext2D, viewport: Viewport, ratio: number, signs: readonly Sign[], colours: Colours): void {
+    if (colours !== this.#colours || ratio !== this.#ratio) this.#sprites.clear();
+    this.#colours = colours;
+    this.#ratio = ratio;
+    if (viewport.seatPx >= NAMES_UNTIL_PX) return;
+    const isFar = viewport.seatPx < FAR_BELOW_PX && signs.length > 1;
+    const placed: Rect[] = [];
+    signs.forEach((sign, index) => {
+      // With its details, or where that has no room the name alone.
+      for (const detail of isFar && sign.detail !== '' ? [sign.detail, ''] : ['']) {
+        const sprite = this.#sprite(sign.name, detail, colours, ratio);
+        const rect = isFar ? this.#inside(index, sprite, viewport) : this.#beside(index, sprite, viewport);
+        if (!rect || placed.some((other) => meet(other, rect))) continue;
+        placed.push(rect);
+        context.drawImage(sprite.canvas, Math.round(rect.left * ratio), Math.round(rect.top * ratio));
+        return;
+      }
+    });
+  }
+
+  /** In the middle of the section, if it is no wider than that. */
+  #inside(index: number, { width, height }: Sprite, viewport: Viewport): Rect | undefined {
+    const { bounds } = this.#geometry.sections[index]!;
+    if (width > (bounds.maxX - bounds.minX) * viewport.scale + WIDER_PX) return undefined;
+    const [x, y] = viewport.toScreen(this.#middles[index]!.x, this.#middles[index]!.y);
+    return { left: x - width / 2, top: y - height / 2, right: x + width / 2, bottom: y + height / 2 };
+  }
+
+  /** Above the section, or beside it: where it hides no seats, or the fewest. Undefined if that is out of sight. */
+  #beside(index: number, { width, height }: Sprite, viewport: Viewport): Rect | undefined {
+    const { x, y, rows, grid } = this.#geometry;
+    const middle = this.#middles[index]!;
+    const gap = viewport.seatPx + ROOM_PX;
+    const at = (placeX: number, placeY: number, left: number, top: number): Rect => {
+      const [toX, toY] = viewport.toScreen(placeX, placeY);
+      return { left: toX + left, top: toY + top, right: toX + left + width, bottom: toY + top + height };
+    };
+    const first = rows[this.#geometry.sections[index]!.rows[0] ?? -1]?.seats;
+    if (!first) return undefined;
+    const [start, end] = [first[0]!, first.at(-1)!];
+    const places = [
+      at(middle.x, middle.top, -width / 2, -gap - height),
+      at(x[start]!, y[start]!, -width - gap * 2, -height),
+      at(x[end]!, y[end]!, gap * 2, -height),
+    ];
+    let best: Rect | undefined;
+    let fewest = Infinity;
+    for (const rect of places) {
+      if (rect.left < 0 || rect.top < 0 || rect.right > viewport.width || rect.bottom > viewport.height) continue;
+      const [minX, minY] = viewport.toLayout(rect.left - viewport.seatPx, rect.top - viewport.seatPx);
+      const [maxX, maxY] = viewport.toLayout(rect.right + viewport.seatPx, rect.bottom + viewport.seatPx);
+      let hidden = 0;
+      grid.within(minX, minY, maxX, maxY, () => (hidden += 1));
+      if (hidden < fewest) [best, fewest] = [rect, hidden];
+    }
+    return best;
+  }
+
+  /** Beside the first seat of each row in sight. */
+  drawRows(context: CanvasRenderingContext2D, viewport: Viewport, ratio: number, colours: Colours): void {
+    if (viewport.seatPx < ROWS_FROM_PX) return;
+    const { rows, x, y, pitch } = this.#geometry;
+    context.save();
+    context.font = `500 ${Math.min(12, viewport.seatPx * 1.15) * ratio}px ${colours.font}`;
+    context.fillStyle = colours.inkSoft;
+    context.textAlign = 'center';
+    context.textBaseline = 'middle';
+    for (const { label, seats } of rows) {
+      const [first, next] = [seats[0]!, seats[1] ?? seats[0]!];
+      // Away from the row, whatever way it runs.
+      const length = Math.hypot(x[next]! - x[first]!, y[next]! - y[first]!) || 1;
+      const [dx, dy] = first === next ? [-pitch, 0] : [((x[first]! - x[next]!) / length) * pitch, ((y[first]! - y[next]!) / length) * pitch];
+      const [atX, atY] = viewport.toScreen(x[first]! + dx, y[first]! + dy);
+      if (atX < 0 || atY < 0 || atX > viewport.width || atY > viewport.height) continue;
+      context.fillText(label, atX * ratio, atY * ratio);
+    }
+    context.restore();
+  }
+
+  #sprite(name: string, detail: string, colours: Colours, ratio: number): Sprite {
+    const key = `${name}\n${detail}`;
+    const known = this.#sprites.get(key);
+    if (known) return known;
+    const canvas = document.createElement('canvas');
+    const context = canvas.getContext('2d');
+    const nameFont = `650 ${SIGN.namePx}px ${colours.font}`;
+    const detailFont = `500 ${SIGN.detailPx}px ${colours.font}`;
+    const measured = (font: string, text: string): number => {
+      if (!context) return 0;
+      context.font = font;
+      return context.measureText(text).width;
+    };
+    const width = Math.ceil(Math.max(measured(nameFont, name), measured(detailFont, detail)) + SIGN.padXPx * 2);
+    const nameHeight = SIGN.namePx * SIGN.lineHeight;
+    const height = Math.ceil(SIGN.padYPx * 2 + nameHeight + (detail ? SIGN.gapPx + SIGN.detailPx * SIGN.lineHeight : 0));
+    canvas.width = Math.ceil(width * ratio);
+    canvas.height = Math.ceil(height * ratio);
+    if (context) {
+      context.scale(ratio, ratio);
+      context.globalAlpha = 0.94;
+      context.fillStyle = colours.surface;
+      context.strokeStyle = colours.line;
+      context.lineWidth = 1;
+      context.beginPath();
+      context.roundRect(0.5, 0.5, width - 1, height - 1, Math.min(8, height / 2));
+      context.fill();
+      context.globalAlpha = 1;
+      context.stroke();
+      context.textAlign = 'center';
+      context.textBaseline = 'middle';
+      context.font = nameFont;
+      context.fillStyle = colours.ink;
+      context.fillText(name, width / 2, SIGN.padYPx + nameHeight / 2 + 0.5);
+      context.font = detailFont;
+      context.fillStyle = colours.inkSoft;
+      if (detail) context.fillText(detail, width / 2, SIGN.padYPx + nameHeight + SIGN.gapPx + (SIGN.detailPx * SIGN.lineHeight) / 2);
+    }
+    const sprite = { canvas, width, height };
+    if (this.#sprites.size > SPRITES_MAX) this.#sprites.clear();
+    this.#sprites.set(key, sprite);
+    return sprite;
+  }
+}
+
+function pathOf(points: readonly number[]): Path2D {
+  const path = new Path2D();
+  for (let at = 0; at < points.length; at += 2) path.lineTo(points[at]!, points[at + 1]!);
+  path.closePath();
+  return path;
+}
