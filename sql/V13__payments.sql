@@ -22,7 +22,7 @@ create table payments (
     redirect_url text constraint payments_redirect_url_length check (char_length(redirect_url) <= 2000),
     -- Where the provider sends the buyer's browser in the end.
     return_url text constraint payments_return_url_length check (char_length(return_url) <= 2000),
-    -- Where staff take the money: the hold waits until then.
+    -- Where the money takes days: the hold waits until then, from the beginning where staff take it, and from when it is on its way elsewhere.
     pay_by timestamptz,
     -- Its buyer wants to pay another way: what it has not taken, it does not take.
     unwanted boolean not null default false,
@@ -112,6 +112,14 @@ create table provider_events (
 );
 create index provider_events_by_age on provider_events (received_at);
 alter table provider_events add constraint provider_events_pkey primary key (provider, id);
+
+-- Buyers as a provider knows them, so that it keeps one customer for each account.
+create table provider_customers (
+    user_id bigint not null constraint provider_customers_user_exists references users on delete cascade,
+    provider text not null constraint provider_customers_provider_known check (provider = 'stripe'),
+    customer_ref text not null constraint provider_customers_ref_length check (char_length(customer_ref) <= 200),
+    constraint provider_customers_pkey primary key (user_id, provider)
+);
 
 -- The books of the demo's provider, which is a machine of its own that happens to live here: it is asked like any other.
 create table demo_charges (

@@ -65,16 +65,16 @@ begin
     end loop;
     revoke select on idempotency_keys, secrets, booking_contacts, booking_attendees, booking_answers, jobs, sessions,
         refresh_tokens, account_links, identities, api_keys, organization_invitations, audit_trail, waitlist,
-        ticket_keys, ticket_holders, transfer_contacts from public;
+        ticket_keys, ticket_holders, transfer_contacts, provider_customers from public;
     execute format('revoke select on idempotency_keys, secrets, booking_contacts, booking_attendees, booking_answers, jobs,
                     sessions, refresh_tokens, account_links, identities, api_keys, organization_invitations, audit_trail,
-                    waitlist, ticket_keys, ticket_holders, transfer_contacts from %I', home || '_writer');
+                    waitlist, ticket_keys, ticket_holders, transfer_contacts, provider_customers from %I', home || '_writer');
 
     role := home || '_server';
     execute format('grant insert, update, delete on idempotency_keys, booking_contacts, booking_attendees, booking_answers, presence_nodes,
                     presence_counts, event_joins, interactions, jobs, organizations, organization_members,
                     organization_invitations, memberships, sessions, refresh_tokens, account_links, ended_tokens, identities,
-                    packed_seatmaps, api_keys, waitlist, ticket_keys, ticket_holders, transfers, transfer_contacts, checkins to %I', role);
+                    packed_seatmaps, provider_customers, api_keys, waitlist, ticket_keys, ticket_holders, transfers, transfer_contacts, checkins to %I', role);
     execute format('grant insert, update on refund_policies, payment_terms, invoice_counters, disputes to %I', role);
     execute format('grant update (number) on invoices to %I', role);
     -- Nobody changes what the audit trail says.

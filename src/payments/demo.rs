@@ -24,7 +24,7 @@ use crate::store::payments::Refund;
 use crate::store::{Store, StoreError};
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::Movements;
-use crate::ticketing::payment::{Attempt, Charge, ChargeStatus, ProviderName};
+use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus, ProviderName};
 use crate::ticketing::record::Money;
 
 /// Its fee: 2 % and 25 minor units, as a card's might be.
@@ -90,7 +90,7 @@ fn moved(status: Option<String>, wanted: &str) -> Result<(), ProviderError> {
 }
 
 impl Provider for Demo {
-    async fn start(&self, of: &Attempt) -> Result<Charge, ProviderError> {
+    async fn start(&self, of: &Attempt, _: Option<&str>) -> Result<Charge, ProviderError> {
         let (amount, back) = (&of.amount, of.return_url.as_deref());
         let opened = self
             .store
@@ -99,6 +99,10 @@ impl Provider for Demo {
             Some(made) => Ok(charge_of(made)),
             None => self.charge(of).await,
         }
+    }
+
+    async fn customer(&self, _: &Buyer) -> Result<Option<String>, ProviderError> {
+        Ok(None)
     }
 
     async fn look(&self, of: &Attempt) -> Result<Charge, ProviderError> {

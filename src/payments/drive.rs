@@ -14,8 +14,8 @@ use crate::store::payments::Refund;
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::{Movements, Noted};
 use crate::ticketing::payment::{
-    Attempt, Charge, ChargeStatus, Next, PaymentState, ProviderName, next, offline_charge, refused,
-    sold,
+    Attempt, Buyer, Charge, ChargeStatus, Next, PaymentState, ProviderName, next, offline_charge,
+    refused, sold,
 };
 use crate::ticketing::record::Booking;
 use crate::ticketing::refusal::Refusal;
@@ -39,6 +39,15 @@ pub(crate) trait PaymentTable: Sync {
         &self,
         id: PaymentId,
     ) -> impl Future<Output = Result<Option<Attempted>, StoreError>> + Send;
+    /// The account of the attempt's booking, with its name at the attempt's provider; `None` for buyers without one.
+    fn buyer(&self, of: &Attempt)
+    -> impl Future<Output = Result<Option<Buyer>, StoreError>> + Send;
+    /// Keeps the provider's name for the buyer, or forgets it.
+    fn keep_customer(
+        &self,
+        of: &Buyer,
+        customer: Option<&str>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
     fn heard(
         &self,
         of: &Attempt,
@@ -158,7 +167,7 @@ async fn step(
         return Ok(Step::End(Driven::Done));
     }
     let asked = match &attempt.provider_ref {
-        None => provider.start(&attempt).await,
+        None => start(table, provider, &attempt).await,
         Some(_) => provider.look(&attempt).await,
     };
     let mut charge = match asked {
@@ -233,6 +242,50 @@ async fn step(
     }
 }
 
+/// Lets the provider begin, for the buyer's own customer where it keeps customers. It begins without one where it wants none:
+/// nobody should fail to pay for that.
+pub(crate) async fn start(
+    table: &impl PaymentTable,
+    provider: &impl Provider,
+    of: &Attempt,
+) -> Result<Charge, ProviderError> {
+    let away = |error: StoreError| ProviderError::Unanswered(error.to_string());
+    let Some(buyer) = table.buyer(of).await.map_err(away)? else {
+        return provider.start(of, None).await;
+    };
+    let customer = match &buyer.customer {
+        Some(known) => Some(known.clone()),
+        None => match provider.customer(&buyer).await {
+            Ok(made) => made,
+            Err(ProviderError::Refused(why)) => {
+                tracing::warn!(payment = %of.id, user = buyer.user.0, why, "the provider wants no customer for a buyer");
+                None
+            }
+            Err(unanswered) => return Err(unanswered),
+        },
+    };
+    let Some(customer) = customer else {
+        return provider.start(of, None).await;
+    };
+    if buyer.customer.is_none() {
+        let kept = table.keep_customer(&buyer, Some(&customer)).await;
+        kept.map_err(away)?;
+    }
+    match provider.start(of, Some(&customer)).await {
+        // The provider may have lost the customer: another one is made next time.
+        Err(ProviderError::Refused(why)) => {
+            tracing::warn!(payment = %of.id, user = buyer.user.0, why, "the provider does not begin with its customer");
+            let lost = Buyer {
+                customer: Some(customer),
+                ..buyer
+            };
+            table.keep_customer(&lost, None).await.map_err(away)?;
+            provider.start(of, None).await
+        }
+        answered => answered,
+    }
+}
+
 /// Whether the charge says what the attempt's row does not, and no step that follows at once writes.
 fn is_news(of: &Attempt, charge: &Charge, next: &Next) -> bool {
     let state = match charge.status {
@@ -270,10 +323,10 @@ async fn watch(
 fn waits(of: &Attempt, now: Timestamp) -> Driven {
     let age = now.duration_since(of.created_at).as_secs();
     let age = u64::try_from(age).unwrap_or(0);
-    let after = match of.pay_by {
+    let after = match (of.provider, of.pay_by) {
         // Staff ring when they are paid; only the end of the hold is looked for.
-        Some(_) => OFFLINE_LOOK_S,
-        None => age.clamp(PAYMENT_FIRST_LOOK_S, PAYMENT_LOOK_S),
+        (ProviderName::Offline, Some(_)) => OFFLINE_LOOK_S,
+        _ => age.clamp(PAYMENT_FIRST_LOOK_S, PAYMENT_LOOK_S),
     };
     Driven::Waits {
         after: Duration::from_secs(after),

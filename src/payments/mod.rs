@@ -33,7 +33,7 @@ use crate::desk::{Change, Desk, DeskError};
 use crate::store::payments::{Begun, Heard, PaymentWay, Refund, StaffPayment, parts_of};
 use crate::store::{Store, StoreError};
 use crate::ticketing::movement::{Movements, Noted};
-use crate::ticketing::payment::{Attempt, Charge, ChargeStatus, PaymentState, ProviderName};
+use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus, PaymentState, ProviderName};
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Transition;
@@ -70,7 +70,17 @@ pub enum Returned {
 
 /// A company, or staff, that takes money. Each call may be repeated: it is known by the attempt's or the refund's id.
 pub(crate) trait Provider: Sync {
-    fn start(&self, of: &Attempt) -> impl Future<Output = Result<Charge, ProviderError>> + Send;
+    /// `customer`: the buyer, by the provider's own name.
+    fn start(
+        &self,
+        of: &Attempt,
+        customer: Option<&str>,
+    ) -> impl Future<Output = Result<Charge, ProviderError>> + Send;
+    /// Makes a customer, once for an account; answers its name there, or `None` from a provider that keeps none.
+    fn customer(
+        &self,
+        of: &Buyer,
+    ) -> impl Future<Output = Result<Option<String>, ProviderError>> + Send;
     fn look(&self, of: &Attempt) -> impl Future<Output = Result<Charge, ProviderError>> + Send;
     fn capture(&self, of: &Attempt) -> impl Future<Output = Result<(), ProviderError>> + Send;
     fn cancel(&self, of: &Attempt) -> impl Future<Output = Result<(), ProviderError>> + Send;
@@ -136,12 +146,19 @@ fn offline(of: &Attempt) -> Charge {
 }
 
 impl Provider for Providers {
-    async fn start(&self, of: &Attempt) -> Result<Charge, ProviderError> {
+    async fn start(&self, of: &Attempt, customer: Option<&str>) -> Result<Charge, ProviderError> {
         match (of.provider, &self.stripe, &self.demo) {
-            (ProviderName::Stripe, Some(stripe), _) => stripe.start(of).await,
-            (ProviderName::Demo, _, Some(demo)) => demo.start(of).await,
+            (ProviderName::Stripe, Some(stripe), _) => stripe.start(of, customer).await,
+            (ProviderName::Demo, _, Some(demo)) => demo.start(of, customer).await,
             (ProviderName::Offline, ..) => Ok(offline(of)),
             (name, ..) => Err(missing(name)),
+        }
+    }
+
+    async fn customer(&self, of: &Buyer) -> Result<Option<String>, ProviderError> {
+        match (of.provider, &self.stripe) {
+            (ProviderName::Stripe, Some(stripe)) => stripe.customer(of).await,
+            _ => Ok(None),
         }
     }
 
@@ -253,10 +270,12 @@ impl Payments {
             providers,
             ..
         } = &*self.0;
+        let is_named = provider.is_some() || method.is_some();
+        let provider = provider.unwrap_or_else(|| providers.usual());
         let way = PaymentWay {
-            provider: provider.unwrap_or_else(|| providers.usual()),
-            is_named: provider.is_some(),
-            method,
+            provider,
+            is_named,
+            method: method.or((provider == ProviderName::Stripe).then_some(stripe::CARD)),
         };
         if !providers.has(way.provider) {
             return Ok(Started::NoProvider);
@@ -289,9 +308,9 @@ impl Payments {
             Begun::NoBooking => return Ok(Started::NoBooking),
             Begun::NoTerms => return Ok(Started::NoTerms),
         };
-        let longer = match attempt.pay_by {
-            Some(until) => Some(Transition::Await { until }),
-            None => is_short.then_some(Transition::Extend),
+        let longer = match (attempt.provider, attempt.pay_by) {
+            (ProviderName::Offline, Some(until)) => Some(Transition::Await { until }),
+            _ => is_short.then_some(Transition::Extend),
         };
         if let Some(longer) = longer {
             let change = Change::new(attempt.event_id, booking, longer);
@@ -305,7 +324,7 @@ impl Payments {
         if attempt.provider_ref.is_some() {
             return Ok(Started::Attempt(Box::new(attempt)));
         }
-        let heard = match providers.start(&attempt).await {
+        let heard = match drive::start(store, providers, &attempt).await {
             Ok(charge) => store.payment_heard(&attempt, &charge).await?,
             // The job starts it.
             Err(ProviderError::Unanswered(why)) => {
@@ -361,7 +380,8 @@ impl Payments {
         };
         self.ring(id).await?;
         let attempt = store.payment(id).await?;
-        let awaited = attempt.filter(|attempt| attempt.pay_by.is_some());
+        let is_awaited = |of: &Attempt| of.provider == ProviderName::Offline && of.pay_by.is_some();
+        let awaited = attempt.filter(is_awaited);
         if let Some(attempt) = awaited {
             let (offline, method) = (Some(ProviderName::Offline), attempt.method.as_deref());
             self.start(booking, offline, method, attempt.return_url.as_deref())
@@ -413,6 +433,14 @@ impl Payments {
 }
 
 impl PaymentTable for Store {
+    async fn buyer(&self, of: &Attempt) -> Result<Option<Buyer>, StoreError> {
+        self.payment_buyer(of.id).await
+    }
+
+    async fn keep_customer(&self, of: &Buyer, customer: Option<&str>) -> Result<(), StoreError> {
+        self.keep_provider_customer(of, customer).await
+    }
+
     async fn attempt(&self, id: PaymentId) -> Result<Option<Attempted>, StoreError> {
         let found = self.payment_and_booking(id).await?;
         Ok(found.map(|(attempt, booking, now)| Attempted {

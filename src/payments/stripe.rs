@@ -7,12 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use reqwest::{Client, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use super::refunds::provider_key;
 use super::{Provider, ProviderError, Returned};
@@ -24,12 +26,27 @@ use crate::ticketing::PaymentId;
 use crate::ticketing::movement::{
     DisputeState, DisputeTransfer, Going, Movements, ProviderDispute, ProviderFee, ProviderRefund,
 };
-use crate::ticketing::payment::{Attempt, Charge, ChargeStatus};
+use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus};
 
 /// The version of the API that this was written for.
 const VERSION: &str = "2025-03-31.basil";
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 512 * 1024;
+
+/// The means of payment where none is named, by Stripe's name.
+pub(crate) const CARD: &str = "card";
+/// Means of payment that Stripe can authorise now and capture later, by its names; with others the money is taken at once.
+const AUTHORIZED_FIRST: [&str; 9] = [
+    CARD,
+    "affirm",
+    "afterpay_clearpay",
+    "amazon_pay",
+    "cashapp",
+    "klarna",
+    "link",
+    "mobilepay",
+    "revolut_pay",
+];
 
 /// Objects on a page of a list.
 const PAGE_MAX: usize = 100;
@@ -447,18 +464,51 @@ fn dispute_of(object: &Value, currency: &str) -> Option<ProviderDispute> {
 }
 
 impl Provider for Stripe {
-    async fn start(&self, of: &Attempt) -> Result<Charge, ProviderError> {
-        let form = [
+    async fn start(&self, of: &Attempt, customer: Option<&str>) -> Result<Charge, ProviderError> {
+        let method = of.method.as_deref().unwrap_or(CARD);
+        let capture = match AUTHORIZED_FIRST.contains(&method) {
+            true => "manual",
+            false => "automatic",
+        };
+        let mut form = vec![
             ("amount", of.amount.amount.to_string()),
             ("currency", of.amount.currency.to_ascii_lowercase()),
-            ("capture_method", "manual".to_owned()),
-            ("payment_method_types[0]", "card".to_owned()),
+            ("capture_method", capture.to_owned()),
+            ("payment_method_types[0]", method.to_owned()),
             ("metadata[payment]", of.id.to_string()),
             ("metadata[booking]", of.booking_id.to_string()),
         ];
-        let key = format!("{}:start", of.id);
+        // Under one key Stripe takes one form.
+        let key = match customer {
+            Some(customer) => {
+                form.push(("customer", customer.to_owned()));
+                format!("{}:start", of.id)
+            }
+            None => format!("{}:start-alone", of.id),
+        };
         let made = self.ask(Method::POST, "/v1/payment_intents", Some(key), &form);
         Ok(parsed(made.await?)?.charge())
+    }
+
+    async fn customer(&self, of: &Buyer) -> Result<Option<String>, ProviderError> {
+        let mut form = vec![
+            ("name", of.name.clone()),
+            ("metadata[user]", of.user.to_string()),
+        ];
+        if let Some(email) = &of.email {
+            form.push(("email", email.clone()));
+        }
+        // Of what is asked for at once by two nodes one customer is made: what they ask is the same, and its key as well.
+        let mut hash = Sha256::new();
+        for (name, value) in &form {
+            hash.update(format!("{name}={value}\n"));
+        }
+        let hash = URL_SAFE_NO_PAD.encode(hash.finalize());
+        let key = format!("customer:{}:{hash}", of.user);
+        let made = self
+            .ask(Method::POST, "/v1/customers", Some(key), &form)
+            .await?;
+        Ok(made["id"].as_str().map(str::to_owned))
     }
 
     async fn look(&self, of: &Attempt) -> Result<Charge, ProviderError> {

@@ -45,6 +45,7 @@ pub mod presence;
 pub mod price_rules;
 pub mod prices;
 pub mod private;
+mod provider_customers;
 pub mod prune;
 pub(crate) mod published;
 pub mod refunds;

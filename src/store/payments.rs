@@ -230,7 +230,7 @@ impl Store {
         }: PaymentWay<'_>,
         return_url: Option<&str>,
     ) -> Result<Begun, StoreError> {
-        let takes_days = provider == ProviderName::Offline && takes_days(method);
+        let takes_days = takes_days(provider, method);
         let client = self.client().await?;
         // An attempt and its job, in one statement. The key is that of `payment_job`.
         let sql = format!(

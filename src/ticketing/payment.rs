@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | nothing yet | held | wait for the buyer, who may try another card after a decline; where staff take the money, until its own deadline |
 //! | nothing yet | ended, or paid otherwise | cancel the charge |
-//! | a payment in process | held | the hold waits, 30 minutes at most (days, where the method takes days) |
+//! | a payment in process | held | the hold waits, 30 minutes at most; where the method takes days, until the attempt's own deadline |
 //! | an authorisation | held, or expired | sell, then capture; if the stock is gone, cancel the charge |
 //! | an authorisation | paid by it | capture |
 //! | the money | held, or expired | sell; if the stock is gone, give all of it back, once |
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::record::{Booking, BookingStatus, Money, PaidBy};
-use super::{BookingId, EventId, PaymentId};
+use super::{BookingId, EventId, PaymentId, UserId};
 
 /// How long a hold waits for a card that is being processed, in seconds, from the beginning of the processing.
 pub const PROCESSING_MAX_S: i64 = 30 * 60;
@@ -72,7 +72,8 @@ pub struct Attempt {
     pub redirect_url: Option<String>,
     /// Where the provider sends the buyer's browser in the end.
     pub return_url: Option<String>,
-    /// Where staff take the money: until when the hold waits for it.
+    /// Where the money takes days: until when the hold waits for it. For staff it waits from the beginning, for a provider once
+    /// the money is on its way.
     pub pay_by: Option<Timestamp>,
     /// Its buyer wants to pay another way: what it has not sold, it does not sell.
     pub unwanted: bool,
@@ -81,6 +82,17 @@ pub struct Attempt {
     pub fee_amount: i64,
     pub failure: Option<String>,
     pub created_at: Timestamp,
+}
+
+/// The account that pays, as a provider may know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buyer {
+    pub user: UserId,
+    pub provider: ProviderName,
+    pub name: String,
+    pub email: Option<String>,
+    /// The provider's name for it, if it has been told of it.
+    pub customer: Option<String>,
 }
 
 /// A payment as the provider knows it.
@@ -267,9 +279,28 @@ fn is_paid_to_staff(attempt: &Attempt, booking: &Booking) -> bool {
         && booking.paid_by.is_some_and(|by| by != PaidBy::Comp)
 }
 
-/// Whether staff are paid this way days after the sale.
-pub fn takes_days(method: Option<&str>) -> bool {
-    matches!(method, Some("transfer" | "invoice"))
+/// Means of payment of Stripe that have the money days after the buyer agreed, by Stripe's names.
+const STRIPE_TAKES_DAYS: [&str; 11] = [
+    "acss_debit",
+    "au_becs_debit",
+    "bacs_debit",
+    "boleto",
+    "customer_balance",
+    "konbini",
+    "multibanco",
+    "oxxo",
+    "sepa_debit",
+    "sofort",
+    "us_bank_account",
+];
+
+/// Whether money that is paid this way comes days after the sale.
+pub fn takes_days(provider: ProviderName, method: Option<&str>) -> bool {
+    match (provider, method) {
+        (ProviderName::Offline, Some("transfer" | "invoice")) => true,
+        (ProviderName::Stripe, Some(method)) => STRIPE_TAKES_DAYS.contains(&method),
+        _ => false,
+    }
 }
 
 /// The charge of an attempt that staff settle: the booking says it.
@@ -307,11 +338,14 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
     let standing = standing(attempt, booking, now);
     match (charge.status, standing) {
         (ChargeStatus::Open, Standing::Held) => match attempt.pay_by {
-            Some(until) if booking.expires_at.is_some_and(|at| at < until) => Next::Hold { until },
+            Some(until) if attempt.provider == ProviderName::Offline => hold_until(until, booking),
             _ => Next::Wait,
         },
         (ChargeStatus::Open, Standing::Expired | Standing::Elsewhere) => Next::CancelCharge,
-        (ChargeStatus::Processing, Standing::Held) => hold(booking, now),
+        (ChargeStatus::Processing, Standing::Held) => match attempt.pay_by {
+            Some(until) => hold_until(until, booking),
+            None => hold(booking, now),
+        },
         // It cannot be stopped: the money comes, or it does not.
         (ChargeStatus::Processing, _) => Next::Wait,
         (ChargeStatus::Authorized | ChargeStatus::Captured, Standing::Held | Standing::Expired) => {
@@ -357,6 +391,13 @@ fn mismatch(attempt: &Attempt, charge: &Charge) -> Option<&'static str> {
     let partly =
         charge.status == ChargeStatus::Captured && charge.captured_amount != attempt.amount.amount;
     partly.then_some("the provider took another amount")
+}
+
+fn hold_until(until: Timestamp, booking: &Booking) -> Next {
+    match booking.expires_at.is_some_and(|at| at < until) {
+        true => Next::Hold { until },
+        false => Next::Wait,
+    }
 }
 
 fn hold(booking: &Booking, now: Timestamp) -> Next {
@@ -546,6 +587,42 @@ mod tests {
         assert_eq!(next(&transfer, &open, &held, now()), Next::Hold { until });
         held.expires_at = Some(until);
         assert_eq!(next(&transfer, &open, &held, now()), Next::Wait);
+    }
+
+    #[test]
+    fn a_hold_waits_for_a_debit_only_once_it_is_on_its_way() {
+        let mut held = booking(BookingStatus::Pending, None);
+        let until: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
+        let debit = Attempt {
+            method: Some("sepa_debit".to_owned()),
+            pay_by: Some(until),
+            ..attempt()
+        };
+        let open = charge(ChargeStatus::Open);
+        assert_eq!(next(&debit, &open, &held, now()), Next::Wait);
+        let processing = charge(ChargeStatus::Processing);
+        assert_eq!(
+            next(&debit, &processing, &held, now()),
+            Next::Hold { until }
+        );
+        held.expires_at = Some(until);
+        assert_eq!(next(&debit, &processing, &held, now()), Next::Wait);
+    }
+
+    #[test]
+    fn only_what_takes_days_takes_days() {
+        let days = [
+            (ProviderName::Offline, "transfer"),
+            (ProviderName::Stripe, "sepa_debit"),
+        ];
+        let at_once = [
+            (ProviderName::Offline, "cash"),
+            (ProviderName::Stripe, "card"),
+            (ProviderName::Stripe, "transfer"),
+            (ProviderName::Demo, "sepa_debit"),
+        ];
+        assert!(days.iter().all(|(of, by)| takes_days(*of, Some(by))));
+        assert!(!at_once.iter().any(|(of, by)| takes_days(*of, Some(by))));
     }
 
     #[test]

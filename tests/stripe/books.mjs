@@ -17,6 +17,9 @@ const FEE_FIXED = 25;
 const CAPTURE_WINDOW_S = 7 * 24 * 3600;
 const DISPUTE_FEE = 1500;
 
+// Means of payment, and whether their money can be set aside first.
+const METHODS = { card: true, klarna: true, link: true, ideal: false, sepa_debit: false };
+
 const INTENT_PARAMETERS = [
   'amount', 'currency', 'metadata', 'capture_method', 'confirm', 'confirmation_method', 'customer', 'description',
   'payment_method', 'payment_method_data', 'payment_method_types', 'payment_method_options', 'automatic_payment_methods',
@@ -134,13 +137,24 @@ export class Books {
     if (given.customer) {
       this.find('customer', given.customer);
     }
+    const types = given.payment_method_types === undefined ? ['card'] : list(given.payment_method_types);
+    for (const type of types) {
+      if (!(type in METHODS)) {
+        const message = `The payment method type "${type}" is invalid.`;
+        throw new StripeError(400, 'parameter_invalid', message, { param: 'payment_method_types' });
+      }
+      if (capture === 'manual' && !METHODS[type]) {
+        const message = `The payment method type "${type}" does not support manual capture.`;
+        throw new StripeError(400, 'parameter_invalid', message, { param: 'capture_method' });
+      }
+    }
     const id = this.id('pi');
     const intent = {
       id, object: 'payment_intent', amount, amount_capturable: 0, amount_received: 0, currency, livemode: false,
       capture_method: capture, client_secret: `${id}_secret_${randomBytes(12).toString('hex')}`, created: this.now(),
       canceled_at: null, cancellation_reason: null, customer: given.customer ?? null, description: given.description ?? null,
       last_payment_error: null, latest_charge: null, metadata: { ...given.metadata }, next_action: null,
-      payment_method: given.payment_method ?? null, payment_method_types: ['card'], receipt_email: given.receipt_email ?? null,
+      payment_method: given.payment_method ?? null, payment_method_types: types, receipt_email: given.receipt_email ?? null,
       status: 'requires_payment_method',
     };
     this.intents.set(id, intent);
@@ -235,7 +249,7 @@ export class Books {
       id: this.id('ch'), object: 'charge', amount: intent.amount, amount_captured: 0, amount_refunded: 0, livemode: false,
       balance_transaction: null, captured: false, created: this.now(), currency: intent.currency, customer: intent.customer,
       disputed: false, failure_code: null, metadata: { ...intent.metadata }, paid: status === 'succeeded',
-      payment_intent: intent.id, payment_method: intent.payment_method, payment_method_details: { type: 'card' },
+      payment_intent: intent.id, payment_method: intent.payment_method, payment_method_details: { type: intent.payment_method_types[0] },
       refunded: false, status,
     };
     this.charges.set(charge.id, charge);

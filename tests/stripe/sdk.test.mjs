@@ -235,6 +235,15 @@ test('faults come before and after the effect, and one key survives them', async
   assert.deepEqual(all.filter((one) => one.amount === 700).map((one) => one.id), [made.id]);
 });
 
+test('a means of payment that cannot be set aside is taken at once', async () => {
+  await assert.rejects(intent({ payment_method_types: ['ideal'] }), { type: 'StripeInvalidRequestError', param: 'capture_method' });
+  await assert.rejects(intent({ payment_method_types: ['cowrie_shells'] }), { type: 'StripeInvalidRequestError' });
+  const made = await intent({ capture_method: 'automatic', payment_method_types: ['ideal'] });
+  await tell({ act: { intent: made.id, card: '4242424242424242' } });
+  const paid = await stripe.paymentIntents.retrieve(made.id, { expand: ['latest_charge'] });
+  assert.deepEqual([paid.status, paid.latest_charge.payment_method_details.type], ['succeeded', 'ideal']);
+});
+
 test('customers keep a card', async () => {
   const customer = await stripe.customers.create({ email: 'ada@example.org', metadata: { user: '7' } });
   const method = await stripe.paymentMethods.create({ type: 'card', card: { number: '4242424242424242' } });

@@ -10,7 +10,7 @@ use crate::payments::refunds::provider_key;
 use crate::payments::{Provider, ProviderError, Returned};
 use crate::store::payments::{Heard, Refund, payment_job};
 use crate::ticketing::movement::{Going, Movements, ProviderRefund};
-use crate::ticketing::payment::{Attempt, Charge, ChargeStatus, ProviderName};
+use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus, ProviderName};
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::{BookingId, PaymentId, RefundId};
 
@@ -134,7 +134,7 @@ fn charge(shared: &mut MoneyShared, id: PaymentId) -> Result<&mut SimCharge, Pro
 }
 
 impl Provider for MoneyWorld {
-    async fn start(&self, of: &Attempt) -> Result<Charge, ProviderError> {
+    async fn start(&self, of: &Attempt, _: Option<&str>) -> Result<Charge, ProviderError> {
         self.provider(|shared| {
             let is_at_once = shared.dice.percent(30);
             let charge = shared.charges.entry(of.id).or_insert(SimCharge {
@@ -148,6 +148,10 @@ impl Provider for MoneyWorld {
             Ok(charge_of(of.id, charge))
         })
         .await
+    }
+
+    async fn customer(&self, _: &Buyer) -> Result<Option<String>, ProviderError> {
+        Ok(None)
     }
 
     async fn look(&self, of: &Attempt) -> Result<Charge, ProviderError> {

@@ -76,7 +76,7 @@ async fn buyer(world: MoneyWorld) {
         return;
     };
     // As the request does, whose node may die at any point.
-    let started = world.start(&attempt).await;
+    let started = world.start(&attempt, None).await;
     if let Ok(charge) = &started
         && world.chance(80)
     {

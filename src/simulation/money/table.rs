@@ -19,13 +19,21 @@ use crate::store::payments::{
     Heard, NewRefund, Refund, RefundBegun, RefundState, payment_job, refund_job,
 };
 use crate::ticketing::movement::{Movements, Noted, Reserved, to_give_up};
-use crate::ticketing::payment::{Attempt, Charge, ChargeStatus, PaymentState};
+use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus, PaymentState};
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Transition;
 use crate::ticketing::{BookingId, PaymentId, RefundId};
 
 impl PaymentTable for MoneyWorld {
+    async fn buyer(&self, _: &Attempt) -> Result<Option<Buyer>, StoreError> {
+        Ok(None)
+    }
+
+    async fn keep_customer(&self, _: &Buyer, _: Option<&str>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn attempt(&self, id: PaymentId) -> Result<Option<Attempted>, StoreError> {
         self.store(|shared| {
             let attempt = shared.attempts.get(&id)?.clone();

@@ -17,6 +17,7 @@
 mod guards;
 mod killed;
 mod localstripe;
+mod methods;
 mod model;
 mod movements;
 mod offline;

@@ -1,0 +1,180 @@
+//! Means of payment at the provider, and the customers that it keeps.
+
+use serde_json::{Value, json};
+
+use super::shop::{GOOD, Held, PRICE, Shop};
+use crate::support::show::one;
+use seatcast::ticketing::UserId;
+
+/// A card whose bank works on it until it is told how that ends; for a debit, the days that it takes.
+const PROCESSES: &str = "4000000000000077";
+
+async fn begin_with(shop: &Shop, held: &Held, method: &str) -> Value {
+    let pay = format!("/api/v1/bookings/{}/payment", held.id);
+    let wish = json!({ "method": method });
+    let began = shop.buyer(held).post(&pay, &wish).await;
+    began.data(201).clone()
+}
+
+async fn allow_days(shop: &Shop) {
+    let terms = format!("/api/v1/events/{}/payment-terms", shop.show.event);
+    let staff = shop.server.user(shop.show.organizer);
+    let allowed = json!({"offline_days": 5});
+    staff.put(&terms, &allowed).await.data(200);
+}
+
+async fn intent(shop: &Shop, held: &Held) -> (String, Value) {
+    let intent = shop.stripe.intent_of(&held.id).await;
+    (intent["id"].as_str().unwrap().to_owned(), intent)
+}
+
+#[tokio::test]
+async fn what_cannot_be_set_aside_is_taken_and_sells_or_goes_back() {
+    let shop = Shop::open(2).await;
+    let held = shop.hold(2).await;
+    begin_with(&shop, &held, "ideal").await;
+    let (id, made) = intent(&shop, &held).await;
+    let (types, capture) = (&made["payment_method_types"], &made["capture_method"]);
+    assert_eq!((types, capture), (&json!(["ideal"]), &json!("automatic")));
+    shop.stripe.give_card(&id, GOOD).await;
+    shop.paid_and_sold(&held, &id, 2).await;
+    let methods = "select count(*) from payments where method = 'ideal' and state = 'captured'";
+    assert_eq!(one::<i64>(&shop.client, methods, &[]).await, 1);
+}
+
+#[tokio::test]
+async fn money_that_was_taken_for_what_is_gone_goes_back_once() {
+    let shop = Shop::open(2).await;
+    shop.stripe.tell(json!({"delivery": "hold"})).await;
+    let late = shop.hold(2).await;
+    begin_with(&shop, &late, "ideal").await;
+    let (id, _) = intent(&shop, &late).await;
+    shop.stripe.give_card(&id, GOOD).await;
+    shop.pass_the_deadline(&late).await;
+    shop.hold(1).await;
+    shop.stripe.tell(json!({"release": "as_happened"})).await;
+    shop.in_the_end("select count(*) = 1 from refunds where state = 'succeeded'")
+        .await;
+    assert_eq!((shop.kept(&id).await, shop.tickets(&late).await), (0, 0));
+    shop.server.audit().await;
+}
+
+#[tokio::test]
+async fn a_debit_is_taken_where_the_event_waits_for_days() {
+    let shop = Shop::open(10).await;
+    let held = shop.hold(1).await;
+    let pay = format!("/api/v1/bookings/{}/payment", held.id);
+    let debit = json!({"method": "sepa_debit"});
+    let refused = shop.buyer(&held).post(&pay, &debit).await;
+    assert_eq!(refused.code(422), "OFFLINE_NOT_ALLOWED");
+
+    allow_days(&shop).await;
+    let days = format!(
+        "select extract(epoch from expires_at - clock_timestamp())::float8 / 86400 from bookings where id = '{}'",
+        held.id
+    );
+    begin_with(&shop, &held, "sepa_debit").await;
+    let waits: f64 = one(&shop.client, &days, &[]).await;
+    assert!(waits < 0.1, "nothing is under way yet: {waits} days");
+    let (id, _) = intent(&shop, &held).await;
+    shop.stripe.give_card(&id, PROCESSES).await;
+    shop.until_payment(&held, "processing").await;
+    let until = format!(
+        "select expires_at > clock_timestamp() + interval '4 days' from bookings where id = '{}'",
+        held.id
+    );
+    shop.until(&until).await;
+    let done = json!({"act": {"intent": id, "processed": "succeeds"}});
+    shop.stripe.tell(done).await;
+    shop.paid_and_sold(&held, &id, 1).await;
+}
+
+#[tokio::test]
+async fn a_debit_that_fails_leaves_the_hold_to_another_way() {
+    let shop = Shop::open(10).await;
+    allow_days(&shop).await;
+    let held = shop.hold(1).await;
+    begin_with(&shop, &held, "sepa_debit").await;
+    let (debit, _) = intent(&shop, &held).await;
+    shop.stripe.give_card(&debit, PROCESSES).await;
+    shop.until_payment(&held, "processing").await;
+    let failed = json!({"act": {"intent": debit, "processed": "fails"}});
+    shop.stripe.tell(failed).await;
+    shop.until_payment(&held, "requires_action").await;
+    let card = begin_with(&shop, &held, "card").await;
+    let secret = card["client_secret"].as_str().unwrap();
+    let card = secret.split("_secret_").next().unwrap();
+    assert_ne!(card, debit);
+    shop.stripe.give_card(card, GOOD).await;
+    shop.paid_and_sold(&held, card, 1).await;
+    assert_eq!(shop.kept(&debit).await, 0);
+}
+
+#[tokio::test]
+async fn an_unknown_means_of_payment_is_refused_and_the_booking_stays_payable() {
+    let shop = Shop::open(10).await;
+    let held = shop.hold(1).await;
+    let pay = format!("/api/v1/bookings/{}/payment", held.id);
+    let shells = json!({"method": "cowrie_shells"});
+    let refused = shop.buyer(&held).post(&pay, &shells).await;
+    assert_eq!(refused.code(422), "PAYMENT_REFUSED");
+    let intent = shop.begin(&held).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.paid_and_sold(&held, &intent, 1).await;
+}
+
+#[tokio::test]
+async fn an_account_is_one_customer_and_a_guest_is_none() {
+    let shop = Shop::open(10).await;
+    let guest = shop.hold(1).await;
+    shop.begin(&guest).await;
+    assert_eq!(intent(&shop, &guest).await.1["customer"], Value::Null);
+
+    let sql = "insert into users (name, email) values ('Ada', 'ada@example.org') returning id";
+    let ada: UserId = one(&shop.client, sql, &[]).await;
+    let buyer = shop.server.user(ada);
+    let mut customers = Vec::new();
+    for _ in 0..2 {
+        let body = json!({"event_id": shop.show.event, "quantity": 1});
+        let made = buyer.post("/api/v1/bookings", &body).await;
+        let held = Held {
+            id: made.data(201)["id"].as_str().unwrap().to_owned(),
+            token: String::new(),
+        };
+        let pay = format!("/api/v1/bookings/{}/payment", held.id);
+        buyer.post(&pay, &json!({})).await.data(201);
+        let (id, made) = intent(&shop, &held).await;
+        customers.push(made["customer"].clone());
+        shop.stripe.give_card(&id, GOOD).await;
+        shop.paid_and_sold(&held, &id, 1).await;
+    }
+    let books = shop.stripe.books().await;
+    let kept = books["customers"].as_array().unwrap();
+    let who = (&kept[0]["email"], &kept[0]["metadata"]["user"]);
+    assert_eq!(who, (&json!("ada@example.org"), &json!(ada.0.to_string())));
+    assert_eq!((kept.len(), &customers[0]), (1, &kept[0]["id"]));
+    assert_eq!(customers[0], customers[1]);
+}
+
+/// The provider lost its customers, or another account of it is used now.
+#[tokio::test]
+async fn a_customer_that_the_provider_does_not_know_keeps_nobody_from_paying() {
+    let shop = Shop::open(10).await;
+    let sql = "insert into users (name) values ('Ada') returning id";
+    let ada: UserId = one(&shop.client, sql, &[]).await;
+    let lost = "insert into provider_customers values ($1, 'stripe', 'cus_of_before')";
+    shop.client.execute(lost, &[&ada]).await.unwrap();
+    let buyer = shop.server.user(ada);
+    let body = json!({"event_id": shop.show.event, "quantity": 1});
+    let made = buyer.post("/api/v1/bookings", &body).await;
+    let id = made.data(201)["id"].as_str().unwrap().to_owned();
+    let pay = format!("/api/v1/bookings/{id}/payment");
+    buyer.post(&pay, &json!({})).await.data(201);
+    let made = shop.stripe.intent_of(&id).await;
+    assert_eq!(
+        (&made["customer"], &made["amount"]),
+        (&Value::Null, &json!(PRICE))
+    );
+    let left = "select count(*) from provider_customers";
+    assert_eq!(one::<i64>(&shop.client, left, &[]).await, 0);
+}
