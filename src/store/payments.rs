@@ -353,8 +353,11 @@ impl Store {
         let transaction = client.transaction().await?;
         let live = format!("select id from payments where booking_id = $1 and {LIVE}");
         let live = transaction.prepare_cached(&live).await?;
-        if let Some(row) = transaction.query_opt(&live, &[&booking]).await? {
-            let id: PaymentId = row.try_get(0)?;
+        let found = async || -> Result<Option<PaymentId>, StoreError> {
+            let row = transaction.query_opt(&live, &[&booking]).await?;
+            Ok(row.map(|row| row.try_get(0)).transpose()?)
+        };
+        if let Some(id) = found().await? {
             ring(&transaction, &payment_job(id), Duration::ZERO).await?;
             transaction.commit().await?;
             return Ok(StaffPayment::Live(id));
@@ -371,9 +374,11 @@ impl Store {
         );
         let statement = transaction.prepare_cached(&sql).await?;
         let row = transaction.query_opt(&statement, &[&booking]).await?;
-        let begun: Option<PaymentId> = row.map(|row| row.try_get(0)).transpose()?;
-        if let Some(id) = begun {
-            ring(&transaction, &payment_job(id), Duration::ZERO).await?;
+        let mut begun: Option<PaymentId> = row.map(|row| row.try_get(0)).transpose()?;
+        match begun {
+            Some(id) => ring(&transaction, &payment_job(id), Duration::ZERO).await?,
+            // Another one may have begun it in this moment, and rings for it.
+            None => begun = found().await?,
         }
         transaction.commit().await?;
         Ok(begun.map_or(StaffPayment::Booked, StaffPayment::Live))
