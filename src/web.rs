@@ -28,6 +28,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; f
      img-src 'self' data: http: https:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
      frame-ancestors 'self'";
 
+/// The same for the check-in page: it compiles a decoder of QR codes (WebAssembly), and loads nothing from elsewhere.
+const CHECK_IN_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+     font-src 'self'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; worker-src 'self'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// The check-in page looks through the camera, and no frame inside of it does.
+const CHECK_IN_PERMISSIONS: &str = "camera=(self), microphone=(), geolocation=()";
+
 /// For files whose name carries a hash of their content.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Revalidate each time, so that a new build is seen at once.
@@ -51,6 +58,8 @@ pub fn router() -> Router {
         .route("/events/{id}", get(event_page))
         .route("/bookings", get(page))
         .route("/account", get(page))
+        .route("/checkin", get(check_in_page))
+        .route("/checkin.js", get(check_in_worker))
         .route("/favicon.svg", get(favicon))
         .route("/assets/{file}", get(asset))
         .route("/embed/{file}", get(embedded))
@@ -109,6 +118,28 @@ async fn event_page(Path(id): Path<String>, headers: HeaderMap) -> Response {
         return StatusCode::NOT_FOUND.into_response();
     }
     page(headers).await
+}
+
+/// The page for the doors, an entry of its own.
+async fn check_in_page(headers: HeaderMap) -> Response {
+    let mut response = serve("checkin.html", ASK_AGAIN, &headers);
+    let added = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CHECK_IN_POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            HeaderName::from_static("permissions-policy"),
+            CHECK_IN_PERMISSIONS,
+        ),
+    ] {
+        added.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The service worker that opens the check-in page without network. It lies beside the page, which is its scope.
+async fn check_in_worker(headers: HeaderMap) -> Response {
+    serve("checkin.js", ASK_AGAIN, &headers)
 }
 
 async fn favicon(headers: HeaderMap) -> Response {
@@ -236,6 +267,7 @@ fn content_type(name: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("woff2") => "font/woff2",
+        Some("wasm") => "application/wasm",
         Some("json" | "map") => "application/json",
         _ => "application/octet-stream",
     }
@@ -317,6 +349,26 @@ mod tests {
         paths.sort_unstable();
         served.sort_unstable();
         assert_eq!(paths, served);
+    }
+
+    #[tokio::test]
+    async fn only_the_check_in_page_compiles_and_looks_through_the_camera() {
+        let doors = get("/checkin", &[]).await;
+        assert_eq!(doors.status(), StatusCode::OK);
+        let policy = |response: &Response| {
+            let policy = &response.headers()[header::CONTENT_SECURITY_POLICY];
+            policy.to_str().unwrap().to_owned()
+        };
+        assert!(policy(&doors).contains("'wasm-unsafe-eval'"));
+        assert!(
+            doors.headers()["permissions-policy"]
+                .to_str()
+                .unwrap()
+                .starts_with("camera=(self)")
+        );
+        let shop = get("/", &[]).await;
+        assert!(!policy(&shop).contains("wasm"));
+        assert_ne!(shop.headers()[header::ETAG], doors.headers()[header::ETAG]);
     }
 
     #[tokio::test]

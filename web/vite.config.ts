@@ -67,22 +67,64 @@ function squeezedStyles(): Plugin {
   };
 }
 
+/**
+ * Tells the check-in page's service worker the files of that page, so that it opens without network: all that its entry
+ * imports, at once or later.
+ */
+function checkInFiles(): Plugin {
+  return {
+    name: 'check-in-files',
+    apply: 'build',
+    generateBundle(_options, bundle) {
+      const files = new Set(['favicon.svg']);
+      const add = (name: string): void => {
+        const file = bundle[name];
+        if (files.has(name) || !file) return;
+        files.add(name);
+        if (file.type !== 'chunk') return;
+        const { importedAssets, importedCss } = file.viteMetadata ?? { importedAssets: new Set<string>(), importedCss: new Set<string>() };
+        for (const imported of [...file.imports, ...file.dynamicImports, ...importedAssets, ...importedCss]) add(imported);
+      };
+      for (const file of Object.values(bundle)) if (file.type === 'chunk' && file.isEntry && file.name === 'checkin') add(file.fileName);
+      // Fonts and pictures that style sheets name.
+      for (const file of Object.values(bundle)) {
+        const isNamed = (sheet: string): boolean => {
+          const named = bundle[sheet];
+          return sheet.endsWith('.css') && named?.type === 'asset' && String(named.source).includes(file.fileName);
+        };
+        if ([...files].some(isNamed)) files.add(file.fileName);
+      }
+      const list = JSON.stringify([...files].map((file) => `/${file}`));
+      for (const file of Object.values(bundle)) {
+        if (file.type === 'chunk' && file.name === 'checkin-worker') file.code = file.code.replace('__CHECK_IN_FILES__', list);
+      }
+    },
+  };
+}
+
 /** Entries that are pages of this server; the others are scripts for other sites. */
-const PAGES = new Set(['page', 'desk']);
+const PAGES = new Set(['page', 'desk', 'checkin']);
 
 export default defineConfig({
-  plugins: [squeezedStyles(), plainImports(), precompressed()],
+  plugins: [squeezedStyles(), plainImports(), checkInFiles(), precompressed()],
   build: {
     target: 'es2022',
     // Everything is a file of its own: the page's CSP forbids what is inlined.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false, resolveDependencies: (_file, scripts, { hostType }) => (hostType === 'html' ? scripts : []) },
     rolldownOptions: {
-      input: { page: 'index.html', desk: 'desk.html', seatcast: 'src/elements/index.ts', availability: 'src/elements/availability.ts' },
+      input: {
+        page: 'index.html',
+        desk: 'desk.html',
+        checkin: 'checkin.html',
+        'checkin-worker': 'src/door/worker.ts',
+        seatcast: 'src/elements/index.ts',
+        availability: 'src/elements/availability.ts',
+      },
       preserveEntrySignatures: 'exports-only',
       output: {
         // Other sites embed the elements by this name; what it loads is named by its content.
-        entryFileNames: ({ name }) => (PAGES.has(name) ? 'assets/[name]-[hash].js' : 'embed/[name].js'),
+        entryFileNames: ({ name }) => (name === 'checkin-worker' ? 'checkin.js' : PAGES.has(name) ? 'assets/[name]-[hash].js' : 'embed/[name].js'),
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
       },

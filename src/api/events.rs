@@ -86,6 +86,8 @@ fn sought(fields: &mut Fields) -> Option<String> {
 
 /// The list of managed events, in cursors.
 const MANAGED: &str = "managed";
+/// The list of events with doors, in cursors.
+const DOORS: &str = "doors";
 
 const SORTS: [(&str, EventSort); 6] = [
     ("starts_at", EventSort::SoonestFirst),
@@ -191,6 +193,7 @@ pub(super) async fn management(
     let filter = ManagedFilter {
         q: search.q,
         status: search.status,
+        before: None,
         after,
         limit: page.rows_wanted(),
         offset: page.offset,
@@ -212,6 +215,58 @@ pub(super) async fn management(
         (&page, next),
         &asked,
     ))
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DoorsList {
+    /// Only events that begin before this time (RFC 3339).
+    #[param(schema_with = schema::time, required = false)]
+    to: Option<Timestamp>,
+    #[param(ignore)]
+    page: Page,
+}
+
+impl Input for DoorsList {
+    fn read(fields: &mut Fields) -> Option<DoorsList> {
+        let to = fields.time("to");
+        let page = Page::read(fields)?;
+        Some(DoorsList { to, page })
+    }
+}
+
+/// Events at whose doors the caller may scan
+///
+/// Of the organizations for which the caller may `check_in` (admins: all), the one that begins last first.
+#[utoipa::path(get, path = "/events/doors/view", tag = "events", params(DoorsList, Page),
+    responses((status = 200, body = Envelope<Vec<Event>>, headers(("X-Total-Count" = i64), ("Link" = String)))))]
+pub(super) async fn doors(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Query(DoorsList { to, page }): Query<DoorsList>,
+    asked: RequestedUri,
+) -> ApiResult<Reply<Vec<Event>>> {
+    let own = caller.organizations_with(Right::CheckIn);
+    let whose = (!caller.is_admin()).then_some(&own[..]);
+    let after = page.after(DOORS, page::time, |id| id.parse().ok().map(EventId))?;
+    let filter = ManagedFilter {
+        before: to,
+        after,
+        limit: page.rows_wanted(),
+        offset: page.offset,
+        ..ManagedFilter::default()
+    };
+    let (mut rows, total) = state.store.managed_events(whose, &filter).await?;
+    let next = page.cut(&mut rows, |managed| {
+        let event = &managed.row.event;
+        Cursor::new(DOORS, &event.starts_at, event.id)
+    });
+    let context = context(&state);
+    let events = rows.into_iter();
+    let events = events
+        .map(|managed| Event::of(managed.row, context))
+        .collect();
+    Ok(page::reply("EVENTS", events, total, (&page, next), &asked))
 }
 
 /// A voucher that somebody knows.

@@ -232,6 +232,7 @@ fn signed_in() -> OpenApiRouter<ApiState> {
 fn organizers() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(events::management)) // GET /events/management/view
+        .routes(routes!(events::doors)) // GET /events/doors/view
         .routes(routes!(events::edits::create)) // POST /events
         .routes(routes!(events::edits::replace)) // PUT /events/{event_id}
         .routes(routes!(events::edits::update)) // PATCH /events/{event_id}

@@ -96,6 +96,8 @@ pub struct ManagedFilter {
     /// A part of the title, venue or description, in any case, with or without accents.
     pub q: Option<String>,
     pub status: Option<EventStatus>,
+    /// Begins before.
+    pub before: Option<jiff::Timestamp>,
     /// Only those after the event that begins then, with this id.
     pub after: Option<(jiff::Timestamp, EventId)>,
     pub limit: i64,
@@ -182,9 +184,11 @@ impl Store {
         organizations: Option<&[OrganizationId]>,
         filter: &ManagedFilter,
     ) -> Result<(Vec<ManagedEvent>, Total), StoreError> {
-        let (place, id) = filter.after.unzip();
+        // Ids are positive: as if after the first event of that moment.
+        let first = filter.before.map(|before| (before, EventId(0)));
+        let (place, id) = filter.after.or(first).unzip();
         let status = filter.status.map(EventStatus::name);
-        let beyond = match filter.after.is_some() {
+        let beyond = match place.is_some() {
             true => "(e.starts_at, e.id) < ($4, $5)",
             false => "$4::timestamptz is null and $5::bigint is null",
         };
@@ -233,7 +237,10 @@ impl Store {
         let values: [&(dyn ToSql + Sync); 7] =
             [&organizations, limit, offset, &place, &id, &status, q];
         let rows = client.query(&page, &values).await?;
-        let asked_here = asked(2, 3);
+        let asked_here = format!(
+            "{} and e.starts_at < coalesce($4::timestamptz, 'infinity')",
+            asked(2, 3)
+        );
         let all = match organizations {
             Some(_) => format!(
                 "from unnest($1::bigint[]) own (id)
@@ -242,7 +249,7 @@ impl Store {
             ),
             None => format!("from {} and {asked_here}", newest("$1::bigint[] is null")),
         };
-        let values: [&(dyn ToSql + Sync); 3] = [&organizations, &status, q];
+        let values: [&(dyn ToSql + Sync); 4] = [&organizations, &status, q, &filter.before];
         let total = Total::of(&client, &all, &values, LIST_COUNTED_MAX).await?;
         let events = rows.iter().map(managed).collect::<Result<_, _>>()?;
         Ok((events, total))

@@ -112,7 +112,8 @@ export class SignedIn extends EventTarget {
     } catch (error) {
       if (!(error instanceof Refusal)) {
         this.#timer = setTimeout(() => this.#look(), AGAIN_MS);
-        return kept.access_token;
+        // Without network nobody has signed out: the page knows who is here, and the server will say whether it takes the token.
+        return this.#use(kept);
       }
       if (error.code === 'REFRESHED_MEANWHILE') await new Promise((resolve) => setTimeout(resolve, MEANWHILE_MS));
       const now = this.#kept();

@@ -2,9 +2,9 @@
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 
-export async function launch(): Promise<Browser> {
+export async function launch(args: string[] = []): Promise<Browser> {
   const executablePath = process.env['CHROMIUM_BIN'] ?? '/usr/bin/chromium';
-  return chromium.launch({ executablePath });
+  return chromium.launch({ executablePath, args });
 }
 
 /** A window of its own: nothing is shared with others, as on another person's machine. */

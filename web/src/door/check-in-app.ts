@@ -1,0 +1,350 @@
+import { css, html, LitElement, nothing, svg, type TemplateResult } from 'lit';
+import { keyed } from 'lit/directives/keyed.js';
+import { dateParts } from '../elements/internal/format.ts';
+import { LANGUAGES, LanguageController, type Language } from '../elements/internal/language.ts';
+import { explain } from '../elements/internal/refusals.ts';
+import { desk } from '../desk/desk.ts';
+import { deskClient } from '../desk/desk-client.ts';
+import { chooseLanguage, LANGUAGE_NAMES } from '../desk/language-choice.ts';
+import { recall, remember } from '../desk/memory.ts';
+import { deskStyles } from '../desk/styles.ts';
+import { pageSession } from '../pages/session.ts';
+import { Unreachable } from '../sdk/index.ts';
+import { Gate } from './gate.ts';
+import { openJournal, type Journal } from './journal.ts';
+import { DoorRest } from './rest.ts';
+import { allowSound } from './signals.ts';
+import { WORDS } from './words.ts';
+import '../desk/sign-in.ts';
+import './door-view.ts';
+
+const MARK = svg`
+  <path class="body" d="M4 8a3 3 0 0 1 3-3h18a3 3 0 0 1 3 3v4.5a3.5 3.5 0 0 0 0 7V24a3 3 0 0 1-3 3H7a3 3 0 0 1-3-3v-4.5a3.5 3.5 0 0 0 0-7z"/>
+  <path class="wave" d="M11.5 11.8a6 6 0 0 0 0 8.4m9 0a6 6 0 0 0 0-8.4"/>
+  <circle class="core" cx="16" cy="16" r="2.3"/>`;
+
+const GATE_KEY = 'seatcast.door.gate';
+/** As many characters as the server takes of a gate's name. */
+const GATE_CHARS_MAX = 100;
+
+/** An event to choose, from the server or from this device. */
+interface Choice {
+  id: number;
+  title: string;
+  venue: string;
+  starts_at: string;
+  timezone: string;
+  isKept: boolean;
+}
+
+/**
+ * The check-in page: who works here, at which event and gate, and then the door. The address has event and gate, so a
+ * reload comes back to the same door, also without network.
+ */
+export class CheckInApp extends LitElement {
+  static override properties = { gate: { state: true }, choices: { state: true }, isAway: { state: true }, problem: { state: true }, signsIn: { state: true } };
+  static override styles = [
+    deskStyles,
+    css`
+      :host {
+        display: block;
+        min-height: 100dvh;
+      }
+      header,
+      main {
+        width: 100%;
+        max-width: 1180px;
+        margin: 0 auto;
+        padding-inline: clamp(0.75rem, 3vw, 2rem);
+      }
+      header {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        justify-content: space-between;
+        gap: 0.5rem 1rem;
+        padding-block: 0.75rem;
+      }
+      .brand {
+        display: inline-flex;
+        align-items: center;
+        gap: 0.5rem;
+        font-family: var(--display);
+        font-size: 1.2rem;
+        font-weight: 780;
+        letter-spacing: -0.03em;
+      }
+      .brand svg {
+        width: 1.75rem;
+      }
+      .brand span {
+        color: var(--ink-soft);
+        font-weight: 600;
+      }
+      .body {
+        fill: var(--accent);
+      }
+      .wave {
+        fill: none;
+        stroke: var(--on-accent);
+        stroke-linecap: round;
+        stroke-width: 2.4;
+      }
+      .core {
+        fill: var(--on-accent);
+      }
+      .end {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 0.6rem;
+        font-size: 0.875rem;
+      }
+      .end select {
+        width: auto;
+        min-height: 36px;
+        padding-block: 0.2rem;
+        font-size: 0.875rem;
+      }
+      @media (max-width: 480px) {
+        .end .who {
+          display: none;
+        }
+        .brand span {
+          display: none;
+        }
+      }
+      main {
+        padding-block: 0.5rem 3rem;
+      }
+      main:focus {
+        outline: none;
+      }
+      .choose {
+        max-width: 38rem;
+        margin: clamp(0.5rem, 4vh, 3rem) auto;
+      }
+      .events {
+        display: grid;
+        gap: 0.6rem;
+      }
+      .event {
+        display: grid;
+        grid-template-columns: auto minmax(0, 1fr);
+        gap: 0.15rem 0.9rem;
+        align-items: center;
+        padding: 0.9rem 1rem;
+        border: 1px solid var(--line-strong);
+        border-radius: var(--radius);
+        color: var(--ink);
+        cursor: pointer;
+        font-size: 1rem;
+      }
+      .event:has(:checked) {
+        border-color: var(--accent);
+        background: var(--accent-wash);
+        box-shadow: inset 0 0 0 1px var(--accent);
+      }
+      .event b {
+        overflow-wrap: anywhere;
+      }
+      .event .soft {
+        grid-column: 2;
+        font-size: 0.875rem;
+      }
+      .waiting {
+        height: 18rem;
+      }
+    `,
+  ];
+
+  declare gate: Gate | undefined;
+  declare choices: readonly Choice[] | undefined;
+  /** The choices are those of this device. */
+  declare isAway: boolean;
+  declare problem: string | undefined;
+  /** Somebody signs in while the door is open. */
+  declare signsIn: boolean;
+
+  readonly #speech = new LanguageController(this);
+  readonly #rest = new DoorRest(deskClient());
+  #journal: Journal | undefined;
+  #who: number | undefined;
+
+  constructor() {
+    super();
+    this.isAway = false;
+    this.signsIn = false;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    desk().addEventListener('change', this.#changed);
+    globalThis.addEventListener('online', this.#online);
+    desk().begin();
+    void this.#begin();
+  }
+
+  override disconnectedCallback(): void {
+    desk().removeEventListener('change', this.#changed);
+    globalThis.removeEventListener('online', this.#online);
+    this.gate?.stop();
+    super.disconnectedCallback();
+  }
+
+  override render(): TemplateResult {
+    const { language } = this.#speech;
+    const words = WORDS[language];
+    document.title = [this.gate?.list?.kept.title, words.title, 'Seatcast'].filter(Boolean).join(' · ');
+    return html`
+      <header>
+        <div class="brand"><svg viewBox="0 0 32 32" aria-hidden="true">${MARK}</svg>seatcast <span>${words.title}</span></div>
+        <div class="end">
+          <select aria-label=${words.language} @change=${(event: Event) => chooseLanguage((event.target as HTMLSelectElement).value as Language)}>
+            ${LANGUAGES.map((one) => html`<option value=${one} lang=${one} ?selected=${one === language}>${LANGUAGE_NAMES[one]}</option>`)}
+          </select>
+          ${desk().me ? html`<span class="who">${desk().me!.name}</span><button class="button small" type="button" @click=${this.#signOut}>${words.signOut}</button>` : nothing}
+        </div>
+      </header>
+      <main tabindex="-1">${this.#content()}</main>
+    `;
+  }
+
+  #content(): TemplateResult {
+    const words = WORDS[this.#speech.language];
+    const { attendance, me, people } = desk();
+    if (this.gate && !this.signsIn) {
+      return html`${keyed(this.gate, html`<door-view .gate=${this.gate} .rest=${this.#rest} .me=${me} @leave=${this.#leave} @sign-in=${() => (this.signsIn = true)}></door-view>`)}`;
+    }
+    if (attendance === 'customer') return html`<div class="message"><h1>${words.customerTitle}</h1><p>${words.customer(me?.name ?? '')}</p></div>`;
+    if (attendance === 'nobody') return html`<desk-sign-in .people=${people}></desk-sign-in>`;
+    if (this.choices === undefined) return html`<div class="choose"><div class="skeleton waiting" role="status" aria-label=${words.loading}></div></div>`;
+    return this.#chooser(this.choices);
+  }
+
+  #chooser(choices: readonly Choice[]): TemplateResult {
+    const words = WORDS[this.#speech.language];
+    if (choices.length === 0) {
+      return html`<div class="message">
+        <h1>${words.noEvents}</h1>
+        <p>${words.noEventsHint}</p>
+        ${this.problem ? html`<p class="problem">${this.problem}</p>` : nothing}
+      </div>`;
+    }
+    const asked = Number(new URLSearchParams(location.search).get('event'));
+    const first = choices.find(({ id }) => id === asked) ?? choices[0];
+    return html`<form class="choose" aria-labelledby="which" @submit=${this.#chosen}>
+      <h1 id="which">${words.whichDoor}</h1>
+      <p class="soft">${this.isAway ? words.sinceNetworkAway : words.whichDoorHint}</p>
+      <fieldset>
+        <legend>${words.event}</legend>
+        <div class="events">${choices.map((choice) => this.#choice(choice, choice === first))}</div>
+      </fieldset>
+      <label>${words.gate}<input name="gate" maxlength=${GATE_CHARS_MAX} .value=${recall(GATE_KEY) ?? ''} autocomplete="off" aria-describedby="gate-hint" /></label>
+      <span class="hint" id="gate-hint">${words.gateHint}</span>
+      <p class="problem" role="alert">${this.problem ?? nothing}</p>
+      <div><button class="button primary">${words.openDoor}</button></div>
+    </form>`;
+  }
+
+  #choice({ id, title, venue, starts_at, timezone, isKept }: Choice, isFirst: boolean): TemplateResult {
+    const { language } = this.#speech;
+    const { weekday, day, month, time, zone } = dateParts(language, starts_at, timezone);
+    return html`<label class="event">
+      <input type="radio" name="event" value=${id} ?checked=${isFirst} required />
+      <b>${title}</b>
+      <span class="soft">${weekday} ${day} ${month}, ${time} ${zone} · ${venue}${isKept ? ` · ${WORDS[language].onDevice}` : ''}</span>
+    </label>`;
+  }
+
+  async #begin(): Promise<void> {
+    this.#journal = await openJournal();
+    const asked = new URLSearchParams(location.search);
+    const event = Number(asked.get('event'));
+    const gate = asked.get('gate');
+    // A door that was open here opens again, whoever answers.
+    if (event > 0 && gate !== null && (await this.#journal.list(event).catch(() => undefined))) this.#open(event, gate);
+    this.#changed();
+  }
+
+  readonly #changed = (): void => {
+    this.requestUpdate();
+    const { attendance, me } = desk();
+    if (attendance === 'asking' || !this.#journal) return;
+    if (attendance === 'staff' && me && this.#who !== me.id) {
+      this.#who = me.id;
+      this.signsIn = false;
+      this.gate?.signedIn();
+      void this.#readChoices();
+    } else if (attendance === 'away' && !this.choices) void this.#readChoices();
+    else if (attendance === 'nobody') this.#who = undefined;
+  };
+
+  async #readChoices(): Promise<void> {
+    const kept = (await this.#journal?.lists().catch(() => [])) ?? [];
+    this.problem = undefined;
+    try {
+      const events = await this.#rest.events();
+      const isKept = new Set(kept.map(({ event_id: id }) => id));
+      this.isAway = false;
+      this.choices = nearest(events.filter(({ status }) => status !== 'draft').map((event) => ({ ...event, isKept: isKept.has(event.id) })));
+    } catch (error) {
+      this.isAway = error instanceof Unreachable;
+      if (!this.isAway) this.problem = explain(this.#speech.language, error);
+      this.choices = nearest(kept.map((list) => ({ ...list, id: list.event_id, isKept: true })));
+    }
+  }
+
+  readonly #online = (): void => void this.gate?.nudge();
+
+  readonly #chosen = (event: SubmitEvent): void => {
+    event.preventDefault();
+    allowSound();
+    const typed = new FormData(event.target as HTMLFormElement);
+    const gate = String(typed.get('gate')).trim();
+    remember(GATE_KEY, gate);
+    this.#open(Number(typed.get('event')), gate);
+  };
+
+  #open(event: number, name: string): void {
+    if (!this.#journal) return;
+    const address = new URL(location.href);
+    address.searchParams.set('event', String(event));
+    address.searchParams.set('gate', name);
+    history.replaceState(null, '', address);
+    this.gate?.stop();
+    const gate = new Gate({ event, name, rest: this.#rest, journal: this.#journal, another: () => pageSession().another() });
+    gate.addEventListener('change', () => this.requestUpdate());
+    this.gate = gate;
+    void gate.start();
+    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('main')?.focus({ preventScroll: true }));
+  }
+
+  readonly #leave = (): void => {
+    this.#close();
+    void this.#readChoices();
+  };
+
+  #close(): void {
+    this.gate?.stop();
+    this.gate = undefined;
+    const address = new URL(location.href);
+    address.searchParams.delete('gate');
+    history.replaceState(null, '', address);
+  }
+
+  /** The device is handed on. Scans that are to be merged stay, and are merged by whoever opens this door next. */
+  readonly #signOut = async (): Promise<void> => {
+    this.#close();
+    await this.#journal?.forgetLists().catch(() => undefined);
+    await desk().leave();
+  };
+}
+
+/** The one that is next, or has just begun, first. */
+function nearest(choices: Choice[]): Choice[] {
+  const away = ({ starts_at: at }: Choice): number => Math.abs(Date.parse(at) - Date.now());
+  return choices.sort((one, other) => away(one) - away(other));
+}
+
+customElements.define('check-in-app', CheckInApp);

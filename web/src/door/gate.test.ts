@@ -1,0 +1,223 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { Refusal, Unreachable } from '../sdk/index.ts';
+import { Gate, GATE } from './gate.ts';
+import { MemoryJournal } from './journal.ts';
+import { hashOf } from './pass.ts';
+import type { BundlePart, DoorRest, ListedCheckin, Scan, Scanned } from './rest.ts';
+
+/** A server with a few tickets, which can be out of reach, and can be heard without answering. */
+class FakeDoors {
+  reachable = true;
+  /** Requests arrive, answers are lost. */
+  deaf = false;
+  ended = false;
+  readonly used = new Map<number, { nonce: string; at: string; gate: string | null }>();
+  readonly checkins: ListedCheckin[] = [];
+  readonly batches: Scan[][] = [];
+
+  readonly codes: string[];
+
+  constructor(codes: string[]) {
+    this.codes = codes;
+  }
+
+  get rest(): DoorRest {
+    return this as unknown as DoorRest;
+  }
+
+  async event(id: number): Promise<unknown> {
+    this.#answer();
+    return { id, organizer_id: 2, title: 'Show', venue: 'Hall', starts_at: '2031-06-01T18:00:00Z', timezone: 'UTC', status: 'active', ticket_types: [] };
+  }
+
+  async bundle(event: number, after: number | null): Promise<BundlePart> {
+    this.#answer();
+    // A part for each ticket.
+    const at = after ?? 0;
+    const status = this.used.has(at + 1) ? 'used' : 'valid';
+    const tickets = [{ id: at + 1, generation: 1, status, code_hash: (await hashOf(this.codes[at]!))! } as const];
+    return { event_id: event, revision: 1, keys: [], tickets, next: at + 1 < this.codes.length ? at + 1 : null };
+  }
+
+  async news(): Promise<ListedCheckin[]> {
+    this.#answer();
+    return [...this.checkins].reverse().slice(0, 100);
+  }
+
+  async checkIn(_event: number, scan: Scan): Promise<Scanned> {
+    if (!this.reachable) throw new Unreachable('away');
+    if (this.ended) throw new Refusal(401, 'ended', { code: 'TOKEN_EXPIRED' });
+    const scanned = this.take(scan, false);
+    if (this.deaf) throw new Unreachable('lost');
+    return scanned;
+  }
+
+  async merge(_event: number, entries: Scan[]): Promise<Scanned[]> {
+    this.#answer();
+    if (this.ended) throw new Refusal(401, 'ended', { code: 'TOKEN_EXPIRED' });
+    this.batches.push(entries);
+    return entries.map((entry) => this.take(entry, true));
+  }
+
+  async undo(checkin: number): Promise<void> {
+    this.#answer();
+    const found = this.checkins.find(({ id }) => id === checkin)!;
+    found.undone_at = new Date().toISOString();
+    this.used.delete(found.ticket_id!);
+  }
+
+  take(scan: Scan, offline: boolean): Scanned {
+    const id = 'code' in scan ? this.codes.indexOf(scan.code) + 1 : 0;
+    const before = this.used.get(id);
+    const known = this.checkins.find(({ nonce }) => nonce === scan.nonce);
+    const result = id === 0 ? 'unknown' : before && before.nonce !== scan.nonce ? 'already_used' : 'admitted';
+    if (result === 'admitted' && !known) {
+      this.used.set(id, { nonce: scan.nonce, at: scan.scanned_at, gate: scan.gate ?? null });
+      const at = new Date().toISOString();
+      const { nonce, scanned_at, gate } = scan;
+      this.checkins.push({ id: this.checkins.length + 1, nonce, result, ticket_id: id, code: this.codes[id - 1]!, gate: gate ?? null, scanned_at, at, offline, undone_at: null });
+    }
+    const checkin = this.checkins.find(({ nonce }) => nonce === scan.nonce)?.id ?? null;
+    const of = this.used.get(id);
+    return { id: checkin, nonce: scan.nonce, result, ticket_id: id || null, code: this.codes[id - 1] ?? null, at: of?.at ?? null, gate: of?.gate ?? null, name: 'Ada' };
+  }
+
+  #answer(): void {
+    if (!this.reachable) throw new Unreachable('away');
+  }
+}
+
+const gates: Gate[] = [];
+afterEach(() => {
+  for (const gate of gates.splice(0)) gate.stop();
+  vi.useRealTimers();
+});
+
+async function opened(server: FakeDoors, journal = new MemoryJournal(), name = 'North', another: () => Promise<string | undefined> = async () => undefined): Promise<Gate> {
+  const gate = new Gate({ event: 1, name, rest: server.rest, journal, another });
+  gates.push(gate);
+  await gate.start();
+  return gate;
+}
+
+it('asks the server, which lets a ticket in once', async () => {
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const gate = await opened(server);
+  expect([gate.list?.admitted, gate.list?.expected]).toEqual([0, 2]);
+  expect(await gate.scan(' a-1 ')).toMatchObject({ result: 'admitted', name: 'Ada', state: 'done' });
+  expect(await gate.scan('A-1')).toMatchObject({ result: 'already_used', at_gate: 'North' });
+  expect(await gate.scan('B-9')).toMatchObject({ result: 'unknown' });
+  expect(gate.list?.admitted).toBe(1);
+});
+
+it('decides by its list without network, keeps it over a reload, and merges only those who were let in', async () => {
+  const server = new FakeDoors(['A-1', 'A-2', 'A-3']);
+  const journal = new MemoryJournal();
+  const gate = await opened(server, journal);
+  server.reachable = false;
+  expect(await gate.scan('A-1')).toMatchObject({ result: 'admitted', offline: true, state: 'kept' });
+  expect(gate.status).toBe('offline');
+  expect(await gate.scan('A-1')).toMatchObject({ result: 'already_used', at_gate: 'North' });
+  expect(await gate.scan('B-9')).toMatchObject({ result: 'unknown' });
+  expect(gate.waiting).toBe(1);
+  gate.stop();
+
+  // The page is loaded anew, still without network.
+  const again = await opened(server, journal);
+  expect(again.waiting).toBe(1);
+  expect(again.list?.admitted).toBe(1);
+  expect(await again.scan('A-1')).toMatchObject({ result: 'already_used' });
+  await again.scan('A-2');
+  server.reachable = true;
+  await again.nudge();
+  await vi.waitFor(() => expect(again.waiting).toBe(0));
+  expect(again.status).toBe('live');
+  expect(server.batches.flat().map((scan) => ('code' in scan ? scan.code : ''))).toEqual(['A-1', 'A-2']);
+  expect(server.used.size).toBe(2);
+  expect(again.surprises).toEqual([]);
+});
+
+it('shows what the server decided otherwise, until somebody has read it', async () => {
+  const server = new FakeDoors(['A-1']);
+  const journal = new MemoryJournal();
+  const gate = await opened(server, journal);
+  server.reachable = false;
+  await gate.scan('A-1');
+  // Another gate had network.
+  server.take({ code: 'A-1', nonce: 'of-the-south', gate: 'South', scanned_at: '2031-06-01T17:00:00Z' }, false);
+  server.reachable = true;
+  await gate.nudge();
+  expect(gate.surprises).toHaveLength(1);
+  expect(gate.surprises[0]).toMatchObject({ result: 'admitted', merged: { result: 'already_used', gate: 'South' } });
+  await gate.putAway(gate.surprises[0]!);
+  expect(gate.surprises).toEqual([]);
+  expect((await journal.scans(1))[0]).toMatchObject({ isRead: true, state: 'done' });
+});
+
+it('sends a scan whose answer was lost again with its nonce: it counts once', async () => {
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const gate = await opened(server);
+  server.deaf = true;
+  const scan = await gate.scan('A-1');
+  expect(scan).toMatchObject({ result: 'admitted', state: 'kept' });
+  expect(server.used.get(1)?.nonce).toBe(scan.nonce);
+  server.deaf = false;
+  await gate.nudge();
+  expect(scan).toMatchObject({ state: 'done', merged: { result: 'admitted' } });
+  expect(server.checkins).toHaveLength(1);
+  expect(gate.surprises).toEqual([]);
+});
+
+it('goes by its list while scans wait, since the server does not know yet whom it let in', async () => {
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const gate = await opened(server);
+  server.ended = true;
+  await gate.scan('A-1');
+  expect(gate.isSignedOut).toBe(true);
+  server.ended = false;
+  // The server is back, and was not told of the first one.
+  expect(await gate.scan('A-1')).toMatchObject({ result: 'already_used', offline: true });
+  gate.signedIn();
+  await vi.waitFor(() => expect(gate.waiting).toBe(0));
+  expect(server.checkins).toHaveLength(1);
+  expect(await gate.scan('A-2')).toMatchObject({ result: 'admitted', state: 'done' });
+  expect(gate.scans[0]?.offline).toBeUndefined();
+});
+
+it('hears what other gates did, and what was undone', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const north = await opened(server);
+  const south = await opened(server, new MemoryJournal(), 'South');
+  const scan = await south.scan('A-1');
+  await vi.advanceTimersByTimeAsync(GATE.newsMs);
+  expect(north.list?.admitted).toBe(1);
+  server.reachable = false;
+  expect(await north.scan('A-1')).toMatchObject({ result: 'already_used', at_gate: 'South' });
+  server.reachable = true;
+  await south.undo(scan);
+  expect(scan.undone).toBe(true);
+  await vi.advanceTimersByTimeAsync(GATE.newsMs);
+  expect([north.list?.admitted, south.list?.admitted]).toEqual([0, 0]);
+  expect(await north.scan('A-1')).toMatchObject({ result: 'admitted' });
+});
+
+it('keeps what it let in while a list that was asked for before is on its way', async () => {
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const gate = await opened(server);
+  const whole = server.bundle.bind(server);
+  let answer!: () => void;
+  const held = new Promise<void>((resolve) => (answer = resolve));
+  server.bundle = async (event, after) => {
+    const part = await whole(event, after);
+    await held;
+    return part;
+  };
+  vi.setSystemTime(Date.now() + GATE.listMsPerPart * 2);
+  const reading = gate.nudge();
+  await new Promise((resolve) => setImmediate(resolve));
+  await gate.scan('A-1');
+  answer();
+  await reading;
+  expect(gate.list?.admitted).toBe(1);
+});

@@ -1,0 +1,441 @@
+/**
+ * One gate of an event: takes scans, asks the server, decides by its own list when the server does not answer, and merges
+ * later what was decided here.
+ *
+ * A scan is written to the journal before it is sent, with its nonce: whatever is lost (answer, network, page), it is sent
+ * again with the same nonce and counts once. While something waits to be merged, the list decides: the server does not
+ * know yet whom this gate has let in. Only those who were let in are merged; somebody who was turned away is not
+ * checked in.
+ */
+import { newKey, Refusal, Unreachable } from '../sdk/index.ts';
+import type { Journal, KeptScan } from './journal.ts';
+import { hashOf, isPassText, isSigned, PASS_CHARS_MAX, plainCode, readPass } from './pass.ts';
+import type { BundlePart, DoorRest, ListedCheckin, Scan, Scanned, Shown } from './rest.ts';
+import { TicketList, type Decision, type KeptList } from './ticket-list.ts';
+
+export const GATE = {
+  /** Check-ins of other gates are read this often. */
+  newsMs: 5_000,
+  /** The list is read anew this often for each part that it has: what was sold, taken back and undone meanwhile. */
+  listMsPerPart: 60_000,
+  /** A list that other gates have changed is written to the device at most this often. */
+  keepListMs: 15_000,
+  /** Without an answer the server is asked again after this. */
+  againMs: 3_000,
+  /** As many as the server takes at once. */
+  batchMax: 200,
+  /** Scans that are shown and kept when nothing is left to send. */
+  scansMax: 200,
+} as const;
+
+/** As many characters as the server takes of a code. */
+const CODE_CHARS_MAX = 100;
+
+export type GateStatus = 'live' | 'offline';
+
+export class Gate extends EventTarget {
+  readonly event: number;
+  readonly name: string;
+  readonly #rest: DoorRest;
+  readonly #journal: Journal;
+  readonly #another: () => Promise<string | undefined>;
+  /** At the door now. */
+  readonly #asking = new Set<KeptScan>();
+  #list: TicketList | undefined;
+  #scans: KeptScan[] = [];
+  #status: GateStatus = 'live';
+  #isSignedOut = false;
+  #isFull = false;
+  #fault: unknown;
+  #seenCheckin = 0;
+  /** Admissions of this gate, with the moment at which they were known: a list that was asked for before lacks them. */
+  readonly #own = new Map<number, { at: string | null; gate: string | null; knownAt: number }>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #listDueAt = 0;
+  #keptAdmitted = -1;
+  #keepListAt = 0;
+  #ticking: Promise<void> | undefined;
+  #isAskedAgain = false;
+  #ended = false;
+
+  /** `another`: a fresh token when the server does not take the present one any more. */
+  constructor(options: { event: number; name: string; rest: DoorRest; journal: Journal; another: () => Promise<string | undefined> }) {
+    super();
+    this.event = options.event;
+    this.name = options.name;
+    this.#rest = options.rest;
+    this.#journal = options.journal;
+    this.#another = options.another;
+  }
+
+  // ── for the page; `change` is fired when any of it changes ──────────────────────────────────────
+
+  get status(): GateStatus {
+    return this.#status;
+  }
+
+  /** The session ended: somebody has to sign in, meanwhile the list decides. */
+  get isSignedOut(): boolean {
+    return this.#isSignedOut;
+  }
+
+  /** The server refuses this gate, as one whose event is not the caller's. */
+  get fault(): unknown {
+    return this.#fault;
+  }
+
+  get list(): TicketList | undefined {
+    return this.#list;
+  }
+
+  /** Whether scans outlive this page. */
+  get isLasting(): boolean {
+    return this.#journal.isLasting && !this.#isFull;
+  }
+
+  /** Of this device, the newest first. */
+  get scans(): readonly KeptScan[] {
+    return this.#scans;
+  }
+
+  /** Scans that the server has not heard of, but for those that it is being asked about. */
+  get waiting(): number {
+    return this.#scans.filter((scan) => this.#isDue(scan)).length;
+  }
+
+  #isDue(scan: KeptScan): boolean {
+    return isWaiting(scan) && !this.#asking.has(scan);
+  }
+
+  /** Those that the server decided otherwise, and nobody has put away yet. */
+  get surprises(): KeptScan[] {
+    return this.#scans.filter(({ result, merged, isRead, undone }) => merged && merged.result !== result && !isRead && !undone);
+  }
+
+  async start(): Promise<void> {
+    const [kept, scans] = await Promise.all([this.#journal.list(this.event), this.#journal.scans(this.event)]);
+    this.#scans = scans.reverse();
+    for (const scan of scans) {
+      const { ticket_id: ticket, scanned_at, gate, undone, result, merged } = scan;
+      const isIn = (merged?.result ?? result) === 'admitted' && !undone;
+      if (isIn && ticket) this.#own.set(ticket, { at: scanned_at, gate, knownAt: Date.parse(scanned_at) });
+    }
+    if (kept) this.#use(kept, kept.read_at);
+    await this.#tick();
+  }
+
+  stop(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Something about the event's tickets is known to have changed. */
+  changed(): void {
+    this.#listDueAt = Math.min(this.#listDueAt, Date.now() + GATE.newsMs);
+  }
+
+  /** There is a new session. */
+  signedIn(): void {
+    this.#isSignedOut = false;
+    void this.nudge();
+  }
+
+  // ── scans ───────────────────────────────────────────────────────────────────────────────────────
+
+  /** A code or the text of a QR was shown. */
+  async scan(text: string): Promise<KeptScan> {
+    const shown: Shown = isPassText(text) ? { payload: text.trim().slice(0, PASS_CHARS_MAX) } : { code: plainCode(text).slice(0, CODE_CHARS_MAX) };
+    const scan: KeptScan = {
+      nonce: newKey(),
+      event_id: this.event,
+      shown,
+      gate: this.name || null,
+      scanned_at: new Date().toISOString(),
+      state: 'asking',
+    };
+    const type = 'payload' in shown ? readPass(shown.payload)?.pass.ticketType : undefined;
+    const typeName = this.#list?.typeName(type);
+    if (typeName !== undefined) scan.type = typeName;
+    const mayAsk = this.waiting === 0 && this.#status === 'live' && !this.#isSignedOut;
+    this.#asking.add(scan);
+    this.#scans = [scan, ...this.#scans];
+    await this.#keep(scan);
+    if (!mayAsk || !(await this.#ask(scan))) await this.#decide(scan);
+    await this.#keep(scan);
+    this.#asking.delete(scan);
+    this.#changed();
+    if (isWaiting(scan)) void this.nudge();
+    return scan;
+  }
+
+  /** A full disk keeps nobody out: the page says that it keeps nothing. */
+  async #keep(scan: KeptScan): Promise<void> {
+    await this.#journal.put(scan).catch(() => (this.#isFull = true));
+  }
+
+  /** Asks the server; false: there was no answer. */
+  async #ask(scan: KeptScan): Promise<boolean> {
+    try {
+      const scanned = await this.#signed(() => this.#rest.checkIn(this.event, asSent(scan)));
+      take(scan, scanned);
+      scan.state = 'done';
+      if (scanned.result === 'admitted' && scanned.ticket_id !== null) this.#let(scanned.ticket_id, scanned);
+      return true;
+    } catch (error) {
+      this.#unanswered(error);
+      return false;
+    }
+  }
+
+  async #decide(scan: KeptScan): Promise<void> {
+    const decision: Decision = this.#list ? this.#list.decide(await this.#seen(scan.shown, this.#list)) : { result: 'unchecked' };
+    scan.result = decision.result;
+    scan.offline = true;
+    if ('ticket' in decision) scan.ticket_id = decision.ticket;
+    if (decision.result === 'already_used') [scan.at, scan.at_gate] = [decision.at, decision.gate];
+    if (decision.result !== 'admitted') {
+      scan.state = 'done';
+      return;
+    }
+    scan.state = 'kept';
+    scan.isUnlisted = !decision.isListed;
+    this.#let(decision.ticket, { at: scan.scanned_at, gate: scan.gate });
+  }
+
+  async #seen(shown: Shown, list: TicketList): Promise<Parameters<TicketList['decide']>[0]> {
+    if ('code' in shown) return { hash: await hashOf(shown.code) };
+    const read = readPass(shown.payload);
+    // A text that is no ticket has no signature of ours.
+    if (!read) return { pass: { key: 0, event: 0, ticket: 0, generation: 0, ticketType: 0 }, signed: false };
+    return { pass: read.pass, signed: await isSigned(read, list.keys) };
+  }
+
+  /** Takes an admission of this gate back. One that the server knows of is undone there. @throws Refusal, Unreachable */
+  async undo(scan: KeptScan): Promise<void> {
+    const checkin = scan.merged ? scan.merged.id : scan.checkin_id;
+    if (isWaiting(scan)) {
+      // The server may have heard of it without our hearing back, so it is told first.
+      await this.#merge();
+      if (isWaiting(scan)) throw new Unreachable('not merged yet');
+      return this.undo(scan);
+    }
+    if (checkin === null || checkin === undefined) return;
+    await this.#signed(() => this.#rest.undo(checkin));
+    scan.undone = true;
+    if (scan.ticket_id) {
+      this.#own.delete(scan.ticket_id);
+      this.#list?.release(scan.ticket_id);
+    }
+    await this.#keep(scan);
+    this.#changed();
+  }
+
+  /** Somebody who was found by name, and not by a scan of this device, is let out again. @throws Refusal, Unreachable */
+  async undoOther(checkin: number, ticket: number): Promise<void> {
+    await this.#signed(() => this.#rest.undo(checkin));
+    this.#own.delete(ticket);
+    this.#list?.release(ticket);
+    const scan = this.#scans.find((one) => (one.merged ? one.merged.id : one.checkin_id) === checkin);
+    if (scan) {
+      scan.undone = true;
+      await this.#keep(scan);
+    }
+    this.#changed();
+  }
+
+  /** Somebody has read that the server decided otherwise. */
+  async putAway(scan: KeptScan): Promise<void> {
+    scan.isRead = true;
+    await this.#keep(scan);
+    this.#changed();
+  }
+
+  // ── the server ──────────────────────────────────────────────────────────────────────────────────
+
+  /** The network is said to be back, or there is something to send: does not wait, asks now. */
+  async nudge(): Promise<void> {
+    this.#isAskedAgain = this.#ticking !== undefined;
+    await this.#tick();
+  }
+
+  /** One at a time. */
+  #tick(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#ticking ??= this.#tickOnce().finally(() => (this.#ticking = undefined));
+    return this.#ticking;
+  }
+
+  /** Merges, reads what other gates did, and now and then the whole list. */
+  async #tickOnce(): Promise<void> {
+    do {
+      this.#isAskedAgain = false;
+      if (this.#ended) return;
+      try {
+        await this.#merge();
+        if (Date.now() >= this.#listDueAt) await this.#readList();
+        else await this.#readNews();
+        this.#become('live');
+      } catch (error) {
+        this.#unanswered(error);
+      }
+    } while (this.#isAskedAgain);
+    if (this.#ended) return;
+    this.#timer = setTimeout(() => void this.#tick(), this.#status === 'live' ? GATE.newsMs : GATE.againMs);
+    this.#changed();
+  }
+
+  async #merge(): Promise<void> {
+    for (;;) {
+      const batch = this.#scans.filter((scan) => this.#isDue(scan)).reverse().slice(0, GATE.batchMax);
+      if (batch.length === 0) return;
+      const results = await this.#signed(() => this.#rest.merge(this.event, batch.map(asSent)));
+      for (const merged of results) {
+        const scan = batch.find(({ nonce }) => nonce === merged.nonce);
+        if (scan) await this.#merged(scan, merged);
+      }
+      this.#changed();
+    }
+  }
+
+  async #merged(scan: KeptScan, merged: Scanned): Promise<void> {
+    scan.state = 'done';
+    scan.merged = merged;
+    scan.name ??= merged.name;
+    scan.code ??= merged.code;
+    scan.ticket_id ??= merged.ticket_id;
+    // It was asked when the page ended: nobody has seen an answer.
+    scan.result ??= merged.result;
+    if (merged.ticket_id !== null && (merged.result === 'admitted' || merged.result === 'already_used')) this.#let(merged.ticket_id, merged);
+    await this.#keep(scan);
+  }
+
+  async #readList(): Promise<void> {
+    const askedAt = Date.now();
+    const event = await this.#signed(() => this.#rest.event(this.event));
+    const tickets: KeptList['tickets'] = [];
+    const keys = new Map<number, string>();
+    let after: number | null = null;
+    let parts = 0;
+    do {
+      const from: number | null = after;
+      const part: BundlePart = await this.#signed(() => this.#rest.bundle(this.event, from));
+      tickets.push(...part.tickets);
+      for (const { id, public: key } of part.keys) keys.set(id, key);
+      after = part.next;
+      parts += 1;
+    } while (after !== null);
+    const kept: KeptList = {
+      event_id: this.event,
+      organizer_id: event.organizer_id,
+      title: event.title,
+      venue: event.venue,
+      starts_at: event.starts_at,
+      timezone: event.timezone,
+      stands: event.status !== 'cancelled',
+      types: event.ticket_types.map(({ id, name }) => [id, name]),
+      keys: [...keys],
+      tickets,
+      read_at: askedAt,
+    };
+    this.#use(kept, askedAt);
+    // With what is heard next.
+    [this.#keptAdmitted, this.#keepListAt] = [-1, 0];
+    this.#listDueAt = Date.now() + GATE.listMsPerPart * parts;
+    await this.#readNews();
+    await this.#prune();
+  }
+
+  /** The list, with what this gate knows beyond it. */
+  #use(kept: KeptList, askedAt: number): void {
+    const list = new TicketList(kept);
+    for (const scan of this.#scans) {
+      if (isWaiting(scan) && scan.result === 'admitted' && scan.ticket_id) list.admit(scan.ticket_id, { at: scan.scanned_at, gate: scan.gate });
+    }
+    const used = new Set(kept.tickets.filter(({ status }) => status === 'used').map(({ id }) => id));
+    for (const [ticket, { knownAt, at, gate }] of this.#own) {
+      // The list knows better by now, unless it was on its way already.
+      if (knownAt < askedAt && !used.has(ticket)) this.#own.delete(ticket);
+      else list.admit(ticket, { at, gate });
+    }
+    this.#list = list;
+    this.#changed();
+  }
+
+  async #readNews(): Promise<void> {
+    const news = await this.#signed(() => this.#rest.news(this.event));
+    const missesSome = this.#seenCheckin > 0 && news.length > 0 && news.at(-1)!.id > this.#seenCheckin;
+    // Oldest first: of an admission that was undone and one that followed, the later holds.
+    for (const checkin of news.reverse()) this.#hear(checkin);
+    this.#seenCheckin = news.at(-1)?.id ?? this.#seenCheckin;
+    if (missesSome) this.#listDueAt = 0;
+    await this.#keepList();
+  }
+
+  /** What was heard of other gates outlives a reload as well; not each time, since a list may be long. */
+  async #keepList(): Promise<void> {
+    const { admitted } = this.#list ?? { admitted: 0 };
+    if (!this.#list || admitted === this.#keptAdmitted || Date.now() < this.#keepListAt) return;
+    [this.#keptAdmitted, this.#keepListAt] = [admitted, Date.now() + GATE.keepListMs];
+    await this.#journal.putList(this.#list.snapshot()).catch(() => (this.#isFull = true));
+  }
+
+  #hear({ result, ticket_id: ticket, undone_at, offline, scanned_at, at, gate }: ListedCheckin): void {
+    if (result !== 'admitted' || ticket === null) return;
+    if (undone_at === null) return this.#list?.admit(ticket, { at: offline ? scanned_at : at, gate });
+    this.#own.delete(ticket);
+    this.#list?.release(ticket);
+  }
+
+  #let(ticket: number, { at, gate }: { at: string | null; gate: string | null }): void {
+    this.#own.set(ticket, { at, gate, knownAt: Date.now() });
+    this.#list?.admit(ticket, { at, gate });
+  }
+
+  /** A token that ended is renewed, once. */
+  async #signed<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.status !== 401 || (await this.#another()) === undefined) throw error;
+      return ask();
+    }
+  }
+
+  #unanswered(error: unknown): void {
+    if (error instanceof Unreachable) return this.#become('offline');
+    if (error instanceof Refusal && error.status === 401) this.#isSignedOut = true;
+    else this.#fault = error;
+    this.#changed();
+  }
+
+  #become(status: GateStatus): void {
+    if (status === 'live') [this.#isSignedOut, this.#fault] = [false, undefined];
+    this.#status = status;
+    this.#changed();
+  }
+
+  /** Old scans of which nothing is left to send. */
+  async #prune(): Promise<void> {
+    const surprising = new Set(this.surprises);
+    const old = this.#scans.slice(GATE.scansMax).filter((scan) => !isWaiting(scan) && !surprising.has(scan));
+    this.#scans = this.#scans.filter((scan) => !old.includes(scan));
+    for (const { nonce } of old) await this.#journal.remove(nonce);
+  }
+
+  #changed(): void {
+    if (!this.#ended) this.dispatchEvent(new Event('change'));
+  }
+}
+
+function isWaiting({ state }: KeptScan): boolean {
+  return state !== 'done';
+}
+
+function asSent({ shown, nonce, gate, scanned_at }: KeptScan): Scan {
+  return { ...shown, nonce, scanned_at, ...(gate === null ? {} : { gate }) };
+}
+
+/** The server's word, at the door. */
+function take(scan: KeptScan, { result, id, ticket_id, code, name, at, gate }: Scanned): void {
+  Object.assign(scan, { result, checkin_id: id, ticket_id, code, name, at, at_gate: gate });
+}

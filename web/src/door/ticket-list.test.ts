@@ -1,0 +1,74 @@
+import { expect, it } from 'vitest';
+import type { Pass } from './pass.ts';
+import { TicketList, type KeptList } from './ticket-list.ts';
+
+function list(over: Partial<KeptList> = {}): TicketList {
+  return new TicketList({
+    event_id: 1,
+    organizer_id: 2,
+    title: 'Show',
+    venue: 'Hall',
+    starts_at: '2031-06-01T18:00:00Z',
+    timezone: 'UTC',
+    stands: true,
+    types: [[5, 'Standing']],
+    keys: [],
+    tickets: [
+      { id: 10, generation: 1, status: 'valid', code_hash: 'ten' },
+      { id: 11, generation: 2, status: 'transferred', code_hash: 'eleven' },
+      { id: 12, generation: 1, status: 'used', code_hash: 'twelve' },
+      { id: 13, generation: 1, status: 'void', code_hash: 'thirteen' },
+    ],
+    read_at: 0,
+    ...over,
+  });
+}
+
+const pass = (ticket: number, generation = 1, event = 1): { pass: Pass; signed: boolean } => ({ pass: { key: 1, event, ticket, generation, ticketType: 5 }, signed: true });
+
+it('decides as the server does', () => {
+  const doors = list();
+  expect(doors.decide({ hash: 'ten' })).toEqual({ result: 'admitted', ticket: 10, isListed: true });
+  expect(doors.decide({ hash: 'twelve' })).toEqual({ result: 'already_used', ticket: 12, at: null, gate: null });
+  expect(doors.decide({ hash: 'thirteen' }).result).toBe('void');
+  expect(doors.decide({ hash: 'other' }).result).toBe('unknown');
+  expect(doors.decide(pass(11, 2)).result).toBe('admitted');
+  // The QR of the time before it was handed on.
+  expect(doors.decide(pass(11, 1)).result).toBe('replaced');
+  expect(doors.decide(pass(13, 7)).result).toBe('void');
+  expect(doors.decide(pass(10, 1, 2)).result).toBe('wrong_event');
+  expect(doors.decide({ ...pass(10), signed: false }).result).toBe('unknown');
+});
+
+it('decides nothing that this browser cannot check', () => {
+  expect(list().decide({ ...pass(10), signed: undefined }).result).toBe('unchecked');
+  expect(list().decide({ hash: undefined }).result).toBe('unchecked');
+});
+
+it('lets in what was signed after the list was read, once', () => {
+  const doors = list();
+  expect(doors.decide(pass(99))).toEqual({ result: 'admitted', ticket: 99, isListed: false });
+  doors.admit(99, { at: 'now', gate: 'North' });
+  expect(doors.decide(pass(99))).toEqual({ result: 'already_used', ticket: 99, at: 'now', gate: 'North' });
+  expect([doors.admitted, doors.expected]).toEqual([2, 4]);
+  doors.release(99);
+  expect([doors.admitted, doors.expected]).toEqual([1, 3]);
+});
+
+it('counts each admission once, and gives it back when it is undone', () => {
+  const doors = list();
+  expect([doors.admitted, doors.expected]).toEqual([1, 3]);
+  for (const gate of ['North', 'South']) doors.admit(10, { at: 'now', gate });
+  doors.admit(13, { at: 'now', gate: null });
+  expect([doors.admitted, doors.expected]).toEqual([2, 3]);
+  expect(doors.decide({ hash: 'ten' })).toMatchObject({ result: 'already_used', gate: 'North' });
+  for (let times = 0; times < 2; times += 1) doors.release(10);
+  expect(doors.admitted).toBe(1);
+  expect(doors.decide({ hash: 'ten' }).result).toBe('admitted');
+});
+
+it('opens the doors of a cancelled event to nobody', () => {
+  const doors = list({ stands: false });
+  for (const seen of [{ hash: 'ten' }, pass(11, 2), pass(99)]) expect(doors.decide(seen).result).toBe('void');
+  expect(doors.decide({ hash: 'twelve' }).result).toBe('already_used');
+});

@@ -1,0 +1,145 @@
+/**
+ * The tickets of an event as a gate without network knows them, and its decisions. Pure: who keeps the list and who asks the
+ * server is the gate's business (`gate.ts`).
+ */
+import type { Pass } from './pass.ts';
+import type { BundlePart } from './rest.ts';
+
+type TicketStatus = BundlePart['tickets'][number]['status'];
+
+/** A list as it is kept on the device. */
+export interface KeptList {
+  event_id: number;
+  organizer_id: number;
+  title: string;
+  venue: string;
+  starts_at: string;
+  timezone: string;
+  /** False: the event was cancelled, and opens its doors to nobody. */
+  stands: boolean;
+  /** Names of ticket types. */
+  types: [number, string][];
+  keys: [number, string][];
+  tickets: BundlePart['tickets'];
+  /** When it was read, on this device's clock. */
+  read_at: number;
+}
+
+/** Where and when somebody was let in with a ticket, as far as it is known here. */
+export interface Admission {
+  at: string | null;
+  gate: string | null;
+}
+
+export type Decision =
+  | { result: 'admitted'; ticket: number; isListed: boolean }
+  | ({ result: 'already_used'; ticket: number } & Admission)
+  | { result: 'void' | 'replaced'; ticket: number }
+  | { result: 'wrong_event' | 'unknown' }
+  /** This browser cannot check signatures or hashes: only the server knows. */
+  | { result: 'unchecked' };
+
+/** A code by its hash, or a QR with what is known of its signature. */
+export type Seen = { hash: string | undefined } | { pass: Pass; signed: boolean | undefined };
+
+export class TicketList {
+  readonly kept: KeptList;
+  readonly #tickets = new Map<number, { generation: number; status: TicketStatus }>();
+  readonly #byHash = new Map<string, number>();
+  readonly #admissions = new Map<number, Admission>();
+  #admitted = 0;
+  #expected = 0;
+
+  constructor(kept: KeptList) {
+    this.kept = kept;
+    for (const { id, generation, status, code_hash } of kept.tickets) {
+      this.#tickets.set(id, { generation, status });
+      this.#byHash.set(code_hash, id);
+      if (status !== 'void') this.#expected += 1;
+      if (status === 'used') this.#admitted += 1;
+    }
+  }
+
+  /** Tickets that are in. */
+  get admitted(): number {
+    return this.#admitted;
+  }
+
+  /** Tickets that may come in or are in. */
+  get expected(): number {
+    return this.#expected;
+  }
+
+  get keys(): ReadonlyMap<number, string> {
+    return new Map(this.kept.keys);
+  }
+
+  /** The list as it stands now. */
+  snapshot(): KeptList {
+    const tickets = this.kept.tickets.map((ticket) => ({ ...ticket, status: this.#tickets.get(ticket.id)?.status ?? ticket.status }));
+    return { ...this.kept, tickets };
+  }
+
+  typeName(id: number | undefined): string | undefined {
+    return this.kept.types.find(([type]) => type === id)?.[1];
+  }
+
+  decide(seen: Seen): Decision {
+    if ('pass' in seen) return this.#decidePass(seen.pass, seen.signed);
+    if (seen.hash === undefined) return { result: 'unchecked' };
+    const ticket = this.#byHash.get(seen.hash);
+    return ticket === undefined ? { result: 'unknown' } : this.#decideTicket(ticket);
+  }
+
+  #decidePass(pass: Pass, signed: boolean | undefined): Decision {
+    if (signed === undefined) return { result: 'unchecked' };
+    if (!signed) return { result: 'unknown' };
+    if (pass.event !== this.kept.event_id) return { result: 'wrong_event' };
+    const known = this.#tickets.get(pass.ticket);
+    // Signed by us for this event, and younger than the list.
+    if (!known) return this.#decideUnlisted(pass.ticket);
+    if (known.status !== 'void' && pass.generation !== known.generation) return { result: 'replaced', ticket: pass.ticket };
+    return this.#decideTicket(pass.ticket);
+  }
+
+  #decideUnlisted(ticket: number): Decision {
+    const before = this.#admissions.get(ticket);
+    if (before) return { result: 'already_used', ticket, ...before };
+    return this.kept.stands ? { result: 'admitted', ticket, isListed: false } : { result: 'void', ticket };
+  }
+
+  #decideTicket(ticket: number): Decision {
+    const status = this.#tickets.get(ticket)?.status;
+    if (status === 'void') return { result: 'void', ticket };
+    if (status === 'used') return { result: 'already_used', ticket, ...(this.#admissions.get(ticket) ?? { at: null, gate: null }) };
+    return this.kept.stands ? { result: 'admitted', ticket, isListed: true } : { result: 'void', ticket };
+  }
+
+  /** Somebody was let in with it. */
+  admit(ticket: number, admission: Admission): void {
+    const known = this.#tickets.get(ticket);
+    const wasIn = this.#isIn(ticket);
+    // The first word says when; later ones may be those of scans that were refused.
+    if (!wasIn || !this.#admissions.has(ticket)) this.#admissions.set(ticket, admission);
+    if (known && known.status !== 'void') known.status = 'used';
+    if (wasIn || known?.status === 'void') return;
+    this.#admitted += 1;
+    if (!known) this.#expected += 1;
+  }
+
+  /** It was undone: the ticket opens the door again. */
+  release(ticket: number): void {
+    const known = this.#tickets.get(ticket);
+    const wasIn = this.#isIn(ticket);
+    this.#admissions.delete(ticket);
+    if (known?.status === 'used') known.status = known.generation > 1 ? 'transferred' : 'valid';
+    if (!wasIn || known?.status === 'void') return;
+    this.#admitted -= 1;
+    if (!known) this.#expected -= 1;
+  }
+
+  #isIn(ticket: number): boolean {
+    const known = this.#tickets.get(ticket);
+    return known ? known.status === 'used' : this.#admissions.has(ticket);
+  }
+}
