@@ -96,6 +96,22 @@ async fn a_bought_ticket_opens_the_door_once() {
     let admitted = organizer.post(CHECKINS, &other).await;
     assert_eq!(admitted.data(200)["gate"], "South");
 
+    // Those who scan here choose among these doors.
+    let doors = async |who: &Caller, to: &str| {
+        let path = format!("/api/v1/events/doors/view?to={to}");
+        let found = who.get(&path).await;
+        let events = found.data(200).as_array().unwrap();
+        let ids = events.iter().map(|event| event["id"].clone());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        doors(&organizer, "2999-01-01T00:00:00Z").await,
+        [show.event.0]
+    );
+    assert!(doors(&organizer, "2001-01-01T00:00:00Z").await.is_empty());
+    let theirs = doors(&stranger, "2999-01-01T00:00:00Z").await;
+    assert!(!theirs.contains(&json!(show.event)));
+
     // A gate without network knows all tickets, and tells later of what it did.
     let bundle = format!("/api/v1/events/{}/checkin-bundle", show.event);
     let bundle = organizer.get(&bundle).await;

@@ -157,6 +157,7 @@ export class DoorView extends LitElement {
         position: relative;
         aspect-ratio: 4 / 3;
         border-radius: calc(var(--radius) * 1.4);
+        border: 1px solid var(--line);
         background: #15141b;
         color: #fff;
         overflow: hidden;
