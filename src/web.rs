@@ -57,6 +57,7 @@ pub fn router() -> Router {
         .route("/events", get(page))
         .route("/events/{id}", get(event_page))
         .route("/bookings", get(page))
+        .route("/bookings/{name}", get(page))
         .route("/account", get(page))
         .route("/checkin", get(check_in_page))
         .route("/checkin.js", get(check_in_worker))
@@ -314,7 +315,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_pages_routes_answer_with_the_page_and_no_others_do() {
-        for path in ["/", "/events", "/events/42", "/bookings", "/account"] {
+        for path in ["/", "/events", "/events/42", "/bookings", "/bookings/BK-7F3K9Q", "/account"] {
             let response = get(path, &[]).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");
             let head = response.headers();

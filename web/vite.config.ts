@@ -50,6 +50,32 @@ function plainImports(): Plugin {
   };
 }
 
+/**
+ * The modules of the smallest element and its door, which other sites load alone: they make one file, as two would be packed
+ * worse.
+ */
+function smallestElement(): Plugin & { has: (id: string) => boolean } {
+  const imports = new Map<string, readonly string[]>();
+  let all: Set<string> | undefined;
+  const reach = (id: string, seen = new Set<string>()): Set<string> => {
+    if (seen.has(id)) return seen;
+    seen.add(id);
+    for (const imported of imports.get(id) ?? []) reach(imported, seen);
+    return seen;
+  };
+  return {
+    name: 'smallest-element',
+    apply: 'build',
+    moduleParsed: ({ id, importedIds }) => void imports.set(id, importedIds),
+    has(id) {
+      all ??= new Set([...imports.keys()].filter((one) => /\/src\/elements\/availability\.ts$/.test(one)).flatMap((door) => [...reach(door)].filter((one) => one !== door)));
+      return all.has(id);
+    },
+  };
+}
+
+const smallest = smallestElement();
+
 /** Takes comments and indentation out of the elements' style sheets, which minifiers leave as the texts that they are. */
 function squeezedStyles(): Plugin {
   const squeeze = (sheet: string): string =>
@@ -106,7 +132,7 @@ function checkInFiles(): Plugin {
 const PAGES = new Set(['page', 'desk', 'checkin']);
 
 export default defineConfig({
-  plugins: [squeezedStyles(), plainImports(), checkInFiles(), precompressed()],
+  plugins: [smallest, squeezedStyles(), plainImports(), checkInFiles(), precompressed()],
   build: {
     target: 'es2022',
     // Everything is a file of its own: the page's CSP forbids what is inlined.
@@ -123,6 +149,7 @@ export default defineConfig({
       },
       preserveEntrySignatures: 'exports-only',
       output: {
+        codeSplitting: { groups: [{ name: 'live', test: (id) => smallest.has(id) }] },
         // Other sites embed the elements by this name; what it loads is named by its content.
         entryFileNames: ({ name }) => (name === 'checkin-worker' ? 'checkin.js' : PAGES.has(name) ? 'assets/[name]-[hash].js' : 'embed/[name].js'),
         chunkFileNames: 'assets/[name]-[hash].js',

@@ -2,6 +2,7 @@
 export * from './seatcast-availability/seatcast-availability.ts';
 export * from './seatcast-booking/seatcast-booking.ts';
 export * from './seatcast-bookings/seatcast-bookings.ts';
+export * from './seatcast-change/seatcast-change.ts';
 export * from './seatcast-notices/seatcast-notices.ts';
 export * from './seatcast-presence/seatcast-presence.ts';
 export * from './seatcast-seat-map/seatcast-seat-map.ts';
@@ -9,6 +10,7 @@ export * from './seatcast-tickets/seatcast-tickets.ts';
 export * from './seatcast-waitlist/seatcast-waitlist.ts';
 export * from './seatcast-ticket-types/seatcast-ticket-types.ts';
 export { BookingCancelledEvent } from './events/booking-cancelled.ts';
+export { BookingChangedEvent } from './events/booking-changed.ts';
 export { BookingMadeEvent } from './events/booking-made.ts';
 export { BookingRefusedEvent } from './events/booking-refused.ts';
 export { HoldsChangedEvent } from './events/holds-changed.ts';

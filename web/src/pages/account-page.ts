@@ -1,9 +1,12 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { dateParts } from '../elements/internal/format.ts';
 import { addressOf } from '../elements/internal/qr.ts';
+import type { Language } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { fields } from '../elements/internal/controls.ts';
-import { sharedClient } from '../elements/index.ts';
+import { sharedClient } from '../elements/internal/full-client.ts';
+import { WORDS } from './account-page.words.ts';
+import { PageElement, titled } from './page-element.ts';
 import { Refusal, type Account, type HeldTicket } from '../sdk/index.ts';
 import { pageSession } from './session.ts';
 import { shared } from './shared.styles.ts';
@@ -11,17 +14,8 @@ import { shared } from './shared.styles.ts';
 /** As many characters as the server asks of a password. */
 const PASSWORD_CHARS_MIN = 8;
 
-/** Roles of an organization, in words. */
-const ROLES: Record<string, string> = {
-  owner: 'an owner',
-  manager: 'a manager',
-  box_office: 'box office',
-  scanner: 'a scanner',
-  finance: 'finance',
-};
-
 /** The account: to sign in, to register, to sign out; opens the links of the mails that lead here. */
-export class AccountPage extends LitElement {
+export class AccountPage extends PageElement {
   static override styles = [
     shared,
     fields,
@@ -63,7 +57,7 @@ export class AccountPage extends LitElement {
       .ticket {
         padding: 1rem 1.25rem;
         border: 1px solid var(--line);
-        border-left: 4px solid var(--green);
+        border-inline-start: 4px solid var(--green);
         border-radius: var(--radius);
         background: var(--surface);
       }
@@ -113,7 +107,6 @@ export class AccountPage extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    document.title = 'Account · Seatcast';
     pageSession().addEventListener('change', this.#changed);
     globalThis.addEventListener('hashchange', this.#followLink);
     this.#changed();
@@ -126,9 +119,13 @@ export class AccountPage extends LitElement {
     super.disconnectedCallback();
   }
 
+  protected override willUpdate(): void {
+    titled(WORDS[this.language].title);
+  }
+
   override render(): TemplateResult {
     return html`
-      <h1>Account</h1>
+      <h1>${WORDS[this.language].title}</h1>
       <p role="status" class="said">${this.said ?? nothing}</p>
       ${this.ticket ? this.#taken(this.ticket) : this.transfer ? this.#offered(this.transfer) : nothing}
       ${this.invitation && !this.reset ? this.#invited(this.invitation) : nothing}
@@ -137,89 +134,100 @@ export class AccountPage extends LitElement {
   }
 
   #offered(link: string): TemplateResult {
+    const words = WORDS[this.language];
     return html`<section class="invited" aria-labelledby="offered">
-      <h2 id="offered">A ticket for you</h2>
-      <p>Take it over: it is yours from then on, and the code that it had opens nothing any more.${this.account ? nothing : ' You need no account for it.'}</p>
+      <h2 id="offered">${words.offered}</h2>
+      <p>${words.offeredMeans} ${this.account ? nothing : words.noAccountNeeded}</p>
       <div class="actions">
-        <button class="button primary" ?disabled=${this.busy} @click=${() => this.#take(link)}>Take the ticket</button>
+        <button class="button primary" ?disabled=${this.busy} @click=${() => this.#take(link)}>${words.takeTicket}</button>
       </div>
     </section>`;
   }
 
   #taken({ held, qr }: { held: HeldTicket; qr: string }): TemplateResult {
-    const { weekday, day, month, year, time, zone } = dateParts('en', held.starts_at, held.timezone);
+    const words = WORDS[this.language];
+    const { weekday, day, month, year, time, zone } = dateParts(this.language, held.starts_at, held.timezone);
     const { seat } = held;
     return html`<section class="ticket" aria-labelledby="ticket">
       <h2 id="ticket">${held.event_title}</h2>
       <p>${weekday} ${day} ${month} ${year}, ${time} ${zone}<br />${held.venue}</p>
-      <img src=${qr} alt="QR code of ticket ${held.code}" />
+      <img src=${qr} alt=${words.qrOf(held.code)} />
       <p>
-        <strong>${seat ? `${seat.section} · Row ${seat.row} · Seat ${seat.number}` : held.ticket_type}</strong><br />${held.code}
+        <strong>${seat ? words.seat(seat.section, seat.row, seat.number) : held.ticket_type}</strong><br />${held.code}
       </p>
-      <p>It is on its way to you by mail as well, to print and for the calendar.</p>
+      <p>${words.byMail}</p>
     </section>`;
   }
 
   #invited(token: string): TemplateResult {
-    if (!this.account) return html`<p class="invited">You are invited to an organization. Sign in or register to join it.</p>`;
+    const words = WORDS[this.language];
+    if (!this.account) return html`<p class="invited">${words.invitedSignIn}</p>`;
     return html`<section class="invited" aria-labelledby="invited">
-      <h2 id="invited">An invitation</h2>
-      <p>You are invited to an organization. You join it as ${this.account.name}.</p>
+      <h2 id="invited">${words.invitation}</h2>
+      <p>${words.invited(this.account.name)}</p>
       <div class="actions">
-        <button class="button primary" ?disabled=${this.busy} @click=${() => this.#join(token)}>Join</button>
-        <button class="button" ?disabled=${this.busy} @click=${() => (this.invitation = undefined)}>Not now</button>
+        <button class="button primary" ?disabled=${this.busy} @click=${() => this.#join(token)}>${words.join}</button>
+        <button class="button" ?disabled=${this.busy} @click=${() => (this.invitation = undefined)}>${words.notNow}</button>
       </div>
     </section>`;
   }
 
   #signedIn({ name, email, email_confirmed: isProven }: Account): TemplateResult {
+    const words = WORDS[this.language];
     return html`<section>
       <p><strong>${name}</strong><br />${email}</p>
-      ${email && !isProven ? html`<p>This address is not confirmed yet: open the link in the mail that we sent.</p>` : nothing}
-      <a href="/bookings">My bookings</a>
+      ${email && !isProven ? html`<p>${words.notConfirmed}</p>` : nothing}
+      <a href="/bookings">${words.myBookings}</a>
       <div class="actions">
-        <button class="button" ?disabled=${this.busy} @click=${() => this.#signOut(false)}>Sign out</button>
-        <button class="button" ?disabled=${this.busy} @click=${() => this.#signOut(true)}>Sign out everywhere</button>
+        <button class="button" ?disabled=${this.busy} @click=${() => this.#signOut(false)}>${words.signOut}</button>
+        <button class="button" ?disabled=${this.busy} @click=${() => this.#signOut(true)}>${words.signOutEverywhere}</button>
       </div>
     </section>`;
   }
 
   #signedOut(): TemplateResult {
+    const words = WORDS[this.language];
     return html`<div class="forms">
       <form aria-labelledby="sign-in" @submit=${this.#signIn}>
-        <h2 id="sign-in">Sign in</h2>
-        <label>E-mail <input name="email" type="email" required autocomplete="username" /></label>
-        <label>Password <input name="password" type="password" required autocomplete="current-password" /></label>
+        <h2 id="sign-in">${words.signIn}</h2>
+        <label>${words.email} <input name="email" type="email" required autocomplete="username" /></label>
+        <label>${words.password} <input name="password" type="password" required autocomplete="current-password" /></label>
         <div class="actions">
-          <button class="button primary" ?disabled=${this.busy}>Sign in</button>
-          <button class="button" type="button" ?disabled=${this.busy} @click=${this.#forgot}>Forgot the password?</button>
+          <button class="button primary" ?disabled=${this.busy}>${words.signIn}</button>
+          <button class="button" type="button" ?disabled=${this.busy} @click=${this.#forgot}>${words.forgot}</button>
         </div>
       </form>
       <form aria-labelledby="register" @submit=${this.#register}>
-        <h2 id="register">Register</h2>
-        <label>Name <input name="name" required maxlength="200" autocomplete="name" /></label>
-        <label>E-mail <input name="email" type="email" required autocomplete="username" /></label>
-        <label>Password <input name="password" type="password" required minlength=${PASSWORD_CHARS_MIN} autocomplete="new-password" /></label>
-        <button class="button" ?disabled=${this.busy}>Register</button>
+        <h2 id="register">${words.register}</h2>
+        <label>${words.name} <input name="name" required maxlength="200" autocomplete="name" /></label>
+        <label>${words.email} <input name="email" type="email" required autocomplete="username" /></label>
+        <label>${words.password} <input name="password" type="password" required minlength=${PASSWORD_CHARS_MIN} autocomplete="new-password" /></label>
+        <button class="button" ?disabled=${this.busy}>${words.register}</button>
       </form>
     </div>`;
   }
 
   #passwordToConfirm(): TemplateResult {
+    const words = WORDS[this.language];
     return html`<form aria-labelledby="confirm" @submit=${this.#confirm}>
-      <h2 id="confirm">Confirm your e-mail address</h2>
-      <p>Type the password that you want to sign in with. Only you can: nobody else has this link.</p>
-      <label>Password <input name="password" type="password" required minlength=${PASSWORD_CHARS_MIN} autocomplete="new-password" /></label>
-      <button class="button primary" ?disabled=${this.busy}>Confirm</button>
+      <h2 id="confirm">${words.confirmEmail}</h2>
+      <p>${words.confirmMeans}</p>
+      <label>${words.password} <input name="password" type="password" required minlength=${PASSWORD_CHARS_MIN} autocomplete="new-password" /></label>
+      <button class="button primary" ?disabled=${this.busy}>${words.confirm}</button>
     </form>`;
   }
 
   #newPassword(): TemplateResult {
+    const words = WORDS[this.language];
     return html`<form aria-labelledby="new-password" @submit=${this.#resetPassword}>
-      <h2 id="new-password">A new password</h2>
-      <label>New password <input name="password" type="password" required minlength=${PASSWORD_CHARS_MIN} autocomplete="new-password" /></label>
-      <button class="button primary" ?disabled=${this.busy}>Set it</button>
+      <h2 id="new-password">${words.newPassword}</h2>
+      <label>${words.newPasswordLabel} <input name="password" type="password" required minlength=${PASSWORD_CHARS_MIN} autocomplete="new-password" /></label>
+      <button class="button primary" ?disabled=${this.busy}>${words.setPassword}</button>
     </form>`;
+  }
+
+  get #words(): (typeof WORDS)[Language] {
+    return WORDS[this.language];
   }
 
   readonly #changed = (): void => {
@@ -249,10 +257,10 @@ export class AccountPage extends LitElement {
         // A link that was opened before has done what it is for.
         if (!isUsedUp(error) || !(await this.#isProven())) throw error;
         this.confirmation = undefined;
-        return 'Your e-mail address is confirmed already.';
+        return this.#words.confirmedAlready;
       }
       this.confirmation = undefined;
-      return 'Your e-mail address is confirmed. Sign in with this password.';
+      return this.#words.confirmed;
     });
   }
 
@@ -263,7 +271,7 @@ export class AccountPage extends LitElement {
 
   async #openLink(token: string): Promise<string> {
     pageSession().begin(await sharedClient().openSignInLink(token));
-    return 'You are signed in.';
+    return this.#words.signedIn;
   }
 
   #take(link: string): void {
@@ -271,7 +279,7 @@ export class AccountPage extends LitElement {
       const held = await sharedClient().acceptTicket(link);
       this.ticket = { held, qr: await addressOf(await sharedClient().heldTicketQr(held)) };
       this.transfer = undefined;
-      return 'The ticket is yours.';
+      return this.#words.taken;
     });
   }
 
@@ -281,7 +289,7 @@ export class AccountPage extends LitElement {
       this.invitation = undefined;
       // The tokens so far do not say the new role, and have ended.
       await pageSession().another();
-      return `You have joined the organization as ${ROLES[member.role] ?? member.role}.`;
+      return this.#words.joined((this.#words.roles as Record<string, string>)[member.role] ?? member.role);
     });
   }
 
@@ -289,7 +297,7 @@ export class AccountPage extends LitElement {
     const typed = typedIn(event);
     void this.#wish(async () => {
       pageSession().begin(await sharedClient().signIn(typed('email'), typed('password')));
-      return 'You are signed in.';
+      return this.#words.signedIn;
     });
   }
 
@@ -298,7 +306,7 @@ export class AccountPage extends LitElement {
     void this.#wish(async () => {
       const [email, password] = [typed('email'), typed('password')];
       await sharedClient().register({ name: typed('name'), email, password });
-      return 'A mail is on its way to this address. Open its link to confirm it, then sign in.';
+      return this.#words.registered;
     });
   }
 
@@ -307,7 +315,7 @@ export class AccountPage extends LitElement {
     if (!email?.reportValidity()) return;
     void this.#wish(async () => {
       await sharedClient().forgotPassword(email.value.trim());
-      return 'If there is such an account, a mail is on its way.';
+      return this.#words.forgotSent;
     });
   }
 
@@ -317,14 +325,14 @@ export class AccountPage extends LitElement {
     void this.#wish(async () => {
       await sharedClient().resetPassword(token, typed('password'));
       this.reset = undefined;
-      return 'The password is set. Sign in with it.';
+      return this.#words.passwordSet;
     });
   }
 
   #signOut(everywhere: boolean): void {
     void this.#wish(async () => {
       await pageSession().end(everywhere);
-      return 'You are signed out.';
+      return this.#words.signedOut;
     });
   }
 
@@ -332,7 +340,7 @@ export class AccountPage extends LitElement {
   async #wish(wish: () => Promise<string>): Promise<void> {
     this.busy = true;
     this.said = undefined;
-    this.said = await wish().catch((error: unknown) => explain('en', error));
+    this.said = await wish().catch((error: unknown) => explain(this.language, error));
     this.busy = false;
   }
 }

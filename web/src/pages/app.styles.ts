@@ -12,7 +12,7 @@ export const styles = [
     }
     .skip {
       position: absolute;
-      left: 1rem;
+      inset-inline-start: 1rem;
       top: -4rem;
       z-index: 2;
     }
@@ -78,8 +78,61 @@ export const styles = [
       background: var(--sunken);
       color: var(--ink);
     }
-    seatcast-user-switcher {
-      margin-left: auto;
+    .tools {
+      display: flex;
+      flex-wrap: wrap;
+      gap: 0.6rem;
+      margin-inline-start: auto;
+    }
+    .languages {
+      display: inline-flex;
+      align-items: center;
+      gap: 0.35rem;
+      padding-inline: 0.8rem 0.5rem;
+      border: 1px solid var(--line);
+      border-radius: 99px;
+      background: var(--surface);
+      color: var(--ink-soft);
+    }
+    .languages:focus-within {
+      outline: 3px solid var(--accent);
+      outline-offset: 2px;
+    }
+    .languages svg {
+      width: 1.1rem;
+      height: 1.1rem;
+      fill: none;
+      stroke: currentColor;
+      stroke-width: 1.8;
+    }
+    .languages select {
+      min-height: 40px;
+      padding: 0;
+      border: 0;
+      border-radius: 99px;
+      outline: none;
+      background: none;
+      color: var(--ink);
+      cursor: pointer;
+      font: inherit;
+      font-size: 0.8125rem;
+      font-weight: 600;
+    }
+    .languages option {
+      background: var(--surface);
+    }
+    .connection {
+      width: 100%;
+      max-width: 1180px;
+      margin: 0 auto;
+      padding-inline: clamp(1rem, 4vw, 2rem);
+    }
+    .offline {
+      margin: 0;
+      padding: 0.8rem 1rem;
+      border-radius: var(--radius-small);
+      background: var(--orange-wash);
+      color: var(--orange);
     }
     main:focus {
       outline: none;
@@ -112,7 +165,7 @@ export const styles = [
       nav {
         order: 3;
         width: 100%;
-        margin-left: -0.8rem;
+        margin-inline-start: -0.8rem;
       }
     }
   `,

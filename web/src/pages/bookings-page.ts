@@ -1,55 +1,65 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { explain } from '../elements/internal/refusals.ts';
-import { fields } from '../elements/internal/controls.ts';
-import { sharedClient } from '../elements/index.ts';
+import { sharedClient } from '../elements/internal/full-client.ts';
+import type { Booking } from '../sdk/index.ts';
+import { BOOKING_PAGE } from './router.ts';
+import { WORDS } from './bookings-page.words.ts';
+import { PageElement, titled } from './page-element.ts';
 import { shared } from './shared.styles.ts';
+import '../elements/seatcast-bookings/seatcast-bookings.ts';
+import './find-booking.ts';
 
 /** The part before the link of a mail in the page's address. */
 const LINK = '#link=';
 
+/** Opens the booking that a mailed link in the address names; undefined where there is none. */
+export async function openMailedLink(): Promise<Booking | undefined> {
+  if (!location.hash.startsWith(LINK)) return undefined;
+  const link = location.hash.slice(LINK.length);
+  const booking = await sharedClient().openLink(link);
+  // A link in the address bar would be shared, and opened anew by each reload.
+  history.replaceState(history.state, '', location.pathname);
+  return booking;
+}
+
 /** All bookings of the caller; opens those that a mail leads to, and has such mails sent. */
-export class BookingsPage extends LitElement {
+export class BookingsPage extends PageElement {
   static override styles = [
     shared,
-    fields,
     css`
       :host {
         display: grid;
         gap: 1.75rem;
         max-width: 46rem;
       }
-      form {
-        display: grid;
-        gap: 0.75rem;
-        justify-items: start;
-      }
-      .fields {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.75rem;
-      }
-      label {
-        font-size: 0.875rem;
-      }
-      input {
-        background: var(--surface);
-        font-size: 1rem;
-      }
       p {
         margin: 0;
       }
+      .said:empty {
+        display: none;
+      }
+      .said {
+        padding: 0.8rem 1rem;
+        border-radius: var(--radius-small);
+        background: var(--accent-wash);
+      }
+      seatcast-find-booking {
+        padding-top: 1.75rem;
+        border-top: 1px solid var(--line);
+      }
     `,
   ];
-  static override properties = { said: { state: true } };
+  static override properties = { said: { state: true }, opened: { state: true } };
 
-  /** How the last wish ended. */
+  /** Why a mailed link opens nothing. */
   declare said: string | undefined;
+  /** The booking that a mailed link opened. */
+  declare opened: string | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
-    document.title = 'My bookings · Seatcast';
     globalThis.addEventListener('hashchange', this.#followLink);
-    this.#followLink();
+    void this.#followLink();
   }
 
   override disconnectedCallback(): void {
@@ -57,60 +67,33 @@ export class BookingsPage extends LitElement {
     super.disconnectedCallback();
   }
 
+  protected override willUpdate(): void {
+    titled(WORDS[this.language].title);
+  }
+
   override render(): TemplateResult {
+    const words = WORDS[this.language];
     return html`
-      <h1>My bookings</h1>
-      <p role="status" class="said">${this.said ?? nothing}</p>
-      <seatcast-bookings>
+      <h1>${words.title}</h1>
+      <p role="status" class="said">${this.opened ? html`<a href=${BOOKING_PAGE.replace('{reference}', this.opened)}>${words.opened(this.opened)}</a>` : (this.said ?? nothing)}</p>
+      <seatcast-bookings booking-page=${BOOKING_PAGE}>
         <div slot="empty" class="message">
-          <p><strong>Nothing booked yet</strong>Tickets that you hold or have bought appear here.</p>
-          <a class="button primary" href="/">See what’s on</a>
+          <p><strong>${words.nothing}</strong>${words.nothingMeans}</p>
+          <a class="button primary" href="/">${words.whatsOn}</a>
         </div>
       </seatcast-bookings>
-      <form @submit=${this.#find}>
-        <h2>A booking is missing?</h2>
-        <p>Bookings made without an account are kept by the browser that made them. We can mail you a link to yours.</p>
-        <div class="fields">
-          <label>Reference <input name="reference" required placeholder="BK-7F3K9Q" autocomplete="off" /></label>
-          <label>E-mail that it was booked with <input name="email" type="email" required autocomplete="email" /></label>
-        </div>
-        <button class="button">Send me the link</button>
-      </form>
+      <seatcast-find-booking></seatcast-find-booking>
     `;
   }
 
-  readonly #followLink = (): void => {
-    if (location.hash.startsWith(LINK)) void this.#open(location.hash.slice(LINK.length));
+  readonly #followLink = async (): Promise<void> => {
+    try {
+      this.opened = (await openMailedLink())?.reference ?? this.opened;
+      this.said = undefined;
+    } catch (error) {
+      this.said = explain(this.language, error);
+    }
   };
-
-  async #open(link: string): Promise<void> {
-    this.said = await done(async () => {
-      const { reference } = await sharedClient().openLink(link);
-      // A link in the address bar would be shared, and opened anew by each reload.
-      history.replaceState(null, '', location.pathname);
-      return `Your booking ${reference} is here.`;
-    });
-  }
-
-  async #find(event: SubmitEvent): Promise<void> {
-    event.preventDefault();
-    const form = event.target as HTMLFormElement;
-    const typed = new FormData(form);
-    this.said = await done(async () => {
-      await sharedClient().findBooking(String(typed.get('reference')), String(typed.get('email')));
-      form.reset();
-      return 'If there is such a booking, a mail with a link to it is on its way.';
-    });
-  }
-}
-
-/** Words about a wish, whether or not it came true. */
-async function done(wish: () => Promise<string>): Promise<string> {
-  try {
-    return await wish();
-  } catch (error) {
-    return explain('en', error);
-  }
 }
 
 customElements.define('seatcast-bookings-page', BookingsPage);

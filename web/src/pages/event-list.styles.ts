@@ -26,7 +26,7 @@ export const styles = [
     }
     .search svg {
       position: absolute;
-      left: 1rem;
+      inset-inline-start: 1rem;
       top: 50%;
       width: 1.1rem;
       height: 1.1rem;
@@ -40,7 +40,8 @@ export const styles = [
     input {
       width: 100%;
       min-height: 48px;
-      padding: 0 1rem 0 2.75rem;
+      padding-block: 0;
+      padding-inline: 2.75rem 1rem;
       border: 1px solid var(--line-strong);
       border-radius: 99px;
       background: var(--surface);
@@ -115,7 +116,7 @@ export const styles = [
     }
     .date {
       position: absolute;
-      left: 0.9rem;
+      inset-inline-start: 0.9rem;
       top: 0.9rem;
       display: grid;
       justify-items: center;
@@ -171,7 +172,7 @@ export const styles = [
     }
     .price {
       position: absolute;
-      right: 0.9rem;
+      inset-inline-end: 0.9rem;
       top: 0.9rem;
       padding: 0.3rem 0.7rem;
       border-radius: 99px;

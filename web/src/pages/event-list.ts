@@ -1,11 +1,16 @@
-import { html, LitElement, nothing, type TemplateResult } from 'lit';
+import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { dateParts, money, plural, roundSum } from '../elements/internal/format.ts';
+import { dateParts, money, roundSum } from '../elements/internal/format.ts';
+import type { Language } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { sharedClient } from '../elements/internal/full-client.ts';
 import type { EventQuery, EventSummary, Money } from '../sdk/index.ts';
-import { poster } from './poster.ts';
+import { categoryWords } from './category.words.ts';
 import { styles } from './event-list.styles.ts';
+import { WORDS } from './event-list.words.ts';
+import { PageElement, titled } from './page-element.ts';
+import { poster } from './poster.ts';
+import '../elements/seatcast-availability/seatcast-availability.ts';
 
 const PAGE_SIZE = 24;
 /** The most that one question may ask for. */
@@ -18,7 +23,7 @@ const TYPING_MS = 220;
 const CLOCK_OFF_MS = 30_000;
 
 /** The list of events: search, categories, cards with live badges. */
-export class EventList extends LitElement {
+export class EventList extends PageElement {
   static override properties = {
     events: { state: true },
     total: { state: true },
@@ -63,7 +68,6 @@ export class EventList extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    document.title = 'What’s on · Seatcast';
     void this.#load();
     this.#looking = setInterval(() => {
       if (document.visibilityState === 'visible' && !this.loading) void this.#load();
@@ -76,19 +80,24 @@ export class EventList extends LitElement {
     clearTimeout(this.#typing);
   }
 
+  protected override willUpdate(): void {
+    titled(WORDS[this.language].title);
+  }
+
   override render(): TemplateResult {
+    const words = WORDS[this.language];
     return html`
       <div class="intro">
         <div>
-          <h1>What’s on</h1>
-          <p>Tickets, and how many are left this very second.</p>
+          <h1>${words.title}</h1>
+          <p>${words.intro}</p>
         </div>
         <div class="search" role="search">
           <svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="11" cy="11" r="7" /><path d="m20 20-4-4" /></svg>
           <input
             type="search"
-            aria-label="Search events"
-            placeholder="Search by title or venue"
+            aria-label=${words.search}
+            placeholder=${words.placeholder}
             autocomplete="off"
             .value=${this.query}
             @input=${(event: Event) => this.#typed((event.target as HTMLInputElement).value)}
@@ -96,7 +105,7 @@ export class EventList extends LitElement {
         </div>
       </div>
       ${this.#chips()}
-      <p class="visually-hidden" role="status">${this.events ? `${plural(this.total, 'event')} found` : nothing}</p>
+      <p class="visually-hidden" role="status">${this.events ? words.found(this.total) : nothing}</p>
       ${this.#results()}
     `;
   }
@@ -105,54 +114,59 @@ export class EventList extends LitElement {
     if (this.#categories.size < 2) return nothing;
     const chip = (value: string, label: string): TemplateResult =>
       html`<button type="button" aria-pressed=${this.category === value} @click=${() => this.#choose(value)}>${label}</button>`;
-    return html`<div class="chips" role="group" aria-label="Category">
-      ${chip('', 'All')} ${[...this.#categories].sort().map((name) => chip(name, name))}
+    const { category, all } = WORDS[this.language];
+    return html`<div class="chips" role="group" aria-label=${category}>
+      ${chip('', all)} ${[...this.#categories].sort().map((name) => chip(name, categoryWords(this.language, name)))}
     </div>`;
   }
 
   #results(): TemplateResult {
+    const words = WORDS[this.language];
     if (this.problem) return this.#failed(this.problem);
-    if (!this.events) return html`<ul class="grid" aria-busy="true" aria-label="Loading events">${[0, 1, 2, 3].map(() => cardSkeleton())}</ul>`;
+    if (!this.events) return html`<ul class="grid" aria-busy="true" aria-label=${words.loading}>${[0, 1, 2, 3].map(() => cardSkeleton())}</ul>`;
     if (this.events.length === 0) return html`${this.#nothingFound()} ${this.#pastOnes()}`;
     return html`
       <ul class="grid">
         ${repeat(
           this.events,
           ({ id }) => id,
-          (event) => html`<li>${card(event)}</li>`,
+          (event) => html`<li>${card(this.language, event)}</li>`,
         )}
       </ul>
       ${this.events.length < this.total
-        ? html`<button class="button more" type="button" ?disabled=${this.loading} @click=${() => this.#load(true)}>Show more</button>`
+        ? html`<button class="button more" type="button" ?disabled=${this.loading} @click=${() => this.#load(true)}>${words.more}</button>`
         : this.#pastOnes()}
     `;
   }
 
   /** Events that began are apart, and asked for when somebody wants to see them. */
   #pastOnes(): TemplateResult {
-    if (!this.past) return html`<button class="button more" type="button" @click=${() => this.#loadPast()}>Show past events</button>`;
-    if (this.past.length === 0) return html`<p class="past">There are no past events.</p>`;
-    return html`<h2 class="past">Past events</h2>
+    const words = WORDS[this.language];
+    if (!this.past) return html`<button class="button more" type="button" @click=${() => this.#loadPast()}>${words.showPast}</button>`;
+    if (this.past.length === 0) return html`<p class="past">${words.noPast}</p>`;
+    return html`<h2 class="past">${words.past}</h2>
       <ul class="grid">
         ${repeat(
           this.past,
           ({ id }) => id,
-          (event) => html`<li>${card(event, true)}</li>`,
+          (event) => html`<li>${card(this.language, event, true)}</li>`,
         )}
       </ul>`;
   }
 
   #failed(problem: string): TemplateResult {
+    const words = WORDS[this.language];
     return html`<div class="message" role="alert">
-      <p><strong>The events could not be loaded</strong>${problem}</p>
-      <button class="button primary" type="button" @click=${() => this.#load()}>Try again</button>
+      <p><strong>${words.failed}</strong>${problem}</p>
+      <button class="button primary" type="button" @click=${() => this.#load()}>${words.again}</button>
     </div>`;
   }
 
   #nothingFound(): TemplateResult {
+    const words = WORDS[this.language];
     return html`<div class="message">
-      <p><strong>Nothing found</strong>${this.query ? `No event matches “${this.query}”.` : 'There are no events at the moment.'}</p>
-      ${this.query || this.category ? html`<button class="button" type="button" @click=${() => this.#reset()}>Show all events</button>` : nothing}
+      <p><strong>${words.nothing}</strong>${this.query ? words.noMatch(this.query) : this.category ? words.noneHere : words.noEvents}</p>
+      ${this.query || this.category ? html`<button class="button" type="button" @click=${() => this.#reset()}>${words.reset}</button>` : nothing}
     </div>`;
   }
 
@@ -203,7 +217,7 @@ export class EventList extends LitElement {
       this.#remember();
     } catch (error) {
       // A list that is shown is better than none; its numbers say for themselves how old they are.
-      if (asked === this.#asked && (more || !this.events)) this.problem = explain('en', error);
+      if (asked === this.#asked && (more || !this.events)) this.problem = explain(this.language, error);
     } finally {
       if (asked === this.#asked) this.loading = false;
     }
@@ -214,7 +228,7 @@ export class EventList extends LitElement {
       this.past = (await this.#ask({ sort: '-starts_at', limit: PAGE_SIZE }, 'to')).events;
       this.#remember();
     } catch (error) {
-      this.problem = explain('en', error);
+      this.problem = explain(this.language, error);
     }
   }
 
@@ -244,12 +258,12 @@ export class EventList extends LitElement {
 /** The list as it was left: who comes back to it finds it so. */
 let left: { address: string; events: readonly EventSummary[]; total: number; past: readonly EventSummary[] | undefined } | undefined;
 
-function card(event: EventSummary, past = false): TemplateResult {
-  const { weekday, day, month, time } = dateParts('en', event.starts_at, event.timezone);
+function card(language: Language, event: EventSummary, past = false): TemplateResult {
+  const { weekday, day, month, time } = dateParts(language, event.starts_at, event.timezone);
   const off = past || event.status === 'cancelled' || event.status === 'completed';
   return html`<article class="card ${off ? 'off' : ''}" data-event=${event.id}>
     ${poster(event)}
-    ${event.price ? html`<span class="price">${priceWords(event.price)}</span>` : nothing}
+    ${event.price ? html`<span class="price">${priceWords(language, event.price)}</span>` : nothing}
     <div class="date" aria-hidden="true"><b>${day}</b><span>${month}</span></div>
     <div class="text">
       <h2><a href="/events/${event.id}">${event.title}</a></h2>
@@ -261,8 +275,8 @@ function card(event: EventSummary, past = false): TemplateResult {
   </article>`;
 }
 
-function priceWords(lowest: Money): string {
-  return lowest.amount === 0 ? money('en', lowest) : `from ${roundSum('en', lowest)}`;
+function priceWords(language: Language, lowest: Money): string {
+  return lowest.amount === 0 ? money(language, lowest) : WORDS[language].fromPrice(roundSum(language, lowest));
 }
 
 function cardSkeleton(): TemplateResult {

@@ -65,13 +65,6 @@ export const styles = [
       align-items: center;
       gap: 0.4rem 1.1rem;
     }
-    .offline {
-      margin: 0;
-      padding: 0.8rem 1rem;
-      border-radius: var(--radius-small);
-      background: var(--orange-wash);
-      color: var(--orange);
-    }
     :host > seatcast-bookings {
       max-width: 46rem;
     }

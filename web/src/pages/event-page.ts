@@ -1,22 +1,40 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { dateParts } from '../elements/internal/format.ts';
 import { LiveElement } from '../elements/internal/live-element.ts';
+import type { BookingMadeEvent } from '../elements/events/booking-made.ts';
 import { totalsOf, type EventState } from '../sdk/index.ts';
-import { poster } from './poster.ts';
+import { categoryWords } from './category.words.ts';
 import { styles } from './event-page.styles.ts';
-
-/** Said once for the page; each number says it for itself as well. */
-const OFFLINE = html`<p class="offline" role="status">
-  <strong>No connection.</strong> These are the last numbers known. The page goes on by itself when it is back.
-</p>`;
+import { WORDS } from './event-page.words.ts';
+import { titled } from './page-element.ts';
+import { BOOKING_PAGE, openPage } from './router.ts';
+import { poster } from './poster.ts';
+import '../elements/seatcast-availability/seatcast-availability.ts';
+import '../elements/seatcast-booking/seatcast-booking.ts';
+import '../elements/seatcast-notices/seatcast-notices.ts';
+import '../elements/seatcast-presence/seatcast-presence.ts';
+import '../elements/seatcast-ticket-types/seatcast-ticket-types.ts';
 
 /** One event: description, stock, choosing, holding. Everything on it is live. */
 export class EventPage extends LiveElement {
   static override styles = styles;
 
+  #wasOffline = false;
+
   protected override topicChanged(): void {
-    const title = this.topic.view.state?.event.title;
-    if (title) document.title = `${title} · Seatcast`;
+    const { state, status } = this.topic.view;
+    if (state) titled(state.event.title);
+    if (state && state.event.layout > 0) void this.#loadSeatMap();
+    // The page says it once; each number says it for itself as well.
+    const isOffline = state !== undefined && status === 'offline';
+    if (isOffline === this.#wasOffline) return;
+    this.#wasOffline = isOffline;
+    this.dispatchEvent(new CustomEvent('seatcast-connection', { detail: isOffline, bubbles: true, composed: true }));
+  }
+
+  /** The map comes where the event has one. */
+  async #loadSeatMap(): Promise<void> {
+    await import('../elements/seatcast-seat-map/seatcast-seat-map.ts').catch(() => undefined);
   }
 
   override render(): TemplateResult {
@@ -24,20 +42,20 @@ export class EventPage extends LiveElement {
     if (refused || state?.deleted) return this.#missing();
     if (!state) return status === 'offline' ? this.#offline() : this.#loading();
     return html`
-      ${status === 'offline' ? OFFLINE : nothing} ${this.#hero(state)}
+      ${this.#hero(state)}
       <seatcast-notices event=${state.event.id}></seatcast-notices>
       ${state.event.status === 'cancelled'
-        ? html`<seatcast-bookings event=${state.event.id}><span slot="empty"></span></seatcast-bookings>`
+        ? html`<seatcast-bookings event=${state.event.id} booking-page=${BOOKING_PAGE}><span slot="empty"></span></seatcast-bookings>`
         : this.#booking(state)}
     `;
   }
 
   #hero({ event }: EventState): TemplateResult {
-    const { weekday, day, month, year, time, zone } = dateParts('en', event.starts_at, event.timezone);
+    const { weekday, day, month, year, time, zone } = dateParts(this.language, event.starts_at, event.timezone);
     return html`<section class="hero ${event.status === 'cancelled' ? 'off' : ''}">
       ${poster(event)}
       <div class="about">
-        <span class="category">${event.category}</span>
+        <span class="category">${categoryWords(this.language, event.category)}</span>
         <h1>${event.title}</h1>
         <ul class="facts">
           <li>
@@ -53,7 +71,7 @@ export class EventPage extends LiveElement {
           <seatcast-availability event=${event.id} announce></seatcast-availability>
           <seatcast-presence event=${event.id}></seatcast-presence>
         </div>
-        ${event.membership_required ? html`<p class="members">For members</p>` : nothing}
+        ${event.membership_required ? html`<p class="members">${WORDS[this.language].members}</p>` : nothing}
         <p class="description">${event.description}</p>
       </div>
     </section>`;
@@ -62,9 +80,10 @@ export class EventPage extends LiveElement {
   #booking({ event, ticket_types }: EventState): TemplateResult {
     const soldOut = totalsOf({ event, ticket_types }).status === 'sold_out';
     const seated = event.layout > 0;
-    return html`<seatcast-booking event=${event.id}>
+    const words = WORDS[this.language];
+    return html`<seatcast-booking event=${event.id} booking-page=${BOOKING_PAGE} @seatcast-booked=${this.#booked}>
       <section class="choose" aria-labelledby="choose">
-        <h2 id="choose">${soldOut ? 'Tickets' : seated ? 'Choose your seats' : 'Choose your tickets'}</h2>
+        <h2 id="choose">${soldOut ? words.tickets : seated ? words.chooseSeats : words.chooseTickets}</h2>
         ${seated
           ? html`<seatcast-seat-map event=${event.id}></seatcast-seat-map>
               <seatcast-ticket-types event=${event.id} unseated></seatcast-ticket-types>`
@@ -73,8 +92,13 @@ export class EventPage extends LiveElement {
     </seatcast-booking>`;
   }
 
+  /** What is booked at once has its page. */
+  #booked({ booking }: BookingMadeEvent): void {
+    if (booking.status === 'confirmed') openPage(this, BOOKING_PAGE.replace('{reference}', booking.reference));
+  }
+
   #loading(): TemplateResult {
-    return html`<section class="hero" aria-busy="true" aria-label="Loading the event">
+    return html`<section class="hero" aria-busy="true" aria-label=${WORDS[this.language].loading}>
       <span class="skeleton poster"></span>
       <div class="about">
         <span class="skeleton line"></span><span class="skeleton line title"></span><span class="skeleton line"></span>
@@ -83,17 +107,19 @@ export class EventPage extends LiveElement {
   }
 
   #missing(): TemplateResult {
+    const words = WORDS[this.language];
     return html`<div class="message">
-      <h1>This event is not here</h1>
-      <p>It may have been removed, or is not public yet.</p>
-      <a class="button primary" href="/">See all events</a>
+      <h1>${words.missing}</h1>
+      <p>${words.missingMeans}</p>
+      <a class="button primary" href="/">${words.allEvents}</a>
     </div>`;
   }
 
   #offline(): TemplateResult {
+    const words = WORDS[this.language];
     return html`<div class="message" role="alert">
-      <h1>No connection</h1>
-      <p>The event appears as soon as the server can be reached again.</p>
+      <h1>${words.offline}</h1>
+      <p>${words.offlineMeans}</p>
     </div>`;
   }
 }

@@ -3,13 +3,20 @@ export type Route =
   | { page: 'events' }
   | { page: 'event'; id: number }
   | { page: 'bookings' }
+  /** One booking, by its id or reference. */
+  | { page: 'booking'; name: string }
   | { page: 'account' }
   | { page: 'missing' };
+
+/** Where a booking has a page of its own. */
+export const BOOKING_PAGE = '/bookings/{reference}';
 
 export function routeOf(path: string): Route {
   if (path === '/' || path === '/events') return { page: 'events' };
   if (path === '/bookings') return { page: 'bookings' };
   if (path === '/account') return { page: 'account' };
+  const booking = /^\/bookings\/([\w-]{1,64})$/.exec(path);
+  if (booking) return { page: 'booking', name: booking[1] ?? '' };
   const event = /^\/events\/(\d{1,15})$/.exec(path);
   return event ? { page: 'event', id: Number(event[1]) } : { page: 'missing' };
 }
@@ -17,6 +24,13 @@ export function routeOf(path: string): Route {
 /** Where the reader was on this page, if they came back to it. */
 export function placeBefore(): number {
   return (history.state as { scrollY?: number } | null)?.scrollY ?? 0;
+}
+
+const OPEN = 'seatcast-open';
+
+/** Opens one of our pages as a link to it would. */
+export function openPage(from: Element, path: string): void {
+  from.dispatchEvent(new CustomEvent(OPEN, { detail: path, bubbles: true, composed: true }));
 }
 
 /** Follows links to own routes without loading the page anew; calls back with each new route. */
@@ -30,14 +44,18 @@ export function followLinks(root: EventTarget, arrived: (route: Route) => void):
     const route = routeOf(link.pathname);
     if (click.defaultPrevented || link.origin !== location.origin || route.page === 'missing') return;
     click.preventDefault();
-    if (link.href !== location.href) {
+    go(link.href);
+  });
+  const go = (address: string): void => {
+    if (address !== location.href) {
       // The way back leads to this place of the page.
       history.replaceState({ ...(history.state as object | null), scrollY }, '');
-      history.pushState(null, '', link.href);
+      history.pushState(null, '', address);
     }
     scrollTo(0, 0);
-    arrived(route);
-  });
+    arrived(routeOf(location.pathname));
+  };
+  root.addEventListener(OPEN, (event) => go(new URL((event as CustomEvent<string>).detail, location.href).href));
   globalThis.addEventListener('popstate', () => arrived(routeOf(location.pathname)));
 }
 

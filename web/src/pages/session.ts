@@ -44,6 +44,10 @@ export class SignedIn extends EventTarget {
     this.#look();
   }
 
+  get client(): SeatcastClient {
+    return this.#client;
+  }
+
   /** Fires `change`. */
   get account(): Account | undefined {
     return this.#account;

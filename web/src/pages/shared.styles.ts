@@ -30,6 +30,15 @@ export const shared = [
     a {
       color: inherit;
     }
+    /* Letters of these scripts are joined, or carry marks above and below. */
+    :host(:lang(fa)) *,
+    :host(:lang(th)) * {
+      letter-spacing: normal;
+    }
+    :host(:lang(fa)) :is(h1, h2),
+    :host(:lang(th)) :is(h1, h2) {
+      line-height: 1.35;
+    }
     .poster {
       position: relative;
       overflow: hidden;

@@ -1,6 +1,8 @@
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { css, html, nothing, type TemplateResult } from 'lit';
 import { sharedClient } from '../elements/internal/full-client.ts';
 import type { User } from '../sdk/index.ts';
+import { WORDS } from './user-switcher.words.ts';
+import { PageElement } from './page-element.ts';
 import { shared } from './shared.styles.ts';
 
 const KEY = 'seatcast.user';
@@ -13,7 +15,7 @@ const DEMO_USERS: User[] = [3, 4, 5, 6, 7, 8, 9].map((id) => ({ id, name: `Custo
  * Chooses the user that the demo acts as. Shown only where the server runs in development mode and believes it; kept
  * per tab, so that two windows can be two people.
  */
-export class UserSwitcher extends LitElement {
+export class UserSwitcher extends PageElement {
   static override properties = { users: { state: true }, user: { state: true } };
   static override styles = [
     shared,
@@ -36,7 +38,8 @@ export class UserSwitcher extends LitElement {
       select {
         max-width: 9.5rem;
         min-height: 40px;
-        padding: 0 0.2rem 0 0;
+        padding: 0;
+        padding-inline-end: 0.2rem;
         border: 0;
         border-radius: 99px;
         outline: none;
@@ -68,8 +71,6 @@ export class UserSwitcher extends LitElement {
 
   async #start(): Promise<void> {
     const client = sharedClient();
-    const info = await client.info().catch(() => undefined);
-    if (info?.mode !== 'development') return;
     const listed = await client.usersAsAdmin().catch(() => DEMO_USERS);
     const customers = listed.filter(({ role }) => role === 'customer');
     const kept = Number(sessionStorage.getItem(KEY));
@@ -81,9 +82,9 @@ export class UserSwitcher extends LitElement {
   override render(): TemplateResult | typeof nothing {
     if (this.users.length === 0) return nothing;
     return html`<label>
-      Acting as
+      ${WORDS[this.language].actingAs}
       <select @change=${(event: Event) => this.#become(Number((event.target as HTMLSelectElement).value))}>
-        <option value="0" ?selected=${this.user === undefined}>Guest</option>
+        <option value="0" ?selected=${this.user === undefined}>${WORDS[this.language].guest}</option>
         ${this.users.map(({ id, name }) => html`<option value=${id} ?selected=${id === this.user}>${name}</option>`)}
       </select>
     </label>`;

@@ -148,6 +148,18 @@ export interface Booking {
   token?: string;
 }
 
+/** What owners get back who cancel. */
+export interface RefundPolicy {
+  /** Of the price. */
+  percent: number;
+  /** Owners can cancel until so many minutes before the event begins. */
+  until_minutes: number;
+  /** Single tickets can be given back. */
+  by_ticket: boolean;
+  /** Fees are not given back. */
+  keeps_fees: boolean;
+}
+
 /** Bounds of retrying one attempt. */
 export const BOOKING = {
   attemptsMax: 5,
@@ -159,7 +171,7 @@ export const BOOKING = {
 export async function sendOnce<T>(
   rest: Rest,
   path: string,
-  request: { method: 'POST' | 'PUT'; body: unknown; headers?: Record<string, string> },
+  request: { method: 'POST' | 'PUT' | 'PATCH'; body: unknown; headers?: Record<string, string> },
   key: string = newKey(),
 ): Promise<Answer<T>> {
   const backoff = new Backoff({ baseMs: BOOKING.backoffBaseMs, capMs: BOOKING.backoffCapMs });

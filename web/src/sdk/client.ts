@@ -10,7 +10,7 @@
  */
 import type { Joined, NewAccount, Session } from './accounts.ts';
 import { Attempts, isAttemptKey, type UnsentBooking } from './attempts.ts';
-import { newKey, sendOnce, type Booking, type BookingRequest, type HeldTicket, type Quote } from './booking.ts';
+import { newKey, sendOnce, type Booking, type BookingItem, type BookingRequest, type HeldTicket, type Quote, type RefundPolicy } from './booking.ts';
 import type { Bookings } from './bookings.ts';
 import type { EventDetails, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
 import type { Connection } from './connection.ts';
@@ -261,6 +261,24 @@ export class SeatcastClient extends LiveClient {
     return to?.startsWith('/') ? { ...attempt, redirect_url: this.url + to } : attempt;
   }
 
+  /**
+   * Puts other tickets in place of those that a hold has: all of them, or it stays as it is. Its deadline does not move.
+   * @throws Refusal for the reasons that booking them has, `INVALID_TRANSITION` when it is not held any more; Unreachable
+   */
+  async change({ id }: Pick<Booking, 'id'>, items: BookingItem[]): Promise<Booking> {
+    const kept = this.#kept(id);
+    const answer = await sendOnce<Booking>(this.rest, `/bookings/${id}`, { method: 'PATCH', body: { items }, headers: proof(kept) });
+    const booking = given(answer);
+    if (kept) this.#store.keep({ ...kept, version: booking.version });
+    this.#written(booking, answer);
+    return booking;
+  }
+
+  /** What owners get back who cancel a booking of this event. */
+  async refundPolicy(eventId: number): Promise<RefundPolicy> {
+    return given(await this.rest.send<RefundPolicy>(`/events/${eventId}/refund-policy`));
+  }
+
   /** @throws Refusal (`INVALID_TRANSITION` when it has ended already), Unreachable */
   async cancel({ id }: Pick<Booking, 'id'>, reason = 'cancelled by the buyer'): Promise<Booking> {
     const kept = this.#kept(id);
@@ -307,6 +325,11 @@ export class SeatcastClient extends LiveClient {
     return fileOf(this.rest, `/bookings/${id}/tickets.pdf`, proof(this.#kept(id)));
   }
 
+  /** A booking's invoice and credit notes: a PDF. @throws Refusal (`INVOICE_NOT_FOUND`: it has none, or none yet) */
+  async invoicePdf({ id, event_id: event }: Pick<Booking, 'id' | 'event_id'>): Promise<Blob> {
+    return fileOf(this.rest, `/events/${event}/invoice/${id}.pdf`, proof(this.#kept(id)));
+  }
+
   /** A booking's event for calendars: iCalendar. */
   async calendarEntry({ id }: Pick<Booking, 'id'>): Promise<Blob> {
     return fileOf(this.rest, `/bookings/${id}/calendar.ics`, proof(this.#kept(id)));
@@ -343,6 +366,11 @@ export class SeatcastClient extends LiveClient {
   async booking(id: string): Promise<Booking> {
     const answer = await this.rest.send<Booking>(`/bookings/${id}`, { headers: proof(this.#kept(id)) });
     return given(answer);
+  }
+
+  /** The same by its reference. A guest's is known to this device, or asked for by `findBooking`. */
+  async bookingOf(reference: string): Promise<Booking> {
+    return given(await this.rest.send<Booking>(`/bookings/by-reference/${encodeURIComponent(reference)}`));
   }
 
   /** The caller's bookings, newest first; without an account those that this device made. */

@@ -30,6 +30,7 @@ export type {
   HeldTicket,
   PriceLine,
   Quote,
+  RefundPolicy,
   Ticket,
 } from './booking.ts';
 export type { Payment, PaymentAttempt, PaymentProvider, PaymentState, PaymentWish } from './payment.ts';

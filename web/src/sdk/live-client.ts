@@ -48,6 +48,7 @@ export interface ClientOptions {
   WebSocket?: WebSocketConstructor;
   transport?: OpenTransport;
   fetch?: typeof fetch;
+  /** Language of the server's messages, and of the mails about bookings; the platform's by default. */
   language?: string;
 }
 
@@ -66,6 +67,8 @@ export class LiveClient {
   protected readonly clock = new ServerClock();
   protected readonly identity: Identity;
   protected readonly rest: Rest;
+  /** From now on the server answers in this language. */
+  language: string | undefined;
   readonly #links: Links;
   readonly #fallback: Fallback;
   readonly #topics = new Map<string, Watched>();
@@ -73,13 +76,14 @@ export class LiveClient {
   constructor(options: ClientOptions) {
     const url = (options.url || originOfPage()).replace(/\/+$/, '');
     this.url = url;
+    this.language = options.language;
     this.identity = new Identity(options.token);
     this.rest = new Rest({
       url,
       identity: () => this.identity.headers,
       clock: this.clock,
       ...(options.fetch ? { fetch: options.fetch } : {}),
-      ...(options.language ? { language: options.language } : {}),
+      language: () => this.language,
     });
     this.#links = new Links(() => this.#link(options));
     this.#fallback = new Fallback(this.rest, this.#links, () => this.#watchedTopics(), () => this.ownTopic());

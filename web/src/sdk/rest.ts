@@ -54,7 +54,7 @@ export interface RestOptions {
   /** Headers that name the caller. */
   identity: () => Record<string, string>;
   /** Preferred language of messages; the platform's by default. */
-  language?: string;
+  language?: () => string | undefined;
   timeoutMs?: number;
   /** Learns the time from every answer. */
   clock?: ServerClock;
@@ -137,7 +137,8 @@ export class Rest {
   async fetch(path: string, request: RestRequest): Promise<Response> {
     const { url, fetch: given, identity, language, timeoutMs = TIMEOUT_MS } = this.#options;
     const headers: Record<string, string> = { accept: 'application/json', ...identity(), ...request.headers };
-    if (language) headers['accept-language'] = language;
+    const spoken = language?.();
+    if (spoken) headers['accept-language'] = spoken;
     if (request.etag) headers['if-none-match'] = request.etag;
     if (request.body !== undefined) headers['content-type'] = 'application/json';
     // Called without a receiver: browsers refuse `fetch` as somebody's method.

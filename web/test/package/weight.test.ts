@@ -1,35 +1,58 @@
-/** The weight of the elements, as other sites load them. */
+/** The weight of the elements, as other sites load them, and of the pages. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { build } from 'vite';
 
 const AVAILABILITY_BYTES_MAX = 20_000;
+/** The event's page at its first load: HTML, styles, scripts. Fonts and the seat map come on top. */
+const EVENT_PAGE_BYTES_MAX = 60_000;
 
-it('availability alone is at most 20 kB, packed', async () => {
+/** Names of all files that a browser fetches before the first drawing, and what each weighs, packed. */
+let weights: Map<string, number>;
+let imports: Map<string, readonly string[]>;
+let outDir: string;
+
+beforeAll(async () => {
   // Lit has more to say while it is tested.
   vi.stubEnv('NODE_ENV', 'production');
-  const outDir = await mkdtemp(join(tmpdir(), 'seatcast-weight-'));
-  try {
-    const root = fileURLToPath(new URL('../..', import.meta.url));
-    const built = await build({ root, logLevel: 'silent', mode: 'production', build: { outDir, emptyOutDir: true } });
-    if (!('output' in built)) throw new Error('no single build');
-    const scripts = new Map(built.output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file] as const] : [])));
-    /** What a browser fetches before the element is shown. */
-    const loaded = (name: string, seen = new Set<string>()): Set<string> => {
-      if (seen.has(name)) return seen;
-      seen.add(name);
-      for (const imported of scripts.get(name)?.imports ?? []) loaded(imported, seen);
-      return seen;
-    };
-    const weight = [...loaded('embed/availability.js')].map((name) => gzipSync(scripts.get(name)!.code, { level: 9, memLevel: 9 }).length);
-    expect(weight.length).toBeGreaterThan(1);
-    expect(weight.reduce((sum, bytes) => sum + bytes)).toBeLessThanOrEqual(AVAILABILITY_BYTES_MAX);
-  } finally {
-    vi.unstubAllEnvs();
-    await rm(outDir, { recursive: true, force: true });
-  }
+  outDir = await mkdtemp(join(tmpdir(), 'seatcast-weight-'));
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const built = await build({ root, logLevel: 'silent', mode: 'production', build: { outDir, emptyOutDir: true } });
+  if (!('output' in built)) throw new Error('no single build');
+  weights = new Map(built.output.map((file) => [file.fileName, gzipSync(file.type === 'chunk' ? file.code : file.source, { level: 9, memLevel: 9 }).length]));
+  imports = new Map(built.output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file.imports] as const] : [])));
 }, 60_000);
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await rm(outDir, { recursive: true, force: true });
+});
+
+function loaded(name: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(name)) return seen;
+  seen.add(name);
+  for (const imported of imports.get(name) ?? []) loaded(imported, seen);
+  return seen;
+}
+
+function weightOf(names: Iterable<string>): number {
+  return [...names].reduce((sum, name) => sum + weights.get(name)!, 0);
+}
+
+it('availability alone is at most 20 kB, packed', () => {
+  const files = loaded('embed/availability.js');
+  expect(files.size).toBeGreaterThan(1);
+  expect(weightOf(files)).toBeLessThanOrEqual(AVAILABILITY_BYTES_MAX);
+});
+
+it('the event’s page is at most 60 kB at its first load, packed', () => {
+  const named = [...weights.keys()];
+  const page = named.find((name) => /^assets\/page-.*\.js$/.test(name))!;
+  const files = new Set([...loaded(page), 'index.html', ...named.filter((name) => /^assets\/page-.*\.css$/.test(name))]);
+  expect([...files].filter((name) => /seat-map|account|event-list/.test(name))).toEqual([]);
+  expect(files.size).toBeGreaterThan(4);
+  expect(weightOf(files)).toBeLessThanOrEqual(EVENT_PAGE_BYTES_MAX);
+});

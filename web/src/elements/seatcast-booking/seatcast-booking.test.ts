@@ -9,6 +9,9 @@ import { QUOTE_PATIENCE_MS } from '../internal/quote-controller.ts';
 import { SelectionChangedEvent, type SelectionLine } from '../events/selection-changed.ts';
 import type { SeatcastBooking } from './seatcast-booking.ts';
 import './seatcast-booking.ts';
+// Loaded when there are some; under fake timers there is no later.
+import '../seatcast-bookings/seatcast-bookings.ts';
+import '../seatcast-waitlist/seatcast-waitlist.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;

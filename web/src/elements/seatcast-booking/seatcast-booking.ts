@@ -13,12 +13,12 @@ import { QuoteController } from '../internal/quote-controller.ts';
 import { isMoney } from '../internal/refusal-words.ts';
 import { explain, Problem } from '../internal/refusals.ts';
 import { SaleController } from '../internal/sale-controller.ts';
+import { BookingsController } from '../internal/watch-controller.ts';
 import { styles } from './seatcast-booking.styles.ts';
 import { WORDS } from './words.ts';
 import type {} from '../seatcast-seat-map/seatcast-seat-map.ts';
 import type { SeatcastBookings } from '../seatcast-bookings/seatcast-bookings.ts';
-import '../seatcast-bookings/seatcast-bookings.ts';
-import '../seatcast-waitlist/seatcast-waitlist.ts';
+import type {} from '../seatcast-waitlist/seatcast-waitlist.ts';
 
 /** Characters that the server takes of a name or an address. */
 const NAME_CHARS_MAX = 200;
@@ -46,6 +46,7 @@ export class SeatcastBooking extends SellingElement {
   static override properties = {
     ...SellingElement.properties,
     lines: { attribute: false },
+    bookingPage: { attribute: 'booking-page' },
     sending: { state: true },
     problem: { state: true },
     proving: { state: true },
@@ -56,6 +57,8 @@ export class SeatcastBooking extends SellingElement {
 
   /** The selection that is about to be booked. */
   declare lines: readonly SelectionLine[];
+  /** Where the site shows a single booking, as of `seatcast-bookings`. */
+  declare bookingPage: string | undefined;
   declare sending: boolean;
   declare problem: Problem | undefined;
   /** The tickets ask for a proven e-mail address: a code is mailed, and typed here. */
@@ -72,9 +75,12 @@ export class SeatcastBooking extends SellingElement {
     () => this.topic.view.state,
     () => this.topic.client,
   );
+  /** Looked at for whether there is something to show: what shows it is loaded only then. */
+  readonly #own: BookingsController = new BookingsController(this);
   /** The buyer's input; kept for the next booking on this page, and nowhere else. */
   readonly #contact: Contact = {};
   #code = '';
+  #loading: Promise<unknown> | undefined;
   /** Names of those who come, in the order of the tickets. */
   #names: string[] = [];
   readonly #quote = new QuoteController(this, () => this.topic.client);
@@ -98,12 +104,14 @@ export class SeatcastBooking extends SellingElement {
       this.#choices.set(event.composedPath()[0] as unknown as SelectionSource, event.lines);
       this.lines = [...this.#choices.values()].flat();
       // «Choose again», it said, and that is done.
-      if (this.lines.length > 0) this.#bookings?.forgetEnded();
+      if (this.lines.length > 0) void this.#loadBookings().then(() => this.#bookings?.forgetEnded());
     });
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     const { state, status } = this.topic.view;
+    if (this.lines.length > 0 || this.#own.view.bookings?.some(({ event_id: id }) => id === this.event)) void this.#loadBookings();
+    if (isSoldOut(state)) void import('../seatcast-waitlist/seatcast-waitlist.ts').catch(() => undefined);
     if (this.problem?.isOver({ state, status, lines: this.lines, pending: this.#pending })) this.problem = undefined;
     this.#dropRefusedVoucher(this.#quote.refusal);
     this.#askPrice();
@@ -130,7 +138,7 @@ export class SeatcastBooking extends SellingElement {
     return html`
       <slot></slot>
       <div class="side">
-        <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} active @seatcast-holds=${this.#held}></seatcast-bookings>
+        <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} .bookingPage=${this.bookingPage} active @seatcast-holds=${this.#held}></seatcast-bookings>
         ${this.#pending > 0 && this.lines.length === 0 ? nothing : this.#panel(state)}
         <seatcast-waitlist event=${this.event ?? nothing} .client=${this.client}></seatcast-waitlist>
       </div>
@@ -361,6 +369,7 @@ export class SeatcastBooking extends SellingElement {
       this.#names = [];
       for (const source of this.#choices.keys()) source.clear();
       this.dispatchEvent(new BookingMadeEvent(booking));
+      await this.#loadBookings();
       await this.#bookings?.reveal(booking.id);
     } catch (error) {
       const isVoucher = error instanceof Refusal && this.#dropRefusedVoucher(error);
@@ -440,6 +449,12 @@ export class SeatcastBooking extends SellingElement {
 
   #total(): Money {
     return this.#quote.total ?? totalOf(this.lines);
+  }
+
+  #loadBookings(): Promise<unknown> {
+    // The next try is the next need.
+    this.#loading ??= import('../seatcast-bookings/seatcast-bookings.ts').catch(() => (this.#loading = undefined));
+    return this.#loading;
   }
 
   get #bookings(): SeatcastBookings | null {

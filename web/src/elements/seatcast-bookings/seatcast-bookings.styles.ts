@@ -108,14 +108,20 @@ export const styles = [
     }
     .foot {
       display: flex;
+      flex-wrap: wrap;
       align-items: end;
       gap: 1rem;
       color: var(--ink-soft);
       font-size: 0.875rem;
     }
+    .foot > :first-child {
+      flex: 1 1 10rem;
+    }
     .foot .button {
-      margin-inline-start: auto;
       color: var(--ink);
+    }
+    .page {
+      color: var(--accent);
     }
     .foot small {
       display: block;

@@ -9,6 +9,9 @@ import type { PaymentStartedEvent } from '../events/payment-started.ts';
 import { BACK } from './paying.ts';
 import type { SeatcastBookings } from './seatcast-bookings.ts';
 import './seatcast-bookings.ts';
+// Loaded when they are needed; under fake timers there is no later.
+import '../seatcast-change/seatcast-change.ts';
+import '../seatcast-tickets/seatcast-tickets.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;
@@ -34,7 +37,7 @@ afterEach(() => {
 const shown = (attributes: Record<string, string> = { event: '1', active: '' }): Promise<SeatcastBookings> =>
   mount(server, client, 'seatcast-bookings', attributes);
 const change = (given: Partial<Booking>): Booking => server.changeBooking(3, hold.id, given);
-const button = (element: SeatcastBookings): HTMLButtonElement | null => element.renderRoot.querySelector('.foot .button');
+const button = (element: SeatcastBookings): HTMLButtonElement | null => element.renderRoot.querySelector('.foot .cancel');
 const statuses = (element: SeatcastBookings): (string | undefined)[] =>
   [...element.renderRoot.querySelectorAll<HTMLElement>('[data-booking]')].map(({ dataset }) => dataset['status']);
 
@@ -121,7 +124,7 @@ describe('bookings', () => {
     server.routes.set(`PUT /bookings/${hold.id}/status`, cancels);
     button(element)?.click();
     await drawn(server, element);
-    expect(textOf(element)).toContain('Cancel this booking? Its 2 tickets become void, and money goes back');
+    expect(textOf(element)).toContain('Cancel this booking? Its 2 tickets become void. Money goes back to you as far as the refund policy says.');
     expect((element.renderRoot as ShadowRoot).activeElement?.textContent).toBe('Keep it');
     find(element, '.question .keep').click();
     await drawn(server, element);

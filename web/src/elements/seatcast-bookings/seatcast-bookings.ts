@@ -2,9 +2,10 @@ import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { Refusal, Unreachable, type Booking, type BookedItem, type BookingsView, type Countdown } from '../../sdk/index.ts';
 import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
+import type {} from '../events/booking-changed.ts';
 import { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { PaymentStartedEvent } from '../events/payment-started.ts';
-import { momentWords, money, sum } from '../internal/format.ts';
+import { dateParts, momentWords, money, percent, sum } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
 import { define, FLAG } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
@@ -12,10 +13,12 @@ import { explain } from '../internal/refusals.ts';
 import { addedRows, containedWords, ticketAmount } from '../internal/price-lines.ts';
 import { BookingsController } from '../internal/watch-controller.ts';
 import { Ended, endOf, isStanding } from './ended.ts';
+import { givesBack, type GivesBack } from './giving-back.ts';
 import { BACK, isBack, leaveToPay, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';
 import { styles } from './seatcast-bookings.styles.ts';
 import { WORDS } from './words.ts';
-import '../seatcast-tickets/seatcast-tickets.ts';
+import type {} from '../seatcast-change/seatcast-change.ts';
+import type {} from '../seatcast-tickets/seatcast-tickets.ts';
 
 /** How often the countdowns are drawn. */
 const TICK_MS = 250;
@@ -41,24 +44,39 @@ interface Failed {
  *     <seatcast-bookings></seatcast-bookings>                    everything
  *     <seatcast-bookings event="42" active></seatcast-bookings>  those of one event that hold stock
  *
- * Fires `seatcast-cancelled`, `seatcast-payment` and `seatcast-holds`. Has the attribute `empty` while there is nothing to show.
+ *     <seatcast-bookings booking="BK-7F3K9Q"></seatcast-bookings> one of them, by its reference or id
+ *
+ * `booking-page="/bookings/{reference}"` says where the site shows a single booking: cards lead there, and so does the way back
+ * from paying. Without it that is the page itself.
+ *
+ * Fires `seatcast-cancelled`, `seatcast-changed`, `seatcast-payment` and `seatcast-holds`. Has the attribute `empty` while there is nothing to show.
  */
 export class SeatcastBookings extends SellingElement {
   static override styles = styles;
   static override properties = {
     ...SellingElement.properties,
     active: FLAG,
+    booking: {},
+    bookingPage: { attribute: 'booking-page' },
+    also: { attribute: false },
     failed: { state: true },
     said: { state: true },
     starting: { state: true },
     answering: { state: true },
     asking: { state: true },
+    back: { state: true },
+    changing: { state: true },
     leftToPay: { state: true },
     instructions: { state: true },
   };
 
   /** Only bookings that hold stock, pending or confirmed, and those that have just ceased to. */
   declare active: boolean | undefined;
+  /** Only this one, by its reference or id. */
+  declare booking: string | undefined;
+  declare bookingPage: string | undefined;
+  /** Bookings that are shown beside the caller's newest, as they were when they were read. */
+  declare also: readonly Booking[] | undefined;
   declare failed: Failed | undefined;
   /** Said to users of screen readers: news of a booking. */
   declare said: string | undefined;
@@ -68,6 +86,10 @@ export class SeatcastBookings extends SellingElement {
   declare answering: string | undefined;
   /** The confirmed booking whose buyer is asked whether to cancel it indeed. */
   declare asking: string | undefined;
+  /** What comes back to them; undefined while that is asked for, null where nobody could say. */
+  declare back: GivesBack | null | undefined;
+  /** The hold whose tickets are being changed. */
+  declare changing: string | undefined;
   /** The booking that the browser comes back from paying; its bank's answer may still be on the way. */
   declare leftToPay: Left | undefined;
   /** How to pay a booking to staff. */
@@ -79,6 +101,8 @@ export class SeatcastBookings extends SellingElement {
 
   readonly #own: BookingsController = new BookingsController(this, (view) => this.#changed(view));
   readonly #titles = new Map<number, string>();
+  /** Time zones of events. */
+  readonly #zones = new Map<number, string>();
   #ended = new Ended();
   /** The bookings that are shown; `#known`: they are known at all. */
   #shown: readonly Booking[] = [];
@@ -126,10 +150,13 @@ export class SeatcastBookings extends SellingElement {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     const { bookings } = this.#own.view;
-    if (changed.has('event')) this.#lookAnew();
+    if (changed.has('event') || changed.has('booking')) this.#lookAnew();
     this.#known = bookings !== undefined;
-    this.#shown = (bookings ?? []).filter((booking) => this.#concerns(booking));
+    const also = (this.also ?? []).filter(({ id }) => !bookings?.some((booking) => booking.id === id));
+    this.#shown = [...(bookings ?? []), ...also].filter((booking) => this.#concerns(booking));
     if (this.failed && !this.#stillFails(this.failed)) this.failed = undefined;
+    if (this.changing && !this.#shown.some((booking) => booking.id === this.changing && this.#isChangeable(booking))) this.changing = undefined;
+    if (this.#shown.some(({ tickets }) => tickets.length > 0)) void import('../seatcast-tickets/seatcast-tickets.ts').catch(() => undefined);
     if (this.event === undefined) void this.#readTitles();
   }
 
@@ -197,7 +224,7 @@ export class SeatcastBookings extends SellingElement {
       <div class="head">
         <div>
           <span class="status">${isOpenOffer ? words.offered : words.status[status]}</span>
-          ${this.event === undefined ? html`<a class="title" href="/events/${booking.event_id}">${this.#title(booking.event_id)}</a>` : nothing}
+          ${this.event === undefined && !this.booking ? html`<a class="title" href="/events/${booking.event_id}">${this.#title(booking.event_id)}</a>` : nothing}
         </div>
         ${countdown ? this.#countdown(countdown, holdMsOf(booking)) : nothing}
       </div>
@@ -211,16 +238,24 @@ export class SeatcastBookings extends SellingElement {
       ${isOpenOffer ? this.#offer(booking) : nothing} ${paying ? this.#payment(booking, paying) : nothing}
       <div class="foot">
         <span>
-          <span class="reference">${booking.reference}</span><br />
+          ${this.#reference(booking)}<br />
           ${words.tickets(booking.quantity)} · ${money(this.language, booking.total)} <small>${containedWords(this.language, booking.lines ?? [], booking.total.currency)}</small>
         </span>
+        ${this.#isChangeable(booking) && this.changing !== booking.id
+          ? html`<button class="button small change" type="button" aria-label=${words.changeBooking(booking.reference)} @click=${() => this.#openChange(booking)}>
+              ${words.change}
+            </button>`
+          : nothing}
         ${isStanding(booking) && !isOver && !isOpenOffer && this.asking !== booking.id
-          ? html`<button class="button small" type="button" aria-label=${words.cancelBooking(booking.reference)} @click=${() => this.#asked(booking)}>
+          ? html`<button class="button small cancel" type="button" aria-label=${words.cancelBooking(booking.reference)} @click=${() => this.#asked(booking)}>
               ${words.cancel}
             </button>`
           : nothing}
       </div>
       ${status === 'confirmed' && this.asking === booking.id ? this.#question(booking) : nothing}
+      ${this.changing === booking.id
+        ? html`<seatcast-change .booking=${booking} .client=${this.client} @close=${() => this.#closeChange(booking)}></seatcast-change>`
+        : nothing}
     </li>`;
   }
 
@@ -233,17 +268,37 @@ export class SeatcastBookings extends SellingElement {
 
   /** Whether to cancel a confirmed booking indeed. */
   #question(booking: Booking): TemplateResult {
-    const { id, quantity, reference, total } = booking;
+    const { id, quantity, reference } = booking;
     const words = WORDS[this.language];
     return html`<div class="question" role="group" aria-label=${words.askCancelOf(reference)}>
-      <p><b>${words.askCancel}</b> ${words.cancelMeans(quantity, total.amount > 0)}</p>
+      <p><b>${words.askCancel}</b> ${words.cancelMeans(quantity)} <span aria-live="polite">${this.#backWords(booking)}</span></p>
       <div class="answers">
         <button class="button keep" type="button" @click=${() => this.#keep(booking)}>${words.keep}</button>
-        <button class="button yes" type="button" ?disabled=${this.answering === id} @click=${() => this.#cancel(booking)}>
+        <button class="button yes" type="button" ?disabled=${this.answering === id || this.back?.isTooLate} @click=${() => this.#cancel(booking)}>
           ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> ${words.oneMoment}` : words.yesCancel}
         </button>
       </div>
     </div>`;
+  }
+
+  /** What comes back of what was paid. */
+  #backWords({ total, event_id: event }: Booking): string {
+    const words = WORDS[this.language];
+    const { back } = this;
+    if (back === undefined) return words.oneMoment;
+    if (back === null) return total.amount > 0 ? words.backByPolicy : '';
+    const { day, month, time, zone } = dateParts(this.language, back.until, this.#zones.get(event) ?? 'UTC');
+    if (back.isTooLate) return words.tooLateToCancel(`${day} ${month}, ${time} ${zone}`);
+    if (!back.amount) return '';
+    if (back.amount.amount === 0) return words.nothingBack;
+    const isWhole = back.percent === 100 && !back.keepsFees;
+    return words.comesBack(sum(this.language, back.amount), isWhole ? undefined : percent(this.language, back.percent * 100), back.keepsFees);
+  }
+
+  /** The booking's name, which leads to its page where the site has one. */
+  #reference({ reference }: Booking): TemplateResult {
+    const name = html`<bdi class="reference">${reference}</bdi>`;
+    return this.bookingPage && !this.booking ? html`<a class="page" href=${pageOf(this.bookingPage, reference)}>${name}</a>` : name;
   }
 
   #countdown(countdown: Countdown, holdMs: number | undefined): TemplateResult {
@@ -323,8 +378,16 @@ export class SeatcastBookings extends SellingElement {
   }
 
   #concerns(booking: Booking): boolean {
+    if (this.booking) return isNamed(booking, this.booking);
     if (this.event !== undefined && booking.event_id !== this.event) return false;
     return !this.active || isStanding(booking) || this.#ended.isInSight(booking.id);
+  }
+
+  /** A hold whose tickets may still be others; not while its money is on the way. */
+  #isChangeable(booking: Booking): boolean {
+    const isHold = booking.status === 'pending' && !isOffer(booking) && !this.#isOver(booking);
+    const paying = this.#paying(booking);
+    return isHold && (paying === 'open' || paying === 'declined');
   }
 
   /** Past its deadline: the tickets cannot be had any more, and the server says so within a second. */
@@ -404,7 +467,8 @@ export class SeatcastBookings extends SellingElement {
     this.failed = undefined;
     try {
       // Without a fragment, which may be a link's from a mail.
-      const attempt = await this.topic.client.pay(booking, { return_url: location.href.replace(/#.*/, '') });
+      const back = this.bookingPage ? new URL(pageOf(this.bookingPage, booking.reference), location.href).href : location.href.replace(/#.*/, '');
+      const attempt = await this.topic.client.pay(booking, { return_url: back });
       const { instructions, redirect_url: to } = attempt;
       this.instructions = instructions ? { id: booking.id, words: instructions } : undefined;
       const isOurs = this.dispatchEvent(new PaymentStartedEvent(booking, attempt));
@@ -469,8 +533,37 @@ export class SeatcastBookings extends SellingElement {
   async #asked(booking: Booking): Promise<void> {
     if (booking.status !== 'confirmed') return this.#cancel(booking);
     this.asking = booking.id;
+    this.back = undefined;
+    void this.#askBack(booking);
     await this.updateComplete;
     this.renderRoot.querySelector<HTMLElement>('.question .keep')?.focus();
+  }
+
+  /** Asks what a cancellation would give back; the server judges anyway. */
+  async #askBack(booking: Booking): Promise<void> {
+    const { client } = this.topic;
+    try {
+      const [policy, event] = await Promise.all([client.refundPolicy(booking.event_id), client.event(booking.event_id)]);
+      this.#zones.set(event.id, event.timezone);
+      if (this.asking === booking.id) this.back = givesBack(booking, policy, event, client.now());
+    } catch {
+      if (this.asking === booking.id) this.back = null;
+    }
+  }
+
+  async #openChange({ id }: Booking): Promise<void> {
+    try {
+      await import('../seatcast-change/seatcast-change.ts');
+      this.changing = id;
+    } catch (error) {
+      this.failed = { id, version: -1, error, sawAway: false };
+    }
+  }
+
+  async #closeChange({ id }: Booking): Promise<void> {
+    this.changing = undefined;
+    // The button goes: the focus must not get lost.
+    await this.reveal(id);
   }
 
   async #keep({ id }: Booking): Promise<void> {
@@ -504,6 +597,16 @@ export class SeatcastBookings extends SellingElement {
 /** A ticket was used, so that the booking cannot be cancelled any more. */
 function isUsed(error: unknown): boolean {
   return error instanceof Refusal && error.code === 'INVALID_TRANSITION' && error.data['used'] === true;
+}
+
+/** Whether this is its reference, as people type it, or its id. */
+function isNamed({ id, reference }: Booking, name: string): boolean {
+  return id === name || reference.toLowerCase() === name.toLowerCase();
+}
+
+/** The address of a booking's page. */
+function pageOf(template: string, reference: string): string {
+  return template.replace('{reference}', encodeURIComponent(reference));
 }
 
 /** Held for somebody of the waitlist, who has not answered. */

@@ -21,7 +21,14 @@ interface Words {
   cancelBooking: (reference: string) => string;
   askCancel: string;
   askCancelOf: (reference: string) => string;
-  cancelMeans: (tickets: number, isPaid: boolean) => string;
+  cancelMeans: (tickets: number) => string;
+  /** `share`: of the price, where that is not all of it. */
+  comesBack: (sum: string, share: string | undefined, keepsFees: boolean) => string;
+  nothingBack: string;
+  backByPolicy: string;
+  tooLateToCancel: (until: string) => string;
+  change: string;
+  changeBooking: (reference: string) => string;
   keep: string;
   yesCancel: string;
   oneMoment: string;
@@ -80,8 +87,16 @@ export const WORDS: Translations<Words> = {
     cancelBooking: (reference) => `Cancel booking ${reference}`,
     askCancel: 'Cancel this booking?',
     askCancelOf: (reference) => `Cancel booking ${reference}?`,
-    cancelMeans: (tickets, isPaid) =>
-      `${tickets === 1 ? 'Its ticket becomes void' : `Its ${tickets} tickets become void`}${isPaid ? ', and money goes back to you as far as the refund policy says' : ''}.`,
+    cancelMeans: (tickets) => `${tickets === 1 ? 'Its ticket becomes void' : `Its ${tickets} tickets become void`}.`,
+    comesBack: (sum, share, keepsFees) => {
+      const of = share ? `${share} of the price${keepsFees ? ' without fees' : ''}` : keepsFees ? 'the price without fees' : undefined;
+      return `${sum} goes back to you${of ? `: ${of}` : ''}.`;
+    },
+    nothingBack: 'By the refund policy nothing goes back to you.',
+    backByPolicy: 'Money goes back to you as far as the refund policy says.',
+    tooLateToCancel: (until) => `It could be cancelled until ${until}.`,
+    change: 'Change',
+    changeBooking: (reference) => `Change booking ${reference}`,
     keep: 'Keep it',
     yesCancel: 'Yes, cancel it',
     oneMoment: 'One moment …',
@@ -139,8 +154,16 @@ export const WORDS: Translations<Words> = {
     cancelBooking: (reference) => `ยกเลิกการจอง ${reference}`,
     askCancel: 'ยกเลิกการจองนี้หรือไม่',
     askCancelOf: (reference) => `ยกเลิกการจอง ${reference} หรือไม่`,
-    cancelMeans: (tickets, isPaid) =>
-      `บัตร ${count('th', tickets)} ใบจะใช้ไม่ได้${isPaid ? ' และเงินจะคืนให้คุณตามนโยบายการคืนเงิน' : ''}`,
+    cancelMeans: (tickets) => `บัตร ${count('th', tickets)} ใบจะใช้ไม่ได้`,
+    comesBack: (sum, share, keepsFees) => {
+      const of = share ? `${share} ของราคา${keepsFees ? 'โดยไม่รวมค่าธรรมเนียม' : ''}` : keepsFees ? 'ราคาโดยไม่รวมค่าธรรมเนียม' : undefined;
+      return `คืนเงินให้คุณ ${sum}${of ? ` (${of})` : ''}`;
+    },
+    nothingBack: 'ตามนโยบายการคืนเงิน จะไม่มีเงินคืน',
+    backByPolicy: 'เงินจะคืนให้คุณตามนโยบายการคืนเงิน',
+    tooLateToCancel: (until) => `ยกเลิกได้ถึง ${until} เท่านั้น`,
+    change: 'เปลี่ยน',
+    changeBooking: (reference) => `เปลี่ยนการจอง ${reference}`,
     keep: 'เก็บไว้',
     yesCancel: 'ใช่ ยกเลิก',
     oneMoment: 'รอสักครู่ …',
@@ -196,8 +219,16 @@ export const WORDS: Translations<Words> = {
     cancelBooking: (reference) => `لغو رزرو ${reference}`,
     askCancel: 'این رزرو لغو شود؟',
     askCancelOf: (reference) => `رزرو ${reference} لغو شود؟`,
-    cancelMeans: (tickets, isPaid) =>
-      `${count('fa', tickets)} بلیت آن باطل می‌شود${isPaid ? ' و پول شما به اندازه‌ای که شرایط بازپرداخت می‌گوید برمی‌گردد' : ''}.`,
+    cancelMeans: (tickets) => `${count('fa', tickets)} بلیت آن باطل می‌شود.`,
+    comesBack: (sum, share, keepsFees) => {
+      const of = share ? `${share} از قیمت${keepsFees ? ' بدون کارمزد' : ''}` : keepsFees ? 'قیمت بدون کارمزد' : undefined;
+      return `${sum} به شما برمی‌گردد${of ? ` (${of})` : ''}.`;
+    },
+    nothingBack: 'بر پایهٔ شرایط بازپرداخت چیزی به شما برنمی‌گردد.',
+    backByPolicy: 'پول شما به اندازه‌ای که شرایط بازپرداخت می‌گوید برمی‌گردد.',
+    tooLateToCancel: (until) => `تا ${until} می‌شد آن را لغو کرد.`,
+    change: 'تغییر',
+    changeBooking: (reference) => `تغییر رزرو ${reference}`,
     keep: 'بماند',
     yesCancel: 'بله، لغو شود',
     oneMoment: 'یک لحظه …',

@@ -4,6 +4,7 @@ import { LanguageController, type Language } from '../internal/language.ts';
 import { define } from '../internal/live-element.ts';
 import { addressOf } from '../internal/qr.ts';
 import { explain } from '../internal/refusals.ts';
+import { save } from '../internal/save.ts';
 import { sharedClient } from '../internal/full-client.ts';
 import { styles } from './seatcast-tickets.styles.ts';
 import { WORDS } from './words.ts';
@@ -12,8 +13,6 @@ import { WORDS } from './words.ts';
 const NAME_CHARS_MAX = 200;
 /** For so long after the booking was confirmed its QRs are shown without asking. */
 const FRESH_MS = 30 * 60_000;
-/** How long a file that was handed to the browser is kept for it. */
-const KEPT_MS = 60_000;
 
 /**
  * The tickets of one booking: code, place, status, the QR that opens the door, and the files to print and for the
@@ -239,15 +238,6 @@ function placeOf(words: (typeof WORDS)[Language], { items }: Booking, { ticket_t
   const seat = items.flatMap(({ seats }) => seats).find((one) => one.id === id);
   if (seat) return words.seat(seat.section, seat.row, seat.number);
   return items.find(({ ticket_type_id }) => ticket_type_id === type)?.name ?? words.ticket;
-}
-
-/** Gives the browser a file as if it had been downloaded from a link. */
-function save(file: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(file);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MS);
 }
 
 define('seatcast-tickets', SeatcastTickets);

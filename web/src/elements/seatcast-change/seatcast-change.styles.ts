@@ -1,0 +1,104 @@
+import { css } from 'lit';
+import { buttons, notes } from '../internal/controls.ts';
+import { skeleton, tokens } from '../internal/tokens.ts';
+
+export const styles = [
+  tokens,
+  buttons,
+  notes,
+  skeleton,
+  css`
+    :host {
+      display: block;
+    }
+    section {
+      display: grid;
+      gap: 0.75rem;
+      padding: 0.9rem;
+      border-radius: var(--radius-small);
+      background: var(--sunken);
+    }
+    section:focus {
+      outline: none;
+    }
+    h3,
+    p {
+      margin: 0;
+    }
+    h3 {
+      font-size: 1rem;
+    }
+    ul {
+      display: grid;
+      gap: 0.6rem;
+      margin: 0;
+      padding: 0;
+      list-style: none;
+    }
+    li {
+      display: flex;
+      flex-wrap: wrap;
+      align-items: center;
+      justify-content: space-between;
+      gap: 0.4rem 1rem;
+    }
+    li .name {
+      flex: 1 1 7rem;
+      overflow-wrap: anywhere;
+    }
+    .gone .name {
+      color: var(--ink-soft);
+      text-decoration: line-through;
+    }
+    .price,
+    .sum {
+      font-variant-numeric: tabular-nums;
+    }
+    .price,
+    .hint {
+      color: var(--ink-soft);
+      font-size: 0.875rem;
+    }
+    .sum {
+      font-weight: 650;
+    }
+    .stepper {
+      display: inline-flex;
+      align-items: center;
+      border: 1px solid var(--line-strong);
+      border-radius: 99px;
+      background: var(--surface);
+    }
+    .stepper button {
+      width: 40px;
+      height: 40px;
+      border: 0;
+      border-radius: 50%;
+      background: none;
+      font-size: 1.25rem;
+      line-height: 1;
+    }
+    .stepper button:disabled {
+      color: var(--ink-soft);
+      opacity: 0.5;
+      cursor: not-allowed;
+    }
+    output {
+      min-width: 1.6rem;
+      font-variant-numeric: tabular-nums;
+      font-weight: 600;
+      text-align: center;
+    }
+    .answers {
+      display: flex;
+      flex-wrap: wrap;
+      gap: 0.6rem;
+    }
+    .answers .primary {
+      flex: 1 1 10rem;
+    }
+    .row-skeleton {
+      height: 2.6rem;
+    }
+  `,
+];
