@@ -54,6 +54,9 @@ export class AccountPage extends PageElement {
       p {
         margin: 0;
       }
+      .said:empty {
+        position: absolute;
+      }
       .ticket {
         padding: 1rem 1.25rem;
         border: 1px solid var(--line);

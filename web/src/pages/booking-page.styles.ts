@@ -90,8 +90,11 @@ export const styles = [
     dl {
       display: grid;
       grid-template-columns: minmax(0, 1fr) auto;
-      gap: 0.4rem 1rem;
+      gap: 0.4rem 0;
       margin: 0;
+    }
+    dt {
+      padding-inline-end: 1rem;
     }
     dd {
       margin: 0;

@@ -116,9 +116,9 @@ export class BookingPage extends PageElement {
     return html`<section class="event" aria-labelledby="event">
       ${poster(details)}
       <div class="text">
-        <h2 id="event"><a href="/events/${id}">${details.title}</a></h2>
-        <p><time datetime=${details.starts_at}>${weekday} ${day} ${month} ${year}, ${time} ${zone}</time></p>
-        <p>${details.venue}</p>
+        <h2 id="event"><a href="/events/${id}"><bdi>${details.title}</bdi></a></h2>
+        <p><time datetime=${details.starts_at}>${weekday} ${day} ${month} ${year}, ${time} <bdi>${zone}</bdi></time></p>
+        <p><bdi>${details.venue}</bdi></p>
       </div>
     </section>`;
   }

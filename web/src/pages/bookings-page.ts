@@ -35,10 +35,11 @@ export class BookingsPage extends PageElement {
       p {
         margin: 0;
       }
+      /* A region that speaks stays where it is. */
       .said:empty {
-        display: none;
+        position: absolute;
       }
-      .said {
+      .said:not(:empty) {
         padding: 0.8rem 1rem;
         border-radius: var(--radius-small);
         background: var(--accent-wash);

@@ -266,8 +266,8 @@ function card(language: Language, event: EventSummary, past = false): TemplateRe
     ${event.price ? html`<span class="price">${priceWords(language, event.price)}</span>` : nothing}
     <div class="date" aria-hidden="true"><b>${day}</b><span>${month}</span></div>
     <div class="text">
-      <h2><a href="/events/${event.id}">${event.title}</a></h2>
-      <p class="where">${weekday} ${day} ${month}, ${time} · ${event.venue}</p>
+      <h2><a href="/events/${event.id}"><bdi>${event.title}</bdi></a></h2>
+      <p class="where">${weekday} ${day} ${month}, ${time} · <bdi>${event.venue}</bdi></p>
       <div class="foot">
         <seatcast-availability event=${event.id}></seatcast-availability>
       </div>

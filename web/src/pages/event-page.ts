@@ -56,15 +56,15 @@ export class EventPage extends LiveElement {
       ${poster(event)}
       <div class="about">
         <span class="category">${categoryWords(this.language, event.category)}</span>
-        <h1>${event.title}</h1>
+        <h1 dir="auto">${event.title}</h1>
         <ul class="facts">
           <li>
             <svg viewBox="0 0 24 24" aria-hidden="true"><rect x="3" y="5" width="18" height="16" rx="3" /><path d="M3 10h18M8 3v4m8-4v4" /></svg>
-            <time datetime=${event.starts_at}>${weekday} ${day} ${month} ${year}, ${time} ${zone}</time>
+            <time datetime=${event.starts_at}>${weekday} ${day} ${month} ${year}, ${time} <bdi>${zone}</bdi></time>
           </li>
           <li>
             <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 21s7-6.2 7-11.5a7 7 0 0 0-14 0C5 14.8 12 21 12 21Z" /><circle cx="12" cy="9.5" r="2.5" /></svg>
-            ${event.venue}
+            <bdi>${event.venue}</bdi>
           </li>
         </ul>
         <div class="now">
@@ -72,7 +72,7 @@ export class EventPage extends LiveElement {
           <seatcast-presence event=${event.id}></seatcast-presence>
         </div>
         ${event.membership_required ? html`<p class="members">${WORDS[this.language].members}</p>` : nothing}
-        <p class="description">${event.description}</p>
+        <p class="description" dir="auto">${event.description}</p>
       </div>
     </section>`;
   }

@@ -97,6 +97,45 @@ export const styles = [
       color: var(--ink-soft);
       font-size: 0.9375rem;
     }
+    .way {
+      display: flex;
+      gap: 0.35rem;
+      margin: 1.25rem 0 0;
+      padding: 0;
+      color: var(--ink-soft);
+      font-size: 0.8125rem;
+      list-style: none;
+      counter-reset: step;
+    }
+    .way li {
+      flex: 1;
+      justify-content: start;
+      align-items: center;
+      gap: 0.4rem;
+      padding-top: 0.45rem;
+      border-top: 3px solid var(--line);
+      counter-increment: step;
+    }
+    .way li::before {
+      content: counter(step);
+      font-variant-numeric: tabular-nums;
+      font-weight: 700;
+    }
+    :host(:lang(fa)) .way li::before {
+      content: counter(step, persian);
+    }
+    .way .done {
+      border-color: var(--accent);
+    }
+    :host .way .done::before {
+      content: '✓';
+      color: var(--accent);
+    }
+    .way [aria-current] {
+      border-color: var(--accent);
+      color: var(--ink);
+      font-weight: 650;
+    }
     .folds {
       display: flex;
       flex-wrap: wrap;
@@ -245,6 +284,9 @@ export const styles = [
       .panel,
       seatcast-bookings {
         margin: 0;
+      }
+      .way {
+        margin: 0 0 0.9rem;
       }
       seatcast-bookings:not([empty]) {
         margin-bottom: 1rem;

@@ -25,6 +25,8 @@ const NAME_CHARS_MAX = 200;
 /** Characters of a voucher's code, and vouchers of a booking. */
 const VOUCHER_CHARS_MAX = 64;
 const VOUCHERS_MAX = 5;
+/** From this width on the booking stands beside the tickets (the styles' container query), with room for fields. */
+const WIDE_PX = 820;
 
 /**
  * Books the buyer's choice and shows the buyer's holds, each with its countdown and a way to
@@ -138,11 +140,23 @@ export class SeatcastBooking extends SellingElement {
     return html`
       <slot></slot>
       <div class="side">
+        ${this.#way(state)}
         <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} .bookingPage=${this.bookingPage} active @seatcast-holds=${this.#held}></seatcast-bookings>
         ${this.#pending > 0 && this.lines.length === 0 ? nothing : this.#panel(state)}
         <seatcast-waitlist event=${this.event ?? nothing} .client=${this.client}></seatcast-waitlist>
       </div>
     `;
+  }
+
+  /** How far the buyer is: choosing, giving details, paying. */
+  #way(state: EventState | undefined): TemplateResult | typeof nothing {
+    const words = WORDS[this.language];
+    const isIdle = this.lines.length === 0 && this.#pending === 0;
+    if (!state || state.event.status !== 'active' || (isIdle && (isSoldOut(state) || !this.#isOpen(state)))) return nothing;
+    const at = this.lines.length > 0 ? 1 : this.#pending > 0 ? 2 : 0;
+    return html`<ol class="way" aria-label=${words.way}>
+      ${words.steps.map((step, place) => html`<li class=${place < at ? 'done' : ''} aria-current=${place === at ? 'step' : nothing}>${step}</li>`)}
+    </ol>`;
   }
 
   #panel(state: EventState | undefined): TemplateResult {
@@ -289,7 +303,7 @@ export class SeatcastBooking extends SellingElement {
 
   #contactFields(): TemplateResult {
     const words = WORDS[this.language];
-    return html`<details class="contact" @input=${this.#typed} ?open=${this.proving}>
+    return html`<details class="contact" @input=${this.#typed} ?open=${this.proving || this.#asksContact()}>
       <summary>${words.nameAndEmail} <span class="optional">${words.toFindAgain}</span></summary>
       <label>${words.name}
         <input name="name" autocomplete="name" maxlength=${NAME_CHARS_MAX} .value=${this.#contact.name ?? ''} />
@@ -299,6 +313,11 @@ export class SeatcastBooking extends SellingElement {
       </label>
       ${this.proving ? this.#codeField() : nothing}
     </details>`;
+  }
+
+  /** An account has an address. Of a guest it is asked where there is room for it. */
+  #asksContact(): boolean {
+    return this.topic.client.isGuest && this.offsetWidth >= WIDE_PX;
   }
 
   #codeField(): TemplateResult {
@@ -345,7 +364,9 @@ export class SeatcastBooking extends SellingElement {
   #terms(state: EventState | undefined): TemplateResult | typeof nothing {
     if (!state) return nothing;
     const { hold_minutes: minutes, max_per_booking: most } = state.event;
-    return html`<p class="terms">${WORDS[this.language].terms(minutes, most)}</p>`;
+    const words = WORDS[this.language];
+    const isCharged = this.lines.length > 0 && this.#total().amount > 0;
+    return html`<p class="terms">${isCharged ? words.notCharged : nothing} ${words.terms(minutes, most)}</p>`;
   }
 
   #bookable(state: EventState | undefined): boolean {

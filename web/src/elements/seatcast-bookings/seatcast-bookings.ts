@@ -472,15 +472,35 @@ export class SeatcastBookings extends SellingElement {
       const { instructions, redirect_url: to } = attempt;
       this.instructions = instructions ? { id: booking.id, words: instructions } : undefined;
       const isOurs = this.dispatchEvent(new PaymentStartedEvent(booking, attempt));
-      if (!isOurs || !to) return;
-      leaveToPay(booking);
-      location.assign(to);
+      if (!isOurs) return;
+      if (to) {
+        leaveToPay(booking);
+        location.assign(to);
+      } else if (attempt.client_secret && attempt.publishable_key) {
+        await this.#payByStripe(booking, attempt.client_secret, attempt.publishable_key, back);
+      }
     } catch (error) {
       this.failed = { id: booking.id, version: booking.version, error, sawAway: false };
       this.topic.client.refreshBookings();
     } finally {
       this.starting = undefined;
     }
+  }
+
+  /** In Stripe's own form; the booking tells how it went. */
+  async #payByStripe(booking: Booking, clientSecret: string, publishableKey: string, returnUrl: string): Promise<void> {
+    const { payByStripe } = await import('./stripe-form.ts');
+    const wish = { clientSecret, publishableKey, returnUrl, sum: sum(this.language, booking.total), language: this.language, host: this };
+    // A bank that has to ask leads to its own page, and back to this one.
+    leaveToPay(booking);
+    let isPaid = false;
+    try {
+      isPaid = await payByStripe(wish);
+    } finally {
+      if (isPaid) this.#cameBack();
+      else isBack();
+    }
+    if (!isPaid) await this.reveal(booking.id);
   }
 
   /** By the provider's link, or by the browser's own way back, which shows the page as it was left. */

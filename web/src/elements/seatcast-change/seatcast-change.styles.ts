@@ -15,8 +15,8 @@ export const styles = [
       display: grid;
       gap: 0.75rem;
       padding: 0.9rem;
+      border: 1px solid var(--line);
       border-radius: var(--radius-small);
-      background: var(--sunken);
     }
     section:focus {
       outline: none;
@@ -36,15 +36,20 @@ export const styles = [
       list-style: none;
     }
     li {
-      display: flex;
-      flex-wrap: wrap;
+      display: grid;
+      grid-template-columns: minmax(0, 1fr) auto;
       align-items: center;
-      justify-content: space-between;
-      gap: 0.4rem 1rem;
+      gap: 0 1rem;
     }
     li .name {
-      flex: 1 1 7rem;
       overflow-wrap: anywhere;
+    }
+    li .stepper {
+      grid-row: 1 / span 2;
+      grid-column: 2;
+    }
+    .price {
+      grid-row: 2;
     }
     .gone .name {
       color: var(--ink-soft);

@@ -1,7 +1,7 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import type { BookedSeat, Booking, BookingItem, EventDetails, TicketType, TicketTypeDetails } from '../../sdk/index.ts';
 import { BookingChangedEvent } from '../events/booking-changed.ts';
-import { count, sum } from '../internal/format.ts';
+import { count, money, sum } from '../internal/format.ts';
 import { define } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
 import { explain } from '../internal/refusals.ts';
@@ -66,7 +66,7 @@ export class SeatcastChange extends SellingElement {
       <h3 id="title">${words.title(booking.reference)}</h3>
       ${types
         ? html`<ul>
-            ${seatsOf(booking).map((seat) => this.#seat(seat))} ${types.filter(({ seated }) => !seated).map((type) => this.#type(booking, type))}
+            ${seatsOf(booking).map((seat) => this.#seat(seat))} ${types.map((type) => this.#type(booking, type))}
           </ul>`
         : this.problem
           ? nothing
@@ -101,15 +101,19 @@ export class SeatcastChange extends SellingElement {
     const live = this.topic.view.state?.ticket_types.find(({ id }) => id === type.id) ?? type;
     const most = this.#most(booking, live, quantity);
     const least = Math.max(1, type.min_per_booking);
-    if (most === 0 && quantity === 0) return nothing;
+    if (quantity === 0 && (type.seated || most === 0 || !this.#isForCaller(type))) return nothing;
     return html`<li>
-      <span class="name">${type.name}</span> <span class="price">${sum(this.language, live.price)}</span>
+      <span class="name" dir="auto">${type.name}</span> <span class="price">${money(this.language, live.price)}</span>
       <div class="stepper" role="group" aria-label=${words.quantityOf(type.name)}>
         <button type="button" aria-label=${words.fewer(type.name)} ?disabled=${quantity === 0} @click=${() => this.#want(type.id, quantity <= least ? 0 : quantity - 1)}>−</button>
         <output aria-live="polite">${count(this.language, quantity)}</output>
         <button type="button" aria-label=${words.more(type.name)} ?disabled=${quantity >= most || least > most} @click=${() => this.#want(type.id, Math.max(least, quantity + 1))}>+</button>
       </div>
     </li>`;
+  }
+
+  #isForCaller({ sale_state: sale, members_only: forMembers, account_required: forAccounts }: TicketTypeDetails): boolean {
+    return sale === 'on_sale' && !(this.topic.client.isGuest && (forMembers || forAccounts));
   }
 
   /** What the hold has of a type counts as free, and what is chosen of others counts for the whole booking. */
