@@ -88,6 +88,8 @@ create table events (
     description text not null default ''
         constraint events_description_length check (char_length(description) <= 10000),
     venue text not null constraint events_venue_length check (char_length(venue) <= 200),
+    -- Null: the organizer does not say. Lists can be narrowed by it.
+    city text constraint events_city_length check (char_length(city) between 1 and 200),
     category text not null default 'general'
         constraint events_category_length check (char_length(category) <= 200),
     image_url text constraint events_image_url_length check (char_length(image_url) <= 2000),
@@ -127,6 +129,7 @@ create index events_by_title on events (lower(title), id) where deleted_at is nu
 create index events_by_creation on events (created_at, id) where deleted_at is null;
 create index events_by_category on events (lower(category), starts_at, id) where deleted_at is null;
 create index events_by_category_and_title on events (lower(category), lower(title), id) where deleted_at is null;
+create index events_by_city on events (lower(city), starts_at, id) where deleted_at is null and city is not null;
 create index events_by_status on events (status, starts_at, id) where deleted_at is null;
 -- With what decides who may see an event: skipping rows of the usual order reads the index alone.
 create index events_by_start on events (starts_at, id) include (status, organizer_id) where deleted_at is null;

@@ -153,6 +153,10 @@ pub fn currency() -> Object {
         .build()
 }
 
+pub fn city() -> Object {
+    filled_up_to(NAME_CHARS_MAX).examples(["Bangkok"]).build()
+}
+
 /// As ISO 3166-1 has it.
 pub fn country() -> Object {
     ObjectBuilder::new()

@@ -315,7 +315,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_pages_routes_answer_with_the_page_and_no_others_do() {
-        for path in ["/", "/events", "/events/42", "/bookings", "/bookings/BK-7F3K9Q", "/account"] {
+        for path in [
+            "/",
+            "/events",
+            "/events/42",
+            "/bookings",
+            "/bookings/BK-7F3K9Q",
+            "/account",
+        ] {
             let response = get(path, &[]).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");
             let head = response.headers();

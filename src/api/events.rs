@@ -40,6 +40,8 @@ pub(super) struct Search {
     status: Option<EventStatus>,
     #[param(schema_with = schema::category, required = false)]
     category: Option<String>,
+    #[param(schema_with = schema::city, required = false)]
+    city: Option<String>,
     /// Only events that begin at or after this time (RFC 3339).
     #[param(schema_with = schema::time, required = false)]
     from: Option<Timestamp>,
@@ -110,6 +112,7 @@ impl Input for Search {
             q: sought(fields),
             status: fields.choice("status", &statuses),
             category: fields.filled_text("category", NAME_CHARS_MAX),
+            city: fields.filled_text("city", NAME_CHARS_MAX),
             from: fields.time("from"),
             to: fields.time("to"),
             sort: fields.choice("sort", &SORTS).unwrap_or_default(),
@@ -139,6 +142,7 @@ pub(super) async fn list(
         q: search.q,
         status: search.status,
         category: search.category,
+        city: search.city,
         from: search.from,
         to: search.to,
         sort,

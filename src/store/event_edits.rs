@@ -29,6 +29,7 @@ pub struct NewEvent {
     pub doors_at: Option<jiff::Timestamp>,
     pub timezone: String,
     pub country: Option<String>,
+    pub city: Option<String>,
     pub currency: String,
     pub capacity: i64,
     /// Draft or active.
@@ -166,11 +167,11 @@ async fn insert(tx: &Transaction<'_>, event: &NewEvent) -> EditResult<EventId> {
     let statement = "
         insert into events (organizer_id, title, description, venue, category, image_url, starts_at, timezone,
                             currency, capacity, status, membership_required, max_per_booking, hold_minutes,
-                            ends_at, doors_at, country)
+                            ends_at, doors_at, country, city)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint::int, $11, $12, $13::bigint::int, $14::bigint::int,
-                $15, $16, $17)
+                $15, $16, $17, $18)
         returning id";
-    let values: [&(dyn ToSql + Sync); 17] = [
+    let values: [&(dyn ToSql + Sync); 18] = [
         &event.organizer_id,
         &event.title,
         &event.description,
@@ -188,6 +189,7 @@ async fn insert(tx: &Transaction<'_>, event: &NewEvent) -> EditResult<EventId> {
         &event.ends_at,
         &event.doors_at,
         &event.country,
+        &event.city,
     ];
     Ok(tx.query_one(statement, &values).await?.try_get(0)?)
 }
@@ -222,9 +224,10 @@ async fn update(tx: &Transaction<'_>, event: EventId, change: &EventChange) -> E
                cancel_reason = case when status <> 'cancelled' then coalesce($15, cancel_reason) else cancel_reason end,
                ends_at = case when $16 then $17 else ends_at end,
                doors_at = case when $18 then $19 else doors_at end,
-               country = case when $20 then $21 else country end
+               country = case when $20 then $21 else country end,
+               city = case when $22 then $23 else city end
          where id = $1";
-    let values: [&(dyn ToSql + Sync); 21] = [
+    let values: [&(dyn ToSql + Sync); 23] = [
         &event,
         &change.title,
         &change.description,
@@ -246,6 +249,8 @@ async fn update(tx: &Transaction<'_>, event: EventId, change: &EventChange) -> E
         &change.doors_at.flatten(),
         &change.country.is_some(),
         &change.country.as_ref().and_then(Option::as_ref),
+        &change.city.is_some(),
+        &change.city.as_ref().and_then(Option::as_ref),
     ];
     tx.execute(statement, &values).await?;
     Ok(())

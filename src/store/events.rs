@@ -27,6 +27,8 @@ pub struct EventRow {
     pub created_at: String,
     /// ISO 3166-1, of two letters. Nobody has to be told of a change at once, so it is not in the log.
     pub country: Option<String>,
+    /// As little in the log.
+    pub city: Option<String>,
 }
 
 /// An event with its ticket types and sections.
@@ -79,6 +81,7 @@ pub struct EventFilter {
     pub q: Option<String>,
     pub status: Option<EventStatus>,
     pub category: Option<String>,
+    pub city: Option<String>,
     /// Begins at or after.
     pub from: Option<jiff::Timestamp>,
     /// Begins before.
@@ -124,13 +127,12 @@ pub struct ManagedEvent {
     pub revenue: i64,
 }
 
-const COLUMNS: &str =
-    "turn.revision, event_json(e, turn.layout), shown.types, rfc3339(e.created_at), e.country";
+const COLUMNS: &str = "turn.revision, event_json(e, turn.layout), shown.types, rfc3339(e.created_at), e.country, e.city";
 /// Tables that [`COLUMNS`] need beside an event `e`.
 const TABLES: &str =
     "join turns turn on turn.event_id = e.id cross join lateral ticket_types_of(e.id) shown";
 
-/// $1 the caller's organizations, $2 whether an admin, $3 status, $4 category, $5 from, $6 to. It is planned for the given
+/// $1 the caller's organizations, $2 whether an admin, $3 status, $4 category, $5 from, $6 to, $7 city. It is planned for the given
 /// values, so a condition that is not asked for is no part of the plan.
 const MATCHING: &str = "
     where e.deleted_at is null
@@ -138,7 +140,8 @@ const MATCHING: &str = "
       and ($3::text is null or e.status = $3)
       and ($4::text is null or lower(e.category) = lower($4))
       and ($5::timestamptz is null or e.starts_at >= $5)
-      and ($6::timestamptz is null or e.starts_at < $6)";
+      and ($6::timestamptz is null or e.starts_at < $6)
+      and ($7::text is null or lower(e.city) = lower($7))";
 
 impl Store {
     /// One event in one snapshot, drafts as well; `None` when there is none or it was deleted.
@@ -162,6 +165,7 @@ impl Store {
             &filter.category,
             &filter.from,
             &filter.to,
+            &filter.city,
         ];
         let (ids, total) = match &filter.q {
             Some(part) => search::search(&mut client, part, filter, matching).await?,
@@ -280,8 +284,8 @@ pub(super) async fn event_in_full(
         .await?;
     let row = client.query_opt(&statement, &[&event]).await?;
     row.map(|row| {
-        let Json(terms) = row.try_get(5)?;
-        let Json(sections) = row.try_get(6)?;
+        let Json(terms) = row.try_get(6)?;
+        let Json(sections) = row.try_get(7)?;
         Ok(EventInFull {
             row: read(&row)?,
             terms,
@@ -348,7 +352,7 @@ impl EventSort {
 }
 
 /// The values of [`MATCHING`].
-type Matching<'a> = [&'a (dyn ToSql + Sync); 6];
+type Matching<'a> = [&'a (dyn ToSql + Sync); 7];
 
 /// The order of a list of events `e` and where a page of it begins, in SQL.
 struct PageSql {
@@ -414,10 +418,10 @@ async fn listed(
     admin: bool,
     matching: Matching<'_>,
 ) -> Result<(Vec<EventId>, Total), StoreError> {
-    let PageSql { beyond, order, .. } = filter.page_sql(7);
+    let PageSql { beyond, order, .. } = filter.page_sql(8);
     let among = filter.among(admin);
     let sql = format!(
-        "select e.id from {among} {MATCHING} {beyond} order by {order} limit $9 offset $10"
+        "select e.id from {among} {MATCHING} {beyond} order by {order} limit $10 offset $11"
     );
     let (place, id) = filter.after.clone().unzip();
     let of_page: [&(dyn ToSql + Sync); 4] = [&place, &id, &filter.limit, &filter.offset];
@@ -440,8 +444,8 @@ fn ids(rows: &[Row]) -> Result<Vec<EventId>, StoreError> {
 fn managed(row: &Row) -> Result<ManagedEvent, StoreError> {
     Ok(ManagedEvent {
         row: read(row)?,
-        bookings: row.try_get(5)?,
-        revenue: row.try_get(6)?,
+        bookings: row.try_get(6)?,
+        revenue: row.try_get(7)?,
     })
 }
 
@@ -454,5 +458,6 @@ fn read(row: &Row) -> Result<EventRow, StoreError> {
         ticket_types,
         created_at: row.try_get(3)?,
         country: row.try_get(4)?,
+        city: row.try_get(5)?,
     })
 }

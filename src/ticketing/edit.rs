@@ -161,6 +161,7 @@ pub struct EventChange {
     pub doors_at: Option<Option<Timestamp>>,
     pub timezone: Option<String>,
     pub country: Option<Option<String>>,
+    pub city: Option<Option<String>>,
     pub status: Option<EventStatus>,
     /// The reason, for a change that cancels the event.
     pub cancel_reason: Option<String>,

@@ -59,6 +59,9 @@ pub(in crate::api) struct EventBody {
     /// ISO 3166-1, as in `TH`: whose taxes its organization has for it.
     #[schema(schema_with = schema::country, required = false)]
     country: Option<String>,
+    /// Where it is, as lists are narrowed by it.
+    #[schema(schema_with = schema::city, required = false)]
+    city: Option<String>,
     /// How many tickets there are in all.
     #[schema(schema_with = schema::capacity)]
     capacity: i64,
@@ -113,6 +116,9 @@ pub(in crate::api) struct EventPatch {
     /// ISO 3166-1, as in `TH`: whose taxes its organization has for it; `null` removes it.
     #[schema(schema_with = schema::country, required = false)]
     country: Option<Option<String>>,
+    /// `null` removes it.
+    #[schema(schema_with = schema::city, required = false)]
+    city: Option<Option<String>>,
     /// Not below what is sold and held. If the event has one ticket type, whose capacity was the event's, it follows.
     #[schema(schema_with = schema::capacity)]
     capacity: Option<i64>,
@@ -190,6 +196,10 @@ impl Input for EventPatch {
                 true => Some(None),
                 false => country(fields, "country").map(Some),
             },
+            city: match fields.is_null("city") {
+                true => Some(None),
+                false => fields.filled_text("city", NAME_CHARS_MAX).map(Some),
+            },
             capacity: fields.integer("capacity", 1..=CAPACITY_MAX),
             price: money::amount(fields, "price"),
             status: fields.choice("status", &STATUSES),
@@ -222,6 +232,7 @@ impl Input for EventBody {
             doors_at: read.doors_at.flatten(),
             timezone: read.timezone.unwrap_or_else(|| "UTC".to_owned()),
             country: read.country.flatten(),
+            city: read.city.flatten(),
             capacity: read.capacity?,
             price: read.price,
             ticket_types,
@@ -304,6 +315,7 @@ impl EventBody {
             doors_at: Some(self.doors_at),
             timezone: Some(self.timezone),
             country: Some(self.country),
+            city: Some(self.city),
             status: self.status,
             cancel_reason: None,
             capacity: Some(self.capacity),
@@ -337,6 +349,7 @@ impl EventPatch {
             doors_at: self.doors_at,
             timezone: self.timezone,
             country: self.country,
+            city: self.city,
             status: self.status,
             cancel_reason: None,
             capacity: self.capacity,
@@ -377,6 +390,7 @@ impl EventCreation {
             doors_at: body.doors_at,
             timezone: body.timezone,
             country: body.country,
+            city: body.city,
             currency,
             capacity: body.capacity,
             status: body.status.unwrap_or(EventStatus::Active),

@@ -29,6 +29,8 @@ pub(in crate::api) struct Event {
     timezone: String,
     /// ISO 3166-1, as in `TH`: whose taxes its organization has for it. `null`: it has those of no country.
     country: Option<String>,
+    /// `null` where the organizer does not say.
+    city: Option<String>,
     currency: String,
     status: EventStatus,
     /// The best sale state among its ticket types.
@@ -145,6 +147,7 @@ impl Event {
             doors_at: event.doors_at,
             timezone: event.timezone,
             country: row.country,
+            city: row.city,
             currency: event.currency,
             status: event.status,
             membership_required: event.membership_required,

@@ -59,9 +59,9 @@ async fn found(
     matching: Matching<'_>,
 ) -> Result<Vec<EventId>, StoreError> {
     let sql = format!(
-        "select e.id from (select e.id, e.searched from {} {MATCHING} limit $8) e
-          where strpos(e.searched, searchable($7)) > 0 limit $9",
-        having("$7")
+        "select e.id from (select e.id, e.searched from {} {MATCHING} limit $9) e
+          where strpos(e.searched, searchable($8)) > 0 limit $10",
+        having("$8")
     );
     let found_max = SEARCH_COUNTED_MAX + 1;
     let bounds: [&(dyn ToSql + Sync); 3] = [&part, &SEARCH_CANDIDATES_MAX, &found_max];
@@ -107,19 +107,19 @@ async fn page(
         key,
         direction,
         order,
-    } = filter.page_sql(7);
+    } = filter.page_sql(8);
     let (events, way, rows_max) = match way {
         Way::Walk => (
             "events e".to_owned(),
             format!("order by {order}"),
             SEARCH_WALKED_MAX,
         ),
-        Way::Words => (having("$9"), String::new(), SEARCH_CANDIDATES_MAX),
+        Way::Words => (having("$10"), String::new(), SEARCH_CANDIDATES_MAX),
     };
     let sql = format!(
-        "select e.id from (select e.id, {key} as place, e.searched from {events} {MATCHING} {beyond} {way} limit $10) e
-          where strpos(e.searched, searchable($9)) > 0
-          order by e.place {direction}, e.id {direction} limit $11 offset $12"
+        "select e.id from (select e.id, {key} as place, e.searched from {events} {MATCHING} {beyond} {way} limit $11) e
+          where strpos(e.searched, searchable($10)) > 0
+          order by e.place {direction}, e.id {direction} limit $12 offset $13"
     );
     let (place, id) = filter.after.clone().unzip();
     let of_page: [&(dyn ToSql + Sync); 6] =

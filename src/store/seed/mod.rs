@@ -156,11 +156,11 @@ async fn add_event(tx: &Transaction<'_>, show: &DemoShow) -> Result<EventId, Sto
     let row = tx
         .query_one(
             "insert into events (organizer_id, title, description, venue, category, starts_at,
-                                 timezone, currency, capacity, status)
+                                 timezone, currency, capacity, status, city)
              values ($1, $2, $3, $4, $5,
                      (date_trunc('day', now() at time zone $6) + make_interval(days => $7, mins => $8))
                      at time zone $6,
-                     $6, $9, $10, 'active')
+                     $6, $9, $10, 'active', $11)
              returning id",
             &[
                 &ORGANIZER,
@@ -173,6 +173,7 @@ async fn add_event(tx: &Transaction<'_>, show: &DemoShow) -> Result<EventId, Sto
                 &show.at_minutes,
                 &show.currency,
                 &show.capacity,
+                &show.city,
             ],
         )
         .await?;

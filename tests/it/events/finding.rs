@@ -16,7 +16,13 @@ async fn events_are_found_by_what_they_are() {
         ("100% Comedy", "stage", "2099-02-01T00:00:00Z"),
         ("jazz_brunch", "food", "2099-03-01T00:00:00Z"),
     ] {
-        let event = json!({"title": title, "category": category, "starts_at": starts_at});
+        let city = (category != "food").then_some(if category == "music" {
+            "Hamburg"
+        } else {
+            "Wien"
+        });
+        let event =
+            json!({"title": title, "category": category, "starts_at": starts_at, "city": city});
         made(&organizer, &with(event)).await;
     }
     let titles = async |query: &str| -> Vec<String> {
@@ -37,6 +43,8 @@ async fn events_are_found_by_what_they_are() {
     assert_eq!(titles("q=z_b").await, ["jazz_brunch"]);
     assert_eq!(titles("q=%27%3B%20drop%20table%20users").await, none);
     assert_eq!(titles("category=Stage").await, ["100% Comedy"]);
+    assert_eq!(titles("city=hamburg").await, ["Blue Jazz"]);
+    assert_eq!(titles("city=Wien&q=jazz").await, none);
     let february = "from=2099-02-01T00:00:00Z&to=2099-03-01T00:00:00Z";
     assert_eq!(titles(february).await, ["100% Comedy"]);
     assert_eq!(titles("status=paused").await, none);

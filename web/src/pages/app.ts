@@ -25,7 +25,7 @@ const LATER = {
 
 /** The frame around the pages: header, the page of the route, footer. */
 export class SeatcastApp extends PageElement {
-  static override properties = { route: { state: true }, account: { state: true }, lost: { state: true }, offline: { state: true }, development: { state: true } };
+  static override properties = { route: { state: true }, account: { state: true }, lost: { state: true }, offline: { state: true }, development: { state: true }, narrow: { state: true } };
   static override styles = styles;
 
   declare route: Route;
@@ -37,11 +37,16 @@ export class SeatcastApp extends PageElement {
   declare offline: boolean;
   /** The server believes who one says to be. */
   declare development: boolean;
+  /** A phone's width: the header has no room for more. */
+  declare narrow: boolean;
+
+  readonly #narrow = matchMedia('(max-width: 560px)');
 
   constructor() {
     super();
     this.lost = false;
     this.development = false;
+    this.narrow = this.#narrow.matches;
     this.offline = !navigator.onLine;
     this.route = routeOf(location.pathname);
     void this.#load();
@@ -61,6 +66,7 @@ export class SeatcastApp extends PageElement {
     pageSession().addEventListener('change', this.#sessionChanged);
     globalThis.addEventListener('online', this.#networkChanged);
     globalThis.addEventListener('offline', this.#networkChanged);
+    this.#narrow.addEventListener('change', this.#widthChanged);
     this.#sessionChanged();
   }
 
@@ -68,6 +74,7 @@ export class SeatcastApp extends PageElement {
     pageSession().removeEventListener('change', this.#sessionChanged);
     globalThis.removeEventListener('online', this.#networkChanged);
     globalThis.removeEventListener('offline', this.#networkChanged);
+    this.#narrow.removeEventListener('change', this.#widthChanged);
     super.disconnectedCallback();
   }
 
@@ -88,7 +95,7 @@ export class SeatcastApp extends PageElement {
           <a href="/account" aria-current=${page === 'account' ? 'page' : nothing}>${this.account ?? words.signIn}</a>
         </nav>
         <div class="tools">
-          ${this.development && this.account === undefined ? html`<seatcast-user-switcher></seatcast-user-switcher>` : nothing} ${this.#languages()}
+          ${this.narrow ? nothing : this.#switcher()} ${this.#languages()}
         </div>
       </header>
       <div role="status" class="connection">
@@ -97,9 +104,15 @@ export class SeatcastApp extends PageElement {
       <main tabindex="-1">${this.#page()}</main>
       <footer>
         <span>${words.live}</span>
+        ${this.narrow ? this.#switcher() : nothing}
         <a href="/docs">API</a>
       </footer>
     `;
+  }
+
+  /** In the demo one acts as any of its people. */
+  #switcher(): TemplateResult | typeof nothing {
+    return this.development && this.account === undefined ? html`<seatcast-user-switcher></seatcast-user-switcher>` : nothing;
   }
 
   /** Each language by its own name, for those who do not read the page's. */
@@ -148,7 +161,6 @@ export class SeatcastApp extends PageElement {
     }
   }
 
-  /** In the demo one acts as any of its people. */
   async #lookForDemo(): Promise<void> {
     const info = await pageSession().client.info().catch(() => undefined);
     if (info?.mode !== 'development') return;
@@ -162,6 +174,10 @@ export class SeatcastApp extends PageElement {
 
   readonly #networkChanged = (): void => {
     this.offline = !navigator.onLine;
+  };
+
+  readonly #widthChanged = (): void => {
+    this.narrow = this.#narrow.matches;
   };
 
   readonly #sessionChanged = (): void => {

@@ -52,6 +52,39 @@ export const styles = [
       color: var(--ink-soft);
       opacity: 1;
     }
+    .filters {
+      display: flex;
+      flex-wrap: wrap;
+      align-items: center;
+      justify-content: space-between;
+      gap: 0.75rem 1.5rem;
+      /* As high as it will be. */
+      min-height: 40px;
+    }
+    .choices {
+      display: flex;
+      flex-wrap: wrap;
+      gap: 0.5rem 1rem;
+    }
+    .choices label {
+      display: inline-flex;
+      align-items: center;
+      gap: 0.5rem;
+      color: var(--ink-soft);
+      font-size: 0.875rem;
+    }
+    .choices :is(select, input) {
+      width: auto;
+      max-width: 11rem;
+      min-height: 40px;
+      padding: 0 0.7rem;
+      border: 1px solid var(--line-strong);
+      border-radius: 99px;
+      background: var(--surface);
+      color: var(--ink);
+      font: inherit;
+      font-size: 0.875rem;
+    }
     .chips {
       display: flex;
       flex-wrap: wrap;

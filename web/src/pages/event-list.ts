@@ -9,6 +9,7 @@ import { categoryWords } from './category.words.ts';
 import { styles } from './event-list.styles.ts';
 import { WORDS } from './event-list.words.ts';
 import { PageElement, titled } from './page-element.ts';
+import { daysOf, WHENS, type When } from './when.ts';
 import { poster } from './poster.ts';
 import '../elements/seatcast-availability/seatcast-availability.ts';
 
@@ -30,6 +31,9 @@ export class EventList extends PageElement {
     problem: { state: true },
     query: { state: true },
     category: { state: true },
+    city: { state: true },
+    when: { state: true },
+    dates: { state: true },
     loading: { state: true },
     past: { state: true },
   };
@@ -40,12 +44,17 @@ export class EventList extends PageElement {
   declare problem: string | undefined;
   declare query: string;
   declare category: string;
+  declare city: string;
+  declare when: When;
+  /** First and last day, where they are chosen one by one; empty: open. */
+  declare dates: { from: string; to: string };
   declare loading: boolean;
   /** Those that began already, the latest first; undefined: not asked for. */
   declare past: readonly EventSummary[] | undefined;
 
   /** Every category seen so far: choosing one must not make the others vanish. */
   readonly #categories = new Set<string>();
+  readonly #cities = new Set<string>();
   #typing: ReturnType<typeof setTimeout> | undefined;
   #looking: ReturnType<typeof setInterval> | undefined;
   /** Answers of older questions are dropped. */
@@ -56,13 +65,17 @@ export class EventList extends PageElement {
     const asked = new URLSearchParams(location.search);
     this.query = asked.get('q') ?? '';
     this.category = asked.get('category') ?? '';
+    this.city = asked.get('city') ?? '';
+    this.dates = { from: asked.get('from') ?? '', to: asked.get('to') ?? '' };
+    const hasDates = this.dates.from !== '' || this.dates.to !== '';
+    this.when = hasDates ? 'dates' : (WHENS.find((when) => when === asked.get('when')) ?? 'any');
     this.total = 0;
     this.loading = false;
     if (left?.address === location.href) {
       this.events = left.events;
       this.total = left.total;
       this.past = left.past;
-      this.#learnCategories(left.events);
+      this.#learn(left.events);
     }
   }
 
@@ -104,7 +117,7 @@ export class EventList extends PageElement {
           />
         </div>
       </div>
-      ${this.#chips()}
+      <div class="filters">${this.#chips()} ${this.#choices()}</div>
       <p class="visually-hidden" role="status">${this.events ? words.found(this.total) : nothing}</p>
       ${this.#results()}
     `;
@@ -117,6 +130,32 @@ export class EventList extends PageElement {
     const { category, all } = WORDS[this.language];
     return html`<div class="chips" role="group" aria-label=${category}>
       ${chip('', all)} ${[...this.#categories].sort().map((name) => chip(name, categoryWords(this.language, name)))}
+    </div>`;
+  }
+
+  /** Days and city. */
+  #choices(): TemplateResult {
+    const words = WORDS[this.language];
+    const cities = [...new Set([...this.#cities, ...(this.city ? [this.city] : [])])].sort((one, other) => one.localeCompare(other, this.language));
+    const day = (name: 'from' | 'to'): TemplateResult =>
+      html`<label>${words[name]} <input type="date" name=${name} .value=${this.dates[name]} @change=${(event: Event) => this.#chooseDay(name, valueOf(event))} /></label>`;
+    return html`<div class="choices">
+      <label>
+        ${words.when}
+        <select name="when" @change=${(event: Event) => this.#chooseWhen(valueOf(event) as When)}>
+          ${WHENS.map((when) => html`<option value=${when} ?selected=${when === this.when}>${words.whens[when]}</option>`)}
+        </select>
+      </label>
+      ${this.when === 'dates' ? html`${day('from')} ${day('to')}` : nothing}
+      ${cities.length > 1 || this.city
+        ? html`<label>
+            ${words.city}
+            <select name="city" @change=${(event: Event) => this.#chooseCity(valueOf(event))}>
+              <option value="" ?selected=${this.city === ''}>${words.anywhere}</option>
+              ${cities.map((city) => html`<option value=${city} ?selected=${city === this.city}>${city}</option>`)}
+            </select>
+          </label>`
+        : nothing}
     </div>`;
   }
 
@@ -142,6 +181,7 @@ export class EventList extends PageElement {
   /** Events that began are apart, and asked for when somebody wants to see them. */
   #pastOnes(): TemplateResult {
     const words = WORDS[this.language];
+    if (this.when !== 'any') return html``;
     if (!this.past) return html`<button class="button more" type="button" @click=${() => this.#loadPast()}>${words.showPast}</button>`;
     if (this.past.length === 0) return html`<p class="past">${words.noPast}</p>`;
     return html`<h2 class="past">${words.past}</h2>
@@ -165,8 +205,8 @@ export class EventList extends PageElement {
   #nothingFound(): TemplateResult {
     const words = WORDS[this.language];
     return html`<div class="message">
-      <p><strong>${words.nothing}</strong>${this.query ? words.noMatch(this.query) : this.category ? words.noneHere : words.noEvents}</p>
-      ${this.query || this.category ? html`<button class="button" type="button" @click=${() => this.#reset()}>${words.reset}</button>` : nothing}
+      <p><strong>${words.nothing}</strong>${this.query ? words.noMatch(this.query) : this.#isNarrowed() ? words.noneHere : words.noEvents}</p>
+      ${this.query || this.#isNarrowed() ? html`<button class="button" type="button" @click=${() => this.#reset()}>${words.reset}</button>` : nothing}
     </div>`;
   }
 
@@ -181,9 +221,32 @@ export class EventList extends PageElement {
     this.#search();
   }
 
+  #chooseWhen(when: When): void {
+    this.when = when;
+    if (when !== 'dates') this.dates = { from: '', to: '' };
+    this.#search();
+  }
+
+  #chooseDay(name: 'from' | 'to', day: string): void {
+    this.dates = { ...this.dates, [name]: day };
+    this.#search();
+  }
+
+  #chooseCity(city: string): void {
+    this.city = city;
+    this.#search();
+  }
+
+  #isNarrowed(): boolean {
+    return this.category !== '' || this.city !== '' || this.when !== 'any';
+  }
+
   #reset(): void {
     this.query = '';
     this.category = '';
+    this.city = '';
+    this.when = 'any';
+    this.dates = { from: '', to: '' };
     this.#search();
   }
 
@@ -191,6 +254,13 @@ export class EventList extends PageElement {
     const asked = new URLSearchParams();
     if (this.query) asked.set('q', this.query);
     if (this.category) asked.set('category', this.category);
+    if (this.city) asked.set('city', this.city);
+    if (this.when === 'dates') {
+      if (this.dates.from) asked.set('from', this.dates.from);
+      if (this.dates.to) asked.set('to', this.dates.to);
+    } else if (this.when !== 'any') {
+      asked.set('when', this.when);
+    }
     history.replaceState(history.state, '', asked.size > 0 ? `?${asked}` : location.pathname);
     this.past = undefined;
     this.events = undefined;
@@ -213,7 +283,7 @@ export class EventList extends PageElement {
       this.events = more ? [...known, ...events.filter(({ id }) => !known.some((event) => event.id === id))] : [...events, ...kept];
       this.total = total;
       this.problem = undefined;
-      this.#learnCategories(events);
+      this.#learn(events);
       this.#remember();
     } catch (error) {
       // A list that is shown is better than none; its numbers say for themselves how old they are.
@@ -232,20 +302,31 @@ export class EventList extends PageElement {
     }
   }
 
+  #days(now: number, side: 'from' | 'to'): Pick<EventQuery, 'from' | 'to'> {
+    const at = new Date(now).toISOString();
+    if (side === 'to') return { to: at };
+    const days = daysOf(this.when, new Date(now), this.language, this.dates);
+    const from = days && days.from.getTime() > now ? days.from.toISOString() : at;
+    return { from, ...(days?.to ? { to: days.to.toISOString() } : {}) };
+  }
+
   /** Events that begin after this moment (`from`), or began before it (`to`), by the server's clock. */
   async #ask(query: EventQuery, side: 'from' | 'to'): Promise<{ events: EventSummary[]; total: number }> {
     const client = sharedClient();
-    const { query: q, category } = this;
+    const { query: q, category, city } = this;
     const now = client.now();
     const ask = (): Promise<{ events: EventSummary[]; total: number }> =>
-      client.events({ ...query, q, category, [side]: new Date(client.now()).toISOString() });
+      client.events({ ...query, q, category, city, ...this.#days(client.now(), side) });
     const answer = await ask();
     // The first answer tells the time; a visitor's clock may have been wrong.
     return Math.abs(client.now() - now) > CLOCK_OFF_MS ? ask() : answer;
   }
 
-  #learnCategories(events: readonly EventSummary[]): void {
-    for (const event of events) this.#categories.add(event.category);
+  #learn(events: readonly EventSummary[]): void {
+    for (const { category, city } of events) {
+      this.#categories.add(category);
+      if (city) this.#cities.add(city);
+    }
   }
 
   /** For the way back to this list. */
@@ -277,6 +358,10 @@ function card(language: Language, event: EventSummary, past = false): TemplateRe
 
 function priceWords(language: Language, lowest: Money): string {
   return lowest.amount === 0 ? money(language, lowest) : WORDS[language].fromPrice(roundSum(language, lowest));
+}
+
+function valueOf({ target }: Event): string {
+  return (target as HTMLInputElement | HTMLSelectElement).value;
 }
 
 function cardSkeleton(): TemplateResult {

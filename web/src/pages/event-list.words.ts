@@ -10,7 +10,7 @@ interface Words {
   category: string;
   all: string;
   when: string;
-  whens: Readonly<Record<'any' | 'today' | 'weekend' | 'month', string>>;
+  whens: Readonly<Record<'any' | 'today' | 'weekend' | 'month' | 'dates', string>>;
   from: string;
   to: string;
   city: string;
@@ -40,7 +40,7 @@ export const WORDS: Translations<Words> = {
     category: 'Category',
     all: 'All',
     when: 'When',
-    whens: { any: 'Any day', today: 'Today', weekend: 'This weekend', month: 'Next 30 days' },
+    whens: { any: 'Any day', today: 'Today', weekend: 'This weekend', month: 'Next 30 days', dates: 'Choose days' },
     from: 'From',
     to: 'To',
     city: 'City',
@@ -68,7 +68,7 @@ export const WORDS: Translations<Words> = {
     category: 'ประเภท',
     all: 'ทั้งหมด',
     when: 'เมื่อไร',
-    whens: { any: 'วันใดก็ได้', today: 'วันนี้', weekend: 'สุดสัปดาห์นี้', month: '30 วันข้างหน้า' },
+    whens: { any: 'วันใดก็ได้', today: 'วันนี้', weekend: 'สุดสัปดาห์นี้', month: '30 วันข้างหน้า', dates: 'เลือกวัน' },
     from: 'ตั้งแต่',
     to: 'ถึง',
     city: 'เมือง',
@@ -96,7 +96,7 @@ export const WORDS: Translations<Words> = {
     category: 'دسته',
     all: 'همه',
     when: 'زمان',
-    whens: { any: 'هر روز', today: 'امروز', weekend: 'این آخر هفته', month: '۳۰ روز آینده' },
+    whens: { any: 'هر روز', today: 'امروز', weekend: 'این آخر هفته', month: '۳۰ روز آینده', dates: 'انتخاب روزها' },
     from: 'از',
     to: 'تا',
     city: 'شهر',

@@ -58,7 +58,7 @@ export class FindBooking extends PageElement {
         <label>${words.email} <input name="email" type="email" required autocomplete="email" /></label>
       </div>
       <button class="button">${words.send}</button>
-      <p class="said" role="status">${this.said ?? nothing}</p>
+      <p class="sent" role="status">${this.said ?? nothing}</p>
     </form>`;
   }
 

@@ -8,6 +8,8 @@ export interface EventSummary extends EventInfo {
   /** ISO 3166-1; null: none is named. */
   country: string | null;
   revision: number;
+  /** Where it is; null where the organizer does not say. */
+  city?: string | null;
   /** The lowest of its ticket types; null where there are none. */
   price: Money | null;
   sale_state: SaleState;
@@ -55,6 +57,7 @@ export interface EventQuery {
   /** Part of the title, the venue or the description. */
   q?: string;
   category?: string;
+  city?: string;
   status?: string;
   /** RFC 3339: those that begin then or later. */
   from?: string;

@@ -55,12 +55,12 @@ async function applyVoucher(page: Page, code: string): Promise<void> {
   await page.getByRole('button', { name: 'Apply' }).click();
 }
 
-async function payByCard(page: Page, back: string): Promise<void> {
+async function payByCard(page: Page): Promise<void> {
   await page.getByRole('button', { name: /^Pay €/ }).click();
   await page.waitForURL(/\/pay\/demo\//);
   await page.getByLabel('Card number').fill('4242 4242 4242 4242');
   await page.getByRole('button', { name: 'Pay' }).click();
-  await page.waitForURL(back);
+  await page.waitForURL(/\/bookings\/BK-\w+$/);
   await expect.poll(() => textOf(card(page))).toMatch(/^confirmed/i);
 }
 
@@ -83,7 +83,8 @@ describe.each([
     await page.getByText('Names on the tickets').click();
     await page.getByLabel('1 · Standard').fill('Ada Lovelace');
     await page.getByLabel('2 · Standard').fill('Charles Babbage');
-    await page.getByText('Your name and e-mail').click();
+    // Where there is room for it, it is open.
+    if (options === PHONE) await page.getByText('Your name and e-mail').click();
     await page.getByLabel('E-mail').fill('ada@example.org');
     await picture(page, `voucher on ${name}`);
     expect(await faults(page)).toEqual([]);
@@ -92,7 +93,7 @@ describe.each([
     await expect.poll(() => textOf(card(page))).toMatch(/2 × Standard €90.00 Voucher SUMMER −€9.00 Service fee €3.00 Pay €84.00/);
     await card(page).scrollIntoViewIfNeeded();
     await picture(page, `hold on ${name}`);
-    await payByCard(page, `${url}/events/${id}`);
+    await payByCard(page);
     const attendees = `select string_agg(a.name, ',' order by position) from booking_attendees a
                        join bookings b on b.id = a.booking_id where b.event_id = ${id}`;
     expect(await sql(attendees)).toBe('Ada Lovelace,Charles Babbage');
@@ -129,7 +130,7 @@ it('web_2: a price that rose is shown before it is paid; a ticket that was used 
   await expect.poll(() => panel(page)).toMatch(/Cloakroom €2.00 Total €48.50 .*The price has changed/);
   await picture(page, 'price changed');
   await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
-  await payByCard(page, `${url}/events/${id}`);
+  await payByCard(page);
   const code = await sql(`select code from tickets where ticket_type_id = ${typeId}`);
   await rest('POST', '/checkins', { code, nonce: crypto.randomUUID(), gate: 'North' }, 2);
   await expect.poll(() => textOf(card(page))).toContain(`${code} Used`);
@@ -170,7 +171,7 @@ it('people wait for tickets, see their place, and answer what they are offered',
   await picture(other, 'offer on a desk');
   await other.getByRole('button', { name: /^Take the offer/ }).click();
   await expect.poll(() => textOf(card(other))).toMatch(/^held for you .*Pay €45.00/i);
-  await payByCard(other, `${url}/events/${id}`);
+  await payByCard(other);
 });
 
 it('a place on the waitlist is left again', async () => {

@@ -121,6 +121,8 @@ export class SeatcastBookings extends SellingElement {
   /** When the browser came back from paying, and when a guest's bookings were asked for last; on the page's clock. */
   #backAt = 0;
   #askedAt = 0;
+  /** The booking whose bank may still answer. */
+  #awaitedBank: string | undefined;
 
   /** Brings a booking into view, with the focus: now, or when it is shown. */
   async reveal(id: string): Promise<void> {
@@ -437,6 +439,7 @@ export class SeatcastBookings extends SellingElement {
   #ticked(): void {
     const holds = this.#shown.filter(({ status }) => status === 'pending');
     if (this.leftToPay !== undefined) this.#awaitBank(this.leftToPay);
+    this.#askOn();
     if (holds.length === 0) return;
     this.requestUpdate();
     for (const booking of holds) {
@@ -506,6 +509,7 @@ export class SeatcastBookings extends SellingElement {
   /** By the provider's link, or by the browser's own way back, which shows the page as it was left. */
   readonly #cameBack = (): void => {
     this.leftToPay = leftToPay();
+    this.#awaitedBank = this.leftToPay?.id;
     this.#backAt = performance.now();
   };
 
@@ -524,10 +528,17 @@ export class SeatcastBookings extends SellingElement {
       this.#ended.keepInSight(id);
       this.#awaitsTop = true;
       void this.reveal(id);
-    } else if (now - this.#askedAt > BACK.askMs) {
-      this.#askedAt = now;
-      this.topic.client.refreshBookings();
     }
+  }
+
+  /** Asks a guest's bookings for the bank's answer: also while the button is offered again, since it may be of the card before. */
+  #askOn(): void {
+    const now = performance.now();
+    if (this.#awaitedBank === undefined || now - this.#askedAt <= BACK.askMs) return;
+    const booking = this.#own.view.bookings?.find(({ id }) => id === this.#awaitedBank);
+    if (now - this.#backAt > BACK.ms || (booking && booking.status !== 'pending')) this.#awaitedBank = undefined;
+    this.#askedAt = now;
+    this.topic.client.refreshBookings();
   }
 
   async #answer(booking: Booking, accepts: boolean): Promise<void> {
