@@ -265,7 +265,7 @@ export class SeatcastClient extends LiveClient {
    * Puts other tickets in place of those that a hold has: all of them, or it stays as it is. Its deadline does not move.
    * @throws Refusal for the reasons that booking them has, `INVALID_TRANSITION` when it is not held any more; Unreachable
    */
-  async change({ id }: Pick<Booking, 'id'>, items: BookingItem[]): Promise<Booking> {
+  async changeItems({ id }: Pick<Booking, 'id'>, items: BookingItem[]): Promise<Booking> {
     const kept = this.#kept(id);
     const answer = await sendOnce<Booking>(this.rest, `/bookings/${id}`, { method: 'PATCH', body: { items }, headers: proof(kept) });
     const booking = given(answer);

@@ -163,7 +163,7 @@ export class SeatcastChange extends SellingElement {
     this.sending = true;
     this.problem = undefined;
     try {
-      const changed = await this.topic.client.change(booking, this.#items(booking));
+      const changed = await this.topic.client.changeItems(booking, this.#items(booking));
       this.dispatchEvent(new BookingChangedEvent(changed));
       this.#close();
     } catch (error) {
