@@ -28,7 +28,7 @@ const looks: [string, BrowserContextOptions][] = [
 const pages: [string, () => string, string][] = [
   ['the list', () => '/', 'seatcast-event-list .card seatcast-availability .badge:not(.skeleton)'],
   ['an event', () => '/events/2', 'seatcast-ticket-types li'],
-  ['a seated event', () => `/events/${seated}`, 'seatcast-seat-map .keys'],
+  ['a seated event', () => `/events/${seated}`, 'seatcast-seat-map .legend .type'],
   ['the bookings', () => '/bookings', 'seatcast-bookings-page .message'],
   ['a missing event', () => '/events/999999', '.message'],
 ];

@@ -172,7 +172,7 @@ export class MapCanvas implements ReactiveController {
     if (isZooming && this.#enlarge()) {
       this.#nextFrame();
     } else {
-      this.#paint();
+      this.#paint(isZooming);
       if (isZooming) this.#nextFrame();
     }
   }
@@ -208,7 +208,8 @@ export class MapCanvas implements ReactiveController {
     return true;
   }
 
-  #paint(): void {
+  /** While the scale changes no tiles are drawn: the next frame would want others. */
+  #paint(isZooming: boolean): void {
     const { element, viewport } = this;
     const context = element?.getContext('2d');
     if (!element || !context || element.width === 0) return;
@@ -221,7 +222,9 @@ export class MapCanvas implements ReactiveController {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, view.width, view.height);
     const focus = this.focus ? { x: this.focus.x * ratio, y: this.focus.y * ratio } : { x: view.width / 2, y: view.height / 2 };
-    const isDone = tiles.draw(context, view, focus, performance.now() + TILES_MS);
+    const isPreview = isZooming && this.#painted !== undefined;
+    if (isPreview) tiles.preview(context, view);
+    const isDone = isPreview || tiles.draw(context, view, focus, performance.now() + TILES_MS);
     const signs = this.#scene.signs();
     this.#signs.drawGround(context, viewport, ratio, signs, colours);
     this.#signs.drawRows(context, viewport, ratio, colours);

@@ -117,7 +117,7 @@ const line = (ax: number, ay: number, bx: number, by: number, width: number): Sh
   const part = Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy)));
   return Math.hypot(x - ax - dx * part, y - ay - dy * part) - width / 2;
 };
-const either = (...shapes: readonly Shape[]): Shape => (x, y) => Math.min(...shapes.map((shape) => shape(x, y)));
+const either = (one: Shape, other: Shape): Shape => (x, y) => Math.min(one(x, y), other(x, y));
 
 /** Of free seats, by the order of their ticket types. */
 function typeShape(type: number, radius: number): Shape {

@@ -162,6 +162,11 @@ export class Tiles {
     }
   }
 
+  /** Shows what there is at another scale, and draws nothing: for a moment, while the scale changes. */
+  preview(context: CanvasRenderingContext2D, view: View): void {
+    this.#underlay(context, view);
+  }
+
   /** Copies what is in sight, and draws until the deadline what is missing; whether nothing is. */
   draw(context: CanvasRenderingContext2D, view: View, focus: { x: number; y: number }, deadline: number): boolean {
     this.#frame += 1;
@@ -305,9 +310,9 @@ export class Tiles {
   /** The whole, enlarged, and over it the tiles of the scale before. */
   #underlay(context: CanvasRenderingContext2D, view: View): void {
     context.imageSmoothingEnabled = false;
-    const old = (this.#before ? [...this.#before.tiles.values()] : []).filter(({ isBlank }) => !isBlank);
-    for (const surface of [this.#whole?.surface, ...old]) {
-      if (!surface) continue;
+    const tiles = [this.#before, this.#layer].flatMap((layer) => (layer && layer.scale !== view.scale ? [...layer.tiles.values()] : []));
+    for (const surface of [this.#whole?.surface, ...tiles]) {
+      if (!surface || surface.isBlank) continue;
       const factor = view.scale / surface.scale;
       // Both edges are rounded, not the width: otherwise a seam would show.
       const [left, top] = [Math.round(surface.originX * factor + view.offsetX), Math.round(surface.originY * factor + view.offsetY)];
