@@ -63,7 +63,11 @@ function expanded(runs: readonly (number | string)[]): (number | string)[] {
 }
 
 function repeated<T>(values: readonly T[], counts: readonly number[]): T[] {
-  return values.flatMap((value, row) => new Array<T>(counts[row] ?? 0).fill(value));
+  const all: T[] = [];
+  values.forEach((value, row) => {
+    for (let place = counts[row] ?? 0; place > 0; place -= 1) all.push(value);
+  });
+  return all;
 }
 
 function summed(differences: readonly number[], places: readonly number[], unit: number): number[] {

@@ -3,7 +3,7 @@ import type { Geometry } from './geometry.ts';
 import { LOOK } from './looks.ts';
 import { coloursOf, LOOKS, type Colours } from './palette.ts';
 import { Signs, type Sign } from './signs.ts';
-import { Tiles, type Lettering } from './tiles.ts';
+import { Tiles, type Lettering, type View } from './tiles.ts';
 import { Viewport, type Sight } from './viewport.ts';
 
 /** The seats to draw; it stays the same while the layout does. */
@@ -48,10 +48,13 @@ export class MapCanvas implements ReactiveController {
   readonly #looks = LOOKS.map((query) => matchMedia(query));
   readonly #coarse = matchMedia('(pointer: coarse)');
   readonly #still = matchMedia('(prefers-reduced-motion: reduce)');
-  readonly #restyled = (): void => {
+  /** Colours, fonts or direction may be others. */
+  readonly restyled = (): void => {
     this.#colours = undefined;
     this.paintSoon();
   };
+  readonly #ground = new KeptLayer();
+  readonly #names = new KeptLayer();
   #tiles: Tiles | undefined;
   #colours: Colours | undefined;
   #ratio = 1;
@@ -83,18 +86,21 @@ export class MapCanvas implements ReactiveController {
   }
 
   hostConnected(): void {
-    for (const look of this.#looks) look.addEventListener('change', this.#restyled);
+    for (const look of this.#looks) look.addEventListener('change', this.restyled);
     this.paintSoon();
   }
 
   hostDisconnected(): void {
-    for (const look of this.#looks) look.removeEventListener('change', this.#restyled);
+    for (const look of this.#looks) look.removeEventListener('change', this.restyled);
     this.#resized.disconnect();
     this.#observed = undefined;
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
     this.#frame = undefined;
     this.#tiles?.free();
     this.#tiles = undefined;
+    this.#ground.free();
+    this.#names.free();
+    this.#painted = undefined;
   }
 
   hostUpdated(): void {
@@ -216,7 +222,7 @@ export class MapCanvas implements ReactiveController {
     const colours = this.#palette();
     const ratio = this.#ratio;
     const { scale, offsetX, offsetY } = viewport;
-    const view = { scale: scale * ratio, offsetX: Math.round(offsetX * ratio), offsetY: Math.round(offsetY * ratio), width: element.width, height: element.height };
+    const view: View = { scale: scale * ratio, offsetX: Math.round(offsetX * ratio), offsetY: Math.round(offsetY * ratio), width: element.width, height: element.height };
     const tiles = (this.#tiles ??= new Tiles(this.#picture(), this.#scene.geometry.radius, colours, this.#lettering));
     tiles.fit(viewport.fitScale * ratio, this.#scene.geometry.bounds);
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -225,15 +231,35 @@ export class MapCanvas implements ReactiveController {
     const isPreview = isZooming && this.#painted !== undefined;
     if (isPreview) tiles.preview(context, view);
     const isDone = isPreview || tiles.draw(context, view, focus, performance.now() + TILES_MS);
-    const signs = this.#scene.signs();
-    this.#signs.drawGround(context, viewport, ratio, signs, colours);
-    this.#signs.drawRows(context, viewport, ratio, colours);
-    this.#signs.drawNames(context, viewport, ratio, signs, colours);
+    // The first picture does not wait for signs.
+    const isSigned = this.#painted !== undefined && this.#drawSigns(context, view, colours);
     this.#drawPins(context, colours);
     this.#drawRings(context, colours);
     element.style.transform = '';
     this.#painted = { scale, offsetX, offsetY };
-    if (!isDone) this.#nextFrame();
+    if (!isDone || !isSigned) this.#nextFrame();
+  }
+
+  /** Shapes of sections below all that is drawn, names above it; kept as pictures while nothing of them changes. */
+  #drawSigns(context: CanvasRenderingContext2D, { scale, offsetX, offsetY, width, height }: View, colours: Colours): boolean {
+    const { viewport } = this;
+    const ratio = this.#ratio;
+    const signs = this.#scene.signs();
+    const sight = [scale, offsetX, offsetY];
+    let isSigned = true;
+    const ground = this.#ground.with(width, height, [signs, colours, ...sight], (layer) => this.#signs.drawGround(layer, viewport, ratio, signs, colours));
+    context.globalCompositeOperation = 'destination-over';
+    if (ground) context.drawImage(ground, 0, 0);
+    context.globalCompositeOperation = 'source-over';
+    const names = this.#names.with(width, height, [signs, colours, ...sight], (layer) => {
+      this.#signs.drawRows(layer, viewport, ratio, colours);
+      isSigned = this.#signs.drawNames(layer, viewport, ratio, signs, colours);
+      return true;
+    });
+    if (names) context.drawImage(names, 0, 0);
+    // Some signs are still to come.
+    if (!isSigned) this.#names.forget();
+    return isSigned;
   }
 
   #picture(): { x: Float32Array; y: Float32Array; looks: Uint8Array; grid: Geometry['grid'] } {
@@ -296,5 +322,36 @@ export class MapCanvas implements ReactiveController {
     context.beginPath();
     context.arc(atX * this.#ratio, atY * this.#ratio, radius * this.#ratio, 0, Math.PI * 2);
     context.stroke();
+  }
+}
+
+/** A transparent picture over the map that is drawn anew only when something of it changed. */
+class KeptLayer {
+  #canvas: HTMLCanvasElement | undefined;
+  #key: readonly unknown[] = [];
+  #isEmpty = true;
+
+  /** `draw` says whether it drew anything. Undefined if there is nothing to be seen. */
+  with(width: number, height: number, key: readonly unknown[], draw: (context: CanvasRenderingContext2D) => boolean): HTMLCanvasElement | undefined {
+    const canvas = (this.#canvas ??= document.createElement('canvas'));
+    const whole = [width, height, ...key];
+    if (whole.length !== this.#key.length || whole.some((part, at) => part !== this.#key[at])) {
+      this.#key = whole;
+      // Setting a size empties a canvas.
+      canvas.width = width;
+      canvas.height = height;
+      const context = canvas.getContext('2d');
+      this.#isEmpty = !context || !draw(context);
+    }
+    return this.#isEmpty ? undefined : canvas;
+  }
+
+  forget(): void {
+    this.#key = [];
+  }
+
+  free(): void {
+    this.forget();
+    if (this.#canvas) this.#canvas.width = this.#canvas.height = 0;
   }
 }

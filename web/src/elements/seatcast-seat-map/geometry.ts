@@ -32,8 +32,6 @@ export interface PlanSection {
   /** Indexes into `rows`, in the layout's order. */
   rows: number[];
   bounds: Bounds;
-  /** The line around its seats: x, y, x, y … */
-  outline: number[];
 }
 
 /** So many seats are measured to find the size of all. */
@@ -69,7 +67,6 @@ export class Geometry {
   /** Radius of a drawn seat, in the layout's units. */
   readonly radius: number;
   readonly #numbers: readonly (string | number)[];
-  #positionOf: Map<number, number> | undefined;
 
   constructor({ layout, sections, seats }: SeatMapGeometry) {
     const places = seats.id.length;
@@ -111,8 +108,9 @@ export class Geometry {
 
   /** The position of a seat; undefined if the layout does not have it. */
   positionOf(id: number): number | undefined {
-    this.#positionOf ??= new Map(Array.from(this.positions, (position) => [this.ids[position]!, position]));
-    return this.#positionOf.get(id);
+    // A scan of a hundred thousand numbers takes less than making one entry of a map for each would.
+    const position = this.ids.indexOf(id);
+    return position < 0 || id === 0 ? undefined : position;
   }
 
   seat(position: number): Seat {
@@ -168,59 +166,66 @@ export class Geometry {
     return Math.hypot(this.x[a]! - this.x[b]!, this.y[a]! - this.y[b]!);
   }
 
-  /** Rows in the layout's order. Seats of a row need not follow each other in it. */
+  /** Rows in the layout's order. Seats of a row need not follow each other in it, but nearly always do. */
   #rowsOf(sections: readonly number[], labels: readonly (string | number)[]): Row[] {
-    const rows: { section: number; label: string; seats: number[] }[] = [];
+    const { positions, rowOf, placeInRow } = this;
+    const rows: { section: number; label: string; parts: Uint32Array[] }[] = [];
     const known = new Map<string, number>();
-    let row = -1;
-    let [section, label]: [number, string | number] = [-1, ''];
-    for (const position of this.positions) {
-      const [itsSection, itsLabel] = [sections[position] ?? -1, labels[position] ?? ''];
-      // Mostly it is the row of the seat before, and no key has to be made.
-      if (row < 0 || itsSection !== section || itsLabel !== label) {
-        [section, label] = [itsSection, itsLabel];
-        const key = `${section}\n${label}`;
-        row = known.get(key) ?? rows.push({ section, label: String(label), seats: [] }) - 1;
-        known.set(key, row);
-      }
-      this.rowOf[position] = row;
-      rows[row]!.seats.push(position);
+    for (let from = 0; from < positions.length; ) {
+      const [section, label] = [sections[positions[from]!] ?? -1, labels[positions[from]!] ?? ''];
+      let to = from + 1;
+      while (to < positions.length && sections[positions[to]!] === section && labels[positions[to]!] === label) to += 1;
+      const key = `${section}\n${label}`;
+      const row = known.get(key) ?? rows.push({ section, label: String(label), parts: [] }) - 1;
+      known.set(key, row);
+      rows[row]!.parts.push(positions.subarray(from, to));
+      for (let index = from; index < to; index += 1) rowOf[positions[index]!] = row;
+      from = to;
     }
-    const directions = this.#directions(rows);
-    return rows.map((one) => {
-      const seats = this.#along(one.seats, directions.get(one.section) ?? [1, 0]);
-      seats.forEach((position, place) => (this.placeInRow[position] = place));
-      return { section: one.section, label: one.label, seats };
-    });
+    const whole = rows.map(({ section, label, parts }) => ({ section, label, seats: parts.length === 1 ? parts[0]!.slice() : joined(parts) }));
+    const directions = this.#directions(whole);
+    for (const { section, seats } of whole) {
+      this.#sort(seats, directions.get(section) ?? [1, 0]);
+      for (let place = 0; place < seats.length; place += 1) placeInRow[seats[place]!] = place;
+    }
+    return whole;
   }
 
   /** The direction in which the rows of each section run: that of its longest row, to the right or else down. */
-  #directions(rows: readonly { section: number; seats: number[] }[]): Map<number, [x: number, y: number]> {
-    const longest = new Map<number, number[]>();
+  #directions(rows: readonly Row[]): Map<number, [x: number, y: number]> {
+    const longest = new Map<number, Uint32Array>();
     for (const { section, seats } of rows) if (seats.length > (longest.get(section)?.length ?? 0)) longest.set(section, seats);
     return new Map([...longest].map(([section, seats]) => [section, this.#chord(seats)]));
   }
 
   /** From the outermost seat of one end to that of the other; along an arc, too, every seat lies further on it. */
-  #chord(seats: readonly number[]): [x: number, y: number] {
-    const { minX, minY, maxX, maxY } = extent(this.x, this.y, seats);
-    const of = maxX - minX >= maxY - minY ? this.x : this.y;
-    let [low, high] = [seats[0] ?? 0, seats[0] ?? 0];
-    for (const seat of seats) {
-      if (of[seat]! < of[low]!) low = seat;
-      if (of[seat]! > of[high]!) high = seat;
+  #chord(seats: Uint32Array): [x: number, y: number] {
+    const { x, y } = this;
+    let [left, right, top, bottom] = [seats[0] ?? 0, seats[0] ?? 0, seats[0] ?? 0, seats[0] ?? 0];
+    for (let place = 1; place < seats.length; place += 1) {
+      const seat = seats[place]!;
+      if (x[seat]! < x[left]!) left = seat;
+      if (x[seat]! > x[right]!) right = seat;
+      if (y[seat]! < y[top]!) top = seat;
+      if (y[seat]! > y[bottom]!) bottom = seat;
     }
-    const [x, y] = [this.x[high]! - this.x[low]!, this.y[high]! - this.y[low]!];
-    return x < 0 ? [-x, -y] : [x, y];
+    const isWide = x[right]! - x[left]! >= y[bottom]! - y[top]!;
+    const [from, to] = isWide ? [left, right] : [top, bottom];
+    const [dx, dy] = [x[to]! - x[from]! || 0, y[to]! - y[from]! || 0];
+    return dx < 0 ? [-dx, -dy] : [dx, dy];
   }
 
-  #along(seats: readonly number[], direction: readonly [number, number]): Uint32Array {
-    let [x, y] = this.#chord(seats);
-    if (x * direction[0] + y * direction[1] < 0) [x, y] = [-x, -y];
-    const far = (seat: number): number => this.x[seat]! * x + this.y[seat]! * y;
-    const sorted = Uint32Array.from(seats);
-    const isSorted = seats.every((seat, index) => index === 0 || far(seats[index - 1]!) <= far(seat));
-    return isSorted ? sorted : sorted.sort((a, b) => far(a) - far(b));
+  #sort(seats: Uint32Array, direction: readonly [number, number]): void {
+    const { x, y } = this;
+    const chord = this.#chord(seats);
+    const turn = chord[0] * direction[0] + chord[1] * direction[1] < 0 ? -1 : 1;
+    const [alongX, alongY] = [chord[0] * turn, chord[1] * turn];
+    for (let place = 1; place < seats.length; place += 1) {
+      const [one, next] = [seats[place - 1]!, seats[place]!];
+      if ((x[next]! - x[one]!) * alongX + (y[next]! - y[one]!) * alongY >= 0) continue;
+      seats.sort((a, b) => (x[a]! - x[b]!) * alongX + (y[a]! - y[b]!) * alongY);
+      return;
+    }
   }
 
   /** The median of neighbours in a row, so that aisles do not count. */
@@ -258,22 +263,27 @@ export class Geometry {
     this.rows.forEach(({ section }, row) => rows[section]?.push(row));
     return names.map((name, index) => {
       const its = rows[index]!;
-      const ends = its.flatMap((row) => Array.from(this.rows[row]!.seats));
-      return { name, rows: its, bounds: extent(this.x, this.y, ends), outline: this.#outline(its) };
+      const bounds = its.map((row) => extent(this.x, this.y, this.rows[row]!.seats)).reduce(united, NOWHERE);
+      return { name, rows: its, bounds: its.length > 0 ? bounds : extent(this.x, this.y, []) };
     });
   }
 
-  /** First row, the ends of all rows, last row, and back along their other ends; half a seat outside of them. */
-  #outline(rows: readonly number[]): number[] {
-    const direction = this.#chord(rows.map((row) => Array.from(this.rows[row]!.seats)).reduce((a, b) => (b.length > a.length ? b : a), []));
-    const across = (row: number): number => {
-      const middle = this.rows[row]!.seats[this.rows[row]!.seats.length >> 1]!;
-      return this.y[middle]! * direction[0] - this.x[middle]! * direction[1];
-    };
-    const sorted = [...rows].sort((a, b) => across(a) - across(b)).map((row) => this.rows[row]!.seats);
+  /** The line around a section's seats, x, y, x, y …: first row, ends of all rows, last row, and back along their other ends. */
+  outlineOf({ rows }: PlanSection): number[] {
+    const longest = rows.reduce((best: Uint32Array, row) => (this.rows[row]!.seats.length > best.length ? this.rows[row]!.seats : best), new Uint32Array());
+    const direction = this.#chord(longest);
+    const sorted = rows
+      .map((row) => {
+        const { seats } = this.rows[row]!;
+        const middle = seats[seats.length >> 1]!;
+        return { seats, across: this.y[middle]! * direction[0] - this.x[middle]! * direction[1] };
+      })
+      .sort((a, b) => a.across - b.across)
+      .map(({ seats }) => seats);
     const [front, back] = [sorted[0], sorted.at(-1)];
     if (!front || !back) return [];
-    const points = [...sampled(front), ...sorted.slice(1, -1).map((seats) => seats.at(-1)!), ...sampled(back).reverse(), ...sorted.slice(1, -1).map((seats) => seats[0]!).reverse()];
+    const between = sorted.slice(1, -1);
+    const points = [...sampled(front), ...between.map((seats) => seats.at(-1)!), ...sampled(back).reverse(), ...between.map((seats) => seats[0]!).reverse()];
     const { minX, minY, maxX, maxY } = extent(this.x, this.y, points);
     const [middleX, middleY] = [(minX + maxX) / 2, (minY + maxY) / 2];
     return points.flatMap((seat) => {
@@ -282,6 +292,27 @@ export class Geometry {
       return [middleX + x * outside, middleY + y * outside];
     });
   }
+}
+
+function joined(parts: readonly Uint32Array[]): Uint32Array {
+  const all = new Uint32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+const NOWHERE: Bounds = { minX: Infinity, minY: Infinity, maxX: -Infinity, maxY: -Infinity };
+
+function united(one: Bounds, other: Bounds): Bounds {
+  return {
+    minX: Math.min(one.minX, other.minX),
+    minY: Math.min(one.minY, other.minY),
+    maxX: Math.max(one.maxX, other.maxX),
+    maxY: Math.max(one.maxY, other.maxY),
+  };
 }
 
 /** Some of the seats, both ends among them. */

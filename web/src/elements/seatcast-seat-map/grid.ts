@@ -94,11 +94,11 @@ export interface Bounds {
 export function extent(x: Float32Array, y: Float32Array, places: ArrayLike<number>): Bounds {
   let [minX, minY, maxX, maxY] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let index = 0; index < places.length; index += 1) {
-    const place = places[index]!;
-    minX = Math.min(minX, x[place]!);
-    minY = Math.min(minY, y[place]!);
-    maxX = Math.max(maxX, x[place]!);
-    maxY = Math.max(maxY, y[place]!);
+    const [atX, atY] = [x[places[index]!]!, y[places[index]!]!];
+    if (atX < minX) minX = atX;
+    if (atX > maxX) maxX = atX;
+    if (atY < minY) minY = atY;
+    if (atY > maxY) maxY = atY;
   }
   return places.length > 0 ? { minX, minY, maxX, maxY } : { minX: 0, minY: 0, maxX: 1, maxY: 1 };
 }

@@ -33,7 +33,10 @@ export class Occupancy {
     if (before === statuses) return [];
     this.#statuses = statuses;
     if (!before) {
-      for (const position of positions) this.#count(position, (this.codes[position] = statuses.code(position)), 1);
+      for (let index = 0; index < positions.length; index += 1) {
+        const position = positions[index]!;
+        this.#count(position, (this.codes[position] = statuses.code(position)), 1);
+      }
       return positions;
     }
     const changed = statuses.changedFrom(before, ids.length).filter((position) => ids[position] !== 0);

@@ -10,6 +10,8 @@ export interface Colours extends Palette {
   section: string;
   line: string;
   font: string;
+  /** Of the words around the map. */
+  direction: CanvasDirection;
 }
 
 /** The looks of a page that this one can change to while the map is open. */
@@ -41,6 +43,7 @@ export function coloursOf(host: HTMLElement): Colours {
     section: colour('--section'),
     line: colour('--line'),
     font: style.fontFamily,
+    direction: (style.direction === 'rtl' ? 'rtl' : 'ltr') as CanvasDirection,
   };
   probe.remove();
   return colours;

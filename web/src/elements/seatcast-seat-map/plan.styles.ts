@@ -138,6 +138,29 @@ export const planStyles = css`
     color: var(--accent);
   }
 
+  .best {
+    flex-wrap: nowrap;
+  }
+  .best select {
+    flex: 0 1 auto;
+    min-width: 0;
+  }
+  .best .button {
+    flex: none;
+  }
+  @container map (max-width: 34rem) {
+    .to-list {
+      margin-inline-start: -1.1rem;
+    }
+    .tools {
+      grid-auto-flow: column;
+    }
+    .tools button + button {
+      border-block-start: 0;
+      border-inline-start: 1px solid var(--line);
+    }
+  }
+
   .ground {
     cursor: pointer;
     touch-action: pan-y;

@@ -1,7 +1,7 @@
 import { html, nothing, type ReactiveControllerHost, type TemplateResult } from 'lit';
 import { saleStateOf, type EventState, type Money, type SeatMapGeometry, type SeatStatus, type SeatStatuses, type SeatcastClient, type TicketType } from '../../sdk/index.ts';
 import type { SelectionLine } from '../events/selection-changed.ts';
-import { money, percent, roundSum } from '../internal/format.ts';
+import { count, money, percent, roundSum } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
 import { MapCanvas } from './canvas.ts';
 import { Geometry, type Seat } from './geometry.ts';
@@ -27,6 +27,8 @@ const STEP_ZOOM = 1.6;
 const DOUBLE_TAP_ZOOM = 2.2;
 /** Room that the words at a seat want, in pixels. */
 const TIP_PX = { width: 220, height: 66 };
+/** Numbers on the map follow changes after so long. */
+const SIGNS_MS = 800;
 /** A section's name is looked for so many seats around the middle of what is in sight. */
 const WHERE_SEATS = 8;
 
@@ -85,6 +87,7 @@ export class Plan {
   /** Words of signs; they are dear to make and few. */
   readonly #texts = new Map<string, string>();
   #signs: readonly Sign[] | undefined;
+  #signsTimer: ReturnType<typeof setTimeout> | undefined;
   #bestType: number | undefined;
 
   constructor(around: Surroundings, columns: SeatMapGeometry) {
@@ -190,7 +193,8 @@ export class Plan {
     if (statuses) {
       const wasReady = this.isReady;
       const changed = this.#occupancy.take(statuses);
-      if (changed.length > 0) this.#signs = undefined;
+      if (changed.length > 0) this.#signsLater();
+      if (!wasReady) this.#signs = undefined;
       if (wasReady) for (let index = 0; index < changed.length; index += 1) this.#relook(changed[index]!);
       else this.#relookAll();
     }
@@ -202,9 +206,11 @@ export class Plan {
   languageChanged(): void {
     this.#texts.clear();
     this.#signs = undefined;
+    this.#canvas.restyled();
   }
 
   removed(): void {
+    clearTimeout(this.#signsTimer);
     this.#around.host.removeController(this.#canvas);
     this.#canvas.hostDisconnected();
   }
@@ -472,6 +478,7 @@ export class Plan {
   #whereNow(): string {
     const { viewport } = this.#canvas;
     if (viewport.isFit || this.geometry.sections.length < 2) return '';
+    if (this.#list.isUsed && this.#cursor !== undefined) return this.geometry.seat(this.#cursor).section;
     const [x, y] = viewport.toLayout(viewport.width / 2, viewport.height / 2);
     const seat = this.geometry.grid.nearest(x, y, this.geometry.pitch * WHERE_SEATS);
     return seat < 0 ? '' : this.geometry.seat(seat).section;
@@ -513,14 +520,27 @@ export class Plan {
   #typesOf(section: number): { name: string; price: string; all: number; free: number }[] {
     return this.#seated().flatMap((type) => {
       const { all, free } = this.#occupancy.of(section, this.geometry.typeIds.indexOf(type.id));
-      return all > 0 && this.#isShown(type) ? [{ name: type.name, price: money(this.#language, type.price), all, free }] : [];
+      return all > 0 && this.#isShown(type) ? [{ name: type.name, price: this.#price(type), all, free }] : [];
     });
+  }
+
+  #price({ price }: TicketType): string {
+    return this.#text(`${price.amount} ${price.currency}`, () => money(this.#language, price));
   }
 
   #text(key: string, make: () => string): string {
     let text = this.#texts.get(key);
     if (text === undefined) this.#texts.set(key, (text = make()));
     return text;
+  }
+
+  /** In a hot sale numbers change with every frame; nobody reads them so fast. */
+  #signsLater(): void {
+    this.#signsTimer ??= setTimeout(() => {
+      this.#signsTimer = undefined;
+      this.#signs = undefined;
+      this.#canvas.paintSoon();
+    }, SIGNS_MS);
   }
 
   #signsNow(): readonly Sign[] {
@@ -609,7 +629,7 @@ export class Plan {
         <span id="party">${words.howMany}</span>
         <div class="stepper" role="group" aria-labelledby="party">
           <button type="button" aria-label=${words.fewer} ?disabled=${this.#party <= 1} @click=${() => this.#setParty(this.#party - 1)}>${ICONS.minus}</button>
-          <output aria-live="polite">${new Intl.NumberFormat(this.#language).format(this.#party)}</output>
+          <output aria-live="polite">${count(this.#language, this.#party)}</output>
           <button type="button" aria-label=${words.more} ?disabled=${this.#party >= most} @click=${() => this.#setParty(this.#party + 1)}>${ICONS.plus}</button>
         </div>
       </div>
@@ -623,7 +643,7 @@ export class Plan {
                 this.#around.host.requestUpdate();
               }}
             >
-              ${best.map((type) => html`<option value=${type.id} ?selected=${type.id === chosen?.id}>${type.name} · ${money(this.#language, type.price)}</option>`)}
+              ${best.map((type) => html`<option value=${type.id} ?selected=${type.id === chosen?.id}>${type.name} · ${this.#price(type)}</option>`)}
             </select>`
           : nothing}
         <button class="button" type="button" aria-pressed=${this.#best !== undefined} ?disabled=${!chosen} @click=${() => this.#chooseBest()}>${words.bestAvailable}</button>
@@ -651,7 +671,7 @@ export class Plan {
     return html`<div class="tip ${below ? 'below' : ''}" aria-hidden="true" .style=${`left:${x}px;top:${y}px`}>
       <b>${seat.section}</b> · ${place(this.#language, seat)}<br />
       ${this.#occupancy.isFree(position) && type && !isChosen
-        ? html`${letter ? html`<i class="letter">${letter}</i>` : nothing} ${type.name} · ${money(this.#language, type.price)}`
+        ? html`${letter ? html`<i class="letter">${letter}</i>` : nothing} ${type.name} · ${this.#price(type)}`
         : isChosen
           ? WORDS[this.#language].chosen
           : this.#statusWords(position)}
@@ -677,7 +697,7 @@ export class Plan {
             >
               ${typeSwatch(index)}
               ${letter ? html`<i class="letter" aria-hidden="true">${letter}</i>` : nothing}
-              <span class="name">${type.name}</span> <span class="price">${money(this.#language, type.price)}</span>
+              <span class="name">${type.name}</span> <span class="price">${this.#price(type)}</span>
               <seatcast-availability quiet .client=${this.#around.client()} event=${event.id} ticket-type=${type.id}></seatcast-availability>
             </button>
           </li>`;

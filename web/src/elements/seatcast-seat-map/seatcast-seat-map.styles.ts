@@ -8,6 +8,7 @@ export const styles = [
   css`
     :host {
       display: block;
+      container: map / inline-size;
     }
     .frame {
       position: relative;
@@ -15,7 +16,6 @@ export const styles = [
       border: 1px solid var(--line);
       border-radius: var(--radius);
       background: var(--surface);
-      container-type: inline-size;
     }
     canvas,
     .loading {

@@ -17,12 +17,25 @@ export const FAR_BELOW_PX = 2.6;
 const ROWS_FROM_PX = 5.5;
 /** From this radius on a section's name would stand in the way; the tip at a seat has it. */
 const NAMES_UNTIL_PX = 13;
-const SIGN = { namePx: 13, detailPx: 11, padXPx: 8, padYPx: 5, gapPx: 2, lineHeight: 1.25 };
+const SIGN = { detailPx: 11, gapPx: 2, lineHeight: 1.25 };
+interface Size {
+  namePx: number;
+  padXPx: number;
+  padYPx: number;
+  hasDetail: boolean;
+}
+const FULL: Size = { namePx: 13, padXPx: 8, padYPx: 5, hasDetail: true };
+const NAME: Size = { namePx: 13, padXPx: 7, padYPx: 3, hasDetail: false };
+const SMALL: Size = { namePx: 10, padXPx: 3, padYPx: 1, hasDetail: false };
+const FAR_SIZES: readonly Size[] = [FULL, NAME, SMALL];
+const NEAR_SIZES: readonly Size[] = [NAME];
 /** Distance between two signs, and how much wider than its section one may be. */
-const ROOM_PX = 4;
+const ROOM_PX = 2;
 const WIDER_PX = 36;
 /** Details change with every seat that is sold; with more pictures than this the old ones are let go. */
 const SPRITES_MAX = 600;
+/** Time for new ones in a frame. */
+const SPRITES_MS = 3;
 /** How much of a section's colour is seen where all of it is free, and where nothing is. */
 const SHADE = { full: 0.3, none: 0.04 };
 
@@ -49,8 +62,12 @@ export class Signs {
   #outlines: readonly Path2D[] | undefined;
   readonly #middles: readonly { x: number; y: number; top: number }[];
   readonly #sprites = new Map<string, Sprite>();
+  /** By section, without and with details: the one that was drawn last. */
+  readonly #shown: (Sprite | undefined)[] = [];
   #colours: Colours | undefined;
   #ratio = 1;
+  #deadline = 0;
+  #isComplete = true;
 
   constructor(geometry: Geometry) {
     this.#geometry = geometry;
@@ -59,38 +76,48 @@ export class Signs {
       const seat = row?.[row.length >> 1];
       if (seat === undefined) return { x: 0, y: 0, top: 0 };
       const x = (bounds.minX + bounds.maxX) / 2;
-      const near = rows.flatMap((one) => Array.from(geometry.rows[one]!.seats)).filter((one) => Math.abs(geometry.x[one]! - x) <= geometry.pitch * 2);
-      return { x: geometry.x[seat]!, y: geometry.y[seat]!, top: near.reduce((top, one) => Math.min(top, geometry.y[one]!), bounds.maxY) };
+      let top = bounds.maxY;
+      for (const one of rows) {
+        for (const near of geometry.rows[one]!.seats) if (Math.abs(geometry.x[near]! - x) <= geometry.pitch * 2) top = Math.min(top, geometry.y[near]!);
+      }
+      return { x: geometry.x[seat]!, y: geometry.y[seat]!, top };
     });
   }
 
-  /** The ground that sections stand on, the stronger the more of it is free. It goes below what is there. */
-  drawGround(context: CanvasRenderingContext2D, viewport: Viewport, ratio: number, signs: readonly Sign[], colours: Colours): void {
-    if (signs.length < 2 || viewport.seatPx >= FAR_BELOW_PX) return;
+  /** The ground that sections stand on, the stronger the more of it is free; false where seats are large enough without. */
+  drawGround(context: CanvasRenderingContext2D, viewport: Viewport, ratio: number, signs: readonly Sign[], colours: Colours): boolean {
+    if (signs.length < 2 || viewport.seatPx >= FAR_BELOW_PX) return false;
     context.save();
     const scale = viewport.scale * ratio;
     context.setTransform(scale, 0, 0, scale, viewport.offsetX * ratio, viewport.offsetY * ratio);
-    context.globalCompositeOperation = 'destination-over';
     context.fillStyle = colours.section;
-    this.#outlines ??= this.#geometry.sections.map(({ outline }) => pathOf(outline));
+    this.#outlines ??= this.#geometry.sections.map((section) => pathOf(this.#geometry.outlineOf(section)));
     this.#outlines.forEach((outline, index) => {
       context.globalAlpha = SHADE.none + (SHADE.full - SHADE.none) * (signs[index]?.share ?? 0);
       context.fill(outline);
     });
     context.restore();
+    return true;
   }
 
-  drawNames(context: CanvasRenderingContext2D, viewport: Viewport, ratio: number, signs: readonly Sign[], colours: Colours): void {
-    if (colours !== this.#colours || ratio !== this.#ratio) this.#sprites.clear();
+  /** Whether all of them are as they should be; some may show older details for some frames. */
+  drawNames(context: CanvasRenderingContext2D, viewport: Viewport, ratio: number, signs: readonly Sign[], colours: Colours): boolean {
+    if (colours !== this.#colours || ratio !== this.#ratio) {
+      this.#sprites.clear();
+      this.#shown.length = 0;
+    }
     this.#colours = colours;
     this.#ratio = ratio;
-    if (viewport.seatPx >= NAMES_UNTIL_PX) return;
+    this.#deadline = performance.now() + SPRITES_MS;
+    this.#isComplete = true;
+    if (viewport.seatPx >= NAMES_UNTIL_PX) return true;
     const isFar = viewport.seatPx < FAR_BELOW_PX && signs.length > 1;
     const placed: Rect[] = [];
     signs.forEach((sign, index) => {
-      // With its details, or where that has no room the name alone.
-      for (const detail of isFar && sign.detail !== '' ? [sign.detail, ''] : ['']) {
-        const sprite = this.#sprite(sign.name, detail, colours, ratio);
+      // With its details, or where that has no room the name alone, or a small name.
+      for (const size of isFar ? FAR_SIZES : NEAR_SIZES) {
+        const sprite = this.#sprite(index, size, sign, colours, ratio);
+        if (!sprite) return;
         const rect = isFar ? this.#inside(index, sprite, viewport) : this.#beside(index, sprite, viewport);
         if (!rect || placed.some((other) => meet(other, rect))) continue;
         placed.push(rect);
@@ -98,6 +125,7 @@ export class Signs {
         return;
       }
     });
+    return this.#isComplete;
   }
 
   /** In the middle of the section, if it is no wider than that. */
@@ -159,26 +187,34 @@ export class Signs {
     context.restore();
   }
 
-  #sprite(name: string, detail: string, colours: Colours, ratio: number): Sprite {
-    const key = `${name}\n${detail}`;
+  /** The picture of a sign; where there is no time to draw it the one before, if it is as detailed. */
+  #sprite(index: number, size: Size, { name, detail: details }: Sign, colours: Colours, ratio: number): Sprite | undefined {
+    const detail = size.hasDetail ? details : '';
+    const key = `${size.namePx}\n${name}\n${detail}`;
     const known = this.#sprites.get(key);
     if (known) return known;
+    const slot = index * FAR_SIZES.length + FAR_SIZES.indexOf(size);
+    if (performance.now() >= this.#deadline) {
+      this.#isComplete = false;
+      return this.#shown[slot];
+    }
     const canvas = document.createElement('canvas');
     const context = canvas.getContext('2d');
-    const nameFont = `650 ${SIGN.namePx}px ${colours.font}`;
+    const nameFont = `650 ${size.namePx}px ${colours.font}`;
     const detailFont = `500 ${SIGN.detailPx}px ${colours.font}`;
     const measured = (font: string, text: string): number => {
       if (!context) return 0;
       context.font = font;
       return context.measureText(text).width;
     };
-    const width = Math.ceil(Math.max(measured(nameFont, name), measured(detailFont, detail)) + SIGN.padXPx * 2);
-    const nameHeight = SIGN.namePx * SIGN.lineHeight;
-    const height = Math.ceil(SIGN.padYPx * 2 + nameHeight + (detail ? SIGN.gapPx + SIGN.detailPx * SIGN.lineHeight : 0));
+    const width = Math.ceil(Math.max(measured(nameFont, name), measured(detailFont, detail)) + size.padXPx * 2);
+    const nameHeight = size.namePx * SIGN.lineHeight;
+    const height = Math.ceil(size.padYPx * 2 + nameHeight + (detail ? SIGN.gapPx + SIGN.detailPx * SIGN.lineHeight : 0));
     canvas.width = Math.ceil(width * ratio);
     canvas.height = Math.ceil(height * ratio);
     if (context) {
       context.scale(ratio, ratio);
+      context.direction = colours.direction;
       context.globalAlpha = 0.94;
       context.fillStyle = colours.surface;
       context.strokeStyle = colours.line;
@@ -192,14 +228,15 @@ export class Signs {
       context.textBaseline = 'middle';
       context.font = nameFont;
       context.fillStyle = colours.ink;
-      context.fillText(name, width / 2, SIGN.padYPx + nameHeight / 2 + 0.5);
+      context.fillText(name, width / 2, size.padYPx + nameHeight / 2 + 0.5);
       context.font = detailFont;
       context.fillStyle = colours.inkSoft;
-      if (detail) context.fillText(detail, width / 2, SIGN.padYPx + nameHeight + SIGN.gapPx + (SIGN.detailPx * SIGN.lineHeight) / 2);
+      if (detail) context.fillText(detail, width / 2, size.padYPx + nameHeight + SIGN.gapPx + (SIGN.detailPx * SIGN.lineHeight) / 2);
     }
     const sprite = { canvas, width, height };
     if (this.#sprites.size > SPRITES_MAX) this.#sprites.clear();
     this.#sprites.set(key, sprite);
+    this.#shown[slot] = sprite;
     return sprite;
   }
 }

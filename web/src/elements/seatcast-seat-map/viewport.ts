@@ -9,6 +9,9 @@ import type { Bounds } from './grid.ts';
 const SEAT_PX_MAX = 52;
 /** Room around the seats, in pixels: for the names of sections, and for the letters of rows. */
 const ROOM_PX = { top: 36, bottom: 16, side: 24 };
+/** On screens narrower than this the buttons are below the seats, and want room, too. */
+const NARROW_PX = 544;
+const BUTTONS_PX = 60;
 
 /** What of the layout is in sight. */
 export interface Sight {
@@ -136,13 +139,17 @@ export class Viewport {
     return [(x - this.offsetX) / this.scale, (y - this.offsetY) / this.scale];
   }
 
+  get #bottom(): number {
+    return this.#width < NARROW_PX ? BUTTONS_PX : ROOM_PX.bottom;
+  }
+
   #scaleThatFits(): number {
     const { minX, minY, maxX, maxY } = this.#bounds;
     return this.#fitting(maxX - minX, maxY - minY);
   }
 
   #fitting(width: number, height: number): number {
-    const [roomX, roomY] = [ROOM_PX.side * 2, ROOM_PX.top + ROOM_PX.bottom];
+    const [roomX, roomY] = [ROOM_PX.side * 2, ROOM_PX.top + this.#bottom];
     return Math.min(Math.max(1, this.#width - roomX) / width, Math.max(1, this.#height - roomY) / height, this.#scaleMax());
   }
 
@@ -155,7 +162,7 @@ export class Viewport {
     const { minX, minY, maxX, maxY } = this.#bounds;
     this.scale = scale;
     this.offsetX = settled(this.offsetX, minX * scale - ROOM_PX.side, maxX * scale + ROOM_PX.side, this.#width);
-    this.offsetY = settled(this.offsetY, minY * scale - ROOM_PX.top, maxY * scale + ROOM_PX.bottom, this.#height);
+    this.offsetY = settled(this.offsetY, minY * scale - ROOM_PX.top, maxY * scale + this.#bottom, this.#height);
   }
 }
 
