@@ -23,6 +23,9 @@ const LATER = {
   account: () => import('./account-page.ts'),
 } as const;
 
+/** The demo's own things come this long after the page. */
+const DEMO_AFTER_MS = 400;
+
 /** The frame around the pages: header, the page of the route, footer. */
 export class SeatcastApp extends PageElement {
   static override properties = { route: { state: true }, account: { state: true }, lost: { state: true }, offline: { state: true }, development: { state: true }, narrow: { state: true } };
@@ -58,7 +61,8 @@ export class SeatcastApp extends PageElement {
     this.addEventListener('seatcast-connection', (event) => {
       this.offline = !navigator.onLine || (event as CustomEvent<boolean>).detail;
     });
-    void this.#lookForDemo();
+    // After the first sight, which is the buyer's.
+    setTimeout(() => void this.#lookForDemo(), DEMO_AFTER_MS);
   }
 
   override connectedCallback(): void {

@@ -8,6 +8,7 @@ import { styles } from './event-page.styles.ts';
 import { WORDS } from './event-page.words.ts';
 import { titled } from './page-element.ts';
 import { BOOKING_PAGE, openPage } from './router.ts';
+import { servedEvent } from './served-event.ts';
 import { poster } from './poster.ts';
 import '../elements/seatcast-availability/seatcast-availability.ts';
 import '../elements/seatcast-booking/seatcast-booking.ts';
@@ -97,11 +98,17 @@ export class EventPage extends LiveElement {
     if (booking.status === 'confirmed') openPage(this, BOOKING_PAGE.replace('{reference}', booking.reference));
   }
 
+  /** What the server has said of the event in the page itself is read while its numbers come. */
   #loading(): TemplateResult {
+    const served = servedEvent(this.event);
     return html`<section class="hero" aria-busy="true" aria-label=${WORDS[this.language].loading}>
       <span class="skeleton poster"></span>
       <div class="about">
-        <span class="skeleton line"></span><span class="skeleton line title"></span><span class="skeleton line"></span>
+        <span class="skeleton line"></span>
+        ${served
+          ? html`<h1 dir="auto">${served.name}</h1>
+              <p class="description" dir="auto">${served.description}</p>`
+          : html`<span class="skeleton line title"></span><span class="skeleton line"></span>`}
       </div>
     </section>`;
   }

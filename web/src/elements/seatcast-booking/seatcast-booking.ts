@@ -162,8 +162,7 @@ export class SeatcastBooking extends SellingElement {
   #panel(state: EventState | undefined): TemplateResult {
     if (this.lines.length === 0 && isSoldOut(state)) return html`<section class="panel" aria-label=${WORDS[this.language].yourBooking}>${this.#nothingChosen(state)}</section>`;
     return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" tabindex="-1" aria-label=${WORDS[this.language].yourBooking}>
-      ${this.lines.length === 0 ? this.#nothingChosen(state) : this.#chosen()}
-      ${this.lines.length === 0 ? nothing : this.#folds()}
+      ${this.lines.length === 0 ? this.#nothingChosen(state) : html`${this.#chosen()} ${this.#folds()} ${this.#sum()}`}
       <p class="problem" role="alert">${this.#problemWords() ?? nothing}</p>
       <button class="button primary" type="button" ?disabled=${!this.#bookable(state)} @click=${() => this.#book()}>
         ${this.#invitation()}
@@ -193,8 +192,12 @@ export class SeatcastBooking extends SellingElement {
             ${this.#remover(line)}
           </li>`,
         )}
-      </ul>
-      ${addedRows(this.language, this.#quote.lines, this.#total().currency)}
+      </ul>`;
+  }
+
+  /** All that is paid, above the button. */
+  #sum(): TemplateResult {
+    return html`${addedRows(this.language, this.#quote.lines, this.#total().currency)}
       <p class="total ${this.#quote.isReckoning ? 'old' : ''}" aria-busy=${this.#quote.isReckoning}>
         <span>${WORDS[this.language].total}</span> <span class="amount">${sum(this.language, this.#total())}</span>
         <small>${containedWords(this.language, this.#quote.lines, this.#total().currency)}</small>
