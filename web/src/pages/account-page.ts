@@ -1,5 +1,5 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
-import { dateParts } from '../elements/internal/format.ts';
+import { dateParts, dateWords } from '../elements/internal/format.ts';
 import { addressOf } from '../elements/internal/qr.ts';
 import type { Language } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
@@ -149,11 +149,11 @@ export class AccountPage extends PageElement {
 
   #taken({ held, qr }: { held: HeldTicket; qr: string }): TemplateResult {
     const words = WORDS[this.language];
-    const { weekday, day, month, year, time, zone } = dateParts(this.language, held.starts_at, held.timezone);
+    const parts = dateParts(this.language, held.starts_at, held.timezone);
     const { seat } = held;
     return html`<section class="ticket" aria-labelledby="ticket">
       <h2 id="ticket">${held.event_title}</h2>
-      <p>${weekday} ${day} ${month} ${year}, ${time} ${zone}<br />${held.venue}</p>
+      <p>${dateWords(this.language, parts)} <bdi>${parts.zone}</bdi><br />${held.venue}</p>
       <img src=${qr} alt=${words.qrOf(held.code)} />
       <p>
         <strong>${seat ? words.seat(seat.section, seat.row, seat.number) : held.ticket_type}</strong><br />${held.code}

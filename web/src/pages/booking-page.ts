@@ -1,5 +1,5 @@
 import { html, nothing, svg, type PropertyValues, type TemplateResult } from 'lit';
-import { dateParts, momentWords, money, sum } from '../elements/internal/format.ts';
+import { dateParts, dateWords, momentWords, money, sum } from '../elements/internal/format.ts';
 import { sharedClient } from '../elements/internal/full-client.ts';
 import { containedWords, rowsOf, ticketAmount } from '../elements/internal/price-lines.ts';
 import { explain } from '../elements/internal/refusals.ts';
@@ -112,12 +112,12 @@ export class BookingPage extends PageElement {
     const words = WORDS[this.language];
     if (details === null) return html`<p>${words.goneEvent}</p>`;
     if (!details) return html`<span class="skeleton card" aria-hidden="true"></span>`;
-    const { weekday, day, month, year, time, zone } = dateParts(this.language, details.starts_at, details.timezone);
+    const parts = dateParts(this.language, details.starts_at, details.timezone);
     return html`<section class="event" aria-labelledby="event">
       ${poster(details)}
       <div class="text">
         <h2 id="event"><a href="/events/${id}"><bdi>${details.title}</bdi></a></h2>
-        <p><time datetime=${details.starts_at}>${weekday} ${day} ${month} ${year}, ${time} <bdi>${zone}</bdi></time></p>
+        <p><time datetime=${details.starts_at}>${dateWords(this.language, parts)} <bdi>${parts.zone}</bdi></time></p>
         <p><bdi>${details.venue}</bdi></p>
       </div>
     </section>`;

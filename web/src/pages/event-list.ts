@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { dateParts, money, roundSum } from '../elements/internal/format.ts';
+import { dateParts, dateWords, money, roundSum } from '../elements/internal/format.ts';
 import type { Language } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { sharedClient } from '../elements/internal/full-client.ts';
@@ -340,15 +340,15 @@ export class EventList extends PageElement {
 let left: { address: string; events: readonly EventSummary[]; total: number; past: readonly EventSummary[] | undefined } | undefined;
 
 function card(language: Language, event: EventSummary, past = false): TemplateResult {
-  const { weekday, day, month, time } = dateParts(language, event.starts_at, event.timezone);
+  const parts = dateParts(language, event.starts_at, event.timezone);
   const off = past || event.status === 'cancelled' || event.status === 'completed';
   return html`<article class="card ${off ? 'off' : ''}" data-event=${event.id}>
     ${poster(event)}
     ${event.price ? html`<span class="price">${priceWords(language, event.price)}</span>` : nothing}
-    <div class="date" aria-hidden="true"><b>${day}</b><span>${month}</span></div>
+    <div class="date" aria-hidden="true"><b>${parts.day}</b><span>${parts.month}</span></div>
     <div class="text">
       <h2><a href="/events/${event.id}"><bdi>${event.title}</bdi></a></h2>
-      <p class="where">${weekday} ${day} ${month}, ${time} · <bdi>${event.venue}</bdi></p>
+      <p class="where">${dateWords(language, parts, false)} · <bdi>${event.venue}</bdi></p>
       <div class="foot">
         <seatcast-availability event=${event.id}></seatcast-availability>
       </div>

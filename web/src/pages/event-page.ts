@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import { dateParts } from '../elements/internal/format.ts';
+import { dateParts, dateWords } from '../elements/internal/format.ts';
 import { LiveElement } from '../elements/internal/live-element.ts';
 import type { BookingMadeEvent } from '../elements/events/booking-made.ts';
 import { totalsOf, type EventState } from '../sdk/index.ts';
@@ -52,7 +52,7 @@ export class EventPage extends LiveElement {
   }
 
   #hero({ event }: EventState): TemplateResult {
-    const { weekday, day, month, year, time, zone } = dateParts(this.language, event.starts_at, event.timezone);
+    const parts = dateParts(this.language, event.starts_at, event.timezone);
     return html`<section class="hero ${event.status === 'cancelled' ? 'off' : ''}">
       ${poster(event)}
       <div class="about">
@@ -61,7 +61,7 @@ export class EventPage extends LiveElement {
         <ul class="facts">
           <li>
             <svg viewBox="0 0 24 24" aria-hidden="true"><rect x="3" y="5" width="18" height="16" rx="3" /><path d="M3 10h18M8 3v4m8-4v4" /></svg>
-            <time datetime=${event.starts_at}>${weekday} ${day} ${month} ${year}, ${time} <bdi>${zone}</bdi></time>
+            <time datetime=${event.starts_at}>${dateWords(this.language, parts)} <bdi>${parts.zone}</bdi></time>
           </li>
           <li>
             <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 21s7-6.2 7-11.5a7 7 0 0 0-14 0C5 14.8 12 21 12 21Z" /><circle cx="12" cy="9.5" r="2.5" /></svg>

@@ -97,7 +97,7 @@ describe('the language', () => {
       // Names are as they are; these words were English ones.
       expect(shown).not.toMatch(/\b(Loading|left|Sign|tickets|Search|events|Nothing|Choose)\b/);
       expect(await faults(page)).toEqual([]);
-      await picture(page, `shop ${language} ${Object.keys(look).join('')} ${path.replaceAll('/', ' ')}`);
+      await picture(page, `shop ${language} ${Object.keys(look).join('')} ${path.replaceAll('/', ' ').replaceAll(String(id), 'event')}`);
     }
     expect(errors).toEqual([]);
   });
@@ -147,7 +147,7 @@ describe('the whole way', () => {
     const { id } = await makeEvent('Nowruz', 20);
     await rest('POST', `/events/${id}/fees`, { name: 'کارمزد', kind: 'per_booking', value: 300 }, 2);
     const { page, errors } = await open(browser, `${url}/events/${id}`, { ...DESK, locale: 'fa-IR' });
-    await page.getByRole('button', { name: 'یکی بیشتر از Standard' }).click();
+    await page.getByRole('button', { name: 'یکی بیشتر Standard' }).click();
     await expect.poll(() => textOf(page.locator('seatcast-booking .panel'))).toMatch(/کارمزد €۳٫۰۰ جمع €۴۸٫۰۰|کارمزد.*۳٫۰۰.*جمع.*۴۸٫۰۰/);
     await page.getByLabel('ایمیل').fill('shirin@example.org');
     expect(await faults(page)).toEqual([]);
@@ -277,13 +277,13 @@ describe('a page that is open', () => {
     const buyers = await Promise.all([open(browser, `${url}/events/${id}`, DESK), open(browser, `${url}/events/${id}`, PHONE)]);
     for (const { page } of buyers) await badgeSays(page, /^sold out/i);
     await rest('PATCH', `/events/${id}`, { capacity: 12 }, 2);
-    for (const { page } of buyers) await badgeSays(page, /^10 left/);
+    for (const { page } of buyers) await badgeSays(page, /10 left/);
     for (const { page } of buyers) {
       await page.getByRole('button', { name: 'One more Standard' }).click();
       await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
       await expect.poll(() => textOf(card(page))).toMatch(/^held for you/i);
     }
-    for (const { page } of buyers) await badgeSays(page, /^8 left/);
+    for (const { page } of buyers) await badgeSays(page, /8 left/);
   });
 
   it('says that there is no connection, and takes it back', async () => {
@@ -326,7 +326,7 @@ it('the list is narrowed by category, days and city; the address says so, and «
   await page.reload();
   await expect.poll(found).toEqual(['Opera']);
   await page.getByRole('link', { name: `${name} Opera` }).click();
-  await badgeSays(page, /^9 left/);
+  await badgeSays(page, /9 left/);
   await page.goBack();
   await expect.poll(found).toEqual(['Opera']);
   await page.getByLabel('When').selectOption('today');

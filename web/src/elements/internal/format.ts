@@ -94,6 +94,13 @@ export function dateParts(language: Language, moment: string, timezone: string):
   };
 }
 
+const COMMAS: Translations<string> = { en: ',', th: '', fa: '،' };
+
+/** `Fri 1 Jan 2027, 15:00`, without the year where that is plain. */
+export function dateWords(language: Language, { weekday, day, month, year, time }: DateParts, withYear = true): string {
+  return `${weekday} ${day} ${month}${withYear ? ` ${year}` : ''}${COMMAS[language]} ${time}`;
+}
+
 function knownZone(timezone: string): string {
   try {
     new Intl.DateTimeFormat(LOCALES.en, { timeZone: timezone });

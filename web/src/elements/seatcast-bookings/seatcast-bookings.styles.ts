@@ -115,7 +115,12 @@ export const styles = [
       font-size: 0.875rem;
     }
     .foot > :first-child {
-      flex: 1 1 10rem;
+      flex: 1 1 8rem;
+    }
+    .acts {
+      display: flex;
+      flex-wrap: wrap;
+      gap: 0.6rem;
     }
     .foot .button {
       color: var(--ink);

@@ -243,16 +243,18 @@ export class SeatcastBookings extends SellingElement {
           ${this.#reference(booking)}<br />
           ${words.tickets(booking.quantity)} · ${money(this.language, booking.total)} <small>${containedWords(this.language, booking.lines ?? [], booking.total.currency)}</small>
         </span>
-        ${this.#isChangeable(booking) && this.changing !== booking.id
-          ? html`<button class="button small change" type="button" aria-label=${words.changeBooking(booking.reference)} @click=${() => this.#openChange(booking)}>
-              ${words.change}
-            </button>`
-          : nothing}
-        ${isStanding(booking) && !isOver && !isOpenOffer && this.asking !== booking.id
-          ? html`<button class="button small cancel" type="button" aria-label=${words.cancelBooking(booking.reference)} @click=${() => this.#asked(booking)}>
-              ${words.cancel}
-            </button>`
-          : nothing}
+        <div class="acts">
+          ${this.#isChangeable(booking) && this.changing !== booking.id
+            ? html`<button class="button small change" type="button" aria-label=${words.changeBooking(booking.reference)} @click=${() => this.#openChange(booking)}>
+                ${words.change}
+              </button>`
+            : nothing}
+          ${isStanding(booking) && !isOver && !isOpenOffer && this.asking !== booking.id
+            ? html`<button class="button small cancel" type="button" aria-label=${words.cancelBooking(booking.reference)} @click=${() => this.#asked(booking)}>
+                ${words.cancel}
+              </button>`
+            : nothing}
+        </div>
       </div>
       ${status === 'confirmed' && this.asking === booking.id ? this.#question(booking) : nothing}
       ${this.changing === booking.id
