@@ -1,5 +1,5 @@
 import type { ReactiveController, ReactiveControllerHost } from 'lit';
-import type { BookingsView, LiveClient, SeatcastClient, StateOf, Topic, TopicView } from '../../sdk/index.ts';
+import type { BookingsView, LiveClient, SeatcastClient, StateOf, Topic, TopicView, UnsentBooking } from '../../sdk/index.ts';
 import { liveClient } from './shared-client.ts';
 
 /** Elements may be given a client of their own; otherwise they share the page's. */
@@ -82,6 +82,13 @@ export class TopicController<T extends Topic, C extends LiveClient = SeatcastCli
   constructor(host: Host<C>, topic: () => T | undefined, changed?: (view: TopicView<StateOf<T>>) => void) {
     const nothing = { state: undefined, revision: 0, status: 'connecting', refused: undefined, counted: undefined } as const;
     super(host, { key: topic, watch: (client, key, listener) => client.watch(key, listener), nothing }, changed);
+  }
+}
+
+/** Watches attempts to book of which nobody knows how they ended. */
+export class UnsentController extends WatchController<true, readonly UnsentBooking[], SeatcastClient> {
+  constructor(host: Host<SeatcastClient>) {
+    super(host, { key: () => true, watch: (client, _, listener) => client.watchUnsent(listener), nothing: [] });
   }
 }
 
