@@ -76,7 +76,7 @@ function smallestElement(): Plugin & { has: (id: string) => boolean } {
 
 const smallest = smallestElement();
 
-/** Takes comments and indentation out of the elements' style sheets, which minifiers leave as the texts that they are. */
+/** Takes comments and indentation out of style sheets and templates, which minifiers leave as the texts that they are. */
 function squeezedStyles(): Plugin {
   const squeeze = (sheet: string): string =>
     sheet
@@ -89,7 +89,8 @@ function squeezedStyles(): Plugin {
     name: 'squeezed-styles',
     apply: 'build',
     enforce: 'pre',
-    transform: (code, id) => (/\/src\/.*\.ts$/.test(id) ? code.replace(/css`[^`]*`/g, squeeze) : undefined),
+    // Lines of templates begin with their words: what stands before is for people who read the source.
+    transform: (code, id) => (/\/src\/.*\.ts$/.test(id) ? code.replace(/css`[^`]*`/g, squeeze).replace(/\n[ \t]+/g, '\n') : undefined),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Registers all elements, and exports what a page needs to use them. */
+import './internal/refusal-words.ts';
 export * from './seatcast-availability/seatcast-availability.ts';
 export * from './seatcast-booking/seatcast-booking.ts';
 export * from './seatcast-bookings/seatcast-bookings.ts';

@@ -23,8 +23,8 @@ const LATER = {
   account: () => import('./account-page.ts'),
 } as const;
 
-/** The demo's own things come this long after the page. */
-const DEMO_AFTER_MS = 400;
+/** What nobody needs at first comes this long after the page: words for refusals, and the demo's own things. */
+const LATER_MS = 400;
 
 /** The frame around the pages: header, the page of the route, footer. */
 export class SeatcastApp extends PageElement {
@@ -62,7 +62,10 @@ export class SeatcastApp extends PageElement {
       this.offline = !navigator.onLine || (event as CustomEvent<boolean>).detail;
     });
     // After the first sight, which is the buyer's.
-    setTimeout(() => void this.#lookForDemo(), DEMO_AFTER_MS);
+    setTimeout(() => {
+      void import('../elements/internal/refusal-words.ts').catch(() => undefined);
+      void this.#lookForDemo();
+    }, LATER_MS);
   }
 
   override connectedCallback(): void {

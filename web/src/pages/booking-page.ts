@@ -4,7 +4,7 @@ import { sharedClient } from '../elements/internal/full-client.ts';
 import { containedWords, rowsOf, ticketAmount } from '../elements/internal/price-lines.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { save } from '../elements/internal/save.ts';
-import { BookingsController } from '../elements/internal/watch-controller.ts';
+import { BookingsController } from '../elements/internal/own-controllers.ts';
 import { payingOf } from '../elements/seatcast-bookings/paying.ts';
 import { Refusal, type Booking, type EventDetails } from '../sdk/index.ts';
 import { styles } from './booking-page.styles.ts';

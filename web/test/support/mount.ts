@@ -2,6 +2,7 @@
  * Puts an element on the page of a test, with the client of a fake server. Tests that use it say
  * `// @vitest-environment happy-dom` in their first line, and run under fake timers.
  */
+import '../../src/elements/internal/refusal-words.ts';
 import type { LiveElement } from '../../src/elements/internal/live-element.ts';
 import type { SeatcastClient } from '../../src/sdk/index.ts';
 import type { FakeServer } from './fake-server.ts';

@@ -1,7 +1,8 @@
-/** Words for the buyer, by a refusal's code. */
-import type { Money, Refusal } from '../../sdk/index.ts';
+/** Words for the buyer, by a refusal's code. Pages may load them after the first sight: until then the server's have to do. */
+import type { Refusal } from '../../sdk/index.ts';
 import { count, plural, sum } from './format.ts';
 import type { Translations } from './language.ts';
+import { isMoney, useRefusalWords } from './refusals.ts';
 
 const english = {
   SOLD_OUT: () => 'Somebody was faster: there are not that many tickets left.',
@@ -43,7 +44,7 @@ const english = {
     isUsed(refusal) ? 'One of its tickets was used: the booking cannot be cancelled any more.' : 'This booking has ended already.',
 };
 
-export type KnownCode = keyof typeof english;
+type KnownCode = keyof typeof english;
 
 /** For codes that are not here, the server's message is shown. */
 export const REFUSALS: Translations<Readonly<Record<KnownCode, (refusal: Refusal) => string>>> = {
@@ -127,22 +128,6 @@ export const REFUSALS: Translations<Readonly<Record<KnownCode, (refusal: Refusal
   },
 };
 
-/** Words for failures that are no refusals. */
-export const FAILURES: Translations<{ tooMuch: (seconds: number) => string; away: string }> = {
-  en: {
-    tooMuch: (seconds) => `Too much at once. Please try again in ${plural(seconds, 'second')}.`,
-    away: 'The server does not answer. Try again: nothing is ever booked twice.',
-  },
-  th: {
-    tooMuch: (seconds) => `มีคำขอมากเกินไป โปรดลองอีกครั้งใน ${count('th', seconds)} วินาที`,
-    away: 'เซิร์ฟเวอร์ไม่ตอบ ลองอีกครั้งได้ ไม่มีการจองซ้ำ',
-  },
-  fa: {
-    tooMuch: (seconds) => `درخواست‌ها زیاد است. ${count('fa', seconds)} ثانیهٔ دیگر دوباره تلاش کنید.`,
-    away: 'سرور پاسخ نمی‌دهد. دوباره تلاش کنید: هیچ چیز دو بار رزرو نمی‌شود.',
-  },
-};
-
 function numberIn({ data }: Refusal, name: string): number {
   return Number(data[name] ?? 0);
 }
@@ -157,7 +142,4 @@ function voucherOf({ data }: Refusal): string {
   return typeof data['voucher'] === 'string' ? ` ${data['voucher']}` : '';
 }
 
-export function isMoney(value: unknown): value is Money {
-  const { amount, currency } = (value ?? {}) as Partial<Money>;
-  return typeof amount === 'number' && typeof currency === 'string';
-}
+useRefusalWords(REFUSALS);

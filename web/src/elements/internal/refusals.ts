@@ -1,18 +1,32 @@
-import { Refusal, totalsOf, Unreachable, type EventState, type TopicStatus } from '../../sdk/index.ts';
+import { Refusal, totalsOf, Unreachable, type EventState, type Money, type TopicStatus } from '../../sdk/index.ts';
 import type { SelectionLine } from '../events/selection-changed.ts';
-import type { Language } from './language.ts';
-import { FAILURES, REFUSALS, type KnownCode } from './refusal-words.ts';
+import type { Language, Translations } from './language.ts';
+import { FAILURES } from './failure-words.ts';
 
 /** The error as a sentence for the buyer. */
 export function explain(language: Language, error: unknown): string {
   if (error instanceof Refusal && error.code === 'VALIDATION_FAILED') return firstFault(error) ?? error.message;
-  if (error instanceof Refusal) return isKnown(error.code) ? REFUSALS[language][error.code](error) : error.message;
+  if (error instanceof Refusal) return words(language, error.code)?.(error) ?? error.message;
   const seconds = error instanceof Unreachable ? error.retryAfterS : undefined;
   return seconds === undefined ? FAILURES[language].away : FAILURES[language].tooMuch(seconds);
 }
 
-function isKnown(code: string): code is KnownCode {
-  return Object.hasOwn(REFUSALS.en, code);
+type RefusalWords = Readonly<Record<string, (refusal: Refusal) => string>>;
+let refusals: Translations<RefusalWords> | undefined;
+
+/** From now on refusals are explained in these words; others, and all before, in those of the server. */
+export function useRefusalWords(all: Translations<RefusalWords>): void {
+  refusals = all;
+}
+
+function words(language: Language, code: string): ((refusal: Refusal) => string) | undefined {
+  const known = refusals?.[language];
+  return known && Object.hasOwn(known, code) ? known[code] : undefined;
+}
+
+export function isMoney(value: unknown): value is Money {
+  const { amount, currency } = (value ?? {}) as Partial<Money>;
+  return typeof amount === 'number' && typeof currency === 'string';
 }
 
 /** The fault of the first field that the server did not take. */

@@ -1,5 +1,5 @@
 import type { ReactiveController, ReactiveControllerHost } from 'lit';
-import type { BookingsView, LiveClient, SeatcastClient, StateOf, Topic, TopicView, UnsentBooking } from '../../sdk/index.ts';
+import type { LiveClient, SeatcastClient, StateOf, Topic, TopicView } from '../../sdk/index.ts';
 import { liveClient } from './shared-client.ts';
 
 /** Elements may be given a client of their own; otherwise they share the page's. */
@@ -18,7 +18,7 @@ interface Subject<K, V, C> {
  * The seam between SDK and DOM: watches one thing while its element is on the page, and asks for an update
  * whenever it changes. `changed` is called before the element renders.
  */
-class WatchController<K, V, C extends LiveClient> implements ReactiveController {
+export class WatchController<K, V, C extends LiveClient> implements ReactiveController {
   readonly #host: Host<C>;
   readonly #subject: Subject<K, V, C>;
   readonly #changed: ((view: V) => void) | undefined;
@@ -82,20 +82,5 @@ export class TopicController<T extends Topic, C extends LiveClient = SeatcastCli
   constructor(host: Host<C>, topic: () => T | undefined, changed?: (view: TopicView<StateOf<T>>) => void) {
     const nothing = { state: undefined, revision: 0, status: 'connecting', refused: undefined, counted: undefined } as const;
     super(host, { key: topic, watch: (client, key, listener) => client.watch(key, listener), nothing }, changed);
-  }
-}
-
-/** Watches attempts to book of which nobody knows how they ended. */
-export class UnsentController extends WatchController<true, readonly UnsentBooking[], SeatcastClient> {
-  constructor(host: Host<SeatcastClient>) {
-    super(host, { key: () => true, watch: (client, _, listener) => client.watchUnsent(listener), nothing: [] });
-  }
-}
-
-/** Watches the caller's own bookings. */
-export class BookingsController extends WatchController<true, BookingsView, SeatcastClient> {
-  constructor(host: Host<SeatcastClient>, changed?: (view: BookingsView) => void) {
-    const nothing = { bookings: undefined, status: 'connecting', account: false, problem: undefined } as const;
-    super(host, { key: () => true, watch: (client, _, listener) => client.watchBookings(listener), nothing }, changed);
   }
 }

@@ -11,7 +11,7 @@ import { define, FLAG } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
 import { explain } from '../internal/refusals.ts';
 import { addedRows, containedWords, ticketAmount } from '../internal/price-lines.ts';
-import { BookingsController } from '../internal/watch-controller.ts';
+import { BookingsController } from '../internal/own-controllers.ts';
 import { Ended, endOf, isStanding } from './ended.ts';
 import { givesBack, type GivesBack } from './giving-back.ts';
 import { BACK, isBack, leaveToPay, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';

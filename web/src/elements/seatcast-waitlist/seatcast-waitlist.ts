@@ -4,7 +4,7 @@ import { count } from '../internal/format.ts';
 import { define } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
 import { explain } from '../internal/refusals.ts';
-import { BookingsController } from '../internal/watch-controller.ts';
+import { BookingsController } from '../internal/own-controllers.ts';
 import { styles } from './seatcast-waitlist.styles.ts';
 import { WORDS } from './words.ts';
 
