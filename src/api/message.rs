@@ -94,6 +94,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("FOUNDER_STAYS", "The founder owns the organization and stays in it", "ผู้ก่อตั้งเป็นเจ้าขององค์กรและต้องอยู่ในองค์กร", "بنیان‌گذار مالک سازمان است و در آن می‌ماند"),
     ("FUNNEL", "Steps of visitors retrieved", "ดึงข้อมูลขั้นตอนของผู้เข้าชมแล้ว", "گام‌های بازدیدکنندگان دریافت شد"),
     ("HEALTHY", "Everything is up", "ระบบทำงานปกติ", "سامانه برقرار است"),
+    ("HISTORY", "Changes retrieved", "ดึงข้อมูลการเปลี่ยนแปลงแล้ว", "تغییرها دریافت شد"),
     ("HOLDS_EXCEEDED", "You already have as many tickets of this event as one person may; please sign in, or give some back", "คุณมีบัตรของงานนี้ครบตามที่หนึ่งคนมีได้แล้ว โปรดเข้าสู่ระบบหรือคืนบัตรบางส่วน", "شما به اندازهٔ سهم یک نفر از این رویداد بلیت دارید؛ وارد حساب خود شوید یا بخشی را پس دهید"),
     ("IDEMPOTENCY_IN_FLIGHT", "A request with this Idempotency-Key is still running", "คำขอที่ใช้ Idempotency-Key นี้ยังทำงานอยู่", "درخواستی با این Idempotency-Key هنوز در حال اجراست"),
     ("IDEMPOTENCY_MISMATCH", "This Idempotency-Key was used for another request", "Idempotency-Key นี้ถูกใช้กับคำขออื่นแล้ว", "این Idempotency-Key برای درخواست دیگری به کار رفته است"),

@@ -23,6 +23,7 @@ mod email_codes;
 mod events;
 mod exports;
 mod health;
+mod history;
 mod interactions;
 mod invoices;
 mod jobs;
@@ -264,6 +265,7 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(bookings::read::of_event)) // GET /bookings/event/{event_id}
         .routes(routes!(numbers::analytics)) // GET /events/{event_id}/analytics
         .routes(routes!(numbers::funnel)) // GET /events/{event_id}/funnel
+        .routes(routes!(history::changes)) // GET /events/{event_id}/changes
         .routes(routes!(exports::report)) // GET /events/{event_id}/report.csv
         .routes(routes!(exports::doors)) // GET /events/{event_id}/doors.csv
         .routes(routes!(checkins::create)) // POST /checkins

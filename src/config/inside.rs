@@ -296,6 +296,10 @@ pub const SEARCH_WALKED_MAX: i64 = 2_000;
 // Far above what a household behind one address does with several tabs open each, and far below what a script does.
 // An account has the same limits wherever it asks from.
 
+/// Changes of an event's log that one answer has, and without a limit asked for. One change may list every seat.
+pub const HISTORY_ROWS_MAX: i64 = 1_000;
+pub const HISTORY_ROWS_DEFAULT: i64 = 500;
+
 /// GET of anything: a page with its files is about twenty of them.
 pub const LIMIT_READS: Rate = Rate {
     per_minute: 50 * 60,

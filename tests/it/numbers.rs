@@ -327,7 +327,7 @@ async fn numbers_are_for_those_who_may_and_for_a_bounded_time() {
         .await;
     let other = server.user(user(&client, "organizer").await);
     let organizer = server.user(show.organizer);
-    for what in ["analytics", "funnel", "report.csv", "doors.csv"] {
+    for what in ["analytics", "funnel", "changes", "report.csv", "doors.csv"] {
         let path = format!("/api/v1/events/{}/{what}", show.event);
         assert_eq!(other.get(&path).await.code(403), "FORBIDDEN");
         let gone = format!("/api/v1/events/999999/{what}");
@@ -360,6 +360,57 @@ async fn numbers_are_for_those_who_may_and_for_a_bounded_time() {
             (&json!(field), &json!(code))
         );
     }
+}
+
+/// Whoever replays the log from its beginning ends with the numbers that are on sale now; pages follow each other without a gap.
+#[tokio::test]
+async fn an_events_log_tells_its_sale_again() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_000, 40)
+        .stage(&client)
+        .await;
+    let staff = server.user(show.organizer);
+    for quantity in 1..=4 {
+        let items = json!([{"ticket_type_id": show.ticket_types[0], "quantity": quantity}]);
+        let body = json!({"event_id": show.event, "items": items});
+        server.anonymous().post(BOOKINGS, &body).await.data(201);
+    }
+    let path = format!("/api/v1/events/{}/changes", show.event);
+    let (mut revisions, mut held, mut after) = (Vec::new(), Vec::new(), json!(0));
+    while !after.is_null() {
+        let page = staff.get(&format!("{path}?limit=2&after={after}")).await;
+        let page = page.data(200);
+        let changes = page["changes"].as_array().unwrap();
+        assert!(changes.len() <= 2);
+        for change in changes {
+            revisions.push(change["revision"].as_i64().unwrap());
+            let types = change["ticket_types"].as_array();
+            held.extend(types.into_iter().flatten().map(|one| one["held"].clone()));
+        }
+        after = page["next"].clone();
+    }
+    let newest = *revisions.last().unwrap();
+    let oldest = revisions[0];
+    assert_eq!(revisions, (oldest..=newest).collect::<Vec<_>>());
+    assert_eq!(held[held.len() - 4..], [1, 3, 6, 10].map(Value::from));
+    let shown = staff.get(&format!("/api/v1/events/{}", show.event)).await;
+    assert_eq!(shown.data(200)["revision"], newest);
+    let bad = staff.get(&format!("{path}?limit=1001")).await;
+    assert_eq!(bad.code(422), "VALIDATION_FAILED");
+    // The organizer's own list finds the event by a part of its title, and not by what is not there.
+    let found = async |query: &str| {
+        let answer = staff
+            .get(&format!("/api/v1/events/management/view?{query}"))
+            .await;
+        answer.data(200).as_array().unwrap().len()
+    };
+    let title = shown.data(200)["title"].as_str().unwrap().to_uppercase();
+    let part = title.split(' ').next().unwrap_or_default();
+    assert_eq!(found(&format!("q={part}&status=active")).await, 1);
+    assert_eq!(found("q=nosuchtitle").await, 0);
+    assert_eq!(found("status=draft").await, 0);
 }
 
 #[tokio::test]

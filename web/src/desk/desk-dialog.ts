@@ -23,7 +23,12 @@ export class DeskDialog extends LitElement {
         background: var(--surface);
         box-shadow: var(--shadow);
         color: var(--ink);
-        overflow: auto;
+        overflow: hidden;
+      }
+      /* Its buttons stay in sight while the content scrolls. */
+      dialog[open] {
+        display: grid;
+        grid-template-rows: auto minmax(0, 1fr) auto;
       }
       :host([wide]) dialog {
         width: min(calc(100vw - 2rem), 60rem);
@@ -59,6 +64,8 @@ export class DeskDialog extends LitElement {
       .content {
         display: grid;
         gap: 1rem;
+        align-content: start;
+        overflow: auto;
         padding: 1rem 1.5rem 1.5rem;
       }
       .content ::slotted(p) {
@@ -100,7 +107,7 @@ export class DeskDialog extends LitElement {
         <h2 id="heading">${this.heading}</h2>
         <button type="button" aria-label=${WORDS[this.#language.language].close} @click=${this.#close}>×</button>
       </header>
-      <div class="content"><slot></slot></div>
+      <div class="content" tabindex="-1"><slot></slot></div>
       <footer><slot name="actions"></slot></footer>
     </dialog>`;
   }

@@ -52,7 +52,7 @@ export const deskStyles = [
       border-radius: var(--radius);
       background: var(--surface);
     }
-    .button.danger {
+    .button.danger:not(:disabled) {
       border-color: var(--red);
       color: var(--red);
     }
@@ -163,6 +163,12 @@ export const deskStyles = [
       gap: 1rem 1.25rem;
       align-items: start;
     }
+    .field {
+      display: grid;
+      gap: 0.25rem;
+      align-content: start;
+      min-width: 0;
+    }
     .whole {
       grid-column: 1 / -1;
     }
@@ -211,6 +217,11 @@ export const deskStyles = [
     .hint {
       color: var(--ink-soft);
       font-size: 0.8125rem;
+    }
+    .ticks {
+      display: flex;
+      flex-wrap: wrap;
+      gap: 0 1.5rem;
     }
     label.tick {
       display: flex;
