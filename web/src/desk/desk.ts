@@ -2,12 +2,19 @@
 import { pageSession } from '../pages/session.ts';
 import { Refusal, type User } from '../sdk/index.ts';
 import { deskClient, type Me } from './desk-client.ts';
-import { recall, remember } from './memory.ts';
 import { organizationsOf } from './rights.ts';
 
-const KEY = 'seatcast.desk.person';
+/** Of all people of the demo. */
+const DEMO_PASSWORD = 'seatcast-demo';
 /** The server did not answer: asked again after this. */
 const AGAIN_MS = 5_000;
+
+/** Those that are offered. */
+const PEOPLE_MAX = 12;
+
+export interface DemoPerson extends User {
+  email: string;
+}
 
 export type Attendance =
   /** Asked, and not answered yet. */
@@ -22,7 +29,7 @@ export type Attendance =
 export class Desk extends EventTarget {
   #me: Me | undefined;
   #attendance: Attendance = 'asking';
-  #people: readonly User[] = [];
+  #people: readonly DemoPerson[] = [];
   #asked = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -36,28 +43,31 @@ export class Desk extends EventTarget {
   }
 
   /** Those of the demo whom one may act as; nobody where the server is not in development mode. */
-  get people(): readonly User[] {
+  get people(): readonly DemoPerson[] {
     return this.#people;
   }
 
   begin(): void {
     pageSession().addEventListener('change', () => void this.#look());
-    void this.#demo().then(() => this.#look());
-  }
-
-  /** The demo only. */
-  actAs(id: number | undefined): void {
-    remember(KEY, id === undefined ? undefined : String(id));
-    deskClient().userId = id;
     void this.#look();
   }
 
+  /** The demo only. @throws Refusal, Unreachable */
+  async actAs({ email }: DemoPerson): Promise<void> {
+    pageSession().begin(await deskClient().signIn(email, DEMO_PASSWORD));
+  }
+
   async leave(): Promise<void> {
-    if (pageSession().account) await pageSession().end(false);
-    else this.actAs(undefined);
+    await pageSession()
+      .end(false)
+      .catch((error: unknown) => {
+        // Here one is signed out all the same; the server's session ends by itself.
+        if (!(error instanceof Error)) throw error;
+      });
   }
 
   async #demo(): Promise<void> {
+    if (this.#people.length > 0) return;
     const info = await deskClient()
       .info()
       .catch(() => undefined);
@@ -65,16 +75,19 @@ export class Desk extends EventTarget {
     const users = await deskClient()
       .usersAsAdmin()
       .catch(() => []);
-    this.#people = users.filter(({ role }) => role !== 'customer');
-    const kept = Number(recall(KEY));
-    if (this.#people.some(({ id }) => id === kept)) deskClient().userId = kept;
+    const staff = (users as (User & Partial<DemoPerson>)[]).filter((user): user is DemoPerson => user.role !== 'customer' && typeof user.email === 'string');
+    this.#people = staff.slice(0, PEOPLE_MAX);
+    this.dispatchEvent(new Event('change'));
   }
 
   async #look(): Promise<void> {
     clearTimeout(this.#timer);
     const asked = ++this.#asked;
     const client = deskClient();
-    if (client.isGuest) return this.#become('nobody', undefined);
+    if (client.isGuest) {
+      this.#become('nobody', undefined);
+      return this.#demo();
+    }
     try {
       const me = await client.me();
       if (asked !== this.#asked) return;

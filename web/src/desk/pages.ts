@@ -44,6 +44,14 @@ export const PAGES: readonly PageRow[] = [
     view: () => html`<desk-new-event></desk-new-event>`,
   },
   {
+    path: '/desk/events/{id}',
+    name: { en: 'Live', th: 'สด', fa: 'زنده' },
+    linked: 'event',
+    right: 'see',
+    load: () => import('./dashboard/dashboard-page.ts'),
+    view: ({ event }) => html`<desk-dashboard .event=${event}></desk-dashboard>`,
+  },
+  {
     path: '/desk/events/{id}/edit',
     name: { en: 'Details', th: 'รายละเอียด', fa: 'جزئیات' },
     linked: 'event',

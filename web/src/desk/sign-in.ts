@@ -2,9 +2,8 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { LanguageController } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { pageSession } from '../pages/session.ts';
-import type { User } from '../sdk/index.ts';
 import { deskClient } from './desk-client.ts';
-import { desk } from './desk.ts';
+import { desk, type DemoPerson } from './desk.ts';
 import { deskStyles } from './styles.ts';
 import { WORDS } from './words.ts';
 
@@ -28,7 +27,7 @@ export class DeskSignIn extends LitElement {
     `,
   ];
 
-  declare people: readonly User[];
+  declare people: readonly DemoPerson[];
   declare problem: string | undefined;
   declare busy: boolean;
   readonly #language = new LanguageController(this);
@@ -62,21 +61,24 @@ export class DeskSignIn extends LitElement {
       <h2 id="people">${heading}</h2>
       <div class="people">
         ${this.people.map(
-          ({ id, name, role }) =>
-            html`<button class="button" type="button" @click=${() => desk().actAs(id)}>${name}<span class="tag">${WORDS[this.#language.language].role[role]}</span></button>`,
+          (person) =>
+            html`<button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.#begin(() => desk().actAs(person))}>${person.name}<span class="tag">${WORDS[this.#language.language].role[person.role]}</span></button>`,
         )}
       </div>
     </section>`;
   }
 
-  async #signIn(event: SubmitEvent): Promise<void> {
+  #signIn(event: SubmitEvent): void {
     event.preventDefault();
     const typed = new FormData(event.target as HTMLFormElement);
+    void this.#begin(async () => pageSession().begin(await deskClient().signIn(String(typed.get('email')).trim(), String(typed.get('password')))));
+  }
+
+  async #begin(wish: () => Promise<void>): Promise<void> {
     this.busy = true;
     this.problem = undefined;
     try {
-      const session = await deskClient().signIn(String(typed.get('email')).trim(), String(typed.get('password')));
-      pageSession().begin(session);
+      await wish();
     } catch (error) {
       this.problem = explain(this.#language.language, error);
     }

@@ -20,6 +20,14 @@ export const deskStyles = [
     h2 {
       font-size: 1.2rem;
     }
+    h3 {
+      margin: 0;
+      font-size: 1rem;
+    }
+    h3.small {
+      font-size: 0.8125rem;
+      font-weight: 600;
+    }
     p {
       margin: 0;
     }
@@ -265,12 +273,13 @@ export const deskStyles = [
 
     .figures {
       display: grid;
-      grid-template-columns: repeat(auto-fill, minmax(min(100%, 10.5rem), 1fr));
+      grid-template-columns: repeat(auto-fill, minmax(min(100%, clamp(7.5rem, 22vw, 11rem)), 1fr));
       gap: 0.75rem;
       margin: 0;
     }
     .figures > div {
       display: grid;
+      align-content: start;
       gap: 0.15rem;
       padding: 0.9rem 1.1rem;
       border: 1px solid var(--line);

@@ -1,24 +1,42 @@
 /** Ways of end-to-end tests to the organizer's desk. */
 import { AxeBuilder } from '@axe-core/playwright';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { expect, inject } from 'vitest';
 import { open } from './browser.ts';
 
 /** The demo's organizer. */
-export const ORGANIZER = 2;
+export const ORGANIZER = 'jonas@seatcast.example';
+const DEMO_PASSWORD = 'seatcast-demo';
+/** Of `pages/session.ts`. */
+const SESSION_KEY = 'seatcast.session';
 
-/** Opens a page of the desk as somebody of the demo. */
+interface Session {
+  access_token: string;
+  refresh_token: string;
+  expires_in: number;
+  user: object;
+}
+
+/** Opens a page of the desk, signed in as somebody of the demo. */
 export async function openDesk(
   browser: Browser,
   path: string,
   options: BrowserContextOptions = {},
-  person: number = ORGANIZER,
-): Promise<{ page: Page; errors: string[] }> {
+  email: string = ORGANIZER,
+  password: string = DEMO_PASSWORD,
+): Promise<{ page: Page; context: BrowserContext; errors: string[] }> {
   const { url } = inject('seatcast');
-  const { page, errors } = await open(browser, `${url}/healthz`, { reducedMotion: 'reduce', ...options });
-  await page.evaluate((id) => localStorage.setItem('seatcast.desk.person', id), String(person));
+  const { data } = await (await fetch(`${url}/api/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email, password }),
+  })).json() as { data: Session };
+  const { access_token, refresh_token, expires_in, user } = data;
+  const kept = JSON.stringify({ access_token, refresh_token, ends_at: Date.now() + expires_in * 1_000, user });
+  const { page, context, errors } = await open(browser, `${url}/healthz`, { reducedMotion: 'reduce', ...options });
+  await page.evaluate(([key, value]) => localStorage.setItem(key!, value!), [SESSION_KEY, kept]);
   await page.goto(`${url}${path}`);
-  return { page, errors };
+  return { page, context, errors };
 }
 
 /** What axe finds, and whether the page scrolls sideways. */
