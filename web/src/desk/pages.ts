@@ -75,4 +75,28 @@ export const PAGES: readonly PageRow[] = [
     load: () => import('./prices/prices-page.ts'),
     view: ({ event }) => html`<desk-prices .event=${event}></desk-prices>`,
   },
+  {
+    path: '/desk/events/{id}/notices',
+    name: { en: 'Notices', th: 'ประกาศ', fa: 'اعلان‌ها' },
+    linked: 'event',
+    right: 'manage',
+    load: () => import('./notices/notices-page.ts'),
+    view: ({ event }) => html`<desk-notices .event=${event}></desk-notices>`,
+  },
+  {
+    path: '/desk/events/{id}/seats',
+    name: { en: 'Seat map', th: 'ผังที่นั่ง', fa: 'نقشهٔ صندلی' },
+    linked: 'event',
+    right: 'manage',
+    load: () => import('./seats/seats-page.ts'),
+    view: ({ event }) => html`<desk-seats .event=${event}></desk-seats>`,
+  },
+  {
+    path: '/desk/events/{id}/replay',
+    name: { en: 'Replay', th: 'เล่นย้อน', fa: 'بازپخش' },
+    linked: 'event',
+    right: 'figures',
+    load: () => import('./replay/replay-page.ts'),
+    view: ({ event }) => html`<desk-replay .event=${event}></desk-replay>`,
+  },
 ];

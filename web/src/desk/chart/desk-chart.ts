@@ -172,7 +172,8 @@ export class DeskChart extends LitElement {
 
   #table(): TemplateResult {
     const from = Math.max(0, this.times.length - TABLE_ROWS_MAX);
-    return html`<table class="visually-hidden">
+    // A table of its own would be as high as its rows, seen or not.
+    return html`<div class="visually-hidden"><table>
       <caption>
         ${this.label}
       </caption>
@@ -191,7 +192,7 @@ export class DeskChart extends LitElement {
             </tr>`,
         )}
       </tbody>
-    </table>`;
+    </table></div>`;
   }
 
   protected override updated(changed: PropertyValues<this>): void {

@@ -11,7 +11,7 @@ import { WORDS as COMMON } from '../words.ts';
 import { WORDS } from './words.ts';
 
 const TITLE_CHARS_MAX = 200;
-const DESCRIPTION_CHARS_MAX = 20_000;
+const DESCRIPTION_CHARS_MAX = 10_000;
 
 /** What a form changes of an event, as the server takes it. */
 export interface EventValues {

@@ -54,7 +54,7 @@ interface KindOf {
 }
 
 const NAME_CHARS_MAX = 200;
-const CODE_CHARS_MAX = 40;
+const CODE_CHARS_MAX = 64;
 const VOUCHER_KINDS: readonly ValueKind[] = ['percent', 'amount', 'fixed_price'];
 const FEE_KINDS: readonly ValueKind[] = ['per_ticket', 'per_booking', 'percent'];
 
