@@ -1,5 +1,5 @@
 import { html, nothing, svg, type PropertyValues, type TemplateResult } from 'lit';
-import { dateParts, dateWords, momentWords, money, sum } from '../elements/internal/format.ts';
+import { count, dateParts, dateWords, momentWords, money, sum } from '../elements/internal/format.ts';
 import { sharedClient } from '../elements/internal/full-client.ts';
 import { containedWords, rowsOf, ticketAmount } from '../elements/internal/price-lines.ts';
 import { explain } from '../elements/internal/refusals.ts';
@@ -149,7 +149,7 @@ export class BookingPage extends PageElement {
     const { lines = [], items, total, payment } = booking;
     const { currency } = total;
     const amounts = items.map(({ name, quantity, ticket_type_id: type, unit_price: each }) => ({
-      label: `${quantity} × ${name}`,
+      label: `${count(this.language, quantity)} × ${name}`,
       amount: ticketAmount(lines, type) ?? each.amount * quantity,
     }));
     const row = (label: string, amount: number, look = ''): TemplateResult =>

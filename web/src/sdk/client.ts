@@ -279,12 +279,15 @@ export class SeatcastClient extends LiveClient {
     return given(await this.rest.send<RefundPolicy>(`/events/${eventId}/refund-policy`));
   }
 
-  /** @throws Refusal (`INVALID_TRANSITION` when it has ended already), Unreachable */
-  async cancel({ id }: Pick<Booking, 'id'>, reason = 'cancelled by the buyer'): Promise<Booking> {
+  /**
+   * Cancels a booking; with codes of tickets only those, where the refund policy lets single ones be given back.
+   * @throws Refusal (`INVALID_TRANSITION` when it has ended already, `REFUND_POLICY`), Unreachable
+   */
+  async cancel({ id }: Pick<Booking, 'id'>, reason = 'cancelled by the buyer', ticketCodes?: readonly string[]): Promise<Booking> {
     const kept = this.#kept(id);
     const answer = await sendOnce<Booking>(this.rest, `/bookings/${id}/status`, {
       method: 'PUT',
-      body: { status: 'cancelled', reason },
+      body: { status: 'cancelled', reason, ...(ticketCodes ? { ticket_ids: ticketCodes } : {}) },
       headers: proof(kept),
     });
     const booking = given(answer);

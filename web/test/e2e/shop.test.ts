@@ -256,6 +256,29 @@ it('a cancellation says what comes back by the refund policy, and so much does',
   await picture(page, 'cancelled by policy');
 });
 
+it('single tickets are given back where the policy lets them, and the booking stands with the others', async () => {
+  const { id } = await makeEvent('One of two', 20);
+  await rest('PUT', `/events/${id}/refund-policy`, { percent: 100, until_minutes: 0, keeps_fees: false, by_ticket: true }, 2);
+  const { page } = await open(browser, `${url}/events/${id}`, PHONE);
+  for (let times = 0; times < 2; times += 1) await page.getByRole('button', { name: 'One more Standard' }).click();
+  await page.getByRole('button', { name: 'Hold 2 tickets' }).click();
+  await page.getByRole('button', { name: /^Pay €90.00/ }).click();
+  await payByCard(page);
+  await expect.poll(() => title(page)).toBe('You are booked');
+  await expect.poll(() => sql(`select state from payments where event_id = ${id}`)).toBe('captured');
+  await page.getByRole('button', { name: /^Cancel booking/ }).click();
+  await expect.poll(() => textOf(card(page))).toContain('€90.00 goes back to you.');
+  await page.getByRole('checkbox').first().uncheck();
+  await expect.poll(() => textOf(card(page))).toContain('Its ticket becomes void. €45.00 goes back to you.');
+  expect(await faults(page)).toEqual([]);
+  await page.getByRole('checkbox').first().scrollIntoViewIfNeeded();
+  await picture(page, 'one of two');
+  await page.getByRole('button', { name: 'Give back 1 ticket' }).click();
+  await expect.poll(() => page.getByRole('img', { name: /^QR code/ }).count()).toBe(1);
+  expect(await title(page)).toBe('You are booked');
+  await expect.poll(() => sql(`select refunded_amount from payments where event_id = ${id}`)).toBe('4500');
+});
+
 describe('a page that is open', () => {
   it('sells from the moment at which sales open', async () => {
     const { id, typeId } = await makeEvent('Opens soon', 20);

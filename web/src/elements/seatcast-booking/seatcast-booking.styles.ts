@@ -143,13 +143,13 @@ export const styles = [
       font-variant-numeric: tabular-nums;
       font-weight: 700;
     }
-    :host(:lang(fa)) .way li::before {
+    :host(:lang(fa)) .way li:not(.done)::before {
       content: counter(step, persian);
     }
     .way .done {
       border-color: var(--accent);
     }
-    :host .way .done::before {
+    .way .done::before {
       content: '✓';
       color: var(--accent);
     }

@@ -9,7 +9,7 @@ const line = (kind: PriceLine['kind'], amount: number, tax_amount = 0, included 
   ({ kind, ticket_type_id: null, name: kind, quantity: 1, unit_amount: amount, amount, tax_amount, tax: tax_amount ? { basis_points: 1_900, included } : null });
 
 function booking(total: number, lines: PriceLine[], changes: Partial<Booking> = {}, currency = 'EUR'): Booking {
-  return { total: { amount: total, currency }, lines, payment: null, ...changes } as Booking;
+  return { total: { amount: total, currency }, lines, payment: null, tickets: [], items: [], ...changes } as unknown as Booking;
 }
 
 const now = Date.parse('2030-01-01T00:00:00Z');
@@ -37,6 +37,17 @@ describe('what a cancellation gives back', () => {
     expect(amount(booking(999, []), policy({ percent: 50 }))).toBe(499);
     expect(amount(booking(12_350, [], {}, 'KWD'), policy({ percent: 50 }))).toBe(6_170);
     expect(amount(booking(0, []), policy())).toBeUndefined();
+  });
+
+  it('falls to single tickets by their prices, so that all of them add up', () => {
+    const ticket = (code: string, ticket_type_id: number): Booking['tickets'][number] => ({ code, ticket_type_id, seat_id: null, status: 'valid' });
+    const item = (ticket_type_id: number, amount: number): Booking['items'][number] => ({ ticket_type_id, name: '', quantity: 1, unit_price: { amount, currency: 'EUR' }, seats: [] });
+    const of = booking(1_000, [], { tickets: [ticket('A', 1), ticket('B', 1), ticket('C', 2)], items: [item(1, 333), item(2, 334)] });
+    const back = (...codes: string[]): number | undefined => givesBack(of, policy({ by_ticket: true }), event, now, new Set(codes)).amount?.amount;
+    expect([back('A'), back('B'), back('C')]).toEqual([333, 333, 334]);
+    expect(back('A', 'B', 'C')).toBe(1_000);
+    expect(givesBack(of, policy({ by_ticket: true }), event, now).tickets).toHaveLength(3);
+    expect(givesBack(of, policy(), event, now).tickets).toEqual([]);
   });
 
   it('ends so many minutes before the event begins', () => {

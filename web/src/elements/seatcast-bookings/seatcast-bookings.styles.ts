@@ -100,6 +100,27 @@ export const styles = [
     .question p {
       margin: 0;
     }
+    fieldset {
+      display: grid;
+      gap: 0.4rem;
+      margin: 0;
+      padding: 0.6rem 0.9rem;
+      border: 1px solid var(--line);
+      border-radius: var(--radius-small);
+    }
+    fieldset label {
+      display: flex;
+      gap: 0.6rem;
+      align-items: center;
+      min-height: 32px;
+      font-size: 0.9375rem;
+      font-variant-numeric: tabular-nums;
+    }
+    fieldset input {
+      width: 1.15rem;
+      height: 1.15rem;
+      accent-color: var(--accent);
+    }
     .answers .yes {
       color: var(--red);
     }

@@ -1,6 +1,6 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { Refusal, Unreachable, type Booking, type BookedItem, type BookingsView, type Countdown } from '../../sdk/index.ts';
+import { Refusal, Unreachable, type Booking, type BookedItem, type BookingsView, type Countdown, type Ticket } from '../../sdk/index.ts';
 import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
 import type {} from '../events/booking-changed.ts';
 import { HoldsChangedEvent } from '../events/holds-changed.ts';
@@ -65,6 +65,7 @@ export class SeatcastBookings extends SellingElement {
     answering: { state: true },
     asking: { state: true },
     back: { state: true },
+    kept: { state: true },
     changing: { state: true },
     leftToPay: { state: true },
     instructions: { state: true },
@@ -88,12 +89,19 @@ export class SeatcastBookings extends SellingElement {
   declare asking: string | undefined;
   /** What comes back to them; undefined while that is asked for, null where nobody could say. */
   declare back: GivesBack | null | undefined;
+  /** Codes of tickets that their buyer keeps, where single ones may be given back. */
+  declare kept: ReadonlySet<string>;
   /** The hold whose tickets are being changed. */
   declare changing: string | undefined;
   /** The booking that the browser comes back from paying; its bank's answer may still be on the way. */
   declare leftToPay: Left | undefined;
   /** How to pay a booking to staff. */
   declare instructions: { id: string; words: string } | undefined;
+
+  constructor() {
+    super();
+    this.kept = new Set();
+  }
 
   protected override get needsEvent(): boolean {
     return false;
@@ -275,14 +283,44 @@ export class SeatcastBookings extends SellingElement {
     const { id, quantity, reference } = booking;
     const words = WORDS[this.language];
     return html`<div class="question" role="group" aria-label=${words.askCancelOf(reference)}>
-      <p><b>${words.askCancel}</b> ${words.cancelMeans(quantity)} <span aria-live="polite">${this.#backWords(booking)}</span></p>
+      <p><b>${words.askCancel}</b> ${words.cancelMeans(this.#givenBack()?.length ?? quantity)} <span aria-live="polite">${this.#backWords(booking)}</span></p>
+      ${this.back && !this.back.isTooLate ? this.#singleTickets(booking, this.back.tickets) : nothing}
       <div class="answers">
         <button class="button keep" type="button" @click=${() => this.#keep(booking)}>${words.keep}</button>
-        <button class="button yes" type="button" ?disabled=${this.answering === id || this.back?.isTooLate} @click=${() => this.#cancel(booking)}>
-          ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> ${words.oneMoment}` : words.yesCancel}
+        <button class="button yes" type="button" ?disabled=${this.answering === id || this.back?.isTooLate || this.#givenBack()?.length === 0} @click=${() => this.#cancel(booking)}>
+          ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> ${words.oneMoment}` : this.#isPartly() ? words.giveBack(this.#givenBack()?.length ?? 0) : words.yesCancel}
         </button>
       </div>
     </div>`;
+  }
+
+  /** Tickets to give back; all of them unless some are kept. */
+  #singleTickets(booking: Booking, tickets: readonly Ticket[]): TemplateResult | typeof nothing {
+    if (tickets.length < 2) return nothing;
+    return html`<fieldset>
+      <legend>${WORDS[this.language].whichTickets}</legend>
+      ${tickets.map(
+        ({ code }) => html`<label>
+          <input type="checkbox" .checked=${!this.kept.has(code)} @change=${() => this.#toggle(booking, code)} /> <bdi>${code}</bdi>
+        </label>`,
+      )}
+    </fieldset>`;
+  }
+
+  #toggle(booking: Booking, code: string): void {
+    const others = [...this.kept].filter((one) => one !== code);
+    this.kept = new Set(this.kept.has(code) ? others : [...others, code]);
+    void this.#askBack(booking);
+  }
+
+  /** Codes that are given back; undefined where it is all or nothing. */
+  #givenBack(): readonly string[] | undefined {
+    const tickets = this.back?.tickets ?? [];
+    return tickets.length < 2 ? undefined : tickets.map(({ code }) => code).filter((code) => !this.kept.has(code));
+  }
+
+  #isPartly(): boolean {
+    return this.kept.size > 0 && this.#givenBack() !== undefined;
   }
 
   /** What comes back of what was paid. */
@@ -528,6 +566,8 @@ export class SeatcastBookings extends SellingElement {
       isBack();
       // Its outcome is what the buyer wants to see, also where another tab gave it back.
       this.#ended.keepInSight(id);
+      // On a page of its own it is in sight, below what the page says of it.
+      if (this.booking) return;
       this.#awaitsTop = true;
       void this.reveal(id);
     }
@@ -567,6 +607,7 @@ export class SeatcastBookings extends SellingElement {
     if (booking.status !== 'confirmed') return this.#cancel(booking);
     this.asking = booking.id;
     this.back = undefined;
+    this.kept = new Set();
     void this.#askBack(booking);
     await this.updateComplete;
     this.renderRoot.querySelector<HTMLElement>('.question .keep')?.focus();
@@ -578,7 +619,8 @@ export class SeatcastBookings extends SellingElement {
     try {
       const [policy, event] = await Promise.all([client.refundPolicy(booking.event_id), client.event(booking.event_id)]);
       this.#zones.set(event.id, event.timezone);
-      if (this.asking === booking.id) this.back = givesBack(booking, policy, event, client.now());
+      const codes = new Set(booking.tickets.map(({ code }) => code).filter((code) => !this.kept.has(code)));
+      if (this.asking === booking.id) this.back = givesBack(booking, policy, event, client.now(), this.kept.size > 0 ? codes : undefined);
     } catch {
       if (this.asking === booking.id) this.back = null;
     }
@@ -609,9 +651,10 @@ export class SeatcastBookings extends SellingElement {
     this.#ended.givesBack(booking.id);
     this.answering = booking.id;
     try {
-      const cancelled = await this.topic.client.cancel(booking);
+      const codes = booking.status === 'confirmed' && this.#isPartly() ? this.#givenBack() : undefined;
+      const cancelled = await this.topic.client.cancel(booking, undefined, codes);
       this.failed = undefined;
-      this.said = WORDS[this.language].isCancelled(booking.reference);
+      this.said = codes ? WORDS[this.language].isGivenBack(codes.length) : WORDS[this.language].isCancelled(booking.reference);
       this.#ended.keepInSight(booking.id);
       this.dispatchEvent(new BookingCancelledEvent(cancelled));
     } catch (error) {

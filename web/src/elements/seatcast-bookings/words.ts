@@ -25,6 +25,9 @@ interface Words {
   /** `share`: of the price, where that is not all of it. */
   comesBack: (sum: string, share: string | undefined, keepsFees: boolean) => string;
   nothingBack: string;
+  whichTickets: string;
+  giveBack: (tickets: number) => string;
+  isGivenBack: (tickets: number) => string;
   backByPolicy: string;
   tooLateToCancel: (until: string) => string;
   change: string;
@@ -92,6 +95,9 @@ export const WORDS: Translations<Words> = {
       const of = share ? `${share} of the price${keepsFees ? ' without fees' : ''}` : keepsFees ? 'the price without fees' : undefined;
       return `${sum} goes back to you${of ? `: ${of}` : ''}.`;
     },
+    whichTickets: 'Tickets to give back',
+    giveBack: (tickets) => `Give back ${plural(tickets, 'ticket')}`,
+    isGivenBack: (tickets) => `${plural(tickets, 'ticket')} given back.`,
     nothingBack: 'By the refund policy nothing goes back to you.',
     backByPolicy: 'Money goes back to you as far as the refund policy says.',
     tooLateToCancel: (until) => `It could be cancelled until ${until}.`,
@@ -159,6 +165,9 @@ export const WORDS: Translations<Words> = {
       const of = share ? `${share} ของราคา${keepsFees ? 'โดยไม่รวมค่าธรรมเนียม' : ''}` : keepsFees ? 'ราคาโดยไม่รวมค่าธรรมเนียม' : undefined;
       return `คืนเงินให้คุณ ${sum}${of ? ` (${of})` : ''}`;
     },
+    whichTickets: 'บัตรที่จะคืน',
+    giveBack: (tickets) => `คืนบัตร ${count('th', tickets)} ใบ`,
+    isGivenBack: (tickets) => `คืนบัตร ${count('th', tickets)} ใบแล้ว`,
     nothingBack: 'ตามนโยบายการคืนเงิน จะไม่มีเงินคืน',
     backByPolicy: 'เงินจะคืนให้คุณตามนโยบายการคืนเงิน',
     tooLateToCancel: (until) => `ยกเลิกได้ถึง ${until} เท่านั้น`,
@@ -224,6 +233,9 @@ export const WORDS: Translations<Words> = {
       const of = share ? `${share} از قیمت${keepsFees ? ' بدون کارمزد' : ''}` : keepsFees ? 'قیمت بدون کارمزد' : undefined;
       return `${sum} به شما برمی‌گردد${of ? ` (${of})` : ''}.`;
     },
+    whichTickets: 'بلیت‌هایی که پس می‌دهید',
+    giveBack: (tickets) => `پس دادن ${count('fa', tickets)} بلیت`,
+    isGivenBack: (tickets) => `${count('fa', tickets)} بلیت پس داده شد.`,
     nothingBack: 'بر پایهٔ شرایط بازپرداخت چیزی به شما برنمی‌گردد.',
     backByPolicy: 'پول شما به اندازه‌ای که شرایط بازپرداخت می‌گوید برمی‌گردد.',
     tooLateToCancel: (until) => `تا ${until} می‌شد آن را لغو کرد.`,
