@@ -13,8 +13,8 @@ export interface SeatcastElements {
   'seatcast-availability': OfEvent & { 'ticket-type'?: number | string; quiet?: Flag; announce?: Flag; 'fallback-available'?: number | string; 'fallback-total'?: number | string };
   'seatcast-ticket-types': OfEvent & { readonly?: Flag; unseated?: Flag };
   'seatcast-seat-map': OfEvent;
-  'seatcast-booking': OfEvent;
-  'seatcast-bookings': OfEvent & { active?: Flag };
+  'seatcast-booking': OfEvent & { 'booking-page'?: string };
+  'seatcast-bookings': OfEvent & { active?: Flag; booking?: string; 'booking-page'?: string };
   'seatcast-waitlist': OfEvent;
   'seatcast-notices': OfEvent;
   'seatcast-presence': OfEvent;

@@ -10,8 +10,8 @@ export interface SeatcastElements {
   'seatcast-availability': Element<OfEvent & { ticketType?: number | string; quiet?: boolean; announce?: boolean; fallbackAvailable?: number | string; fallbackTotal?: number | string }>;
   'seatcast-ticket-types': Element<OfEvent & { readonly?: boolean; unseated?: boolean }>;
   'seatcast-seat-map': Element<OfEvent>;
-  'seatcast-booking': Element<OfEvent>;
-  'seatcast-bookings': Element<OfEvent & { active?: boolean }>;
+  'seatcast-booking': Element<OfEvent & { bookingPage?: string }>;
+  'seatcast-bookings': Element<OfEvent & { active?: boolean; booking?: string; bookingPage?: string }>;
   'seatcast-waitlist': Element<OfEvent>;
   'seatcast-notices': Element<OfEvent>;
   'seatcast-presence': Element<OfEvent>;
