@@ -1,7 +1,8 @@
+/** Before any element is there: the words for refusals, the client that all of them use, the language. */
 import '../elements/internal/refusal-words.ts';
+import { beginToSpeak } from '../pages/language.ts';
 import { pageSession } from '../pages/session.ts';
-import { DeskClient } from './desk-client.ts';
-import { beginLanguage } from './language-choice.ts';
+import { DeskClient, deskClient } from './desk-client.ts';
 
-beginLanguage();
 pageSession(DeskClient);
+beginToSpeak(deskClient());

@@ -1,10 +1,10 @@
 import { html, LitElement, nothing, svg, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
+import { chooseLanguage, NAMES } from '../pages/language.ts';
 import { LANGUAGES, LanguageController, type Language } from '../elements/internal/language.ts';
 import { desk } from './desk.ts';
-import type { Me } from './desk-client.ts';
+import { deskClient, type Me } from './desk-client.ts';
 import { styles } from './desk-app.styles.ts';
-import { chooseLanguage, LANGUAGE_NAMES } from './language-choice.ts';
 import { PAGES } from './pages.ts';
 import { may } from './rights.ts';
 import { followLinks, pageOf, type Found } from './router.ts';
@@ -54,8 +54,8 @@ export class DeskApp extends LitElement {
         <div class="end">
           <label class="choice">
             <span class="visually-hidden">${words.language}</span>
-            <select @change=${(event: Event) => chooseLanguage((event.target as HTMLSelectElement).value as Language)}>
-              ${LANGUAGES.map((one) => html`<option value=${one} lang=${one} ?selected=${one === this.#language.language}>${LANGUAGE_NAMES[one]}</option>`)}
+            <select @change=${(event: Event) => chooseLanguage(deskClient(), (event.target as HTMLSelectElement).value as Language)}>
+              ${LANGUAGES.map((one) => html`<option value=${one} lang=${one} ?selected=${one === this.#language.language}>${NAMES[one]}</option>`)}
             </select>
           </label>
           ${desk().me ? html`<span class="who">${desk().me!.name}</span><button class="button small" type="button" @click=${() => void desk().leave()}>${words.signOut}</button>` : nothing}

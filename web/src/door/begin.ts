@@ -1,8 +1,8 @@
 /** Before any element is there: the language, and the client that all of them use. */
 import '../elements/internal/refusal-words.ts';
-import { beginLanguage } from '../desk/language-choice.ts';
-import { DeskClient } from '../desk/desk-client.ts';
+import { DeskClient, deskClient } from '../desk/desk-client.ts';
+import { beginToSpeak } from '../pages/language.ts';
 import { pageSession } from '../pages/session.ts';
 
-beginLanguage();
 pageSession(DeskClient);
+beginToSpeak(deskClient());

@@ -5,7 +5,7 @@ import { LANGUAGES, LanguageController, type Language } from '../elements/intern
 import { explain } from '../elements/internal/refusals.ts';
 import { desk } from '../desk/desk.ts';
 import { deskClient } from '../desk/desk-client.ts';
-import { chooseLanguage, LANGUAGE_NAMES } from '../desk/language-choice.ts';
+import { chooseLanguage, NAMES } from '../pages/language.ts';
 import { recall, remember } from '../desk/memory.ts';
 import { deskStyles } from '../desk/styles.ts';
 import { pageSession } from '../pages/session.ts';
@@ -200,8 +200,8 @@ export class CheckInApp extends LitElement {
       <header>
         <div class="brand"><svg viewBox="0 0 32 32" aria-hidden="true">${MARK}</svg>seatcast <span>${words.title}</span></div>
         <div class="end">
-          <select aria-label=${words.language} @change=${(event: Event) => chooseLanguage((event.target as HTMLSelectElement).value as Language)}>
-            ${LANGUAGES.map((one) => html`<option value=${one} lang=${one} ?selected=${one === language}>${LANGUAGE_NAMES[one]}</option>`)}
+          <select aria-label=${words.language} @change=${(event: Event) => chooseLanguage(deskClient(), (event.target as HTMLSelectElement).value as Language)}>
+            ${LANGUAGES.map((one) => html`<option value=${one} lang=${one} ?selected=${one === language}>${NAMES[one]}</option>`)}
           </select>
           ${desk().me ? html`<span class="who">${desk().me!.name}</span><button class="button small" type="button" @click=${this.#signOut}>${words.signOut}</button>` : nothing}
         </div>

@@ -47,6 +47,13 @@ export async function faultsOf(page: Page): Promise<string[]> {
   return overflow > 0 ? [...faults, `${overflow} px too wide`] : faults;
 }
 
+/** What the open dialog says; '' without one. */
+export async function dialogText(page: Page): Promise<string> {
+  const dialog = page.getByRole('dialog');
+  const texts = await Promise.all([dialog.getByRole('heading').first(), page.locator('desk-dialog')].map((part) => part.innerText({ timeout: 1_000 }).catch(() => '')));
+  return texts.join(' ').replace(/\s+/g, ' ').trim();
+}
+
 /** Waits for a heading, as the sign that a page is there. */
 export async function headingSays(page: Page, name: string | RegExp): Promise<void> {
   await expect.poll(() => page.getByRole('heading', { name }).count()).toBeGreaterThan(0);

@@ -15,7 +15,7 @@ const english = {
   left: 'Left',
   revenue: 'Revenue',
   bookings: 'Confirmed bookings',
-  pending: (count: string): string => `${count} wait for payment`,
+  pending: (count: string): string => `Waiting for payment: ${count}`,
   perMinute: 'Sold in the last minute',
   joins: 'Visits in the last minute',
   over: 'Sales over time',
@@ -50,7 +50,7 @@ const english = {
     soldOut: (name: string): string => `${name} is sold out.`,
     almost: (name: string, left: string): string => `${name}: only ${left} left.`,
     notStarted: (name: string, at: string): string => `${name} goes on sale at ${at}.`,
-    review: (count: string): string => `${count} payments wait for your decision.`,
+    review: (count: string): string => `Payments that wait for your decision: ${count}.`,
     expired: (share: string): string => `${share} of the holds of the last two days ran out unpaid.`,
   },
 };

@@ -77,11 +77,10 @@ export class CancelEvent extends DeskPage {
   #effects(): TemplateResult {
     const words = WORDS[this.language];
     const { stats } = this;
-    const many = (value: number): string => count(this.language, value);
     const numbers =
       stats &&
-      html`<li>${words.cancelHolds(many(stats.pending_bookings), many(stats.tickets_held))}</li>
-        <li>${words.cancelMoney(many(stats.total_bookings), sum(this.language, stats.total_revenue))}</li>`;
+      html`<li>${words.cancelHolds(stats.pending_bookings, stats.tickets_held)}</li>
+        <li>${words.cancelMoney(stats.total_bookings, sum(this.language, stats.total_revenue))}</li>`;
     return html`<ul>
       <li>${words.cancelSale}</li>
       ${numbers ?? (stats === null ? html`<li>${words.cancelUnknown}</li>` : html`<li class="skeleton">…</li>`)}
@@ -155,7 +154,7 @@ export class CancelProgress extends DeskPage {
       <p><strong>${this.#isDone ? words.jobDone : this.state.status === 'needs_review' ? words.jobStopped : words.progress}</strong></p>
       <progress aria-label=${words.progress} max=${Math.max(1, total)} value=${this.#isDone ? Math.max(1, total) : done}></progress>
       <p class="soft small">
-        ${words.progressOf(many(done), many(total))}${ended > 0 ? html` · ${words.ended(many(ended))}` : nothing}${waiting > 0 ? html` · ${words.forReview(many(waiting))}` : nothing}
+        ${words.progressOf(many(done), many(total))}${ended > 0 ? html` · ${words.ended(ended)}` : nothing}${waiting > 0 ? html` · ${words.forReview(waiting)}` : nothing}
       </p>
     </div>`;
   }

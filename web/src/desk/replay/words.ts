@@ -3,7 +3,7 @@ import type { Translations } from '../../elements/internal/language.ts';
 const english = {
   title: 'Replay',
   intro: 'The sale again, as the log of its changes tells it.',
-  loading: (count: string): string => `${count} changes loaded`,
+  loading: (count: string): string => `Changes loaded: ${count}`,
   emptyTitle: 'Nothing to replay',
   empty: 'The log of this event has no changes any more: it is kept for some time only.',
   part: 'The log does not go back to the beginning: what came before is inferred.',
@@ -32,7 +32,7 @@ const english = {
   removed: 'removed',
   eventIs: (status: string, capacity: string): string => `Event: ${status}, capacity ${capacity}`,
   map: (layout: string): string => `Seat map ${layout}`,
-  seats: (count: string): string => `${count} seats`,
+  seats: (count: string): string => `seats: ${count}`,
   takenOf: (sold: string, held: string, capacity: string): string => `${sold} sold · ${held} held · of ${capacity}`,
 };
 
