@@ -246,6 +246,8 @@ create table seats (
     y real not null default 0,
     position int not null constraint seats_position_bound check (position >= 0 and position < 100000),
     blocked boolean not null default false,
+    -- For whom the place is made; sold as any other.
+    kind text not null default 'standard' constraint seats_kind_known check (kind in ('standard', 'wheelchair', 'companion')),
     constraint seats_place_unique unique (section_id, row_label, number),
     constraint seats_position_unique unique (event_id, position) deferrable initially immediate,
     constraint seats_section_of_event

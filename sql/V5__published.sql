@@ -509,8 +509,8 @@ begin
         -- Each seat as it was (-1) and as it is (1).
         with changed as (
             select o, n, (o.event_id, o.position) is distinct from (n.event_id, n.position) as moved,
-                   (o.section_id, o.row_label, o.number, o.x, o.y, o.ticket_type_id) is distinct from
-                   (n.section_id, n.row_label, n.number, n.x, n.y, n.ticket_type_id) as redrawn,
+                   (o.section_id, o.row_label, o.number, o.x, o.y, o.ticket_type_id, o.kind) is distinct from
+                   (n.section_id, n.row_label, n.number, n.x, n.y, n.ticket_type_id, n.kind) as redrawn,
                    o.ticket_type_id <> n.ticket_type_id
                    and exists (select from ticket_types t where t.id in (o.ticket_type_id, n.ticket_type_id) and t.hidden) as veiled
               from old_rows o full join new_rows n on n.id = o.id

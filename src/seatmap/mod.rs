@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 pub use self::packed::{Packed, Packing};
 pub use self::runs::SeatRuns;
 use crate::config::inside::SEATMAP_STORED_SEATS_MIN;
-use crate::store::seats::Geometry;
+use crate::store::seats::{Geometry, PlacedSeat, SeatKind};
 use crate::ticketing::{SeatId, TicketTypeId};
 
 /// How the seats' places are written.
@@ -65,6 +65,32 @@ pub struct Seatmap {
     layout: i32,
     sections: Vec<SeatmapSection>,
     seats: SeatColumns,
+    #[serde(flatten)]
+    special: SpecialPlaces,
+}
+
+/// Places in the layout, from 0, of seats that are made for somebody; those lists that are empty are left out.
+#[derive(Serialize, ToSchema, Default)]
+pub struct SpecialPlaces {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    wheelchair: Vec<i32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    companion: Vec<i32>,
+}
+
+impl SpecialPlaces {
+    fn of(seats: &[PlacedSeat]) -> SpecialPlaces {
+        let places = |kind: SeatKind| {
+            let of_kind = seats.iter().filter(|seat| seat.kind == kind);
+            of_kind.map(|seat| seat.position).collect()
+        };
+        SpecialPlaces {
+            wheelchair: places(SeatKind::Wheelchair),
+            companion: places(SeatKind::Companion),
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -112,6 +138,7 @@ impl Seatmap {
         sections: Vec<SeatmapSection>,
         section_of: impl Fn(i64) -> usize,
     ) -> Seatmap {
+        let special = SpecialPlaces::of(&geometry.seats);
         let mut seats = SeatColumns::default();
         for seat in geometry.seats {
             while seats.id.len() < seat.position as usize {
@@ -139,6 +166,7 @@ impl Seatmap {
             layout: geometry.layout,
             sections,
             seats,
+            special,
         }
     }
 }

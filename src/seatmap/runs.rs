@@ -6,7 +6,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::SeatmapSection;
+use super::{SeatmapSection, SpecialPlaces};
 use crate::store::seats::{Geometry, PlacedSeat};
 
 /// Coordinates are rounded to this part of the usual distance of two seats in a row, or less.
@@ -36,6 +36,8 @@ pub struct SeatRuns {
     x: Vec<i64>,
     /// As `x`.
     y: Vec<i64>,
+    #[serde(flatten)]
+    special: SpecialPlaces,
 }
 
 /// Places that follow each other in the layout and are in the same row of the same section.
@@ -80,6 +82,7 @@ impl SeatRuns {
             y: along(|seat| seat.y),
             unit,
             rows,
+            special: SpecialPlaces::of(&geometry.seats),
         }
     }
 }
@@ -246,6 +249,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::store::seats::SeatKind;
     use crate::ticketing::{SeatId, TicketTypeId};
 
     fn seat(position: i32, row: &str, number: &str, at: (f32, f32)) -> PlacedSeat {
@@ -258,6 +262,7 @@ mod tests {
             x: at.0,
             y: at.1,
             position,
+            kind: SeatKind::default(),
         }
     }
 
@@ -314,6 +319,15 @@ mod tests {
         let sections = golden["columns"]["sections"].as_array().unwrap();
         let section =
             |place: usize| &sections[columns["section"][place].as_u64().unwrap() as usize];
+        let is_among = |name: &str, place: usize| {
+            let places = golden["columns"][name].as_array().unwrap();
+            places.contains(&Value::from(place))
+        };
+        let kind_of = |place: usize| match () {
+            () if is_among("wheelchair", place) => SeatKind::Wheelchair,
+            () if is_among("companion", place) => SeatKind::Companion,
+            () => SeatKind::Standard,
+        };
         let mut seats = Vec::new();
         for (place, id) in columns["id"].as_array().unwrap().iter().enumerate() {
             let Some(id) = id.as_i64() else { continue };
@@ -328,6 +342,7 @@ mod tests {
                 x: real("x"),
                 y: real("y"),
                 position: place as i32,
+                kind: kind_of(place),
             });
         }
         let geometry = Geometry {

@@ -7,7 +7,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use super::Store;
 use super::edit::{EditResult, Edited};
-use super::seats::refuse_unknown_types;
+use super::seats::{SeatKind, refuse_unknown_types};
 use crate::auth::Caller;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
@@ -28,6 +28,8 @@ pub struct NewSeat {
     pub y: f32,
     /// `None` leaves it as it was; a new seat is then available.
     pub blocked: Option<bool>,
+    /// `None` leaves it as it was; a new seat is then a standard one.
+    pub kind: Option<SeatKind>,
 }
 
 /// The seats as columns, for set-wise statements.
@@ -40,6 +42,7 @@ struct StoredSeatColumns<'a> {
     x: Vec<f32>,
     y: Vec<f32>,
     blocked: Vec<Option<bool>>,
+    kinds: Vec<Option<&'static str>>,
 }
 
 impl Store {
@@ -83,6 +86,7 @@ impl<'a> StoredSeatColumns<'a> {
             columns.x.push(seat.x);
             columns.y.push(seat.y);
             columns.blocked.push(seat.blocked);
+            columns.kinds.push(seat.kind.map(SeatKind::name));
         }
         columns
     }
@@ -164,6 +168,7 @@ async fn replace(
         x,
         y,
         blocked,
+        kinds,
     } = columns;
     let remove = "
         delete from seats s using sections c
@@ -182,26 +187,27 @@ async fn replace(
     tx.execute(open, &[&event, &columns.section_names()])
         .await?;
     let wanted = "
-          from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::real[], $7::real[], $8::boolean[])
-               with ordinality as n (section, row_label, number, ticket_type_id, x, y, blocked, place)
+          from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::real[], $7::real[], $8::boolean[], $9::text[])
+               with ordinality as n (section, row_label, number, ticket_type_id, x, y, blocked, kind, place)
           join sections c on c.event_id = $1 and c.name = n.section";
     let keep = format!(
         "update seats s
             set ticket_type_id = k.ticket_type_id, x = k.x, y = k.y, position = k.place - 1,
-                blocked = coalesce(k.blocked, s.blocked)
+                blocked = coalesce(k.blocked, s.blocked), kind = coalesce(k.kind, s.kind)
            from (select c.id as section_id, n.* {wanted}) as k
           where s.section_id = k.section_id and s.row_label = k.row_label and s.number = k.number
-            and (s.ticket_type_id, s.x, s.y, s.position, s.blocked) is distinct from
-                (k.ticket_type_id, k.x, k.y, k.place - 1, coalesce(k.blocked, s.blocked))"
+            and (s.ticket_type_id, s.x, s.y, s.position, s.blocked, s.kind) is distinct from
+                (k.ticket_type_id, k.x, k.y, k.place - 1, coalesce(k.blocked, s.blocked), coalesce(k.kind, s.kind))"
     );
     tx.execute(
         &keep,
-        &[&event, sections, rows, numbers, types, x, y, blocked],
+        &[&event, sections, rows, numbers, types, x, y, blocked, kinds],
     )
     .await?;
     let add = format!(
-        "insert into seats (event_id, section_id, row_label, number, ticket_type_id, x, y, position, blocked)
-         select $1, c.id, n.row_label, n.number, n.ticket_type_id, n.x, n.y, n.place - 1, coalesce(n.blocked, false)
+        "insert into seats (event_id, section_id, row_label, number, ticket_type_id, x, y, position, blocked, kind)
+         select $1, c.id, n.row_label, n.number, n.ticket_type_id, n.x, n.y, n.place - 1, coalesce(n.blocked, false),
+                coalesce(n.kind, 'standard')
          {wanted}
           where not exists (select from seats s where s.section_id = c.id
                                and s.row_label = n.row_label and s.number = n.number)
@@ -209,7 +215,7 @@ async fn replace(
     );
     tx.execute(
         &add,
-        &[&event, sections, rows, numbers, types, x, y, blocked],
+        &[&event, sections, rows, numbers, types, x, y, blocked, kinds],
     )
     .await?;
     Ok(())

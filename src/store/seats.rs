@@ -20,6 +20,39 @@ pub struct Geometry {
     pub seats: Vec<PlacedSeat>,
 }
 
+/// For whom a place is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SeatKind {
+    #[default]
+    Standard,
+    /// Room for a wheelchair.
+    Wheelchair,
+    /// Beside such a place.
+    Companion,
+}
+
+impl SeatKind {
+    pub const ALL: [SeatKind; 3] = [
+        SeatKind::Standard,
+        SeatKind::Wheelchair,
+        SeatKind::Companion,
+    ];
+
+    /// As requests and the database name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            SeatKind::Standard => "standard",
+            SeatKind::Wheelchair => "wheelchair",
+            SeatKind::Companion => "companion",
+        }
+    }
+
+    fn named(name: &str) -> SeatKind {
+        let found = SeatKind::ALL.into_iter().find(|kind| kind.name() == name);
+        found.unwrap_or_default()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlacedSeat {
     pub id: SeatId,
@@ -30,6 +63,7 @@ pub struct PlacedSeat {
     pub x: f32,
     pub y: f32,
     pub position: i32,
+    pub kind: SeatKind,
 }
 
 /// The statuses of an event's seats.
@@ -68,7 +102,7 @@ impl Store {
         };
         let sections = "select id, name from sections where event_id = $1 order by id";
         let sections = snapshot.query(sections, &[&event]).await?;
-        let seats = "select id, section_id, row_label, number, ticket_type_id, x, y, position
+        let seats = "select id, section_id, row_label, number, ticket_type_id, x, y, position, kind
                        from seats where event_id = $1 order by position";
         let seats = snapshot.query(seats, &[&event]).await?;
         snapshot.commit().await?;
@@ -201,6 +235,7 @@ fn placed(row: &tokio_postgres::Row) -> Result<PlacedSeat, StoreError> {
         x: row.try_get(5)?,
         y: row.try_get(6)?,
         position: row.try_get(7)?,
+        kind: SeatKind::named(row.try_get(8)?),
     })
 }
 

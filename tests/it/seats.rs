@@ -403,6 +403,28 @@ async fn seats_stay_themselves_when_the_map_is_redrawn() {
 }
 
 #[tokio::test]
+async fn places_for_wheelchairs_are_named_in_the_map() {
+    let theatre = theatre().await;
+    let mut map = theatre.map();
+    map["sections"][0]["rows"][0]["seats"][1]["kind"] = json!("wheelchair");
+    map["sections"][0]["rows"][0]["seats"][2]["kind"] = json!("companion");
+    let first = theatre.draw(&map).await;
+    for form in ["columns", "runs"] {
+        let shown = theatre.get(&format!("seatmap?form={form}")).await;
+        assert_eq!(shown["wheelchair"], json!([1]), "{form}");
+        assert_eq!(shown["companion"], json!([2]), "{form}");
+    }
+    // A map that does not say keeps them; one that says otherwise is another version.
+    assert_eq!(theatre.draw(&theatre.map()).await, first);
+    map["sections"][0]["rows"][0]["seats"][1]["kind"] = json!("standard");
+    assert!(theatre.draw(&map).await > first);
+    let shown = theatre.get("seatmap").await;
+    assert_eq!(shown["wheelchair"], Value::Null);
+    assert_eq!(shown["companion"], json!([2]));
+    theatre.server.audit().await;
+}
+
+#[tokio::test]
 async fn a_map_cannot_take_away_what_somebody_has() {
     let theatre = theatre().await;
     let map = theatre.map();
@@ -631,16 +653,17 @@ async fn core_17_a_map_may_come_as_a_table() {
             .await
     };
     let saved = put(&format!(
-        "\u{feff}section,row,number,ticket_type_id,ticket_type,x,y,blocked\r\n\
-         \"Stalls, left\",A,1,{stalls},,1,0.1,\r\n\
-         \"Stalls, left\",A,2,,Stalls,2,0.1,TRUE\r\n\
-         Balcony,A,1,{balcony},,1,9,\r\n"
+        "\u{feff}section,row,number,ticket_type_id,ticket_type,x,y,blocked,kind\r\n\
+         \"Stalls, left\",A,1,{stalls},,1,0.1,,\r\n\
+         \"Stalls, left\",A,2,,Stalls,2,0.1,TRUE,\r\n\
+         Balcony,A,1,{balcony},,1,9,,wheelchair\r\n"
     ))
     .await;
     assert_eq!(saved.data(200)["seats"], 3);
     assert_eq!(theatre.statuses().await, [0, 3, 0]);
     let map = theatre.get("seatmap").await;
     assert_eq!(map["sections"][0]["name"], "Stalls, left");
+    assert_eq!(map["wheelchair"], json!([2]));
     assert_eq!(
         map["seats"]["ticket_type_id"],
         json!([stalls, stalls, balcony])
@@ -656,6 +679,11 @@ async fn core_17_a_map_may_come_as_a_table() {
         (
             "section,row,number,ticket_type,x,y\n\nS,A,1,Pit,1,1",
             "line[3].ticket_type",
+            "NOT_A_CHOICE",
+        ),
+        (
+            "section,row,number,ticket_type,x,y,kind\nS,A,1,Stalls,1,1,sofa",
+            "line[2].kind",
             "NOT_A_CHOICE",
         ),
         (

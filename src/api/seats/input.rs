@@ -12,6 +12,7 @@ use crate::api::fields::{self, FieldError, Fields, Input};
 use crate::config::rest::{LABEL_CHARS_MAX, NAME_CHARS_MAX, SEATS_MAX};
 use crate::schema;
 use crate::store::seatmap::{NewSeat, NewSeatMap};
+use crate::store::seats::SeatKind;
 use crate::ticketing::TicketTypeId;
 
 /// Largest coordinate; the unit is the organizer's.
@@ -61,6 +62,13 @@ struct SeatBody {
     ticket_type_id: Option<TicketTypeId>,
     /// Whether the seat is off sale; without it a seat stays as it was.
     blocked: Option<bool>,
+    /// For whom the place is made; without it a seat stays as it was, and a new one is a standard seat.
+    #[schema(schema_with = kinds, required = false)]
+    kind: Option<SeatKind>,
+}
+
+fn kinds() -> utoipa::openapi::Object {
+    schema::choice(SeatKind::ALL.map(SeatKind::name))
 }
 
 /// A seat map read into one list of seats.
@@ -96,7 +104,7 @@ impl<S: Send + Sync> FromRequest<S> for SeatmapUpload {
 }
 
 /// Columns of a seat map in CSV. A line names its ticket type by id or by name.
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "section",
     "row",
     "number",
@@ -105,6 +113,7 @@ const COLUMNS: [&str; 8] = [
     "x",
     "y",
     "blocked",
+    "kind",
 ];
 
 /// Reads a seat map in CSV: a header with the names in [`COLUMNS`], in any order, and a line for each seat.
@@ -253,6 +262,7 @@ fn read_seat(
     let x = fields.real("x", -COORDINATE_MAX..=COORDINATE_MAX);
     let y = fields.real("y", -COORDINATE_MAX..=COORDINATE_MAX);
     let blocked = fields.boolean("blocked");
+    let kind = fields.choice("kind", &SeatKind::ALL.map(|kind| (kind.name(), kind)));
     let ticket_type = fields.id("ticket_type_id").or(ticket_type);
     if ticket_type.is_none() {
         fields.refuse("ticket_type_id", "REQUIRED", "");
@@ -265,5 +275,6 @@ fn read_seat(
         x: x? as f32,
         y: y? as f32,
         blocked,
+        kind,
     })
 }

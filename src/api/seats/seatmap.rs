@@ -198,8 +198,8 @@ async fn sent(packed: Bytes, lang: Lang, asked: &HeaderMap) -> ApiResult<Respons
 /// Draw the seat map
 ///
 /// The map is replaced as a whole. A seat with the same section, row and number stays the same seat. In CSV the header
-/// names the columns: `section`, `row`, `number`, `x`, `y`, `ticket_type_id` or `ticket_type` (its name), and
-/// `blocked`; a line is a seat.
+/// names the columns: `section`, `row`, `number`, `x`, `y`, `ticket_type_id` or `ticket_type` (its name),
+/// `blocked`, and `kind`; a line is a seat.
 #[utoipa::path(put, path = "/events/{event_id}/seatmap", tag = "seats",
     params(("event_id" = EventId, Path)), 
     request_body(content((SeatmapBody = "application/json"), (String = "text/csv"))),

@@ -3,6 +3,8 @@
 //! The stage is at the top, its middle at (500, 0); a seat is 10 units wide. Rows are arcs of nearly a quarter circle,
 //! with two aisles.
 
+use crate::store::seats::SeatKind;
+
 /// Width of a seat, and the distance between rows.
 const SEAT: f32 = 10.0;
 const ROW: f32 = 14.0;
@@ -69,6 +71,7 @@ pub(super) struct HallSeat {
     pub(super) x: f32,
     pub(super) y: f32,
     pub(super) blocked: bool,
+    pub(super) kind: SeatKind,
 }
 
 impl Hall {
@@ -118,6 +121,7 @@ impl Hall {
             number: index + 1,
             x: MIDDLE + radius * angle.sin(),
             y: radius * angle.cos(),
+            kind: kind_of(section, row, index, count),
             blocked: self == Hall::Theatre && house_seat(section, row, index, count),
         }
     }
@@ -139,6 +143,15 @@ fn house_seat(section: &str, row: u16, index: u16, count: u16) -> bool {
         "Circle" => row == 0 && from_middle < 3,
         "Stalls" => row == 15 && from_middle < 5,
         _ => false,
+    }
+}
+
+/// Wheelchairs get to the ends of the last row of the stalls.
+fn kind_of(section: &str, row: u16, index: u16, count: u16) -> SeatKind {
+    match (section, row, index.min(count - 1 - index)) {
+        ("Stalls", 15, 0) => SeatKind::Wheelchair,
+        ("Stalls", 15, 1) => SeatKind::Companion,
+        _ => SeatKind::Standard,
     }
 }
 

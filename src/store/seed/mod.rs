@@ -250,12 +250,12 @@ async fn add_seats(
     };
     let rows = tx
         .query(
-            "insert into seats (event_id, section_id, ticket_type_id, row_label, number, x, y, blocked, position)
+            "insert into seats (event_id, section_id, ticket_type_id, row_label, number, x, y, blocked, kind, position)
              select $1, s.id, place.ticket_type_id, place.row_label, place.number::text,
-                    place.x, place.y, place.blocked, place.nth - 1
-               from unnest($2::text[], $3::bigint[], $4::text[], $5::int[], $6::real[], $7::real[], $8::bool[])
+                    place.x, place.y, place.blocked, place.kind, place.nth - 1
+               from unnest($2::text[], $3::bigint[], $4::text[], $5::int[], $6::real[], $7::real[], $8::bool[], $9::text[])
                     with ordinality
-                    as place (section, ticket_type_id, row_label, number, x, y, blocked, nth)
+                    as place (section, ticket_type_id, row_label, number, x, y, blocked, kind, nth)
                join sections s on s.event_id = $1 and s.name = place.section
               order by place.nth
              returning id",
@@ -268,6 +268,7 @@ async fn add_seats(
                 &column(seats, |s| s.x),
                 &column(seats, |s| s.y),
                 &column(seats, |s| s.blocked),
+                &column(seats, |s| s.kind.name()),
             ],
         )
         .await?;

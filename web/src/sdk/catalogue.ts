@@ -82,6 +82,9 @@ export interface SeatMapGeometry {
     x: number[];
     y: number[];
   };
+  /** Places in the columns of seats with room for a wheelchair, and of those beside them; left out where there are none. */
+  wheelchair?: number[];
+  companion?: number[];
 }
 
 /** `GET /api`. */

@@ -26,11 +26,14 @@ export interface SeatMapRuns {
   /** Second differences along each row; the first place of a row is told from that of the row before. */
   x: number[];
   y: number[];
+  /** Places of seats with room for a wheelchair, and of those beside them; left out where there are none. */
+  wheelchair?: number[];
+  companion?: number[];
 }
 
 /** The same map, a value for each place. */
 export function columnsOf(runs: SeatMapRuns): SeatMapGeometry {
-  const { layout, sections, rows, unit } = runs;
+  const { layout, sections, rows, unit, wheelchair, companion } = runs;
   return {
     layout,
     sections,
@@ -43,6 +46,8 @@ export function columnsOf(runs: SeatMapRuns): SeatMapGeometry {
       x: summed(runs.x, rows.places, unit),
       y: summed(runs.y, rows.places, unit),
     },
+    ...(wheelchair ? { wheelchair } : {}),
+    ...(companion ? { companion } : {}),
   };
 }
 

@@ -35,7 +35,7 @@ async function freeSeat(page: Page, skip = 0): Promise<{ id: number; x: number; 
 }
 
 /** The colours that are drawn at a seat, and whether the legend's for this status is among them. */
-async function looksAs(page: Page, seatId: number, status: 'held' | 'chosen' | 'sold'): Promise<boolean> {
+async function looksAs(page: Page, seatId: number, status: 'held' | 'chosen' | `type-${number}`): Promise<boolean> {
   return page.locator('seatcast-seat-map').evaluate(
     (element: SeatcastSeatMap, [id, look]) => {
       const canvas = element.renderRoot.querySelector('canvas')!;
@@ -105,6 +105,105 @@ it('a buyer whose chosen seat somebody else takes is told, and not charged', asy
   await fast.getByRole('button', { name: 'Hold 1 ticket' }).click();
   await expect.poll(() => textOf(slow.locator('seatcast-seat-map .said'))).toContain('was just taken');
   await expect.poll(() => slow.getByRole('button', { name: 'Hold tickets' }).isDisabled()).toBe(true);
+  // Another one beside it is offered, and taken by one click.
+  await slow.getByRole('button', { name: /^Take Row \w+ Seat \d+ instead$/ }).click();
+  await expect.poll(() => slow.getByRole('button', { name: 'Hold 1 ticket' }).count()).toBe(1);
+});
+
+it('one click chooses for a party, and the panel lets one of them go', async () => {
+  const page = await open2000();
+  await freeSeat(page);
+  for (let seats = 1; seats < 3; seats += 1) await page.getByRole('button', { name: 'One seat more' }).click();
+  const middle = await page.locator('seatcast-seat-map').evaluate((element: SeatcastSeatMap) => {
+    const { positions, ids, type } = element.geometry!;
+    const isFree = (position: number | undefined): boolean => position !== undefined && element.statusOf(ids[position]!) === 'available';
+    const fits = (position: number): boolean => {
+      const block = element.geometry!.blockOf(position);
+      const at = block.indexOf(position);
+      return [at - 1, at, at + 1].every((place) => isFree(block[place]) && type[block[place]!] === type[position]);
+    };
+    return ids[[...positions].reverse().find(fits)!]!;
+  });
+  const at = await where(page, middle);
+  await page.mouse.click(at.x, at.y);
+  await expect.poll(() => page.getByRole('button', { name: 'Hold 3 tickets' }).count()).toBe(1);
+  await expect.poll(() => looksAs(page, middle, 'chosen')).toBe(true);
+  await page.getByRole('button', { name: /^Remove .* Seat/ }).first().click();
+  await expect.poll(() => page.getByRole('button', { name: 'Hold 2 tickets' }).count()).toBe(1);
+  await page.keyboard.press('Enter');
+  await expect.poll(() => page.getByRole('button', { name: 'Hold 1 ticket' }).count()).toBe(1);
+});
+
+it('the server picks the best seats, side by side, and the map shows which', async () => {
+  const { page } = await open(browser, `${url}/events/${eventId}`, { reducedMotion: 'reduce' });
+  await freeSeat(page);
+  await page.getByRole('button', { name: 'One seat more' }).click();
+  await page.getByLabel('Ticket type of the best available seats').selectOption({ label: 'Balcony · €32.00' });
+  await page.getByRole('button', { name: 'Best available' }).click();
+  await page.getByRole('button', { name: 'Hold 2 tickets' }).click();
+  const said = (): Promise<string> => textOf(page.locator('seatcast-seat-map .said'));
+  await expect.poll(said).toMatch(/^Yours: Row \w+ Seat \d+, Row \w+ Seat \d+\.$/);
+  const [, row, one, other, next] = /Row (\w+) Seat (\d+), Row (\w+) Seat (\d+)/.exec(await said())!;
+  expect(other).toBe(row);
+  expect(Math.abs(Number(next) - Number(one))).toBe(1);
+  const mine = await page.locator('seatcast-seat-map').evaluate((element: SeatcastSeatMap) => element.mine![0]!);
+  await expect.poll(() => looksAs(page, mine, 'chosen')).toBe(true);
+  await page.locator('seatcast-bookings [data-booking]').getByRole('button', { name: /^Cancel/ }).click();
+});
+
+it('a filter dims the other seats, and lists only its own', async () => {
+  const page = await open2000();
+  const first = await freeSeat(page);
+  await expect.poll(() => looksAs(page, first.id, 'type-1')).toBe(true);
+  await page.getByRole('button', { name: /^D? ?Balcony/ }).click();
+  await expect.poll(() => looksAs(page, first.id, 'type-1')).toBe(false);
+  await page.getByRole('button', { name: 'Choose from a list' }).click();
+  await expect.poll(() => page.locator('seatcast-seat-map .entry .name').allInnerTexts()).toEqual(['Balcony']);
+  await page.getByLabel('Price').selectOption({ label: 'Up to €32' });
+  await page.getByRole('button', { name: /^D? ?Balcony/ }).click();
+  await expect.poll(() => page.locator('seatcast-seat-map .entry .name').allInnerTexts()).toEqual(['Balcony']);
+  await page.getByLabel('Price').selectOption({ label: 'Any price' });
+  await expect.poll(() => looksAs(page, first.id, 'type-1')).toBe(true);
+});
+
+it('the map is zoomed by buttons, wheel and fingers, dragged, and shown whole again', async () => {
+  const { page } = await open(browser, `${url}/events/${eventId}`, { reducedMotion: 'reduce' });
+  const { id } = await freeSeat(page);
+  const ground = (await page.locator('seatcast-seat-map .ground').boundingBox())!;
+  const size = (): Promise<number> =>
+    page.locator('seatcast-seat-map').evaluate((element: SeatcastSeatMap) => {
+      const { ids, positions } = element.geometry!;
+      const [one, other] = [positions[0]!, positions.at(-1)!].map((position) => element.pointOf(ids[position]!)!);
+      return Math.hypot(one!.x - other!.x, one!.y - other!.y);
+    });
+  const whole = await size();
+  await page.getByRole('button', { name: 'Zoom in' }).click();
+  await expect.poll(size).toBeGreaterThan(whole * 1.5);
+  const before = await where(page, id);
+  await page.mouse.move(ground.x + 300, ground.y + 200);
+  await page.mouse.down();
+  await page.mouse.move(ground.x + 330, ground.y + 240, { steps: 4 });
+  await page.mouse.up();
+  const after = await where(page, id);
+  expect([Math.round(after.x - before.x), Math.round(after.y - before.y)]).toEqual([30, 40]);
+  await page.getByRole('button', { name: 'Show all' }).click();
+  await expect.poll(size).toBeCloseTo(whole, 0);
+  await page.keyboard.down('Control');
+  await page.mouse.wheel(0, -200);
+  await page.keyboard.up('Control');
+  await expect.poll(size).toBeGreaterThan(whole * 2);
+  await page.getByRole('button', { name: 'Show all' }).click();
+  await expect.poll(size).toBeCloseTo(whole, 0);
+  const session = await page.context().newCDPSession(page);
+  const fingers = (type: 'touchStart' | 'touchMove', apart: number): Promise<unknown> =>
+    session.send('Input.dispatchTouchEvent', {
+      type,
+      touchPoints: [-1, 1].map((side, finger) => ({ x: ground.x + 350 + side * apart, y: ground.y + 200, id: finger })),
+    });
+  await fingers('touchStart', 30);
+  for (const apart of [40, 60, 80, 100]) await fingers('touchMove', apart);
+  await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  await expect.poll(size).toBeGreaterThan(whole * 2.5);
 });
 
 it('a seat is chosen by keyboard alone: section, row, seat', async () => {

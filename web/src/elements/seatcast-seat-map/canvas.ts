@@ -284,7 +284,7 @@ export class MapCanvas implements ReactiveController {
     const write = (px: number, down: number, textOf: (seat: number) => string): void => {
       context.font = `600 ${px}px ${font}`;
       for (const seat of seats) {
-        const look = looks[seat]!;
+        const look = looks[seat]! % LOOK.special;
         if (look < LOOK.free || look >= LOOK.dimmed) continue;
         context.fillText(textOf(seat), geometry.x[seat]! * scale - originX, geometry.y[seat]! * scale - originY + down);
       }

@@ -83,6 +83,14 @@ describe('geometry', () => {
     });
   });
 
+  it('knows places for wheelchairs, and those beside them', () => {
+    const columns = { layout: 1, sections: [{ id: 1, name: 'S' }], wheelchair: [1], companion: [2] };
+    const seats = { id: [1, 2, 3], section: [0, 0, 0], row: ['A', 'A', 'A'], number: ['1', '2', '3'], ticket_type_id: [7, 7, 7], x: [0, 10, 20], y: [0, 0, 0] };
+    const geometry = new Geometry({ ...columns, seats });
+    expect([0, 1, 2].map((position) => geometry.seat(position).kind)).toEqual(['standard', 'wheelchair', 'companion']);
+    expect(geometry.special).toEqual([1, 2]);
+  });
+
   it('of an empty hall is no error', () => {
     const empty = { id: [], section: [], row: [], number: [], ticket_type_id: [], x: [], y: [] };
     expect(new Geometry({ layout: 1, sections: [], seats: empty }).at(0, 0)).toBeUndefined();

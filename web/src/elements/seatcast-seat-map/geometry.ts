@@ -15,9 +15,14 @@ export interface Seat {
   row: string;
   number: string;
   ticketTypeId: number;
+  kind: SeatKind;
   x: number;
   y: number;
 }
+
+/** For whom a place is made. */
+export const SEAT_KINDS = ['standard', 'wheelchair', 'companion'] as const;
+export type SeatKind = (typeof SEAT_KINDS)[number];
 
 export interface Row {
   /** Index into `sections`. */
@@ -54,6 +59,10 @@ export class Geometry {
   /** By position: index into `typeIds`. */
   readonly type: Uint16Array;
   readonly typeIds: readonly number[];
+  /** By position: index into `SEAT_KINDS`. */
+  readonly kind: Uint8Array;
+  /** Positions of places with room for a wheelchair, and of those beside them. */
+  readonly special: readonly number[];
   /** By position: index into `rows`. */
   readonly rowOf: Uint32Array;
   /** By position: place in `rows[…].seats`. */
@@ -68,7 +77,7 @@ export class Geometry {
   readonly radius: number;
   readonly #numbers: readonly (string | number)[];
 
-  constructor({ layout, sections, seats }: SeatMapGeometry) {
+  constructor({ layout, sections, seats, wheelchair = [], companion = [] }: SeatMapGeometry) {
     const places = seats.id.length;
     this.layout = layout;
     this.x = Float32Array.from(seats.x);
@@ -93,6 +102,10 @@ export class Geometry {
       }
       this.type[position] = typeIndex;
     }
+    this.kind = new Uint8Array(places);
+    for (const place of wheelchair) this.kind[place] = SEAT_KINDS.indexOf('wheelchair');
+    for (const place of companion) this.kind[place] = SEAT_KINDS.indexOf('companion');
+    this.special = [...wheelchair, ...companion];
     this.count = count;
     this.positions = positions.slice(0, count);
     this.typeIds = typeIds;
@@ -122,6 +135,7 @@ export class Geometry {
       row: row?.label ?? '',
       number: this.number(position),
       ticketTypeId: this.typeIds[this.type[position]!] ?? 0,
+      kind: SEAT_KINDS[this.kind[position]!] ?? 'standard',
       x: this.x[position]!,
       y: this.y[position]!,
     };

@@ -134,7 +134,7 @@ export class SeatList {
     const letter = this.#plan.letterOf(position);
     return html`<button
       type="button"
-      class="seat ${isFree ? '' : 'taken'}"
+      class="seat ${isFree ? '' : 'taken'} ${geometry.kind[position] === 0 ? '' : 'special'}"
       data-entry=${position}
       tabindex=${tab}
       aria-pressed=${isChosen}

@@ -6,8 +6,11 @@
 /** How many ticket types have a shape and a colour of their own; further ones share them in turn. */
 export const TYPE_LOOKS = 5;
 
-/** Looks beside those of free seats, which are `LOOK.free` + type, and `LOOK.dimmed` + type for those that a filter leaves out. */
-export const LOOK = { none: 0, held: 1, sold: 2, blocked: 3, chosen: 4, free: 8, dimmed: 16 } as const;
+/**
+ * Looks beside those of free seats, which are `LOOK.free` + type, and `LOOK.dimmed` + type for those that a filter leaves out.
+ * `LOOK.special` is added for places with room for a wheelchair, and those beside them: they have a line around them.
+ */
+export const LOOK = { none: 0, held: 1, sold: 2, blocked: 3, chosen: 4, free: 8, dimmed: 16, special: 32 } as const;
 
 /** Colours as a canvas keeps them: red in the lowest byte, alpha in the highest. */
 export interface Palette {
@@ -136,6 +139,10 @@ interface Drawing {
 }
 
 function drawingOf(look: number, radius: number, palette: Palette): Drawing {
+  if (look >= LOOK.special) {
+    const inner = drawingOf(look - LOOK.special, radius * 0.66, palette);
+    return { ...inner, shape: either(inner.shape, ring(radius * 1.08, Math.max(1, radius * 0.16))) };
+  }
   if (look >= LOOK.dimmed) return { shape: typeShape(look - LOOK.dimmed, radius * 0.7), colour: palette.dimmed };
   if (look >= LOOK.free) return { shape: typeShape(look - LOOK.free, radius), colour: palette.types[look - LOOK.free] ?? 0 };
   const thin = Math.max(1, radius * 0.2);

@@ -343,6 +343,9 @@ export const planStyles = css`
   .swatch.blocked {
     color: var(--seat-blocked);
   }
+  .swatch.special {
+    color: var(--ink-soft);
+  }
   .swatch.chosen {
     color: var(--ink);
   }
@@ -485,8 +488,12 @@ export const planStyles = css`
     font-weight: 400;
     text-decoration: line-through;
   }
+  .seat.special {
+    border-style: double;
+    border-width: 4px;
+  }
   .seat[aria-pressed='true'] {
-    border: 1px solid var(--ink);
+    border-color: var(--ink);
     background: var(--ink);
     color: var(--surface);
     text-decoration: none;

@@ -73,6 +73,8 @@ export class Plan {
   readonly #shown = new Set<number>();
   /** A filter's price, in minor units. */
   #priceMax: number | undefined;
+  /** A filter shows places with room for a wheelchair, and those beside them. */
+  #onlyWheelchairs = false;
   /** How many seats a click chooses. */
   #party = 1;
   #hovered: number | undefined;
@@ -261,6 +263,10 @@ export class Plan {
 
   #lookOf(position: number): number {
     if (this.geometry.ids[position] === 0) return LOOK.none;
+    return this.#plainLookOf(position) + (this.geometry.kind[position] === 0 ? 0 : LOOK.special);
+  }
+
+  #plainLookOf(position: number): number {
     if (this.#mine.has(position) || this.#chosen.has(this.geometry.ids[position]!)) return LOOK.chosen;
     const status = this.#occupancy.status(position);
     if (status !== 'available') return LOOK[status];
@@ -282,10 +288,11 @@ export class Plan {
   // ── filters ──────────────────────────────────────────────────────────────────────────────────
 
   #isFiltered(): boolean {
-    return this.#shown.size > 0 || this.#priceMax !== undefined;
+    return this.#shown.size > 0 || this.#priceMax !== undefined || this.#onlyWheelchairs;
   }
 
   #isDimmed(position: number): boolean {
+    if (this.#onlyWheelchairs && this.geometry.kind[position] === 0) return true;
     const type = this.#types[this.#order[this.geometry.type[position]!] ?? -1];
     return type !== undefined && !this.#isShown(type);
   }
@@ -519,9 +526,18 @@ export class Plan {
 
   #typesOf(section: number): { name: string; price: string; all: number; free: number }[] {
     return this.#seated().flatMap((type) => {
-      const { all, free } = this.#occupancy.of(section, this.geometry.typeIds.indexOf(type.id));
+      const { all, free } = this.#counts(section, type);
       return all > 0 && this.#isShown(type) ? [{ name: type.name, price: this.#price(type), all, free }] : [];
     });
+  }
+
+  /** Seats of a type in a section that the filters show. */
+  #counts(section: number, { id }: TicketType): { all: number; free: number } {
+    const type = this.geometry.typeIds.indexOf(id);
+    if (!this.#onlyWheelchairs) return this.#occupancy.of(section, type);
+    const { rows, rowOf, type: typeOf, special } = this.geometry;
+    const its = special.filter((position) => typeOf[position] === type && rows[rowOf[position]!]!.section === section);
+    return { all: its.length, free: its.filter((position) => this.#occupancy.isFree(position)).length };
   }
 
   #price({ price }: TicketType): string {
@@ -550,7 +566,7 @@ export class Plan {
       let [all, free] = [0, 0];
       let least: TicketType | undefined;
       for (const type of shown) {
-        const counts = this.#occupancy.of(section, this.geometry.typeIds.indexOf(type.id));
+        const counts = this.#counts(section, type);
         all += counts.all;
         free += counts.free;
         if (counts.free > 0 && (!least || type.price.amount < least.price.amount)) least = type;
@@ -670,6 +686,7 @@ export class Plan {
     // Set as a property: the page's CSP allows no style attributes.
     return html`<div class="tip ${below ? 'below' : ''}" aria-hidden="true" .style=${`left:${x}px;top:${y}px`}>
       <b>${seat.section}</b> · ${place(this.#language, seat)}<br />
+      ${seat.kind === 'standard' ? nothing : html`${WORDS[this.#language].kind[seat.kind]}<br />`}
       ${this.#occupancy.isFree(position) && type && !isChosen
         ? html`${letter ? html`<i class="letter">${letter}</i>` : nothing} ${type.name} · ${this.#price(type)}`
         : isChosen
@@ -702,6 +719,21 @@ export class Plan {
             </button>
           </li>`;
         })}
+        ${this.geometry.special.length > 0
+          ? html`<li>
+              <button
+                type="button"
+                class="type"
+                aria-pressed=${this.#onlyWheelchairs}
+                @click=${() => {
+                  this.#onlyWheelchairs = !this.#onlyWheelchairs;
+                  this.#filterChanged();
+                }}
+              >
+                ${swatch('special')}<span class="name">${words.wheelchairs}</span>
+              </button>
+            </li>`
+          : nothing}
         ${prices.length > 1 ? html`<li>${this.#priceFilter(prices, seated[0]!.price.currency)}</li>` : nothing}
       </ul>
       <ul class="statuses">

@@ -24,6 +24,8 @@ beforeEach(async () => {
     accepted({
       layout: 1,
       sections: [{ id: 1, name: 'Stalls' }],
+      wheelchair: [6],
+      companion: [7],
       seats: {
         id: [10, 11, 12, 13, 14, 15, 16, 17],
         section: [0, 0, 0, 0, 0, 0, 0, 0],
@@ -156,6 +158,24 @@ describe('the seat map', () => {
     server.seat(1, 5, 1);
     await drawn(server, element);
     expect(said()).toBe('Yours: Row B Seat 1, Row B Seat 2.');
+  });
+
+  it('dims what a filter leaves out, and shortens the list', async () => {
+    const filter = [...element.renderRoot.querySelectorAll<HTMLButtonElement>('.legend .type')].at(-1)!;
+    expect(textOf(filter)).toBe('Wheelchair spaces');
+    filter.click();
+    await element.updateComplete;
+    expect(textOf(find(element, '.level'))).toContain('Row B 2 free');
+    expect(textOf(find(element, '.level'))).not.toContain('Row A');
+    find<HTMLButtonElement>(element, '.entry').click();
+    await element.updateComplete;
+    expect([...element.renderRoot.querySelectorAll('.seat')].map((seat) => seat.getAttribute('aria-label'))).toEqual([
+      'Stalls, Row B Seat 3, wheelchair space, Type 7 €45.00, free',
+      'Stalls, Row B Seat 4, companion seat, Type 7 €45.00, free',
+    ]);
+    filter.click();
+    await element.updateComplete;
+    expect(element.renderRoot.querySelectorAll('.seat')).toHaveLength(4);
   });
 
   it('lets one line of the choice go from outside', async () => {

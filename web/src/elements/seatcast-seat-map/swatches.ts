@@ -14,6 +14,7 @@ const STATUSES = {
   held: svg`<circle cx="10" cy="10" r="7.2" class="line" /><path d="M10 2a8 8 0 0 0 0 16Z" />`,
   sold: svg`<circle cx="10" cy="10" r="4" />`,
   blocked: svg`<circle cx="10" cy="10" r="4.4" class="line" />`,
+  special: svg`<circle cx="10" cy="10" r="8.2" class="line" /><circle cx="10" cy="10" r="5" />`,
   chosen: svg`<rect x="2" y="2" width="16" height="16" rx="4.5" /><path d="m6 10.3 2.8 2.9L14.2 7" class="tick" />`,
 };
 

@@ -2,7 +2,7 @@
 import type { SeatStatus, TicketType } from '../../sdk/index.ts';
 import { count, money, plural } from '../internal/format.ts';
 import type { Language, Translations } from '../internal/language.ts';
-import type { Seat } from './geometry.ts';
+import type { Seat, SeatKind } from './geometry.ts';
 
 interface Words {
   status: Readonly<Record<SeatStatus, string>>;
@@ -27,6 +27,10 @@ interface Words {
   nowYours: (places: readonly string[]) => string;
   notTogether: (seats: number) => string;
   instead: (places: readonly string[]) => string;
+  /** Of seats that are made for somebody. */
+  kind: Readonly<Record<Exclude<SeatKind, 'standard'>, string>>;
+  /** The filter for them. */
+  wheelchairs: string;
   anyPrice: string;
   upTo: (price: string) => string;
   price: string;
@@ -70,6 +74,8 @@ export const WORDS: Translations<Words> = {
     nowYours: (places) => `Yours: ${places.join(', ')}.`,
     notTogether: (seats) => `There are no ${seats} free seats side by side here.`,
     instead: (places) => `Take ${places.join(', ')} instead`,
+    kind: { wheelchair: 'wheelchair space', companion: 'companion seat' },
+    wheelchairs: 'Wheelchair spaces',
     anyPrice: 'Any price',
     upTo: (price) => `Up to ${price}`,
     price: 'Price',
@@ -110,6 +116,8 @@ export const WORDS: Translations<Words> = {
     nowYours: (places) => `ที่นั่งของคุณ: ${places.join(', ')}`,
     notTogether: (seats) => `ตรงนี้ไม่มีที่นั่งว่างติดกัน ${count('th', seats)} ที่`,
     instead: (places) => `เลือก ${places.join(', ')} แทน`,
+    kind: { wheelchair: 'ที่สำหรับวีลแชร์', companion: 'ที่นั่งผู้ติดตาม' },
+    wheelchairs: 'ที่สำหรับวีลแชร์',
     anyPrice: 'ทุกราคา',
     upTo: (price) => `ไม่เกิน ${price}`,
     price: 'ราคา',
@@ -150,6 +158,8 @@ export const WORDS: Translations<Words> = {
     nowYours: (places) => `از آنِ شما: ${places.join('، ')}.`,
     notTogether: (seats) => `اینجا ${count('fa', seats)} صندلی آزاد کنار هم نیست.`,
     instead: (places) => `به‌جای آن ${places.join('، ')}`,
+    kind: { wheelchair: 'جای صندلی چرخ‌دار', companion: 'صندلی همراه' },
+    wheelchairs: 'جای صندلی چرخ‌دار',
     anyPrice: 'هر قیمتی',
     upTo: (price) => `تا ${price}`,
     price: 'قیمت',
@@ -182,5 +192,6 @@ export function takenWords(language: Language, seats: readonly Seat[]): string {
 /** All that the picture shows of a seat: `Stalls, Row A Seat 1, Premium €95.00, free`. */
 export function seatWords(language: Language, seat: Seat, type: TicketType | undefined, status: string): string {
   const price = type ? `${type.name} ${money(language, type.price)}` : '';
-  return [seat.section, place(language, seat), price, status].filter((part) => part !== '').join(WORDS[language].comma);
+  const kind = seat.kind === 'standard' ? '' : WORDS[language].kind[seat.kind];
+  return [seat.section, place(language, seat), kind, price, status].filter((part) => part !== '').join(WORDS[language].comma);
 }
