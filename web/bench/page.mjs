@@ -5,6 +5,8 @@
 import { numbers } from './bowl.mjs';
 
 const EVENT = 1;
+/** Id of the bowl's first seat. */
+const FIRST = 4_711;
 const FREE = 0;
 /** A scene that does not come to its end is stopped. */
 const SCENE_MS_MAX = 12_000;
@@ -99,11 +101,10 @@ async function start() {
   element.client = new SeatcastClient({ url: location.origin, WebSocket: Socket });
   element.setAttribute('event', EVENT);
   document.body.append(element);
-  const first = 4_711;
   for (;;) {
     await nextFrame();
     const canvas = element.shadowRoot?.querySelector('canvas');
-    const at = element.pointOf?.(first);
+    const at = element.pointOf?.(FIRST);
     if (!canvas || !at || canvas.width === 0) continue;
     const ratio = canvas.width / canvas.clientWidth;
     const { data } = canvas.getContext('2d').getImageData(Math.round(at.x * ratio) - 1, Math.round(at.y * ratio) - 1, 3, 3);
@@ -132,12 +133,17 @@ async function frames(count, step = () => {}) {
   return gaps;
 }
 
+/** A seat among others, and where it is on the window: what happens, happens there. The middle of a stadium is a lawn. */
+const place = FIRST + Math.floor(seats * 0.45);
 function middle() {
-  const { left, top, width, height } = frame.getBoundingClientRect();
-  return { x: left + width / 2, y: top + height / 2 };
+  const { left, top } = frame.getBoundingClientRect();
+  const { x, y } = element.pointOf(place) ?? element.pointOf(place + 1);
+  return { x: left + x, y: top + y };
 }
 
-function fire(type, x, y, more = {}) {
+function fire(type, toX, toY, more = {}) {
+  const { left, top, right, bottom } = frame.getBoundingClientRect();
+  const [x, y] = [Math.min(right - 6, Math.max(left + 6, toX)), Math.min(bottom - 6, Math.max(top + 6, toY))];
   const target = element.shadowRoot.elementFromPoint(x, y);
   const Kind = type === 'wheel' ? WheelEvent : PointerEvent;
   const options = { clientX: x, clientY: y, bubbles: true, composed: true, cancelable: true, pointerId: 7, pointerType: 'mouse', isPrimary: true, ...more };
@@ -145,7 +151,7 @@ function fire(type, x, y, more = {}) {
 }
 
 /** A trackpad's pinch by a factor. */
-const zoom = (factor) => fire('wheel', middle().x, middle().y - 40, { ctrlKey: true, deltaY: -Math.log(factor) * 180 });
+const zoom = (factor) => fire('wheel', middle().x, middle().y, { ctrlKey: true, deltaY: -Math.log(factor) * 180 });
 
 /** Shows all, and then `factor` of it, and waits until that is drawn. */
 async function zoomTo(factor) {
@@ -154,14 +160,17 @@ async function zoomTo(factor) {
   await pause(1_200);
 }
 
+let held;
 function drag(nth) {
-  const { x, y } = middle();
-  const [dx, dy] = [Math.sin(nth / 9) * 150, Math.cos(nth / 14) * 110];
-  if (nth === 0) fire('pointerdown', x, y);
-  fire('pointermove', x + dx, y + dy);
+  const [dx, dy] = [Math.sin(nth / 9) * 150, Math.sin(nth / 14) * 110];
+  if (nth === 0) {
+    held = middle();
+    fire('pointerdown', held.x, held.y);
+  }
+  fire('pointermove', held.x + dx, held.y + dy);
 }
 
-const drop = () => fire('pointerup', middle().x, middle().y);
+const drop = () => fire('pointerup', held.x, held.y);
 
 let selling;
 function sell(isOn) {
@@ -200,7 +209,8 @@ const scenes = {
   },
   'hover 3×': async () => {
     await zoomTo(3);
-    return frames(60, (nth) => fire('pointermove', middle().x + nth * 3 - 90, middle().y + Math.sin(nth) * 20));
+    const { x, y } = middle();
+    return frames(60, (nth) => fire('pointermove', x + nth * 3 - 90, y + Math.sin(nth) * 20));
   },
   'hot sale, pan 3×': async () => {
     await zoomTo(3);
@@ -212,10 +222,10 @@ const scenes = {
   },
   'choice 8×': async () => {
     await zoomTo(8);
+    const { x, y } = middle();
     return frames(60, (nth) => {
       if (nth % 4 > 0) return;
-      const { x, y } = middle();
-      const [atX, atY] = [x + (nth - 30) * 5, y + (nth % 3) * 31];
+      const [atX, atY] = [x + (nth - 30) * 2, y + (nth % 3) * 11];
       fire('pointerdown', atX, atY);
       fire('pointerup', atX, atY);
     });

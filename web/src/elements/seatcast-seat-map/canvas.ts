@@ -247,16 +247,14 @@ export class MapCanvas implements ReactiveController {
     const signs = this.#scene.signs();
     const sight = [scale, offsetX, offsetY];
     let isSigned = true;
-    const ground = this.#ground.with(width, height, [signs, colours, ...sight], (layer) => this.#signs.drawGround(layer, viewport, ratio, signs, colours));
+    const key = [width, height, signs, colours, ...sight];
     context.globalCompositeOperation = 'destination-over';
-    if (ground) context.drawImage(ground, 0, 0);
+    this.#ground.draw(context, key, (layer) => this.#signs.drawGround(layer, viewport, ratio, signs, colours));
     context.globalCompositeOperation = 'source-over';
-    const names = this.#names.with(width, height, [signs, colours, ...sight], (layer) => {
+    this.#names.draw(context, key, (layer) => {
       this.#signs.drawRows(layer, viewport, ratio, colours);
       isSigned = this.#signs.drawNames(layer, viewport, ratio, signs, colours);
-      return true;
     });
-    if (names) context.drawImage(names, 0, 0);
     // Some signs are still to come.
     if (!isSigned) this.#names.forget();
     return isSigned;
@@ -325,25 +323,29 @@ export class MapCanvas implements ReactiveController {
   }
 }
 
-/** A transparent picture over the map that is drawn anew only when something of it changed. */
+/** What is drawn beside the seats, kept as a picture from the second frame on in which nothing of it changes. */
 class KeptLayer {
   #canvas: HTMLCanvasElement | undefined;
   #key: readonly unknown[] = [];
-  #isEmpty = true;
+  #isKept = false;
 
-  /** `draw` says whether it drew anything. Undefined if there is nothing to be seen. */
-  with(width: number, height: number, key: readonly unknown[], draw: (context: CanvasRenderingContext2D) => boolean): HTMLCanvasElement | undefined {
-    const canvas = (this.#canvas ??= document.createElement('canvas'));
-    const whole = [width, height, ...key];
-    if (whole.length !== this.#key.length || whole.some((part, at) => part !== this.#key[at])) {
-      this.#key = whole;
-      // Setting a size empties a canvas.
-      canvas.width = width;
-      canvas.height = height;
-      const context = canvas.getContext('2d');
-      this.#isEmpty = !context || !draw(context);
+  draw(context: CanvasRenderingContext2D, key: readonly unknown[], draw: (context: CanvasRenderingContext2D) => void): void {
+    const isSame = key.length === this.#key.length && key.every((part, at) => part === this.#key[at]);
+    this.#key = key;
+    if (!isSame) {
+      this.#isKept = false;
+      return draw(context);
     }
-    return this.#isEmpty ? undefined : canvas;
+    const canvas = (this.#canvas ??= document.createElement('canvas'));
+    if (!this.#isKept) {
+      // Setting a size empties a canvas.
+      canvas.width = context.canvas.width;
+      canvas.height = context.canvas.height;
+      const layer = canvas.getContext('2d');
+      if (layer) draw(layer);
+      this.#isKept = layer !== null;
+    }
+    context.drawImage(canvas, 0, 0);
   }
 
   forget(): void {

@@ -16,6 +16,8 @@ export interface GestureEvents {
   left(): void;
   /** A second tap at the same place. */
   doubleTapped(x: number, y: number): void;
+  /** A wheel was turned that scrolls the page. */
+  scrolled(): void;
   /** The viewport changed. */
   moved(how: 'pan' | 'zoom'): void;
 }
@@ -77,7 +79,7 @@ export class Gestures {
 
   /** A trackpad's pinch comes as a wheel with ctrl; a plain wheel scrolls the page. */
   wheel(event: WheelEvent): void {
-    if (!event.ctrlKey && !event.metaKey) return;
+    if (!event.ctrlKey && !event.metaKey) return this.#events.scrolled();
     event.preventDefault();
     this.#viewport.zoom(Math.exp(-event.deltaY / 180), event.offsetX, event.offsetY);
     this.#events.moved('zoom');

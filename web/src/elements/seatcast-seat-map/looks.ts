@@ -31,14 +31,14 @@ export interface Mask {
   pixels: Uint32Array;
 }
 
-/** A seat's middle is drawn at one of so many places of a pixel in each direction … */
+/** A seat's middle is drawn at one of so many places of a pixel in each direction; the larger a seat, the less it is seen. */
 const STEPS = 4;
-/** … and at the middle of one where seats are larger than this: nobody sees the difference. */
-const STEPS_UNTIL_PX = 12;
+const TWO_STEPS_FROM_PX = 3;
+const ONE_STEP_FROM_PX = 10;
 /** Smaller seats are discs, whatever their type: a shape needs some pixels. */
 const SHAPES_FROM_PX = 2.2;
 /** Pixels are sampled so many times in each direction; small seats have few of them, and each counts. */
-const SAMPLES = { small: 4, large: 2, largeFromPx: 5 };
+const SAMPLES = { small: 4, large: 2, largeFromPx: 2.5 };
 /** Marks inside of a seat need some pixels, too. */
 const MARKS_FROM_PX = 3;
 
@@ -55,7 +55,7 @@ export class Masks {
     this.radius = radius;
     this.half = Math.ceil(radius * WIDEST) + 1;
     this.#palette = palette;
-    this.#steps = radius > STEPS_UNTIL_PX ? 1 : STEPS;
+    this.#steps = radius >= ONE_STEP_FROM_PX ? 1 : radius >= TWO_STEPS_FROM_PX ? 2 : STEPS;
   }
 
   /** Puts a seat's pixels into `pixels`, `width` wide, where they are inside of the clip. */

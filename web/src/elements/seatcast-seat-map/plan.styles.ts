@@ -41,8 +41,10 @@ export const planStyles = css`
       forced-color-adjust: none;
     }
     .seat[aria-pressed='true'],
-    .entry:focus-visible {
+    .type[aria-pressed='true'],
+    .best .button[aria-pressed='true'] {
       outline: 3px solid Highlight;
+      outline-offset: -4px;
     }
   }
   /* Its colour is read while the style sheet's animations may be running. */
@@ -189,6 +191,21 @@ export const planStyles = css`
     text-overflow: ellipsis;
     white-space: nowrap;
     pointer-events: none;
+  }
+  .hint {
+    position: absolute;
+    inset-block-start: 50%;
+    inset-inline: 0;
+    width: fit-content;
+    max-width: 90%;
+    margin-inline: auto;
+    padding: 0.5rem 1rem;
+    border-radius: var(--radius-small);
+    background: var(--ink);
+    color: var(--surface);
+    font-size: 0.875rem;
+    pointer-events: none;
+    transform: translateY(-50%);
   }
   .tools {
     position: absolute;

@@ -29,6 +29,8 @@ const DOUBLE_TAP_ZOOM = 2.2;
 const TIP_PX = { width: 220, height: 66 };
 /** Numbers on the map follow changes after so long. */
 const SIGNS_MS = 800;
+/** How the wheel zooms is said for so long. */
+const HINT_MS = 1_400;
 /** A section's name is looked for so many seats around the middle of what is in sight. */
 const WHERE_SEATS = 8;
 
@@ -90,6 +92,8 @@ export class Plan {
   readonly #texts = new Map<string, string>();
   #signs: readonly Sign[] | undefined;
   #signsTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Set while the hint is shown. */
+  #hintTimer: ReturnType<typeof setTimeout> | undefined;
   #bestType: number | undefined;
 
   constructor(around: Surroundings, columns: SeatMapGeometry) {
@@ -110,6 +114,7 @@ export class Plan {
       doubleTapped: (x, y) => this.#doubleTapped(x, y),
       hovered: (x, y) => this.#hover(x, y),
       left: () => this.#hoverAt(undefined),
+      scrolled: () => this.#hint(),
       moved: (how) => this.#moved(how),
     });
     this.#list = new SeatList({
@@ -213,6 +218,7 @@ export class Plan {
 
   removed(): void {
     clearTimeout(this.#signsTimer);
+    clearTimeout(this.#hintTimer);
     this.#around.host.removeController(this.#canvas);
     this.#canvas.hostDisconnected();
   }
@@ -448,6 +454,13 @@ export class Plan {
     return this.#seated().filter((type) => type.available >= this.#party && this.#isShown(type) && saleStateOf(event.event, type, now) === 'on_sale');
   }
 
+  #toggleBest(): void {
+    if (!this.#best) return this.#chooseBest();
+    this.#best = undefined;
+    this.#say(undefined);
+    this.#select();
+  }
+
   #chooseBest(): void {
     const event = this.#around.event();
     const types = event ? this.#bestTypes(event) : [];
@@ -480,6 +493,17 @@ export class Plan {
     const where = this.#whereNow();
     if (!tip && where === this.#where && viewport.isFit === this.#isFit && viewport.isClosest === this.#isClosest) return;
     this.#around.host.requestUpdate();
+  }
+
+  /** Says how the wheel zooms, for a moment. */
+  #hint(): void {
+    clearTimeout(this.#hintTimer);
+    const isNew = this.#hintTimer === undefined;
+    this.#hintTimer = setTimeout(() => {
+      this.#hintTimer = undefined;
+      this.#around.host.requestUpdate();
+    }, HINT_MS);
+    if (isNew) this.#around.host.requestUpdate();
   }
 
   #whereNow(): string {
@@ -607,6 +631,7 @@ export class Plan {
         </div>
         ${this.#where ? html`<span class="where" aria-hidden="true">${this.#where}</span>` : nothing}
         ${event ? this.#tip() : nothing}
+        ${this.#hintTimer === undefined ? nothing : html`<span class="hint" aria-hidden="true">${words.wheel(IS_APPLE ? '⌘' : 'Ctrl')}</span>`}
         <div class="tools" role="group" aria-label=${words.map}>
           <button type="button" aria-label=${words.zoomIn} ?disabled=${viewport.isClosest} @click=${() => this.#zoom(STEP_ZOOM)}>${ICONS.plus}</button>
           <button type="button" aria-label=${words.zoomOut} ?disabled=${viewport.isFit} @click=${() => this.#zoom(1 / STEP_ZOOM)}>${ICONS.minus}</button>
@@ -662,7 +687,7 @@ export class Plan {
               ${best.map((type) => html`<option value=${type.id} ?selected=${type.id === chosen?.id}>${type.name} · ${this.#price(type)}</option>`)}
             </select>`
           : nothing}
-        <button class="button" type="button" aria-pressed=${this.#best !== undefined} ?disabled=${!chosen} @click=${() => this.#chooseBest()}>${words.bestAvailable}</button>
+        <button class="button" type="button" aria-pressed=${this.#best !== undefined} ?disabled=${!chosen && !this.#best} @click=${() => this.#toggleBest()}>${words.bestAvailable}</button>
       </div>
       <button class="button to-list" type="button" aria-expanded=${this.#list.isOpen} @click=${() => this.#list.open()}>${words.list}</button>
     </div>`;
@@ -761,6 +786,9 @@ export class Plan {
     </select>`;
   }
 }
+
+/** The key that goes with the wheel has another name there. */
+const IS_APPLE = /Mac|iP(hone|ad)/.test(navigator.platform);
 
 const ICONS = {
   plus: html`<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 4v12M4 10h12" /></svg>`,

@@ -27,7 +27,10 @@ interface Size {
 const FULL: Size = { namePx: 13, padXPx: 8, padYPx: 5, hasDetail: true };
 const NAME: Size = { namePx: 13, padXPx: 7, padYPx: 3, hasDetail: false };
 const SMALL: Size = { namePx: 10, padXPx: 3, padYPx: 1, hasDetail: false };
-const FAR_SIZES: readonly Size[] = [FULL, NAME, SMALL];
+const SIZES: readonly Size[] = [FULL, NAME, SMALL];
+/** With its details, or where they have no room the name alone. */
+const FAR_SIZES: readonly Size[] = [FULL, NAME];
+const SMALL_SIZES: readonly Size[] = [SMALL];
 const NEAR_SIZES: readonly Size[] = [NAME];
 /** Distance between two signs, and how much wider than its section one may be. */
 const ROOM_PX = 2;
@@ -44,6 +47,14 @@ interface Rect {
   top: number;
   right: number;
   bottom: number;
+}
+
+interface Placed extends Rect {
+  sprite: Sprite;
+}
+
+function isOutside({ left, top, right, bottom }: Rect, viewport: Viewport): boolean {
+  return right < 0 || bottom < 0 || left > viewport.width || top > viewport.height;
 }
 
 function meet(one: Rect, other: Rect): boolean {
@@ -84,9 +95,9 @@ export class Signs {
     });
   }
 
-  /** The ground that sections stand on, the stronger the more of it is free; false where seats are large enough without. */
-  drawGround(context: CanvasRenderingContext2D, viewport: Viewport, ratio: number, signs: readonly Sign[], colours: Colours): boolean {
-    if (signs.length < 2 || viewport.seatPx >= FAR_BELOW_PX) return false;
+  /** The ground that sections stand on, the stronger the more of it is free; nothing where seats are large enough without. */
+  drawGround(context: CanvasRenderingContext2D, viewport: Viewport, ratio: number, signs: readonly Sign[], colours: Colours): void {
+    if (signs.length < 2 || viewport.seatPx >= FAR_BELOW_PX) return;
     context.save();
     const scale = viewport.scale * ratio;
     context.setTransform(scale, 0, 0, scale, viewport.offsetX * ratio, viewport.offsetY * ratio);
@@ -97,7 +108,6 @@ export class Signs {
       context.fill(outline);
     });
     context.restore();
-    return true;
   }
 
   /** Whether all of them are as they should be; some may show older details for some frames. */
@@ -112,20 +122,31 @@ export class Signs {
     this.#isComplete = true;
     if (viewport.seatPx >= NAMES_UNTIL_PX) return true;
     const isFar = viewport.seatPx < FAR_BELOW_PX && signs.length > 1;
-    const placed: Rect[] = [];
+    const large = this.#place(viewport, signs, isFar ? FAR_SIZES : NEAR_SIZES, colours, ratio);
+    // Large and small names side by side would look as if some mattered more.
+    const isCrowded = isFar && large.missing > 0 && this.#isComplete;
+    const { placed } = isCrowded ? this.#place(viewport, signs, SMALL_SIZES, colours, ratio) : large;
+    for (const { sprite, left, top } of placed) context.drawImage(sprite.canvas, Math.round(left * ratio), Math.round(top * ratio));
+    return this.#isComplete;
+  }
+
+  /** Finds room for the signs in sight, each in the first of these sizes that has it; and how many have none. */
+  #place(viewport: Viewport, signs: readonly Sign[], sizes: readonly Size[], colours: Colours, ratio: number): { placed: Placed[]; missing: number } {
+    const placed: Placed[] = [];
+    let missing = 0;
     signs.forEach((sign, index) => {
-      // With its details, or where that has no room the name alone, or a small name.
-      for (const size of isFar ? FAR_SIZES : NEAR_SIZES) {
+      for (const size of sizes) {
         const sprite = this.#sprite(index, size, sign, colours, ratio);
         if (!sprite) return;
-        const rect = isFar ? this.#inside(index, sprite, viewport) : this.#beside(index, sprite, viewport);
+        const rect = sizes === NEAR_SIZES ? this.#beside(index, sprite, viewport) : this.#inside(index, sprite, viewport);
+        if (rect && isOutside(rect, viewport)) return;
         if (!rect || placed.some((other) => meet(other, rect))) continue;
-        placed.push(rect);
-        context.drawImage(sprite.canvas, Math.round(rect.left * ratio), Math.round(rect.top * ratio));
+        placed.push({ ...rect, sprite });
         return;
       }
+      missing += 1;
     });
-    return this.#isComplete;
+    return { placed, missing };
   }
 
   /** In the middle of the section, if it is no wider than that. */
@@ -193,7 +214,7 @@ export class Signs {
     const key = `${size.namePx}\n${name}\n${detail}`;
     const known = this.#sprites.get(key);
     if (known) return known;
-    const slot = index * FAR_SIZES.length + FAR_SIZES.indexOf(size);
+    const slot = index * SIZES.length + SIZES.indexOf(size);
     if (performance.now() >= this.#deadline) {
       this.#isComplete = false;
       return this.#shown[slot];

@@ -15,6 +15,8 @@ interface Words {
   zoomIn: string;
   zoomOut: string;
   fit: string;
+  /** How the wheel zooms, with the name of a key. */
+  wheel: (key: string) => string;
   map: string;
   howMany: string;
   fewer: string;
@@ -63,6 +65,7 @@ export const WORDS: Translations<Words> = {
     zoomIn: 'Zoom in',
     zoomOut: 'Zoom out',
     fit: 'Show all',
+    wheel: (key) => `Hold ${key} to zoom with the wheel`,
     map: 'Seat map',
     howMany: 'How many?',
     fewer: 'One seat fewer',
@@ -105,6 +108,7 @@ export const WORDS: Translations<Words> = {
     zoomIn: 'ขยาย',
     zoomOut: 'ย่อ',
     fit: 'แสดงทั้งหมด',
+    wheel: (key) => `กด ${key} ค้างไว้เพื่อซูมด้วยล้อเมาส์`,
     map: 'ผังที่นั่ง',
     howMany: 'กี่ที่นั่ง?',
     fewer: 'ลดหนึ่งที่นั่ง',
@@ -147,6 +151,7 @@ export const WORDS: Translations<Words> = {
     zoomIn: 'بزرگ‌نمایی',
     zoomOut: 'کوچک‌نمایی',
     fit: 'نمایش همه',
+    wheel: (key) => `برای بزرگ‌نمایی با چرخ موشواره ${key} را نگه دارید`,
     map: 'نقشهٔ صندلی‌ها',
     howMany: 'چند صندلی؟',
     fewer: 'یک صندلی کمتر',
