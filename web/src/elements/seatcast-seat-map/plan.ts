@@ -65,6 +65,9 @@ export class Plan {
   readonly #chosen = new Map<number, number>();
   /** Seats that the server is to pick, instead of chosen ones. */
   #best: { typeId: number; quantity: number } | undefined;
+  /** They were booked, and are still to be shown; and they were shown last. */
+  #awaitsPick = false;
+  #isPicked = false;
   /** Positions of the seats that are the buyer's already. */
   #mine = new Set<number>();
   #mineIds: readonly number[] = [];
@@ -175,8 +178,10 @@ export class Plan {
   }
 
   clear(): void {
-    this.#say(undefined);
+    if (!this.#isPicked) this.#say(undefined);
     if (this.#chosen.size === 0 && !this.#best) return;
+    // The server picks; its seats come a little earlier or later.
+    this.#awaitsPick = this.#best !== undefined && !this.#isPicked;
     const before = [...this.#chosen.values()];
     this.#chosen.clear();
     this.#best = undefined;
@@ -261,8 +266,10 @@ export class Plan {
     this.#mine = new Set(ids.map((id) => this.geometry.positionOf(id)).filter((position) => position !== undefined));
     for (const position of new Set([...before, ...this.#mine])) this.#relook(position);
     const fresh = [...this.#mine].filter((position) => !before.has(position));
-    if (fresh.length === 0 || !this.isReady) return;
-    // The server may have picked them: they are shown where they are.
+    if (fresh.length === 0 || !this.isReady || (!this.#best && !this.#awaitsPick)) return;
+    // The server picked them: they are shown where they are.
+    this.#awaitsPick = false;
+    this.#isPicked = true;
     this.#say(WORDS[this.#language].nowYours(fresh.map((position) => place(this.#language, this.geometry.seat(position)))));
     this.#showSeat(fresh[fresh.length >> 1]!);
   }
@@ -377,6 +384,7 @@ export class Plan {
 
   #add(positions: readonly number[]): void {
     this.#best = undefined;
+    this.#awaitsPick = this.#isPicked = false;
     for (const position of positions) {
       this.#chosen.set(this.geometry.ids[position]!, position);
       this.#relook(position);
@@ -468,6 +476,7 @@ export class Plan {
     if (!type) return;
     this.#drop([...this.#chosen.keys()]);
     this.#best = { typeId: type.id, quantity: this.#party };
+    this.#awaitsPick = this.#isPicked = false;
     this.#say(WORDS[this.#language].bestChosen(this.#party));
     this.#select();
   }
