@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -50,7 +51,8 @@ use crate::store::{Store, StoreError, start};
 use crate::sweep;
 use crate::tasks::{BoxError, TaskEnded, Tasks};
 use crate::telemetry::choose_cryptography;
-use crate::web;
+use crate::ticketing::EventId;
+use crate::web::{self, Asked, Pages, ShownEvent};
 
 /// Time for the back to end, once nobody needs it any more.
 const BACK_PATIENCE: Duration = Duration::from_secs(5);
@@ -166,6 +168,7 @@ pub async fn run(
         stripe: Stripe::new(&config.stripe)?,
         demo: demo.clone(),
     };
+    let has_stripe = providers.stripe.is_some();
     let payments = Payments::new(store.clone(), desk.clone(), providers);
     let till = demo.map(|demo| self::payments::demo::router(demo, payments.clone()));
     let printer = Printer::default();
@@ -225,6 +228,11 @@ pub async fn run(
         printer,
         shutdown: shutdown.clone(),
     });
+    let pages = Pages {
+        events: shown_events(&state),
+        public_url: config.mail.public_url.as_deref().map(without_slash),
+        has_stripe,
+    };
     let others = handshake::router(shards)
         .merge(broadcast::rest::router(
             doors,
@@ -234,10 +242,11 @@ pub async fn run(
         .merge(api::with_cors(postgrest::router(tables)))
         .merge(outbox)
         .merge(till.unwrap_or_default())
-        .merge(api::with_not_found(web::router()));
+        .merge(api::with_not_found(web::router(pages.clone())));
     let routers = http::Routers {
         spare: api::spare(state.clone()).merge(metrics::router()),
         all: web::with_missing_page(
+            pages,
             api::router(state.clone(), document())
                 .merge(api::with_callers(state.clone(), sse::router(streams)))
                 .merge(metrics::router())
@@ -265,7 +274,31 @@ pub async fn run(
 fn public_url(config: &MailConfig, address: SocketAddr) -> String {
     let here = || format!("http://{address}");
     let url = config.public_url.clone().unwrap_or_else(here);
+    without_slash(&url)
+}
+
+fn without_slash(url: &str) -> String {
     url.trim_end_matches('/').to_owned()
+}
+
+/// Events as the heads of their pages tell of them.
+fn shown_events(
+    state: &ApiState,
+) -> Arc<dyn Fn(EventId) -> BoxFuture<'static, Asked> + Send + Sync> {
+    let state = state.clone();
+    Arc::new(move |event| {
+        let state = state.clone();
+        Box::pin(async move {
+            match api::public_event(&state, event).await {
+                Ok(Some((event, availability))) => Asked::Event(Box::new(ShownEvent {
+                    event,
+                    availability,
+                })),
+                Ok(None) => Asked::Nothing,
+                Err(_) => Asked::Unknown,
+            }
+        })
+    })
 }
 
 fn open_desk(back: &mut Tasks, config: &Config, store: &Store) -> Desk {

@@ -5,18 +5,27 @@
 //! here. Only the addresses that the page's router knows (`web/src/pages/router.ts`) get the page; a mistyped one is
 //! a 404, with the page for browsers.
 
+mod event_head;
+
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures_util::future::BoxFuture;
 use rust_embed::{EmbeddedFile, RustEmbed};
+use sha2::{Digest, Sha256};
 
+pub use self::event_head::ShownEvent;
 use crate::accept::takes;
+use crate::config::inside::EVENT_HEAD_WAIT_MS;
+use crate::ticketing::EventId;
 
 #[derive(RustEmbed)]
 #[folder = "web/dist/"]
@@ -34,6 +43,11 @@ const CHECK_IN_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsaf
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 /// The check-in page looks through the camera, and no frame inside of it does.
 const CHECK_IN_PERMISSIONS: &str = "camera=(self), microphone=(), geolocation=()";
+/// The same where buyers pay by Stripe: its script and its frames are the one thing that leaves the origin.
+const POLICY_WITH_STRIPE: &str = "default-src 'none'; script-src 'self' https://js.stripe.com; style-src 'self'; font-src 'self'; \
+     img-src 'self' data: http: https:; connect-src 'self' https://api.stripe.com; \
+     frame-src https://js.stripe.com https://hooks.stripe.com; base-uri 'none'; form-action 'self'; \
+     frame-ancestors 'self'";
 
 /// For files whose name carries a hash of their content.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -55,8 +69,37 @@ const DESK: [&str; 9] = [
 /// Leads to the desk's page of the same name.
 const REPLAY: &str = "/events/{id}/replay";
 
+/// The answer to the question for an event.
+pub enum Asked {
+    Event(Box<ShownEvent>),
+    /// There is none, or not everybody may see it.
+    Nothing,
+    /// The database is away.
+    Unknown,
+}
+
+/// What the pages need to know of the server. Cheap to clone.
+#[derive(Clone)]
+pub struct Pages {
+    /// Asks for an event as everybody sees it.
+    pub events: Arc<dyn Fn(EventId) -> BoxFuture<'static, Asked> + Send + Sync>,
+    /// Where everybody finds the pages, without a slash at its end; `None` if nobody said.
+    pub public_url: Option<String>,
+    /// Buyers pay by Stripe.
+    pub has_stripe: bool,
+}
+
+impl Pages {
+    fn policy(&self) -> &'static str {
+        match self.has_stripe {
+            true => POLICY_WITH_STRIPE,
+            false => POLICY,
+        }
+    }
+}
+
 /// The page's routes, its assets, and the elements that other sites embed.
-pub fn router() -> Router {
+pub fn router(pages: Pages) -> Router {
     let desk = DESK
         .iter()
         .chain([&REPLAY])
@@ -74,22 +117,23 @@ pub fn router() -> Router {
         .route("/favicon.svg", get(favicon))
         .route("/assets/{file}", get(asset))
         .route("/embed/{file}", get(embedded))
+        .with_state(pages)
 }
 
 /// Answers browsers that open an address where nothing is with the page, which says so. Programs keep the answer that
 /// the routes gave them.
-pub fn with_missing_page(routes: Router) -> Router {
-    routes.layer(from_fn(show_missing))
+pub fn with_missing_page(pages: Pages, routes: Router) -> Router {
+    routes.layer(from_fn_with_state(pages, show_missing))
 }
 
-async fn show_missing(request: Request, next: Next) -> Response {
+async fn show_missing(State(pages): State<Pages>, request: Request, next: Next) -> Response {
     let opened = request.method() == Method::GET && reads_html(request.headers());
     let headers = request.headers().clone();
     let response = next.run(request).await;
     if !opened || response.status() != StatusCode::NOT_FOUND {
         return response;
     }
-    let mut missing = page(without_conditions(headers)).await;
+    let mut missing = page(State(pages), without_conditions(headers)).await;
     *missing.status_mut() = StatusCode::NOT_FOUND;
     missing
 }
@@ -106,17 +150,20 @@ fn without_conditions(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-async fn page(headers: HeaderMap) -> Response {
-    html("index.html", &headers)
+async fn page(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+    html("index.html", pages.policy(), &headers)
 }
 
 async fn desk(headers: HeaderMap) -> Response {
-    html("desk.html", &headers)
+    html("desk.html", POLICY, &headers)
 }
 
-fn html(name: &str, headers: &HeaderMap) -> Response {
-    let mut response = serve(name, ASK_AGAIN, headers);
-    let policy = HeaderValue::from_static(POLICY);
+fn html(name: &str, policy: &'static str, headers: &HeaderMap) -> Response {
+    as_page(serve(name, ASK_AGAIN, headers), policy)
+}
+
+fn as_page(mut response: Response, policy: &'static str) -> Response {
+    let policy = HeaderValue::from_static(policy);
     let referrer = HeaderValue::from_static("strict-origin-when-cross-origin");
     let added = response.headers_mut();
     added.insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -124,11 +171,42 @@ fn html(name: &str, headers: &HeaderMap) -> Response {
     response
 }
 
-async fn event_page(Path(id): Path<String>, headers: HeaderMap) -> Response {
-    if !id.bytes().all(|digit| digit.is_ascii_digit()) {
+/// The page with the event in its head. People of a draft get it as «not there» as well, and their scripts show it.
+async fn event_page(
+    State(pages): State<Pages>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let digits = id.bytes().all(|digit| digit.is_ascii_digit());
+    let Some(id) = id.parse().ok().map(EventId).filter(|_| digits) else {
         return StatusCode::NOT_FOUND.into_response();
+    };
+    let patience = Duration::from_millis(EVENT_HEAD_WAIT_MS);
+    let asked = tokio::time::timeout(patience, (pages.events)(id)).await;
+    match asked.unwrap_or(Asked::Unknown) {
+        Asked::Event(event) => match Dist::get("index.html") {
+            Some(plain) => {
+                let plain = String::from_utf8_lossy(&plain.data);
+                let base = pages.public_url.as_deref();
+                let told = event_head::with_event(&plain, &event, base);
+                as_page(made(told, &headers), pages.policy())
+            }
+            None => StatusCode::NOT_FOUND.into_response(),
+        },
+        Asked::Nothing => StatusCode::NOT_FOUND.into_response(),
+        // The page itself does without the database.
+        Asked::Unknown => page(State(pages), headers).await,
     }
-    page(headers).await
+}
+
+/// A page that was made for this request; 304 if the client has it.
+fn made(page: String, asked: &HeaderMap) -> Response {
+    let etag = tag(&Sha256::digest(&page), "");
+    let head = head_of("index.html", &etag, ASK_AGAIN);
+    match asked.get(header::IF_NONE_MATCH) {
+        Some(known) if names(known, &etag) => (StatusCode::NOT_MODIFIED, head).into_response(),
+        _ => (head, page).into_response(),
+    }
 }
 
 /// The page for the doors, an entry of its own.
@@ -180,27 +258,28 @@ fn serve(name: &str, cache: &'static str, asked: &HeaderMap) -> Response {
     };
     let etag = etag(&file, encoding);
     let known = asked.get(header::IF_NONE_MATCH);
-    let head: [(HeaderName, HeaderValue); 4] = [
-        (header::ETAG, etag.clone()),
-        (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
-        (header::VARY, HeaderValue::from_static("accept-encoding")),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
-    ];
+    let head = head_of(name, &etag, cache);
     if known.is_some_and(|known| names(known, &etag)) {
         return (StatusCode::NOT_MODIFIED, head).into_response();
     }
-    let content_type = HeaderValue::from_static(content_type(name));
     let mut response = (head, Body::from(bytes(file))).into_response();
     let added = response.headers_mut();
-    added.insert(header::CONTENT_TYPE, content_type);
     if let Some(encoding) = encoding {
         let encoding = HeaderValue::from_static(encoding.token());
         added.insert(header::CONTENT_ENCODING, encoding);
     }
     response
+}
+
+fn head_of(name: &str, etag: &HeaderValue, cache: &'static str) -> [(HeaderName, HeaderValue); 5] {
+    let set = HeaderValue::from_static;
+    [
+        (header::ETAG, etag.clone()),
+        (header::CACHE_CONTROL, set(cache)),
+        (header::VARY, set("accept-encoding")),
+        (header::X_CONTENT_TYPE_OPTIONS, set("nosniff")),
+        (header::CONTENT_TYPE, set(content_type(name))),
+    ]
 }
 
 /// Without a copy: the bytes are part of the binary.
@@ -250,11 +329,15 @@ fn find(name: &str, accepted: Option<&HeaderValue>) -> Option<(EmbeddedFile, Opt
 
 fn etag(file: &EmbeddedFile, encoding: Option<Encoding>) -> HeaderValue {
     let hash = file.metadata.sha256_hash();
+    tag(&hash, encoding.map_or("", Encoding::suffix))
+}
+
+fn tag(hash: &[u8], suffix: &str) -> HeaderValue {
     let mut tag = String::from("\"");
-    for byte in &hash[..12] {
+    for byte in hash.iter().take(12) {
         tag.push_str(&format!("{byte:02x}"));
     }
-    tag.push_str(encoding.map_or("", Encoding::suffix));
+    tag.push_str(suffix);
     tag.push('"');
     // Hexadecimal digits and our own suffix are always a valid header value.
     HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
@@ -298,12 +381,30 @@ mod tests {
             request = request.header(name, *value);
         }
         let request = request.body(Body::empty()).unwrap();
-        router().oneshot(request).await.unwrap()
+        router(pages()).oneshot(request).await.unwrap()
+    }
+
+    /// One event, 42.
+    fn pages() -> Pages {
+        let find = |id: EventId| -> BoxFuture<'static, Asked> {
+            Box::pin(async move {
+                match id.0 {
+                    42 => Asked::Event(Box::new(event_head::tests::event())),
+                    500 => Asked::Unknown,
+                    _ => Asked::Nothing,
+                }
+            })
+        };
+        Pages {
+            events: Arc::new(find),
+            public_url: Some("https://tickets.example".to_owned()),
+            has_stripe: false,
+        }
     }
 
     #[tokio::test]
     async fn browsers_get_the_page_where_nothing_is_and_programs_what_they_got() {
-        let routes = with_missing_page(router());
+        let routes = with_missing_page(pages(), router(pages()));
         let ask = async |path: &str, accept: &str| {
             let request = Request::builder().uri(path).header(header::ACCEPT, accept);
             let request = request.body(Body::empty()).unwrap();
@@ -329,6 +430,7 @@ mod tests {
             "/",
             "/events",
             "/events/42",
+            "/events/500",
             "/bookings",
             "/bookings/BK-7F3K9Q",
             "/account",
@@ -342,6 +444,8 @@ mod tests {
         }
         for path in [
             "/nothing",
+            "/events/7",
+            "/events/99999999999999999999",
             "/events/x",
             "/events/1/x",
             "/assets/none.js",
@@ -403,6 +507,37 @@ mod tests {
         }
         let other = get("/", &[(header::IF_NONE_MATCH, "\"other\"")]).await;
         assert_eq!(other.status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn only_where_stripe_takes_the_money_the_page_may_load_its_script() {
+        let policy = async |has_stripe| {
+            let pages = Pages {
+                has_stripe,
+                ..pages()
+            };
+            let request = Request::builder().uri("/events/42");
+            let request = request.body(Body::empty()).unwrap();
+            let answer = router(pages).oneshot(request).await.unwrap();
+            let policy = &answer.headers()[header::CONTENT_SECURITY_POLICY];
+            policy.to_str().unwrap().to_owned()
+        };
+        assert!(!policy(false).await.contains("stripe"));
+        assert!(
+            policy(true)
+                .await
+                .contains("script-src 'self' https://js.stripe.com;")
+        );
+    }
+
+    #[tokio::test]
+    async fn an_events_page_is_another_one_when_its_numbers_changed() {
+        let first = get("/events/42", &[]).await;
+        let etag = first.headers()[header::ETAG].to_str().unwrap().to_owned();
+        let again = get("/events/42", &[(header::IF_NONE_MATCH, &etag)]).await;
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        let shell = get("/", &[(header::IF_NONE_MATCH, &etag)]).await;
+        assert_eq!(shell.status(), StatusCode::OK);
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ use super::seats;
 use crate::auth::{Caller, Right};
 use crate::board::Known;
 use crate::config::rest::AVAILABILITY_EVENTS_MAX;
+use crate::store::StoreError;
 use crate::store::availability::{SectionStand, Stand};
 use crate::ticketing::availability::{Availability, times_passed};
 use crate::ticketing::edit;
@@ -133,6 +134,17 @@ pub(super) async fn visible(
     stock.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))
 }
 
+/// An event and its stock as everybody sees them.
+pub(super) async fn public(
+    state: &ApiState,
+    event_id: EventId,
+) -> Result<Option<(EventInfo, Availability)>, StoreError> {
+    let stock = known_or_read(state, &[event_id]).await?.pop();
+    let stock = stock.filter(|stock| !stock.is_draft());
+    let now = state.desk.now();
+    Ok(stock.map(|stock| (stock.event().clone(), stock.availability(state, now))))
+}
+
 /// Availability of several events
 ///
 /// By id. Unknown events are left out. `ETag` is over all their revisions.
@@ -197,7 +209,10 @@ impl From<Stand> for EventStock {
 }
 
 /// The stocks of those events that exist, by id: watched ones from the board, the others in one query.
-async fn known_or_read(state: &ApiState, events: &[EventId]) -> ApiResult<Vec<EventStock>> {
+async fn known_or_read(
+    state: &ApiState,
+    events: &[EventId],
+) -> Result<Vec<EventStock>, StoreError> {
     let mut stocks = Vec::with_capacity(events.len());
     let mut unknown = Vec::new();
     for event in events {

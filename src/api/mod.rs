@@ -78,7 +78,10 @@ use crate::limits::guest::GuestHasher;
 use crate::limits::rates::Rates;
 use crate::payments::Payments;
 use crate::pdf::Printer;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+use crate::ticketing::EventId;
+use crate::ticketing::availability::Availability;
+use crate::ticketing::live::EventInfo;
 
 /// With it Stripe signs a webhook.
 const STRIPE_SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
@@ -332,6 +335,17 @@ fn v1() -> OpenApiRouter<ApiState> {
 /// Allows larger bodies, for seat maps.
 fn large(routes: UtoipaMethodRouter<ApiState>) -> UtoipaMethodRouter<ApiState> {
     routes.layer(DefaultBodyLimit::max(SEATMAP_BYTES_MAX))
+}
+
+/// An event and its stock as everybody sees them; `None`: there is none, or it is not published.
+///
+/// # Errors
+/// The database.
+pub async fn public_event(
+    state: &ApiState,
+    event: EventId,
+) -> Result<Option<(EventInfo, Availability)>, StoreError> {
+    availability::public(state, event).await
 }
 
 /// All REST routes and the OpenAPI pages, to be merged with the socket's route and the pages.

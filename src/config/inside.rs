@@ -384,6 +384,8 @@ pub const TRANSFER_ENDED_HOURS: u32 = 1;
 /// a minute later.
 pub const PAYMENT_FIRST_LOOK_S: u64 = 15;
 pub const PAYMENT_LOOK_S: u64 = 30;
+/// How long an event's page waits for what its head tells of the event, in milliseconds; then it goes out without.
+pub const EVENT_HEAD_WAIT_MS: u64 = 500;
 /// How often it is looked whether a hold that waits for a transfer has ended, in seconds.
 pub const OFFLINE_LOOK_S: u64 = 15 * 60;
 /// How soon a refund is gone on with whose request died, in seconds; and how often a provider is asked about one.

@@ -37,6 +37,32 @@ async fn a_row_changed_by_hand_reaches_every_viewer_of_every_node() {
     first.audit().await;
 }
 
+/// What search engines and previews of links read, without scripts.
+#[tokio::test]
+async fn the_served_page_of_an_event_says_what_is_left_of_it() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Stalls", 4_500, 100)
+        .stage(&client)
+        .await;
+    show.sell(&client, 97).await;
+    let path = format!("/events/{}", show.event);
+    let page = server.anonymous().get(&path).await;
+    assert_eq!(page.status, 200);
+    assert!(
+        page.text.contains("\"remainingAttendeeCapacity\":3"),
+        "{}",
+        page.text
+    );
+    assert!(page.text.contains("https://schema.org/LimitedAvailability"));
+    let draft = "update events set status = 'draft' where id = $1";
+    client.execute(draft, &[&show.event]).await.unwrap();
+    let page = server.anonymous().get(&path).await;
+    assert_eq!(page.status, 404, "as one that is not there");
+    assert!(!page.text.contains("schema.org"));
+}
+
 #[tokio::test]
 async fn a_stopped_server_tells_its_viewers_to_come_back() {
     let server = TestServer::start().await;

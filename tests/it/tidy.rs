@@ -135,7 +135,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tasks", &[]),
     ("descriptors", &["config"]),
     ("telemetry", &["ticketing"]),
-    ("web", &[]),
+    ("web", &["config", "ticketing"]),
 ];
 
 /// Modules that name nobody, and that all but the rules may name.
