@@ -205,7 +205,7 @@ export class EventList extends PageElement {
   #nothingFound(): TemplateResult {
     const words = WORDS[this.language];
     return html`<div class="message">
-      <p><strong>${words.nothing}</strong>${this.query ? words.noMatch(this.query) : this.#isNarrowed() ? words.noneHere : words.noEvents}</p>
+      <p><strong>${words.nothing}</strong>${this.#isNarrowed() ? words.noneHere : this.query ? words.noMatch(this.query) : words.noEvents}</p>
       ${this.query || this.#isNarrowed() ? html`<button class="button" type="button" @click=${() => this.#reset()}>${words.reset}</button>` : nothing}
     </div>`;
   }

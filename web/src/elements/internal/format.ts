@@ -94,6 +94,11 @@ export function dateParts(language: Language, moment: string, timezone: string):
   };
 }
 
+/** The digits of a text in those of the language: `14:59` is `۱۴:۵۹`. */
+export function digits(language: Language, text: string): string {
+  return language === 'fa' ? text.replace(/\d/g, (digit) => count('fa', Number(digit))) : text;
+}
+
 const COMMAS: Translations<string> = { en: ',', th: '', fa: '،' };
 
 /** `Fri 1 Jan 2027, 15:00`, without the year where that is plain. */

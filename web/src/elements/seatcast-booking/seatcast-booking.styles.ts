@@ -268,8 +268,12 @@ export const styles = [
       font-size: 0.875rem;
     }
     .panel.chosen ul:not(.added) .amount,
+    .panel.chosen .contact:not([open]) .optional,
     .panel.chosen .terms {
       display: none;
+    }
+    .panel.chosen .contact:not([open]) {
+      flex-basis: auto;
     }
     .panel.chosen .total {
       display: grid;
@@ -331,6 +335,9 @@ export const styles = [
       .panel.chosen ul:not(.added) .amount,
       .panel.chosen .terms {
         display: block;
+      }
+      .panel.chosen .contact:not([open]) .optional {
+        display: inline;
       }
       .panel.chosen .total,
       .panel.chosen > .button,

@@ -5,7 +5,7 @@ import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
 import type {} from '../events/booking-changed.ts';
 import { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { PaymentStartedEvent } from '../events/payment-started.ts';
-import { dateParts, momentWords, money, percent, sum } from '../internal/format.ts';
+import { dateParts, digits, momentWords, money, percent, sum } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
 import { define, FLAG } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
@@ -346,12 +346,12 @@ export class SeatcastBookings extends SellingElement {
   #countdown(countdown: Countdown, holdMs: number | undefined): TemplateResult {
     const leftMs = countdown.leftMs();
     const share = holdMs ? Math.min(1, leftMs / holdMs) : 1;
-    return html`<span class="countdown ${leftMs < SOON_MS ? 'soon' : ''}" role="timer" aria-label=${WORDS[this.language].timeLeft(String(countdown))}>
+    return html`<span class="countdown ${leftMs < SOON_MS ? 'soon' : ''}" role="timer" aria-label=${WORDS[this.language].timeLeft(digits(this.language, String(countdown)))}>
       <svg viewBox="0 0 36 36" aria-hidden="true">
         <circle cx="18" cy="18" r="15" pathLength="1"></circle>
         <circle class="left" cx="18" cy="18" r="15" pathLength="1" stroke-dasharray="${share} 1"></circle>
       </svg>
-      ${String(countdown)}
+      ${digits(this.language, String(countdown))}
     </span>`;
   }
 
