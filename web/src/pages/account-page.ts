@@ -3,6 +3,7 @@ import { dateParts, dateWords } from '../elements/internal/format.ts';
 import { addressOf } from '../elements/internal/qr.ts';
 import type { Language } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
+import '../elements/internal/refusal-words.ts';
 import { fields } from '../elements/internal/controls.ts';
 import { sharedClient } from '../elements/internal/full-client.ts';
 import { WORDS } from './account-page.words.ts';

@@ -212,6 +212,26 @@ describe('the whole way', () => {
     expect(errors).toEqual([]);
   });
 
+  it('goes on where a reload broke into it: what was sent is found, and booked once', async () => {
+    const { id } = await makeEvent('Broken into', 20);
+    const { page } = await open(browser, `${url}/events/${id}`, DESK);
+    await page.getByRole('button', { name: 'One more Standard' }).click();
+    // The server books it; its answer does not come before the page is gone.
+    let isBooked = false;
+    await page.route('**/api/v1/bookings', async (route) => {
+      await route.fetch();
+      isBooked = true;
+    });
+    await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
+    await expect.poll(() => isBooked).toBe(true);
+    expect(await card(page).count()).toBe(0);
+    await page.unroute('**/api/v1/bookings');
+    await page.reload();
+    await expect.poll(() => textOf(card(page))).toMatch(/^held for you .*1 × Standard/i);
+    expect(await sql(`select count(*) from bookings where event_id = ${id}`)).toBe('1');
+    await badgeSays(page, /^19 left/);
+  });
+
   it('of a free ticket ends at its page, and another browser does not see it', async () => {
     const { id } = await makeEvent('For free', 20, 0);
     const { page } = await open(browser, `${url}/events/${id}`, DESK);

@@ -17,6 +17,7 @@ import { givesBack, type GivesBack } from './giving-back.ts';
 import { BACK, isBack, leaveToPay, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';
 import { styles } from './seatcast-bookings.styles.ts';
 import { WORDS } from './words.ts';
+import '../internal/refusal-words.ts';
 import type {} from '../seatcast-change/seatcast-change.ts';
 import type {} from '../seatcast-tickets/seatcast-tickets.ts';
 
