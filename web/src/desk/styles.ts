@@ -271,6 +271,49 @@ export const deskStyles = [
       color: var(--red);
     }
 
+    /* Shares of a whole: a name and numbers above, the track below. */
+    .part {
+      display: grid;
+      gap: 0.3rem;
+    }
+    .part div:first-child {
+      display: flex;
+      flex-wrap: wrap;
+      justify-content: space-between;
+      gap: 0 1rem;
+    }
+    .track {
+      display: flex;
+      height: 0.6rem;
+      overflow: hidden;
+      border-radius: 99px;
+      background: var(--sunken);
+    }
+    .track i {
+      background: var(--accent);
+    }
+    .track .held {
+      background: repeating-linear-gradient(45deg, var(--accent) 0 3px, var(--accent-wash) 3px 6px);
+    }
+    .track .blocked {
+      background: var(--line-strong);
+    }
+    @media (forced-colors: active) {
+      .track {
+        border: 1px solid;
+      }
+      .track i {
+        background: Highlight;
+        forced-color-adjust: none;
+      }
+      .track .held {
+        background: repeating-linear-gradient(45deg, Highlight 0 3px, Canvas 3px 6px);
+      }
+      .track .blocked {
+        background: GrayText;
+      }
+    }
+
     .figures {
       display: grid;
       grid-template-columns: repeat(auto-fill, minmax(min(100%, clamp(7.5rem, 22vw, 11rem)), 1fr));

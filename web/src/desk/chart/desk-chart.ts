@@ -80,7 +80,11 @@ export class DeskChart extends LitElement {
         color: var(--ink);
         font-weight: 650;
       }
-      /* The picture takes its colours from these. */
+      /* The picture takes its colours from these, and a colour that changes by and by would be read on its way. */
+      i,
+      .probe {
+        transition: none !important;
+      }
       i {
         width: 1rem;
         height: 0;
@@ -262,8 +266,7 @@ export class DeskChart extends LitElement {
     if (this.clientWidth > 0 && this.#plot.width !== this.clientWidth) this.#plot.setSize({ width: this.clientWidth, height: HEIGHT_PX });
   }
 
-  /** Colours follow the scheme once the page has been drawn in it. */
-  readonly #repaint = (): void => void requestAnimationFrame(() => requestAnimationFrame(() => this.#begin()));
+  readonly #repaint = (): void => this.#begin();
 
   #words(words: ((value: number) => string) | undefined, value: number): string {
     return words ? words(value) : count(this.#language.language, value);

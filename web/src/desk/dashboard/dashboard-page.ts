@@ -91,32 +91,6 @@ export class DashboardPage extends EventDeskPage {
         background: var(--red-wash);
         color: var(--red);
       }
-      .part {
-        display: grid;
-        gap: 0.3rem;
-      }
-      .part div:first-child {
-        display: flex;
-        flex-wrap: wrap;
-        justify-content: space-between;
-        gap: 0 1rem;
-      }
-      .track {
-        display: flex;
-        height: 0.6rem;
-        overflow: hidden;
-        border-radius: 99px;
-        background: var(--sunken);
-      }
-      .track i {
-        background: var(--accent);
-      }
-      .track .held {
-        background: repeating-linear-gradient(45deg, var(--accent) 0 3px, var(--accent-wash) 3px 6px);
-      }
-      .track .blocked {
-        background: var(--line-strong);
-      }
       .bar select {
         width: auto;
       }

@@ -97,25 +97,6 @@ export class ReplayPage extends EventDeskPage {
         color: var(--ink-soft);
         font-variant-numeric: tabular-nums;
       }
-      .track {
-        display: flex;
-        height: 0.6rem;
-        overflow: hidden;
-        border-radius: 99px;
-        background: var(--sunken);
-      }
-      .track i {
-        background: var(--accent);
-      }
-      .track .held {
-        background: repeating-linear-gradient(45deg, var(--accent) 0 3px, var(--accent-wash) 3px 6px);
-      }
-      .part div:first-child {
-        display: flex;
-        flex-wrap: wrap;
-        justify-content: space-between;
-        gap: 0 1rem;
-      }
       .waiting {
         height: 20rem;
       }

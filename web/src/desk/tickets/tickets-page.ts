@@ -45,19 +45,6 @@ export class TicketsPage extends EventDeskPage {
         gap: 0.3rem;
         min-width: 9rem;
       }
-      .track {
-        display: flex;
-        height: 0.5rem;
-        overflow: hidden;
-        border-radius: 99px;
-        background: var(--sunken);
-      }
-      .track i {
-        background: var(--accent);
-      }
-      .track i + i {
-        background: repeating-linear-gradient(45deg, var(--accent) 0 3px, var(--accent-wash) 3px 6px);
-      }
     `,
   ];
 
@@ -124,7 +111,7 @@ export class TicketsPage extends EventDeskPage {
       <td data-label=${words.taken}>
         <span class="taken">
           <span>${words.takenOf(many(sold), many(held), many(capacity))}<small>${words.left(many(available))}</small></span>
-          <span class="track" aria-hidden="true"><i .style=${`inline-size: ${share(sold)}`}></i><i .style=${`inline-size: ${share(held)}`}></i></span>
+          <span class="track" aria-hidden="true"><i .style=${`inline-size: ${share(sold)}`}></i><i class="held" .style=${`inline-size: ${share(held)}`}></i></span>
         </span>
       </td>
       <td data-label=${words.window}><span>${this.#window(type)}</span></td>

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { amountOf, amountText, basisPointsOf, percentText, wholeOf } from './amounts.ts';
+import { fromWall, toWall } from './zoned.ts';
+
+describe('the clock on a venue’s wall', () => {
+  it.each([
+    ['2027-06-01T20:00', 'Europe/Berlin', '2027-06-01T18:00:00.000Z'],
+    ['2027-01-01T20:00', 'Europe/Berlin', '2027-01-01T19:00:00.000Z'],
+    ['2027-01-01T20:00', 'Asia/Tehran', '2027-01-01T16:30:00.000Z'],
+    ['2027-01-01T00:15', 'America/St_Johns', '2027-01-01T03:45:00.000Z'],
+    ['2027-01-01T20:00', 'UTC', '2027-01-01T20:00:00.000Z'],
+    // The hour before and the hour after clocks are put forward, and the day on which they are put back.
+    ['2027-03-28T01:59', 'Europe/Berlin', '2027-03-28T00:59:00.000Z'],
+    ['2027-03-28T03:00', 'Europe/Berlin', '2027-03-28T01:00:00.000Z'],
+    ['2027-10-31T12:00', 'Europe/Berlin', '2027-10-31T11:00:00.000Z'],
+  ])('%s in %s is %s, and back', (wall, zone, moment) => {
+    expect(fromWall(wall, zone)).toBe(moment);
+    expect(toWall(moment, zone)).toBe(wall);
+  });
+
+  it('shows minutes of moments that have seconds, and nothing for none', () => {
+    expect(toWall('2027-06-01T18:00:59.123456Z', 'UTC')).toBe('2027-06-01T18:00');
+    expect(toWall(null, 'UTC')).toBe('');
+    expect(fromWall('', 'UTC')).toBeUndefined();
+  });
+});
+
+describe('amounts as people type them', () => {
+  it.each([
+    ['45', 'EUR', 4_500],
+    ['45.5', 'EUR', 4_550],
+    ['45,50', 'EUR', 4_550],
+    ['۴۵٫۵', 'EUR', 4_550],
+    ['๔๕.๐๐', 'THB', 4_500],
+    ['1 200', 'EUR', 120_000],
+    ['500', 'JPY', 500],
+    ['1.250', 'KWD', 1_250],
+    ['0', 'EUR', 0],
+    ['500.5', 'JPY', undefined],
+    ['45.005', 'EUR', undefined],
+    ['', 'EUR', undefined],
+    ['a lot', 'EUR', undefined],
+  ])('%j %s is %s minor units', (text, currency, amount) => {
+    expect(amountOf(text, currency)).toBe(amount);
+  });
+
+  it('are shown as they may be typed', () => {
+    expect(amountText(4_550, 'EUR')).toBe('45.50');
+    expect(amountText(500, 'JPY')).toBe('500');
+    expect([basisPointsOf('7.5'), percentText(750), wholeOf('۱۲'), wholeOf('1.5')]).toEqual([750, '7.5', 12, undefined]);
+  });
+});
