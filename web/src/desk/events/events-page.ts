@@ -16,14 +16,12 @@ const TYPING_MS = 220;
 /** A list that is seen is asked for anew so often: what others make is in no topic. */
 const LOOK_MS = 15_000;
 const STATUSES: readonly EventStatus[] = ['active', 'draft', 'paused', 'completed', 'cancelled'];
-/** `occupancy_percentage` has two decimals. */
-const HUNDREDTHS = 100;
+const BASIS_POINTS = 10_000;
 
-/** An event with its sales. */
+/** An event; with its sales for those who may see figures. */
 interface ManagedEvent extends EventSummary {
-  total_tickets_sold: number;
-  total_revenue: Money;
-  occupancy_percentage: number;
+  total_tickets_sold?: number;
+  total_revenue?: Money;
 }
 
 /** The events of the organizations that the caller works for, the latest first. */
@@ -137,7 +135,20 @@ export class EventsPage extends DeskPage {
         <h1>${words.title}</h1>
         ${may(this.me, 'manage') ? html`<a class="button primary" href="/desk/events/new">${words.make}</a>` : nothing}
       </div>
-      <div class="search" role="search">
+      ${this.#hasFigures ? this.#filter() : html`<p class="soft">${words.noFigures}</p>`}
+      <p class="visually-hidden" role="status">${this.events ? words.found(this.total) : nothing}</p>
+      ${this.#results()}
+    `;
+  }
+
+  /** Elsewhere the list is of the doors that one may open. */
+  get #hasFigures(): boolean {
+    return may(this.me, 'figures');
+  }
+
+  #filter(): TemplateResult {
+    const words = WORDS[this.language];
+    return html`<div class="search" role="search">
         <label
           >${words.search}
           <input type="search" autocomplete="off" placeholder=${words.placeholder} .value=${this.query} @input=${this.#typed} />
@@ -149,10 +160,7 @@ export class EventsPage extends DeskPage {
             ${STATUSES.map((status) => html`<option value=${status} ?selected=${status === this.status}>${COMMON[this.language].status[status]}</option>`)}
           </select>
         </label>
-      </div>
-      <p class="visually-hidden" role="status">${this.events ? words.found(this.total) : nothing}</p>
-      ${this.#results()}
-    `;
+      </div>`;
   }
 
   #results(): TemplateResult {
@@ -188,7 +196,7 @@ export class EventsPage extends DeskPage {
             <th scope="col">${words.when}</th>
             <th scope="col">${words.status}</th>
             <th scope="col">${words.sold}</th>
-            <th scope="col" class="number">${words.revenue}</th>
+            ${this.#hasFigures ? html`<th scope="col" class="number">${words.revenue}</th>` : nothing}
           </tr>
         </thead>
         <tbody>
@@ -205,16 +213,17 @@ export class EventsPage extends DeskPage {
   #row(event: ManagedEvent): TemplateResult {
     const words = WORDS[this.language];
     const { day, month, year, time } = dateParts(this.language, event.starts_at, event.timezone);
-    const sold = words.of(count(this.language, event.total_tickets_sold), count(this.language, event.capacity));
-    const share = percent(this.language, event.occupancy_percentage * HUNDREDTHS);
+    const { capacity, total_tickets_sold: tickets = event.booked_tickets, total_revenue: revenue } = event;
+    const sold = words.of(count(this.language, tickets), count(this.language, capacity));
+    const share = percent(this.language, capacity > 0 ? Math.round((tickets / capacity) * BASIS_POINTS) : 0);
     return html`<tr>
       <th scope="row"><span><a href="/desk/events/${event.id}">${event.title}</a><small>${event.venue}</small></span></th>
       <td data-label=${words.when}><span>${day} ${month} ${year}, ${time}</span></td>
       <td data-label=${words.status}>${statusTag(COMMON[this.language].status, event.status)}</td>
       <td data-label=${words.sold}>
-        <span class="sold"><span>${sold}</span><meter aria-label=${share} min="0" max=${event.capacity} .value=${event.total_tickets_sold}></meter></span>
+        <span class="sold"><span>${sold}</span><meter aria-label=${share} min="0" max=${capacity} .value=${tickets}></meter></span>
       </td>
-      <td data-label=${words.revenue} class="number"><span>${sum(this.language, event.total_revenue)}</span></td>
+      ${revenue ? html`<td data-label=${words.revenue} class="number"><span>${sum(this.language, revenue)}</span></td>` : nothing}
     </tr>`;
   }
 
@@ -250,7 +259,8 @@ export class EventsPage extends DeskPage {
     const parameters = this.#parameters();
     parameters.set('limit', String(PAGE_ROWS));
     try {
-      const page = await this.client.rows<ManagedEvent>(next ?? `/events/management/view?${parameters}`);
+      const list = this.#hasFigures ? '/events/management/view' : '/events/doors/view';
+      const page = await this.client.rows<ManagedEvent>(next ?? `${list}?${parameters}`);
       if (asked !== this.#asked) return;
       this.events = next ? [...(this.events ?? []), ...page.rows] : page.rows;
       this.next = page.next;

@@ -20,7 +20,7 @@ const english = {
   nothingTitle: 'Nothing found',
   nothing: 'No event of yours matches.',
   showAll: 'Show all',
-  noFigures: 'Sales are shown to those who may see figures.',
+  noFigures: 'Revenue is shown to those who may see figures.',
 };
 
 type Words = typeof english;
@@ -43,7 +43,7 @@ const thai: Words = {
   nothingTitle: 'ไม่พบอะไร',
   nothing: 'ไม่มีงานของคุณที่ตรงกัน',
   showAll: 'แสดงทั้งหมด',
-  noFigures: 'ยอดขายแสดงเฉพาะผู้ที่มีสิทธิ์ดูตัวเลข',
+  noFigures: 'รายได้แสดงเฉพาะผู้ที่มีสิทธิ์ดูตัวเลข',
 };
 
 const persian: Words = {
@@ -64,7 +64,7 @@ const persian: Words = {
   nothingTitle: 'چیزی یافت نشد',
   nothing: 'هیچ رویدادی از شما با این جور نیست.',
   showAll: 'نمایش همه',
-  noFigures: 'فروش به کسانی نشان داده می‌شود که اجازهٔ دیدن ارقام دارند.',
+  noFigures: 'درآمد به کسانی نشان داده می‌شود که اجازهٔ دیدن ارقام دارند.',
 };
 
 export const WORDS: Translations<Words> = { en: english, th: thai, fa: persian };
