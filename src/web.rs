@@ -34,8 +34,11 @@ struct Dist;
 /// The content security policy of the pages: scripts and styles of this server only, event pictures from anywhere.
 /// The elements use constructed style sheets, so inline styles are not allowed.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
-     img-src 'self' data: http: https:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
-     frame-ancestors 'self'";
+     img-src 'self' data: http: https:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'self'";
+
+/// Of the service worker, which fetches files of this server and nothing else.
+const WORKER_POLICY: &str = "default-src 'none'; connect-src 'self'";
 
 /// The same for the check-in page: it compiles a decoder of QR codes (WebAssembly), and loads nothing from elsewhere.
 const CHECK_IN_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
@@ -115,6 +118,9 @@ pub fn router(pages: Pages) -> Router {
         .route("/checkin", get(check_in_page))
         .route("/checkin.js", get(check_in_worker))
         .route("/favicon.svg", get(favicon))
+        .route("/manifest.webmanifest", get(manifest))
+        .route("/icons/{file}", get(icon))
+        .route("/sw.js", get(service_worker))
         .route("/assets/{file}", get(asset))
         .route("/embed/{file}", get(embedded))
         .with_state(pages)
@@ -233,6 +239,24 @@ async fn check_in_worker(headers: HeaderMap) -> Response {
 
 async fn favicon(headers: HeaderMap) -> Response {
     serve("favicon.svg", ASK_AGAIN, &headers)
+}
+
+async fn manifest(headers: HeaderMap) -> Response {
+    serve("manifest.webmanifest", ASK_AGAIN, &headers)
+}
+
+async fn icon(Path(file): Path<String>, headers: HeaderMap) -> Response {
+    serve(&format!("icons/{file}"), ASK_AGAIN, &headers)
+}
+
+/// At the root, since a service worker rules over the addresses beside and below its own.
+async fn service_worker(headers: HeaderMap) -> Response {
+    let mut response = serve("sw.js", ASK_AGAIN, &headers);
+    let policy = HeaderValue::from_static(WORKER_POLICY);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Response {
@@ -362,6 +386,8 @@ fn content_type(name: &str) -> &'static str {
         Some("svg") => "image/svg+xml",
         Some("woff2") => "font/woff2",
         Some("wasm") => "application/wasm",
+        Some("png") => "image/png",
+        Some("webmanifest") => "application/manifest+json",
         Some("json" | "map") => "application/json",
         _ => "application/octet-stream",
     }
@@ -491,6 +517,29 @@ mod tests {
         let shop = get("/", &[]).await;
         assert!(!policy(&shop).contains("wasm"));
         assert_ne!(shop.headers()[header::ETAG], doors.headers()[header::ETAG]);
+    }
+
+    #[tokio::test]
+    async fn the_pages_can_be_installed() {
+        for (path, content_type) in [
+            ("/sw.js", "text/javascript; charset=utf-8"),
+            ("/manifest.webmanifest", "application/manifest+json"),
+            ("/icons/192.png", "image/png"),
+        ] {
+            let response = get(path, &[]).await;
+            // A checkout whose pages were not built has no script.
+            if Dist::get(path.trim_start_matches('/')).is_none() {
+                continue;
+            }
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            let head = response.headers();
+            assert_eq!(head[header::CONTENT_TYPE], content_type, "{path}");
+            // A worker that a browser keeps would keep the pages of an old build.
+            assert_eq!(head[header::CACHE_CONTROL], ASK_AGAIN, "{path}");
+        }
+        let worker = get("/sw.js", &[]).await;
+        let policy = &worker.headers()[header::CONTENT_SECURITY_POLICY];
+        assert_eq!(policy, WORKER_POLICY);
     }
 
     #[tokio::test]

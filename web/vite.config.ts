@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -21,7 +22,7 @@ function precompressed(): Plugin {
     },
     async closeBundle() {
       const files = await readdir(folder, { recursive: true });
-      const texts = files.filter((file) => /\.(?:js|css|html|svg|json)$/.test(file));
+      const texts = files.filter((file) => /\.(?:js|css|html|svg|json|webmanifest)$/.test(file));
       await Promise.all(texts.map((file) => compress(join(folder, file))));
     },
   };
@@ -95,45 +96,56 @@ function squeezedStyles(): Plugin {
 }
 
 /**
- * Tells the check-in page's service worker the files of that page, so that it opens without network: all that its entry
- * imports, at once or later.
+ * Tells each service worker the files of its page, so that it opens without network: all that its entry imports, at once or
+ * later, and its style sheets. The check-in page has its fonts at once; the others' are kept when they are used.
  */
-function checkInFiles(): Plugin {
+function filesOfWorkers(): Plugin {
   return {
-    name: 'check-in-files',
+    name: 'files-of-workers',
     apply: 'build',
+    enforce: 'post',
     generateBundle(_options, bundle) {
-      const files = new Set(['favicon.svg']);
-      const add = (name: string): void => {
-        const file = bundle[name];
-        if (files.has(name) || !file) return;
-        files.add(name);
-        if (file.type !== 'chunk') return;
-        const { importedAssets, importedCss } = file.viteMetadata ?? { importedAssets: new Set<string>(), importedCss: new Set<string>() };
-        for (const imported of [...file.imports, ...file.dynamicImports, ...importedAssets, ...importedCss]) add(imported);
-      };
-      for (const file of Object.values(bundle)) if (file.type === 'chunk' && file.isEntry && file.name === 'checkin') add(file.fileName);
-      // Fonts and pictures that style sheets name.
-      for (const file of Object.values(bundle)) {
-        const isNamed = (sheet: string): boolean => {
-          const named = bundle[sheet];
-          return sheet.endsWith('.css') && named?.type === 'asset' && String(named.source).includes(file.fileName);
+      const filesOf = (entry: string, withAssets: boolean): string[] => {
+        const files = new Set<string>();
+        const add = (name: string): void => {
+          const file = bundle[name];
+          if (files.has(name) || !file) return;
+          files.add(name);
+          if (file.type !== 'chunk') return;
+          const { importedAssets, importedCss } = file.viteMetadata ?? { importedAssets: new Set<string>(), importedCss: new Set<string>() };
+          for (const imported of [...file.imports, ...file.dynamicImports, ...importedCss, ...(withAssets ? importedAssets : [])]) add(imported);
         };
-        if ([...files].some(isNamed)) files.add(file.fileName);
-      }
-      const list = JSON.stringify([...files].map((file) => `/${file}`));
+        for (const file of Object.values(bundle)) if (file.type === 'chunk' && file.isEntry && file.name === entry) add(file.fileName);
+        // Fonts and pictures that style sheets name.
+        for (const file of withAssets ? Object.values(bundle) : []) {
+          const isNamed = (sheet: string): boolean => {
+            const named = bundle[sheet];
+            return sheet.endsWith('.css') && named?.type === 'asset' && String(named.source).includes(file.fileName);
+          };
+          if ([...files].some(isNamed)) files.add(file.fileName);
+        }
+        return [...files].sort().map((file) => `/${file}`);
+      };
+      const checkIn = ['/favicon.svg', ...filesOf('checkin', true)];
+      const shell = filesOf('page', false);
+      const version = createHash('sha256').update(shell.join()).digest('hex').slice(0, SHELL_VERSION_LENGTH);
       for (const file of Object.values(bundle)) {
-        if (file.type === 'chunk' && file.name === 'checkin-worker') file.code = file.code.replace('__CHECK_IN_FILES__', list);
+        if (file.type !== 'chunk') continue;
+        if (file.name === 'checkin-worker') file.code = file.code.replace('__CHECK_IN_FILES__', JSON.stringify(checkIn));
+        if (file.name === 'sw') file.code = file.code.replace(/\bSHELL_FILES\b/g, JSON.stringify(shell)).replace(/\bSHELL_VERSION\b/g, JSON.stringify(version));
       }
     },
   };
 }
+/** Enough to tell builds apart. */
+const SHELL_VERSION_LENGTH = 12;
 
-/** Entries that are pages of this server; the others are scripts for other sites. */
+/** Entries that are pages of this server, and workers, which browsers look for beside the pages; the others are for other sites. */
 const PAGES = new Set(['page', 'desk', 'checkin']);
+const WORKERS = new Map([['checkin-worker', 'checkin.js'], ['sw', 'sw.js']]);
 
 export default defineConfig({
-  plugins: [smallest, squeezedStyles(), plainImports(), checkInFiles(), precompressed()],
+  plugins: [smallest, squeezedStyles(), plainImports(), filesOfWorkers(), precompressed()],
   build: {
     target: 'es2022',
     // Everything is a file of its own: the page's CSP forbids what is inlined.
@@ -145,6 +157,7 @@ export default defineConfig({
         desk: 'desk.html',
         checkin: 'checkin.html',
         'checkin-worker': 'src/door/worker.ts',
+        sw: 'src/worker/sw.ts',
         seatcast: 'src/elements/index.ts',
         availability: 'src/elements/availability.ts',
       },
@@ -152,7 +165,7 @@ export default defineConfig({
       output: {
         codeSplitting: { groups: [{ name: 'live', test: (id) => smallest.has(id) }] },
         // Other sites embed the elements by this name; what it loads is named by its content.
-        entryFileNames: ({ name }) => (name === 'checkin-worker' ? 'checkin.js' : PAGES.has(name) ? 'assets/[name]-[hash].js' : 'embed/[name].js'),
+        entryFileNames: ({ name }) => WORKERS.get(name) ?? (PAGES.has(name) ? 'assets/[name]-[hash].js' : 'embed/[name].js'),
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
       },

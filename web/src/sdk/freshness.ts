@@ -37,7 +37,7 @@ export class Freshness {
   #downSince: number | undefined;
   /** The link answered: proofs may come over it. */
   #linkIsUp = false;
-  /** The newest `checked_at` of a beat on this link (the server's clock), and when it advanced. */
+  /** The newest `checked_at` of all beats (the server's clock), and when it advanced. A node that was cut off says an old one. */
   #checkedAt = NEVER;
   #advancedAt = NEVER;
   #beatAt = NEVER;
@@ -62,7 +62,6 @@ export class Freshness {
     this.#downSince = now;
     // The proofs came over a link that is gone.
     this.#provenUntil = NEVER;
-    this.#checkedAt = NEVER;
     this.#beatAt = NEVER;
   }
 
@@ -82,8 +81,13 @@ export class Freshness {
    */
   beat(checkedAt: string, now: number): boolean {
     const checked = Date.parse(checkedAt);
+    const isFirst = this.#beatAt === NEVER;
     this.#beatAt = now;
-    if (!(checked > this.#checkedAt)) return false;
+    if (!(checked > this.#checkedAt)) {
+      // Another node had heard more before: the answer with which this one began proves nothing either.
+      if (isFirst) this.#provenUntil = NEVER;
+      return false;
+    }
     this.#checkedAt = checked;
     this.#advancedAt = now;
     return true;

@@ -105,7 +105,10 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
     this.#answered = false;
     this.#joining.linkLost();
     this.#step?.lost();
-    if (!this.#stream) this.forgetBeside();
+    if (!this.#stream) {
+      this.sourceChanged();
+      this.forgetBeside();
+    }
     this.freshness.linkDown(now());
     this.review();
   }
@@ -136,7 +139,7 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
 
   streamOpened(stream: OpenStream): void {
     this.#stream = stream;
-    this.sourceOpened();
+    this.sourceChanged();
   }
 
   streamLost(): void {
@@ -144,6 +147,7 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
     clearTimeout(this.#reopenTimer);
     // On to the socket: it proves by itself. Otherwise nobody does, until a poll.
     if (this.#joined) return;
+    this.sourceChanged();
     this.forgetBeside();
     this.freshness.sourceLost(now());
     this.review();

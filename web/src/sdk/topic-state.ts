@@ -214,8 +214,8 @@ export abstract class TopicState<S> {
     this.prove(update.to);
   }
 
-  /** Another source begins: it is trusted until it tells an older state itself. */
-  protected sourceOpened(): void {
+  /** Another source begins, or this one is gone and polls tell: they are trusted until they tell an older state themselves. */
+  protected sourceChanged(): void {
     this.#doubted = false;
   }
 

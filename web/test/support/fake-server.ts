@@ -19,7 +19,7 @@
  *      `rewind(1, 5, 90)` puts the database back to a revision at which so much was left.
  *      `joinsMax = 100` bounds the topics of a link.
  *      `buffered = true` keeps their events back, as some proxies do.
- *   5. A second node: `cutOff()` makes one that lost its database at this moment; `reaches = 'cut'` lets new links
+ *   5. A second node: `cutOff()` makes one that lost its database at this moment and notices after 20 s; `reaches = 'cut'` lets new links
  *      end there; `heal()` gives it its database back.
  *   6. Bookings: `hold(user)`, `changeBooking(user, id, { status: 'cancelled' })`, `dropBooking(user, id)` write to
  *      the database and push to `user:` topics; `bookings` reads. REST answers them, too, and `restDelayMs` late.
@@ -37,6 +37,10 @@ import '../../src/sdk/other-roads.ts';
 export const BEAT_INTERVAL_MS = 5_000;
 /** How long after a step its counts are sent. */
 export const COUNTS_AFTER_MS = 500;
+/** A node that lost its database knows it by then: its reads time out. */
+export const CUT_IS_KNOWN_MS = 20_000;
+/** A node without its database says so with a beat so soon after it answered a join. */
+const DOWN_BEAT_MS = 100;
 
 interface Change {
   revision: number;
@@ -63,8 +67,8 @@ interface CutNode {
   events: Map<number, FakeEvent>;
   /** Its answer to a client that knows more: a refusal, or, wrongly, its older state. */
   answers: 'later' | 'older';
-  /** Its beats say that it lost its database. */
-  saysDown: boolean;
+  /** From then on its beats say that it lost its database, by the monotonic clock. */
+  knowsAt: number;
 }
 
 interface Link {
@@ -241,7 +245,7 @@ export class FakeServer {
   /** From now on there is a second node that knows what happened until now and no more. */
   cutOff(answers: CutNode['answers'] = 'later', saysDown = false): void {
     this.heal();
-    this.#cut = { at: this.bookings.now(), events: structuredClone(this.#events), answers, saysDown };
+    this.#cut = { at: this.bookings.now(), events: structuredClone(this.#events), answers, knowsAt: performance.now() + (saysDown ? 0 : CUT_IS_KNOWN_MS) };
   }
 
   /** The second node has its database back, and tells its viewers what they missed. */
@@ -342,6 +346,7 @@ export class FakeServer {
     const state = resumed ? changesSince(event, since) : wholeState(event);
     const shown = kind === 'seats' ? seatsOnly(state) : { ...state, seats: undefined, presence };
     this.#reply(link, frame, 'ok', { revision: event.revision, resumed, state: shown });
+    if (isKnown(cut)) setTimeout(() => this.#beat(link), DOWN_BEAT_MS);
     const named = frame.payload['presence'] as { step: string } | undefined;
     if (named) this.#stepped(link, frame.topic, named.step);
   }
@@ -392,7 +397,7 @@ export class FakeServer {
     }
     this.#frozenAt = this.frozen || this.#databaseDown ? (this.#frozenAt ?? now()) : undefined;
     const checkedAt = cut ? new Date(cut.at / 1_000).toISOString() : (this.#frozenAt ?? now());
-    const database = this.#databaseDown || cut?.saysDown ? { database: 'down' } : {};
+    const database = this.#databaseDown || isKnown(cut) ? { database: 'down' } : {};
     this.#send(link, null, null, 'phoenix', 'beat', { revisions, checked_at: checkedAt, ...database });
   }
 
@@ -536,6 +541,10 @@ export class FakeServer {
     if (headers.get('if-none-match') === etag) return new Response(null, { status: 304, headers: { etag } });
     return accepted(rows, { etag });
   }
+}
+
+function isKnown(cut: CutNode | undefined): boolean {
+  return cut !== undefined && performance.now() >= cut.knowsAt;
 }
 
 export function accepted(data: unknown, headers: Record<string, string> = {}, status = 200): Response {
