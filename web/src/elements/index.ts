@@ -10,6 +10,7 @@ export * from './seatcast-seat-map/seatcast-seat-map.ts';
 export * from './seatcast-tickets/seatcast-tickets.ts';
 export * from './seatcast-waitlist/seatcast-waitlist.ts';
 export * from './seatcast-ticket-types/seatcast-ticket-types.ts';
+export * from './seatcast-unsent/seatcast-unsent.ts';
 export { BookingCancelledEvent } from './events/booking-cancelled.ts';
 export { BookingChangedEvent } from './events/booking-changed.ts';
 export { BookingMadeEvent } from './events/booking-made.ts';

@@ -108,7 +108,7 @@ export class SeatcastApp extends PageElement {
       <div role="status" class="connection">
         ${this.offline ? html`<p class="offline"><strong>${words.offline}</strong> ${words.lastKnown}</p>` : nothing}
       </div>
-      <main tabindex="-1">${this.#page()}</main>
+      <main tabindex="-1"><seatcast-unsent></seatcast-unsent>${this.#page()}</main>
       <footer>
         <span>${words.live}</span>
         ${this.narrow ? this.#switcher() : nothing}

@@ -16,6 +16,7 @@ export interface SeatcastElements {
   'seatcast-booking': OfEvent & { 'booking-page'?: string };
   'seatcast-bookings': OfEvent & { active?: Flag; booking?: string; 'booking-page'?: string };
   'seatcast-waitlist': OfEvent;
+  'seatcast-unsent': Base;
   'seatcast-notices': OfEvent;
   'seatcast-presence': OfEvent;
 }

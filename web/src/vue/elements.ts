@@ -13,6 +13,7 @@ export interface SeatcastElements {
   'seatcast-booking': Element<OfEvent & { bookingPage?: string }>;
   'seatcast-bookings': Element<OfEvent & { active?: boolean; booking?: string; bookingPage?: string }>;
   'seatcast-waitlist': Element<OfEvent>;
+  'seatcast-unsent': Element<unknown>;
   'seatcast-notices': Element<OfEvent>;
   'seatcast-presence': Element<OfEvent>;
 }

@@ -3,12 +3,15 @@
  * `// @vitest-environment happy-dom` in their first line, and run under fake timers.
  */
 import '../../src/elements/internal/refusal-words.ts';
-import type { LiveElement } from '../../src/elements/internal/live-element.ts';
+import type { LitElement } from 'lit';
 import type { SeatcastClient } from '../../src/sdk/index.ts';
 import type { FakeServer } from './fake-server.ts';
 
+/** An element that may be given a client. */
+type Mounted = LitElement & { client: unknown };
+
 /** Creates the element, lets its topic be joined, and answers when it has drawn itself. */
-export async function mount<T extends LiveElement>(
+export async function mount<T extends Mounted>(
   server: FakeServer,
   client: SeatcastClient,
   tag: string,
@@ -23,7 +26,7 @@ export async function mount<T extends LiveElement>(
 }
 
 /** Lets what is due happen, then waits for the drawing. */
-export async function drawn(server: FakeServer, element: LiveElement, ms = 20): Promise<void> {
+export async function drawn(server: FakeServer, element: LitElement, ms = 20): Promise<void> {
   await server.settle(ms);
   await element.updateComplete;
 }
@@ -39,7 +42,7 @@ export function textOf(element: Element): string {
   return parts.join(' ').replace(/\s+/g, ' ').trim();
 }
 
-export function find<T extends Element = HTMLElement>(element: LiveElement, selector: string): T {
+export function find<T extends Element = HTMLElement>(element: LitElement, selector: string): T {
   const found = element.renderRoot.querySelector<T>(selector);
   if (!found) throw new Error(`no ${selector} in ${textOf(element)}`);
   return found;
