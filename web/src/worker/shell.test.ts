@@ -7,12 +7,12 @@ const way = (path: string, mode: RequestMode = 'cors', method = 'GET'): string =
 describe('what the service worker answers', () => {
   it('is the files that are named by their content, and the pages', () => {
     expect(way('/assets/page-12ab.js')).toBe('kept');
-    for (const page of ['/', '/events/42', '/bookings', '/desk/events/7', '/events?q=jazz']) expect(way(page, 'navigate')).toBe('network-first');
+    for (const page of ['/', '/events/42', '/bookings', '/events?q=jazz']) expect(way(page, 'navigate')).toBe('network-first');
   });
 
   it('is nothing of the API, of other pages, of other servers, and no write', () => {
     for (const path of ['/api/v1/events', '/api/v1/availability?event_ids=1', '/embed/seatcast.js', '/events/42', '/sw.js']) expect(way(path)).toBe('not-ours');
-    for (const path of ['/docs', '/dev', '/dev/outbox', '/pay/demo/1', '/openapi.json', '/api']) expect(way(path, 'navigate')).toBe('not-ours');
+    for (const path of ['/desk', '/desk/events/7', '/checkin', '/docs', '/dev', '/dev/outbox', '/pay/demo/1', '/openapi.json', '/api']) expect(way(path, 'navigate')).toBe('not-ours');
     expect(way('https://elsewhere.example/assets/a.js')).toBe('not-ours');
     expect(way('/bookings', 'navigate', 'POST')).toBe('not-ours');
   });
