@@ -166,8 +166,6 @@ export default defineConfig({
         codeSplitting: { groups: [{ name: 'live', test: (id) => smallest.has(id) }] },
         // Other sites embed the elements by this name; what it loads is named by its content.
         entryFileNames: ({ name }) => WORKERS.get(name) ?? (PAGES.has(name) ? 'assets/[name]-[hash].js' : 'embed/[name].js'),
-        // All that availability alone needs, as one file: the halves of a split one would be packed worse.
-        codeSplitting: { groups: [{ name: 'live', test: /\/seatcast-availability\.ts$/ }] },
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
       },
