@@ -92,6 +92,7 @@ mod clock;
 pub mod config;
 mod descriptors;
 pub mod desk;
+pub mod dev;
 pub mod embedded;
 mod ended;
 pub mod feed;

@@ -26,6 +26,7 @@ use crate::config::inside::{PRESENCE_RINGS_MAX, RINGS_MAX};
 use crate::config::{AuthConfig, Config, InvalidConfig, MailConfig, Switch};
 use crate::descriptors::{self, TooFewDescriptors};
 use crate::desk::Desk;
+use crate::dev;
 use crate::ended;
 use crate::feed::{self, Outputs};
 use crate::http;
@@ -164,6 +165,7 @@ pub async fn run(
     let mailer = Mailer::new(&config.mail, config.auth.dev)?;
     let outbox = mailer.as_ref().map(Mailer::router).unwrap_or_default();
     let demo = config.auth.dev.then(|| Demo::new(store.clone()));
+    let dev_page = config.auth.dev.then(|| dev::router(store.clone()));
     let providers = Providers {
         stripe: Stripe::new(&config.stripe)?,
         demo: demo.clone(),
@@ -242,6 +244,7 @@ pub async fn run(
         .merge(api::with_cors(postgrest::router(tables)))
         .merge(outbox)
         .merge(till.unwrap_or_default())
+        .merge(dev_page.unwrap_or_default())
         .merge(api::with_not_found(web::router(pages.clone())));
     let routers = http::Routers {
         spare: api::spare(state.clone()).merge(metrics::router()),

@@ -164,6 +164,11 @@ async fn desk(headers: HeaderMap) -> Response {
     html("desk.html", POLICY, &headers)
 }
 
+/// Routed in development mode only (`src/dev.rs`).
+pub(crate) async fn dev_page(headers: HeaderMap) -> Response {
+    html("dev.html", POLICY, &headers)
+}
+
 fn html(name: &str, policy: &'static str, headers: &HeaderMap) -> Response {
     as_page(serve(name, ASK_AGAIN, headers), policy)
 }

@@ -141,7 +141,7 @@ function filesOfWorkers(): Plugin {
 const SHELL_VERSION_LENGTH = 12;
 
 /** Entries that are pages of this server, and workers, which browsers look for beside the pages; the others are for other sites. */
-const PAGES = new Set(['page', 'desk', 'checkin']);
+const PAGES = new Set(['page', 'desk', 'checkin', 'dev']);
 const WORKERS = new Map([['checkin-worker', 'checkin.js'], ['sw', 'sw.js']]);
 
 export default defineConfig({
@@ -156,6 +156,7 @@ export default defineConfig({
         page: 'index.html',
         desk: 'desk.html',
         checkin: 'checkin.html',
+        dev: 'dev.html',
         'checkin-worker': 'src/door/worker.ts',
         sw: 'src/worker/sw.ts',
         seatcast: 'src/elements/index.ts',

@@ -16,6 +16,7 @@ pub mod constraint;
 mod crowd;
 pub mod demo_charges;
 pub mod desk;
+pub mod dev;
 pub mod doctor;
 pub mod doorbell;
 pub mod edit;

@@ -39,6 +39,22 @@ fn bearer(server: &TestServer, token: &str) -> Caller {
 }
 
 #[tokio::test]
+async fn developers_have_their_page_in_development_mode_only() {
+    let hold = "/dev/holds/00000000-0000-0000-0000-000000000000/expire";
+    let server = strict().await;
+    for path in ["/dev", "/dev/outbox"] {
+        let answer = server.anonymous().get(path).await;
+        assert_eq!(answer.code(404), "NOT_FOUND", "{path}");
+    }
+    let answer = server.anonymous().post(hold, &json!({})).await;
+    assert_eq!(answer.code(404), "NOT_FOUND");
+    // There is the route, and no such hold.
+    let server = TestServer::start().await;
+    let answer = server.anonymous().post(hold, &json!({})).await;
+    assert_eq!(answer.code(404), "NOT_FOUND");
+}
+
+#[tokio::test]
 async fn tokens_name_callers_and_headers_do_not() {
     let server = strict().await;
     let client = server.client().await;

@@ -1,0 +1,2 @@
+import '../pages/page.css';
+import './dev-app.ts';
