@@ -95,10 +95,12 @@ export class Rest {
    * @throws Refusal, Unreachable
    */
   async send<T>(path: string, request: RestRequest = {}): Promise<Answer<T>> {
-    const askedAt = Math.floor(this.#clock.now() * 1_000);
+    const asked = performance.now();
     const response = await this.fetch(path, request);
     const body = await envelope(response);
     this.#learnTime(response, body);
+    // Counted back from what the answer says of the time: before it, a machine that slept was behind.
+    const askedAt = Math.floor((this.#clock.now() - (performance.now() - asked)) * 1_000);
     if (response.status === 304 || (response.ok && body)) {
       return {
         data: body?.['data'] as T | undefined,

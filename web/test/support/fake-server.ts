@@ -499,6 +499,7 @@ export class FakeServer {
     const path = pathname.replace('/api/v1', '');
     this.requests.push({ method, path: path + search, headers, body });
     const answer = await this.#answer(method, path, search, headers, body, init?.signal);
+    if (!answer.headers.has('date')) answer.headers.set('date', new Date().toUTCString());
     if (this.restDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.restDelayMs));
     return answer;
   };
