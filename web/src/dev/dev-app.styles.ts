@@ -87,6 +87,12 @@ export const styles = [
       min-height: 0;
       accent-color: var(--accent);
     }
+    main > .problem {
+      margin-block-end: 1.25rem;
+    }
+    .row > .hint {
+      align-self: center;
+    }
     .hint {
       color: var(--ink-soft);
       font-size: 0.875rem;

@@ -95,6 +95,14 @@ export interface ServerInfo {
   mode: 'development' | 'production';
 }
 
+export interface EventList {
+  events: EventSummary[];
+  /** Of all pages. */
+  total: number;
+  /** There was no way to the server: the list is as of this moment of its clock, in milliseconds since 1970. */
+  rememberedAt?: number;
+}
+
 export interface User {
   id: number;
   name: string;

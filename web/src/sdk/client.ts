@@ -12,13 +12,13 @@ import type { Joined, NewAccount, Session } from './accounts.ts';
 import { Attempts, isAttemptKey, type UnsentBooking } from './attempts.ts';
 import { newKey, sendOnce, type Booking, type BookingItem, type BookingRequest, type HeldTicket, type Quote, type RefundPolicy } from './booking.ts';
 import type { Bookings } from './bookings.ts';
-import type { EventDetails, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
+import type { EventDetails, EventList, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
 import type { Connection } from './connection.ts';
 import { debugLog } from './debug-log.ts';
 import { fileOf } from './files.ts';
 import { LiveClient, type ClientOptions, type TopicKind } from './live-client.ts';
 import { adminModel } from './admin-model.ts';
-import { rememberNumbers } from './last-known.ts';
+import { keepAnswer, keptAnswer, rememberNumbers } from './last-known.ts';
 import { eventModel, STEPS, type EventState, type Model } from './model.ts';
 import { seatsModel } from './seats-model.ts';
 import { Countdown } from './clock.ts';
@@ -26,7 +26,7 @@ import { OwnBookings, type BookingsView, type Settled } from './own-bookings.ts'
 import { OwnStep, type MakeStep } from './own-step.ts';
 import type { PaymentAttempt, PaymentWish } from './payment.ts';
 import { POLLING } from './road-bounds.ts';
-import { given, Refusal, type Answer } from './rest.ts';
+import { given, Refusal, Unreachable, type Answer } from './rest.ts';
 import { columnsOf, type SeatMapRuns } from './seat-runs.ts';
 import { bookingStore, isBookingKey, type BookingStore, type KeptBooking, type TextStorage } from './store.ts';
 import type { Subscription } from './subscription.ts';
@@ -178,14 +178,30 @@ export class SeatcastClient extends LiveClient {
     return given(await this.rest.send<User[]>('/users?limit=100', { headers: { 'x-user-id': '1' } }));
   }
 
-  async events(query: EventQuery = {}): Promise<{ events: EventSummary[]; total: number }> {
+  /**
+   * Without a way to the server the last answer to the same question, if the storage has it: `rememberedAt` says as of when, by
+   * the server's clock.
+   */
+  async events(query: EventQuery = {}): Promise<EventList> {
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined && value !== '') parameters.set(name, String(value));
     }
-    const answer = await this.rest.send<EventSummary[]>(`/events?${parameters}`);
-    const events = given(answer);
-    return { events, total: Number(answer.headers.get('x-total-count') ?? events.length) };
+    const storage = this.#storage;
+    // The same question of another day.
+    const asked = new URLSearchParams(parameters);
+    for (const moment of ['from', 'to']) if (asked.has(moment)) asked.set(moment, '');
+    try {
+      const answer = await this.rest.send<EventSummary[]>(`/events?${parameters}`);
+      const events = given(answer);
+      const list = { events, total: Number(answer.headers.get('x-total-count') ?? events.length) };
+      if (storage) keepAnswer(storage, this.url, `/events?${asked}`, this.now(), list);
+      return list;
+    } catch (error) {
+      const known = storage && error instanceof Unreachable ? keptAnswer<EventList>(storage, this.url, `/events?${asked}`) : undefined;
+      if (!known) throw error;
+      return { ...known.value, rememberedAt: known.at };
+    }
   }
 
   /** One event in full. A topic that is behind what this says catches up. */

@@ -47,6 +47,16 @@ export function rememberNumbers(storage: TextStorage, url: string, clock: Server
   });
 }
 
+/** The same for an answer of REST. */
+export function keepAnswer(storage: TextStorage, url: string, path: string, at: number, value: unknown): void {
+  keepLastKnown(storage, url + path, { revision: 0, at, value });
+}
+
+export function keptAnswer<T>(storage: TextStorage, url: string, path: string): { value: T; at: number } | undefined {
+  const known = readLastKnown(storage, url + path);
+  return known && { value: known.value as T, at: known.at };
+}
+
 function readLastKnown(storage: TextStorage, name: string): LastKnown | undefined {
   try {
     const { revision, at, value } = JSON.parse(storage.getItem(PREFIX + name) ?? '') as LastKnown;

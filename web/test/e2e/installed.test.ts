@@ -76,8 +76,15 @@ it('without network the event is there with its last numbers, not as live; and l
 
 it('other pages open without network as well, and addresses that are none of ours do not', async () => {
   const { page } = await open(browser, link.url);
+  const cards = page.locator('seatcast-event-list [data-event]');
+  await expect.poll(() => cards.count()).toBeGreaterThan(0);
   await installed(page);
   link.cut();
+  // The list is as it was known, and no number of it is called live.
+  await page.reload();
+  await expect.poll(() => cards.count()).toBeGreaterThan(0);
+  await expect.poll(() => textOf(cards.first().locator('seatcast-availability'))).toMatch(/stale|offline|^$/i);
+  expect(await textOf(page.locator('seatcast-event-list'))).not.toMatch(/\blive\b/i);
   await page.goto(`${link.url}/bookings`);
   await expect.poll(() => page.locator('seatcast-bookings-page').count()).toBe(1);
   await expect(page.goto(`${link.url}/docs`)).rejects.toThrow(/ERR_/);

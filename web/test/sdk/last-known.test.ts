@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { EventState, SeatcastClient, TopicView } from '../../src/sdk/index.ts';
-import { FakeServer } from '../support/fake-server.ts';
+import type { EventList, EventState, SeatcastClient, TopicView } from '../../src/sdk/index.ts';
+import { accepted, FakeServer, refused } from '../support/fake-server.ts';
 import { FakeStorage } from '../support/fake-storage.ts';
 
 let server: FakeServer;
@@ -120,4 +120,25 @@ it('everything works where a storage refuses all', async () => {
   expect(seen.at(-1)!.status).toBe('live');
   server.routes.set('POST /bookings', () => new Response(JSON.stringify({ success: true, message: '', data: { id: 'b-1', event_id: 1, version: 1, token: 'secret' } }), { status: 201 }));
   expect(await client.book({ event_id: 1, items: [{ ticket_type_id: 7, quantity: 1 }] })).toMatchObject({ id: 'b-1' });
+});
+
+it('a list that was asked for before is there without network, as of when it was known', async () => {
+  const events = [{ id: 1, title: 'Event 1' }];
+  server.routes.set('GET /events', () => accepted(events, { 'x-total-count': '7' }));
+  const { client } = page();
+  const from = (moment: string): Promise<EventList> => client.events({ q: 'jazz', from: moment });
+  expect(await from('2030-01-01T00:00:00Z')).toEqual({ events, total: 7 });
+  server.fetchFails();
+  const known = await from('2030-01-02T00:00:00Z');
+  expect(known).toMatchObject({ events, total: 7 });
+  expect(Math.abs(known.rememberedAt! - Date.now())).toBeLessThan(2_000);
+  await expect(client.events({ q: 'rock' })).rejects.toThrow('fetch failed');
+});
+
+it('a refusal is an answer: no list is remembered in its place', async () => {
+  server.routes.set('GET /events', () => accepted([]));
+  const { client } = page();
+  await client.events();
+  server.routes.set('GET /events', () => refused(422, 'INVALID'));
+  await expect(client.events()).rejects.toMatchObject({ code: 'INVALID' });
 });
