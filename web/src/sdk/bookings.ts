@@ -19,6 +19,8 @@ interface Known {
 
 /** A booking that REST answers was committed by this time after the answer's clock, at the latest. */
 export const COMMITTED_WITHIN_US = 5_000_000;
+/** Our clock may be so far behind: answers that have no exact time tell whole seconds (`Date`). */
+const CLOCK_BEHIND_US = 1_000_000;
 /** So many bookings that are gone are remembered. */
 const GONE_MAX = 100;
 
@@ -53,7 +55,7 @@ export class Bookings {
   /** REST told that these are all, in an answer whose reading began at this moment. It may come late. */
   toldAll(bookings: readonly Booking[], at: number): Bookings {
     return this.#with((known) => {
-      for (const booking of bookings) tell(known, booking, at);
+      for (const booking of bookings) tell(known, booking, at + CLOCK_BEHIND_US);
       dropOthers(known, bookings, at);
     });
   }
