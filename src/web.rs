@@ -49,8 +49,8 @@ const CHECK_IN_PERMISSIONS: &str = "camera=(self), microphone=(), geolocation=()
 /// The same where buyers pay by Stripe: its script and its frames are the one thing that leaves the origin.
 const POLICY_WITH_STRIPE: &str = "default-src 'none'; script-src 'self' https://js.stripe.com; style-src 'self'; font-src 'self'; \
      img-src 'self' data: http: https:; connect-src 'self' https://api.stripe.com; \
-     frame-src https://js.stripe.com https://hooks.stripe.com; base-uri 'none'; form-action 'self'; \
-     frame-ancestors 'self'";
+     frame-src https://js.stripe.com https://hooks.stripe.com; manifest-src 'self'; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'self'";
 
 /// For files whose name carries a hash of their content.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
