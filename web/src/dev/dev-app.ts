@@ -51,6 +51,7 @@ export class SeatcastDev extends LitElement {
     holds: { state: true },
     mails: { state: true },
     isPaused: { state: true },
+    isBecoming: { state: true },
     said: { state: true },
     problem: { state: true },
   };
@@ -65,6 +66,8 @@ export class SeatcastDev extends LitElement {
   declare mails: readonly Mail[] | undefined;
   /** The list of frames stands still; they come all the same. */
   declare isPaused: boolean;
+  /** Somebody else acts from now on, once the server knows them. */
+  declare isBecoming: boolean;
   declare said: string | undefined;
   declare problem: string | undefined;
 
@@ -81,6 +84,7 @@ export class SeatcastDev extends LitElement {
     this.holds = [];
     this.kind = 'event';
     this.isPaused = false;
+    this.isBecoming = false;
     this.#network.addEventListener('change', () => {
       if (!this.isPaused) this.requestUpdate();
     });
@@ -128,11 +132,15 @@ export class SeatcastDev extends LitElement {
   async #become(person: Person | undefined): Promise<void> {
     this.#leave();
     this.#client.close();
+    this.view = undefined;
+    this.holds = [];
+    this.isBecoming = true;
     const token = person?.email === undefined ? undefined : await tokenOf(person.email);
     this.#client = this.#newClient(token);
     if (person && token === undefined) this.#client.userId = person.id;
     sessionStorage.setItem(USER_KEY, String(person?.id ?? 0));
     this.me = person;
+    this.isBecoming = false;
     this.said = `Acting as ${person?.name ?? 'a guest'}.`;
     this.#watch();
   }
@@ -351,7 +359,7 @@ export class SeatcastDev extends LitElement {
   #holdsPanel(): TemplateResult {
     return html`<section>
       <h2>Holds</h2>
-      <button class="button" type="button" @click=${() => void this.#hold()}>Hold one ticket</button>
+      <button class="button" type="button" ?disabled=${this.isBecoming} @click=${() => void this.#hold()}>Hold one ticket</button>
       ${this.holds.length === 0
         ? html`<p class="hint">Nothing is held.</p>`
         : html`<ul>
