@@ -89,6 +89,12 @@ export const styles = [
       background: var(--sunken);
       color: var(--ink);
     }
+    @media (forced-colors: active) {
+      nav a[aria-current] {
+        text-decoration: underline;
+        text-decoration-thickness: 3px;
+      }
+    }
     .end {
       display: flex;
       flex-wrap: wrap;

@@ -81,6 +81,12 @@ export class EventFrame extends DeskPage {
         background: var(--accent-wash);
         color: var(--accent-strong);
       }
+      @media (forced-colors: active) {
+        nav a[aria-current] {
+          text-decoration: underline;
+          text-decoration-thickness: 3px;
+        }
+      }
       @media (max-width: 860px) {
         .body {
           grid-template-columns: minmax(0, 1fr);

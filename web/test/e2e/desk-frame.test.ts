@@ -69,6 +69,24 @@ it('is in Persian, from right to left, when that is chosen', async () => {
   expect(await faultsOf(page)).toEqual([]);
 });
 
+it('the buyers’ pages load nothing of the desk', async () => {
+  const { id } = await makeEvent('Without the desk', 30);
+  const { page, context } = await open(browser, `${url}/healthz`);
+  const scripts: Promise<string>[] = [];
+  page.on('response', (answer) => {
+    if (answer.url().endsWith('.js')) scripts.push(answer.text());
+  });
+  for (const path of ['/', `/events/${id}`, '/bookings', '/account']) {
+    await page.goto(`${url}${path}`);
+    await page.locator('seatcast-app main').waitFor();
+  }
+  await page.waitForLoadState('networkidle');
+  const texts = await Promise.all(scripts);
+  expect(texts.length).toBeGreaterThan(0);
+  expect(texts.filter((text) => /desk-app|desk-event-frame|uplot/.test(text))).toEqual([]);
+  await context.close();
+});
+
 it('a customer has no desk, and unknown addresses are answered so', async () => {
   const { page } = await open(browser, `${url}/desk/nowhere`);
   expect((await page.goto(`${url}/desk/nowhere`))?.status()).toBe(404);
