@@ -1,4 +1,5 @@
 import type { Browser } from 'playwright-core';
+import type { SeatcastSeatMap } from '../../src/elements/seatcast-seat-map/seatcast-seat-map.ts';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
 import { dialogText, faultsOf, openDesk } from '../support/desk.ts';
@@ -144,6 +145,17 @@ it('seats are blocked and put back; those that buyers hold are named, and left o
   await whole.getByRole('button', { name: 'Take it' }).click();
   await dialog.getByRole('button', { name: 'Put blocked seats back on sale' }).click();
   await expect.poll(blocked).toBe(0);
+  // One seat by its place on the map.
+  await page.getByLabel('Block seats').check();
+  const map = page.locator('desk-seats seatcast-seat-map').first();
+  await expect.poll(() => textOf(map)).toContain('8 left');
+  await map.scrollIntoViewIfNeeded();
+  const point = await map.evaluate((element, seat) => (element as SeatcastSeatMap).pointOf(seat), seats[4] ?? 0);
+  const frame = await map.locator('canvas').first().boundingBox();
+  await page.mouse.click((frame?.x ?? 0) + (point?.x ?? 0), (frame?.y ?? 0) + (point?.y ?? 0));
+  await page.getByRole('button', { name: 'Block the chosen seats' }).click();
+  await dialog.getByRole('button', { name: 'Block seats' }).click();
+  await expect.poll(() => sql(`select id from seats where event_id = ${id} and blocked`)).toBe(String(seats[4]));
   expect(errors).toEqual([]);
 });
 

@@ -9,7 +9,7 @@ import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { bodyOf, previewOf, typesOf } from './mapping.ts';
 import { readSeats, UnreadableFile, type BadRow, type SeatFile, type SeatRow } from './reading.ts';
-import { beforeStart, onStage } from './stage.ts';
+import { beforeStart, freeByType, onStage } from './stage.ts';
 import { WORDS } from './words.ts';
 
 /** Bad rows that are listed; all are counted. */
@@ -171,7 +171,7 @@ export class ImportMap extends DeskPage {
     if (!this.file) return;
     this.#previews += 1;
     const { geometry, state } = previewOf(this.#judged(this.file).good, this.types, this.#previews);
-    this.#stage.show({ event: onStage(this.event, geometry.layout), seats: state, now: beforeStart(this.event, this.client.now()) }, geometry);
+    this.#stage.show({ event: onStage(this.event, geometry.layout, freeByType(geometry, state.seats)), seats: state, now: beforeStart(this.event, this.client.now()) }, geometry);
   }
 
   async #send(good: readonly SeatRow[]): Promise<void> {

@@ -10,7 +10,7 @@ import { StagedClient } from '../staged-client.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
-import { beforeStart, onStage, SEATS_CHANGED_MAX } from './stage.ts';
+import { beforeStart, freeByType, onStage, SEATS_CHANGED_MAX } from './stage.ts';
 import { WORDS } from './words.ts';
 import '../desk-dialog.ts';
 import './import-map.ts';
@@ -231,7 +231,7 @@ export class SeatsPage extends EventDeskPage {
       return status === 'available' ? [[at, BLOCKED]] : status === 'blocked' ? [[at, FREE]] : [];
     };
     const shown = this.mode === 'block' ? seats.seats : seats.seats.with(geometry.seats.id.flatMap((id, at) => (id === null ? [] : swap(at))));
-    this.#stage.show({ event: onStage(event, geometry.layout), seats: { layout: geometry.layout, seats: shown }, now: beforeStart(event, this.client.now()) }, geometry);
+    this.#stage.show({ event: onStage(event, geometry.layout, freeByType(geometry, shown)), seats: { layout: geometry.layout, seats: shown }, now: beforeStart(event, this.client.now()) }, geometry);
   }
 
   #turn(mode: Mode): void {
