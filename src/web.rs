@@ -58,7 +58,7 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const ASK_AGAIN: &str = "no-cache";
 
 /// Addresses of the organizer's desk, an entry of its own: those of its table `web/src/desk/pages.ts`.
-const DESK: [&str; 9] = [
+const DESK: [&str; 19] = [
     "/desk",
     "/desk/events/new",
     "/desk/events/{id}",
@@ -68,6 +68,16 @@ const DESK: [&str; 9] = [
     "/desk/events/{id}/notices",
     "/desk/events/{id}/seats",
     "/desk/events/{id}/replay",
+    "/desk/events/{id}/bookings",
+    "/desk/events/{id}/bookings/{booking}",
+    "/desk/events/{id}/doors",
+    "/desk/events/{id}/waitlist",
+    "/desk/events/{id}/mails",
+    "/desk/events/{id}/payout",
+    "/desk/review",
+    "/desk/ledger",
+    "/desk/people",
+    "/desk/trail",
 ];
 /// Leads to the desk's page of the same name.
 const REPLAY: &str = "/events/{id}/replay";

@@ -20,8 +20,8 @@ export interface PageRow {
   name: Translations<string>;
   /** Where it is linked: in the desk's header, among the pages of an event, or on other pages only. */
   linked: 'desk' | 'event' | 'elsewhere';
-  /** Of the event's organization, or of any. */
-  right: Right;
+  /** One of them, of the event's organization, or of any. */
+  right: Right | readonly Right[];
   load: () => Promise<unknown>;
   view: (visit: Visit) => TemplateResult;
 }
@@ -98,5 +98,86 @@ export const PAGES: readonly PageRow[] = [
     right: 'figures',
     load: () => import('./replay/replay-page.ts'),
     view: ({ event }) => html`<desk-replay .event=${event}></desk-replay>`,
+  },
+  // The bookings of an event, and what follows from them.
+  {
+    path: '/desk/events/{id}/bookings',
+    name: { en: 'Bookings', th: 'การจอง', fa: 'رزروها' },
+    linked: 'event',
+    right: ['sell', 'figures'],
+    load: () => import('./bookings/bookings-page.ts'),
+    view: ({ event }) => html`<desk-bookings .event=${event}></desk-bookings>`,
+  },
+  {
+    path: '/desk/events/{id}/bookings/{booking}',
+    name: { en: 'Booking', th: 'การจอง', fa: 'رزرو' },
+    linked: 'elsewhere',
+    right: ['sell', 'figures'],
+    load: () => import('./bookings/booking-page.ts'),
+    view: ({ event, parameters }) => html`<desk-booking .event=${event} .number=${parameters['booking']}></desk-booking>`,
+  },
+  {
+    path: '/desk/events/{id}/doors',
+    name: { en: 'Door list', th: 'รายชื่อหน้าประตู', fa: 'فهرست ورود' },
+    linked: 'event',
+    right: 'check_in',
+    load: () => import('./event-lists/door-list-page.ts'),
+    view: ({ event }) => html`<desk-door-list .event=${event}></desk-door-list>`,
+  },
+  {
+    path: '/desk/events/{id}/waitlist',
+    name: { en: 'Waitlist', th: 'รายการรอ', fa: 'فهرست انتظار' },
+    linked: 'event',
+    right: 'sell',
+    load: () => import('./event-lists/waitlist-page.ts'),
+    view: ({ event }) => html`<desk-waitlist .event=${event}></desk-waitlist>`,
+  },
+  {
+    path: '/desk/events/{id}/mails',
+    name: { en: 'Mails', th: 'อีเมล', fa: 'ایمیل‌ها' },
+    linked: 'event',
+    right: 'sell',
+    load: () => import('./event-lists/mails-page.ts'),
+    view: ({ event }) => html`<desk-mails .event=${event}></desk-mails>`,
+  },
+  {
+    path: '/desk/events/{id}/payout',
+    name: { en: 'Payout', th: 'ยอดรับ', fa: 'دریافتی' },
+    linked: 'event',
+    right: 'money',
+    load: () => import('./event-lists/payout-page.ts'),
+    view: ({ event }) => html`<desk-payout .event=${event}></desk-payout>`,
+  },
+  {
+    path: '/desk/review',
+    name: { en: 'For a person', th: 'รอคนตัดสิน', fa: 'برای تصمیم' },
+    linked: 'desk',
+    right: ['money', 'manage'],
+    load: () => import('./organization/review-page.ts'),
+    view: () => html`<desk-review></desk-review>`,
+  },
+  {
+    path: '/desk/ledger',
+    name: { en: 'Books', th: 'บัญชี', fa: 'دفترها' },
+    linked: 'desk',
+    right: 'money',
+    load: () => import('./organization/ledger-page.ts'),
+    view: () => html`<desk-ledger></desk-ledger>`,
+  },
+  {
+    path: '/desk/people',
+    name: { en: 'People', th: 'ทีมงาน', fa: 'همکاران' },
+    linked: 'desk',
+    right: 'see',
+    load: () => import('./organization/people-page.ts'),
+    view: () => html`<desk-people></desk-people>`,
+  },
+  {
+    path: '/desk/trail',
+    name: { en: 'Audit trail', th: 'บันทึกการตรวจสอบ', fa: 'ردّ بازرسی' },
+    linked: 'desk',
+    right: 'people',
+    load: () => import('./organization/trail-page.ts'),
+    view: () => html`<desk-trail></desk-trail>`,
   },
 ];

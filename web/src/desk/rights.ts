@@ -21,11 +21,12 @@ export function roleIn(me: Me, organization: number): OrganizationRole | undefin
   return me.organizations.find(({ organization_id: id }) => id === organization)?.role;
 }
 
-/** Without an organization: in any of the caller's. */
-export function may(me: Me, right: Right, organization?: number): boolean {
+/** One of the rights is enough. Without an organization: in any of the caller's. */
+export function may(me: Me, right: Right | readonly Right[], organization?: number): boolean {
   const roles = organization === undefined ? organizationsOf(me).map((id) => roleIn(me, id)) : [roleIn(me, organization)];
   if (me.role === 'admin') return true;
-  return roles.some((role) => role !== undefined && RIGHTS[role].includes(right));
+  const rights: readonly Right[] = typeof right === 'string' ? [right] : right;
+  return roles.some((role) => role !== undefined && rights.some((one) => RIGHTS[role].includes(one)));
 }
 
 /** Those that the caller works for, the own one first. */

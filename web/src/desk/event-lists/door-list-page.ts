@@ -1,0 +1,192 @@
+import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import { momentWords } from '../../elements/internal/format.ts';
+import { newKey } from '../../sdk/index.ts';
+import { DoorRest, type ListedCheckin, type TicketAttendee } from '../../door/rest.ts';
+import { EventDeskPage } from '../desk-page.ts';
+import { download } from '../files.ts';
+import { List } from '../list.ts';
+import { may } from '../rights.ts';
+import { deskStyles } from '../styles.ts';
+import { complain, say } from '../toasts.ts';
+import { WORDS, type ScanResult } from './words.ts';
+
+const PAGE_ROWS = 50;
+const WRONG_ROWS = 20;
+/** Results of scans that gates without network kept, and that let somebody in wrongly. */
+const WRONG: readonly ScanResult[] = ['already_used', 'void', 'replaced', 'wrong_event', 'unknown'];
+
+/** The people who may come in: found, let in by hand, let out again; and whom gates let in wrongly. */
+export class DoorListPage extends EventDeskPage {
+  static override properties: PropertyDeclarations = { ...EventDeskPage.properties, query: { state: true }, wrong: { state: true }, busy: { state: true } };
+  static override styles = [
+    deskStyles,
+    css`
+      .search {
+        grid-template-columns: minmax(0, 1fr) auto;
+        gap: 0.75rem;
+        align-items: end;
+        max-width: 34rem;
+      }
+      .waiting {
+        height: 20rem;
+      }
+    `,
+  ];
+
+  declare query: string;
+  declare wrong: readonly ListedCheckin[];
+  declare busy: boolean;
+  readonly #list: List<TicketAttendee> = new List<TicketAttendee>(
+    this,
+    () => `/events/${this.event.id}/attendees?limit=${PAGE_ROWS}${this.query ? `&q=${encodeURIComponent(this.query)}` : ''}`,
+  );
+
+  constructor() {
+    super();
+    this.query = '';
+    this.wrong = [];
+    this.busy = false;
+  }
+
+  override firstUpdated(): void {
+    void this.#readWrong();
+  }
+
+  override render(): TemplateResult {
+    const words = WORDS[this.language];
+    const { id } = this.event;
+    return html`
+      <div class="bar">
+        <h2>${words.doors}</h2>
+        <div class="actions">
+          <button class="button small" type="button" @click=${() => void this.tried(download(`/events/${id}/doors.csv`, `doors-${id}.csv`))}>${words.export}</button>
+          <a class="button small primary" href="/checkin?event=${id}">${words.openCheckIn}</a>
+        </div>
+      </div>
+      <form class="search" role="search" @submit=${this.#searched}>
+        <label>${words.search}<input name="q" type="search" autocomplete="off" maxlength="200" /></label>
+        <button class="button">${words.searchButton}</button>
+      </form>
+      ${this.#list.view(this.language, { title: words.nobodyTitle, text: this.query ? words.notFound : words.nobody }, (rows) => this.#table(rows))} ${this.#wrongly()}
+    `;
+  }
+
+  #table(rows: readonly TicketAttendee[]): TemplateResult {
+    const words = WORDS[this.language];
+    return html`<div class="scroll">
+      <table class="stack">
+        <thead>
+          <tr>
+            <th scope="col">${words.name}</th>
+            <th scope="col">${words.ticket}</th>
+            <th scope="col">${words.code}</th>
+            <th scope="col">${words.booking}</th>
+            <th scope="col">${words.status}</th>
+            <td></td>
+          </tr>
+        </thead>
+        <tbody>
+          ${repeat(
+            rows,
+            ({ ticket_id: id }) => id,
+            (row) => this.#row(row),
+          )}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  #row(one: TicketAttendee): TemplateResult {
+    const words = WORDS[this.language];
+    const { name, ticket_type: type, seat, code, reference, status, checked_in_at: at, gate, checkin_id: checkin } = one;
+    const who = name ?? words.noName;
+    const canUndo = status === 'used' && checkin !== null && may(this.me, 'manage', this.event.organizer_id);
+    const canEnter = status === 'valid' || status === 'transferred';
+    const seesBooking = may(this.me, ['sell', 'figures'], this.event.organizer_id);
+    return html`<tr>
+      <th scope="row">${who}</th>
+      <td data-label=${words.ticket}><span>${[type, seat].filter(Boolean).join(' · ')}</span></td>
+      <td data-label=${words.code}><span>${code}</span></td>
+      <td data-label=${words.booking}><span>${seesBooking ? html`<a href="/desk/events/${this.event.id}/bookings/${reference}">${reference}</a>` : reference}</span></td>
+      <td data-label=${words.status}>
+        <span><span class="tag ${status === 'used' ? 'good' : status === 'void' ? 'bad' : ''}">${words.ticketStatus[status]}</span> ${at ? html`<span class="soft small">${words.in(momentWords(this.language, at), gate)}</span>` : nothing}</span>
+      </td>
+      <td>
+        <div class="actions">
+          ${canUndo ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label=${words.undoWho(who)} @click=${() => void this.#undo(who, checkin)}>${words.undo}</button>` : nothing}
+          ${canEnter ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label=${words.letInWho(who)} @click=${() => void this.#letIn(who, code)}>${words.letIn}</button>` : nothing}
+        </div>
+      </td>
+    </tr>`;
+  }
+
+  #wrongly(): TemplateResult | typeof nothing {
+    const words = WORDS[this.language];
+    if (this.wrong.length === 0) return nothing;
+    return html`<section class="panel" aria-labelledby="wrong">
+      <h2 id="wrong">${words.wrong}</h2>
+      <p class="soft">${words.wrongHint}</p>
+      <div class="scroll">
+        <table class="stack">
+          <thead>
+            <tr>
+              <th scope="col">${words.code}</th>
+              <th scope="col">${words.status}</th>
+              <th scope="col">${words.gate}</th>
+              <th scope="col">${words.when}</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${this.wrong.map(
+              ({ code, result, gate, scanned_at: at }) => html`<tr>
+                <th scope="row">${code ?? '–'}</th>
+                <td data-label=${words.status}><span class="tag bad">${words.result[result as ScanResult]}</span></td>
+                <td data-label=${words.gate}><span>${gate ?? ''}</span></td>
+                <td data-label=${words.when}><span>${momentWords(this.language, at)}</span></td>
+              </tr>`,
+            )}
+          </tbody>
+        </table>
+      </div>
+    </section>`;
+  }
+
+  readonly #searched = (event: SubmitEvent): void => {
+    event.preventDefault();
+    this.query = String(new FormData(event.target as HTMLFormElement).get('q')).trim();
+    void this.#list.restart();
+  };
+
+  async #letIn(who: string, code: string): Promise<void> {
+    const words = WORDS[this.language];
+    const scan = { code, nonce: newKey(), scanned_at: new Date().toISOString() };
+    await this.#do(async () => {
+      const { result } = await new DoorRest(this.client).checkIn(this.event.id, scan);
+      if (result === 'admitted') say(words.wasLetIn(who));
+      else complain(`${who}: ${words.result[result as ScanResult]}`);
+    });
+  }
+
+  async #undo(who: string, checkin: number): Promise<void> {
+    await this.#do(async () => {
+      await new DoorRest(this.client).undo(checkin);
+      say(WORDS[this.language].wasUndone(who));
+    });
+  }
+
+  async #do(wish: () => Promise<void>): Promise<void> {
+    this.busy = true;
+    await this.tried(wish());
+    this.busy = false;
+    await this.#list.load();
+  }
+
+  async #readWrong(): Promise<void> {
+    const read = WRONG.map((result) => this.client.read<ListedCheckin[]>(`/events/${this.event.id}/checkins?result=${result}&limit=${WRONG_ROWS}`).catch(() => []));
+    const found = (await Promise.all(read)).flat();
+    this.wrong = found.sort((one, other) => other.id - one.id);
+  }
+}
+
+customElements.define('desk-door-list', DoorListPage);

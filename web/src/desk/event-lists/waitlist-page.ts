@@ -1,0 +1,86 @@
+import { css, html, nothing, type TemplateResult } from 'lit';
+import { count, momentWords } from '../../elements/internal/format.ts';
+import { EventDeskPage } from '../desk-page.ts';
+import { List } from '../list.ts';
+import { deskStyles } from '../styles.ts';
+import { wishWords, WORDS, type WaitingStatus } from './words.ts';
+
+/** As many as the server answers at once. */
+const PAGE_ROWS = 100;
+
+interface WaitingRow {
+  id: number;
+  user_id: number;
+  quantity: number;
+  ticket_type_ids: number[] | null;
+  status: WaitingStatus;
+  place: number | null;
+  booking_id: string | null;
+  offer_until: string | null;
+  created_at: string;
+}
+
+const LOOKS: Record<WaitingStatus, string> = { waiting: '', offered: 'warn', accepted: 'good', declined: 'bad', expired: 'bad', left: '' };
+
+/** Those who wait for tickets of the event, in order. */
+export class WaitlistDeskPage extends EventDeskPage {
+  static override styles = [
+    deskStyles,
+    css`
+      .waiting {
+        height: 20rem;
+      }
+    `,
+  ];
+
+  readonly #list: List<WaitingRow> = new List<WaitingRow>(this, {
+    page: async (next) => {
+      const path = `/events/${this.event.id}/waitlist`;
+      const rows = await this.client.read<WaitingRow[]>(next ?? path);
+      return { rows, total: rows.length, next: rows.length < PAGE_ROWS ? undefined : `${path}?after=${rows.at(-1)!.id}` };
+    },
+  });
+
+  override render(): TemplateResult {
+    const words = WORDS[this.language];
+    return html`<h2>${words.waitlist}</h2>
+      ${this.#list.view(this.language, { title: words.noWaitersTitle, text: words.noWaiters }, (rows) => this.#table(rows))}`;
+  }
+
+  #table(rows: readonly WaitingRow[]): TemplateResult {
+    const words = WORDS[this.language];
+    return html`<div class="scroll">
+      <table class="stack">
+        <thead>
+          <tr>
+            <th scope="col">${words.place}</th>
+            <th scope="col">${words.who}</th>
+            <th scope="col">${words.wants}</th>
+            <th scope="col">${words.status}</th>
+            <th scope="col">${words.since}</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows.map((row) => this.#row(row))}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  #row({ place, user_id: user, quantity, ticket_type_ids: ids, status, booking_id: booking, offer_until: until, created_at: at }: WaitingRow): TemplateResult {
+    const words = WORDS[this.language];
+    const types = this.event.ticket_types.filter(({ id }) => ids?.includes(id)).map(({ name }) => name);
+    const tag = html`<span class="tag ${LOOKS[status]}">${words.waiting[status]}</span>`;
+    return html`<tr>
+      <th scope="row">${place === null ? '–' : count(this.language, place)}</th>
+      <td data-label=${words.who}><span>${count(this.language, user)}</span></td>
+      <td data-label=${words.wants}><span>${wishWords(this.language, quantity, types)}</span></td>
+      <td data-label=${words.status}>
+        <span>${booking ? html`<a href="/desk/events/${this.event.id}/bookings/${booking}">${tag}</a>` : tag} ${until ? html`<span class="soft small">${words.offerUntil(momentWords(this.language, until))}</span>` : nothing}</span>
+      </td>
+      <td data-label=${words.since}><span>${momentWords(this.language, at)}</span></td>
+    </tr>`;
+  }
+}
+
+customElements.define('desk-waitlist', WaitlistDeskPage);

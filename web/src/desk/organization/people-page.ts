@@ -1,0 +1,313 @@
+import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
+import { momentWords } from '../../elements/internal/format.ts';
+import { explain } from '../../elements/internal/refusals.ts';
+import { DeskPage } from '../desk-page.ts';
+import { List } from '../list.ts';
+import { may, type OrganizationRole } from '../rights.ts';
+import { deskStyles } from '../styles.ts';
+import { say } from '../toasts.ts';
+import { WORDS as COMMON } from '../words.ts';
+import { chosenOf, organizationChoice } from './choice.ts';
+import { WORDS, type Scope } from './words.ts';
+import '../desk-dialog.ts';
+
+const PAGE_ROWS = 100;
+const NAME_CHARS_MAX = 200;
+const ROLES: readonly OrganizationRole[] = ['manager', 'box_office', 'scanner', 'finance', 'owner'];
+const SCOPES: readonly Scope[] = ['see', 'sell', 'check_in', 'figures', 'manage', 'money'];
+
+interface Member {
+  user_id: number;
+  name: string;
+  email: string | null;
+  role: OrganizationRole;
+  since: string;
+}
+
+interface ApiKey {
+  id: number;
+  name: string;
+  prefix: string;
+  scopes: Scope[];
+  created_at: string;
+  expires_at: string | null;
+}
+
+type Asks = { what: 'invite' } | { what: 'remove'; member: Member } | { what: 'key' } | { what: 'revoke'; key: ApiKey } | { what: 'made'; text: string };
+
+/** The people of an organization and their roles, and the keys of its programs. */
+export class PeoplePage extends DeskPage {
+  static override properties: PropertyDeclarations = { organization: { state: true }, asks: { state: true }, fault: { state: true }, busy: { state: true } };
+  static override styles = [
+    deskStyles,
+    css`
+      .waiting {
+        height: 12rem;
+      }
+      td select {
+        width: auto;
+      }
+      .key {
+        display: block;
+        padding: 0.9rem 1rem;
+        border-radius: var(--radius-small);
+        background: var(--sunken);
+        font-size: 0.9375rem;
+        overflow-wrap: anywhere;
+        user-select: all;
+      }
+    `,
+  ];
+
+  declare organization: number | undefined;
+  declare asks: Asks | undefined;
+  declare fault: string | undefined;
+  declare busy: boolean;
+  readonly #members: List<Member> = new List<Member>(this, () => `/organizations/${this.organization}/members?limit=${PAGE_ROWS}`);
+  readonly #keys: List<ApiKey> = new List<ApiKey>(this, {
+    page: async (next) => (this.#isOwner ? this.client.rows<ApiKey>(next ?? `/organizations/${this.organization}/api-keys?limit=${PAGE_ROWS}`) : { rows: [], total: 0, next: undefined }),
+  });
+
+  constructor() {
+    super();
+    this.organization = chosenOf(this.me, 'see');
+    this.busy = false;
+  }
+
+  get #isOwner(): boolean {
+    return this.organization !== undefined && may(this.me, 'people', this.organization);
+  }
+
+  override render(): TemplateResult {
+    const words = WORDS[this.language];
+    return html`
+      <div class="bar">
+        <h1>${words.people}</h1>
+        <div class="actions">
+          ${organizationChoice(this.language, this.me, 'see', this.organization, this.#choose)}
+          ${this.#isOwner ? html`<button class="button primary" type="button" @click=${() => this.#ask({ what: 'invite' })}>${words.invite}</button>` : nothing}
+        </div>
+      </div>
+      ${this.#members.view(this.language, { title: words.noPeopleTitle, text: words.noPeople }, (rows) => this.#memberTable(rows))} ${this.#isOwner ? this.#keyList() : nothing}
+      ${this.asks ? this.#question(this.asks) : nothing}
+    `;
+  }
+
+  #memberTable(rows: readonly Member[]): TemplateResult {
+    const words = WORDS[this.language];
+    return html`<div class="scroll">
+      <table class="stack">
+        <thead>
+          <tr>
+            <th scope="col">${words.name}</th>
+            <th scope="col">${words.email}</th>
+            <th scope="col">${words.role}</th>
+            <th scope="col">${words.since}</th>
+            <td></td>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows.map((row) => this.#member(row))}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  #member(member: Member): TemplateResult {
+    const words = WORDS[this.language];
+    const { user_id: user, name, email, role, since } = member;
+    // The founder stays what they are.
+    const isFixed = !this.#isOwner || user === this.organization;
+    return html`<tr>
+      <th scope="row">${name}</th>
+      <td data-label=${words.email}><span>${email ?? ''}</span></td>
+      <td data-label=${words.role}>
+        ${
+          isFixed
+            ? html`<span class="tag">${words.roles[role]}</span>`
+            : html`<select aria-label=${words.roleOf(name)} ?disabled=${this.busy} @change=${(event: Event) => void this.#setRole(member, (event.target as HTMLSelectElement).value as OrganizationRole)}>
+                ${ROLES.map((one) => html`<option value=${one} ?selected=${one === role}>${words.roles[one]}</option>`)}
+              </select>`
+        }
+      </td>
+      <td data-label=${words.since}><span>${momentWords(this.language, since)}</span></td>
+      <td>
+        <div class="actions">
+          ${isFixed ? nothing : html`<button class="button small danger" type="button" aria-label=${words.removeWho(name)} @click=${() => this.#ask({ what: 'remove', member })}>${words.remove}</button>`}
+        </div>
+      </td>
+    </tr>`;
+  }
+
+  #keyList(): TemplateResult {
+    const words = WORDS[this.language];
+    return html`
+      <div class="bar">
+        <div>
+          <h2>${words.keys}</h2>
+          <p class="soft">${words.keysHint}</p>
+        </div>
+        <button class="button" type="button" @click=${() => this.#ask({ what: 'key' })}>${words.makeKey}</button>
+      </div>
+      ${this.#keys.view(
+        this.language,
+        { title: words.noKeysTitle, text: words.noKeys },
+        (rows) => html`<div class="scroll">
+          <table class="stack">
+            <thead>
+              <tr>
+                <th scope="col">${words.name}</th>
+                <th scope="col">${words.scopes}</th>
+                <th scope="col">${words.ends}</th>
+                <td></td>
+              </tr>
+            </thead>
+            <tbody>
+              ${rows.map(
+                (key) => html`<tr>
+                  <th scope="row">${key.name} <code class="soft small">${key.prefix}…</code></th>
+                  <td data-label=${words.scopes}><span>${key.scopes.map((scope) => html`<span class="tag">${scope}</span> `)}</span></td>
+                  <td data-label=${words.ends}><span>${key.expires_at ? momentWords(this.language, key.expires_at) : words.never}</span></td>
+                  <td><div class="actions"><button class="button small danger" type="button" aria-label=${words.revokeWhat(key.name)} @click=${() => this.#ask({ what: 'revoke', key })}>${words.revoke}</button></div></td>
+                </tr>`,
+              )}
+            </tbody>
+          </table>
+        </div>`,
+      )}
+    `;
+  }
+
+  #question(asks: Asks): TemplateResult {
+    const words = WORDS[this.language];
+    if (asks.what === 'remove') return this.#sure(words.removeTitle(asks.member.name), words.removeHint, words.remove, () => this.#remove(asks.member));
+    if (asks.what === 'revoke') return this.#sure(words.revokeTitle(asks.key.name), words.revokeHint, words.revoke, () => this.#revoke(asks.key));
+    if (asks.what === 'made') {
+      return html`<desk-dialog heading=${words.keyIs} @close=${this.#close}>
+        <p>${words.keyHint}</p>
+        <code class="key">${asks.text}</code>
+        <div slot="actions"><button class="button primary" type="button" @click=${this.#close}>${COMMON[this.language].close}</button></div>
+      </desk-dialog>`;
+    }
+    const isInvitation = asks.what === 'invite';
+    return html`<desk-dialog heading=${isInvitation ? words.inviteTitle : words.makeKey} @close=${this.#close}>
+      ${isInvitation ? this.#invitation() : this.#newKey()}
+      <div slot="actions">
+        <button class="button" type="button" @click=${this.#close}>${COMMON[this.language].back}</button>
+        <button class="button primary" form="form" ?disabled=${this.busy}>${isInvitation ? words.invite : words.makeKey}</button>
+      </div>
+    </desk-dialog>`;
+  }
+
+  #invitation(): TemplateResult {
+    const words = WORDS[this.language];
+    return html`<p>${words.inviteHint}</p>
+      <form id="form" @submit=${this.#invite}>
+        <label>${words.email}<input name="email" type="email" required autocomplete="off" /></label>
+        <fieldset>
+          <legend>${words.role}</legend>
+          ${ROLES.map(
+            (role) =>
+              html`<label class="tick"><input type="radio" name="role" value=${role} ?checked=${role === 'box_office'} /><span><b>${words.roles[role]}</b><br /><span class="hint">${words.may[role]}</span></span></label>`,
+          )}
+        </fieldset>
+        <p class="problem" role="alert">${this.fault ?? nothing}</p>
+      </form>`;
+  }
+
+  #newKey(): TemplateResult {
+    const words = WORDS[this.language];
+    return html`<form id="form" @submit=${this.#makeKey}>
+      <label>${words.keyName}<input name="name" required maxlength=${NAME_CHARS_MAX} autocomplete="off" /></label>
+      <fieldset>
+        <legend>${words.scopes}</legend>
+        ${SCOPES.map((scope) => html`<label class="tick"><input type="checkbox" name="scope" value=${scope} ?checked=${scope === 'see'} />${words.scope[scope]}</label>`)}
+      </fieldset>
+      <label>${words.ends}<input name="expires_at" type="datetime-local" /></label>
+      <p class="problem" role="alert">${this.fault ?? nothing}</p>
+    </form>`;
+  }
+
+  #sure(heading: string, hint: string, label: string, act: () => Promise<void>): TemplateResult {
+    return html`<desk-dialog heading=${heading} @close=${this.#close}>
+      <p>${hint}</p>
+      <p class="problem" role="alert">${this.fault ?? nothing}</p>
+      <div slot="actions">
+        <button class="button" type="button" @click=${this.#close}>${COMMON[this.language].back}</button>
+        <button class="button danger" type="button" ?disabled=${this.busy} @click=${() => void this.#do(act)}>${label}</button>
+      </div>
+    </desk-dialog>`;
+  }
+
+  // ── what is done ────────────────────────────────────────────────────────────────────────────────
+
+  #ask(asks: Asks): void {
+    this.fault = undefined;
+    this.asks = asks;
+  }
+
+  readonly #close = (): void => void (this.asks = undefined);
+
+  readonly #choose = (id: number): void => {
+    this.organization = id;
+    void this.#members.restart();
+    void this.#keys.restart();
+  };
+
+  readonly #invite = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault();
+    const typed = new FormData(event.target as HTMLFormElement);
+    const email = String(typed.get('email')).trim();
+    await this.#do(async () => {
+      await this.client.ask(`/organizations/${this.organization}/members`, { method: 'POST', body: { email, role: typed.get('role') } });
+      say(WORDS[this.language].invited(email));
+      this.#close();
+    });
+  };
+
+  async #setRole({ user_id: user, name }: Member, role: OrganizationRole): Promise<void> {
+    const words = WORDS[this.language];
+    this.busy = true;
+    const changed = await this.tried(this.client.change<Member>('PUT', `/organizations/${this.organization}/members/${user}`, { role }));
+    if (changed) say(words.changedRole(name, words.roles[role]));
+    this.busy = false;
+    await this.#members.load();
+  }
+
+  async #remove({ user_id: user }: Member): Promise<void> {
+    await this.client.remove(`/organizations/${this.organization}/members/${user}`);
+    this.#close();
+    await this.#members.load();
+  }
+
+  readonly #makeKey = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault();
+    const typed = new FormData(event.target as HTMLFormElement);
+    const ends = String(typed.get('expires_at'));
+    const wish = { name: String(typed.get('name')).trim(), scopes: typed.getAll('scope'), ...(ends ? { expires_at: new Date(ends).toISOString() } : {}) };
+    await this.#do(async () => {
+      const { key } = await this.client.make<ApiKey & { key: string | null }>(`/organizations/${this.organization}/api-keys`, wish);
+      this.asks = { what: 'made', text: key ?? '' };
+      await this.#keys.load();
+    });
+  };
+
+  async #revoke({ id }: ApiKey): Promise<void> {
+    await this.client.remove(`/organizations/${this.organization}/api-keys/${id}`);
+    this.#close();
+    await this.#keys.load();
+  }
+
+  async #do(wish: () => Promise<void>): Promise<void> {
+    this.busy = true;
+    this.fault = undefined;
+    try {
+      await wish();
+    } catch (error) {
+      this.fault = explain(this.language, error);
+    }
+    this.busy = false;
+  }
+}
+
+customElements.define('desk-people', PeoplePage);

@@ -1,0 +1,117 @@
+import { css, html, type PropertyDeclarations, type TemplateResult } from 'lit';
+import { momentWords } from '../../elements/internal/format.ts';
+import type { JsonObject } from '../../sdk/protocol.ts';
+import { DeskPage } from '../desk-page.ts';
+import { List } from '../list.ts';
+import { deskStyles } from '../styles.ts';
+import { chosenOf, organizationChoice } from './choice.ts';
+import { WORDS } from './words.ts';
+
+const PAGE_ROWS = 50;
+
+interface Audited {
+  id: number;
+  at: string;
+  organization_id: number | null;
+  user_id: number | null;
+  api_key_id: number | null;
+  action: string;
+  object: string;
+  detail: JsonObject;
+}
+
+/** All that was done in an organization, and by whom, newest first. */
+export class TrailPage extends DeskPage {
+  static override properties: PropertyDeclarations = { organization: { state: true } };
+  static override styles = [
+    deskStyles,
+    css`
+      .waiting {
+        height: 24rem;
+      }
+      code {
+        font-size: 0.8125rem;
+        overflow-wrap: anywhere;
+      }
+      summary {
+        min-height: 28px;
+        cursor: pointer;
+      }
+      pre {
+        max-width: 26rem;
+        margin: 0.4rem 0 0;
+        overflow-x: auto;
+        font-size: 0.8125rem;
+        text-align: start;
+        white-space: pre-wrap;
+        overflow-wrap: anywhere;
+      }
+    `,
+  ];
+
+  declare organization: number | undefined;
+  readonly #list: List<Audited> = new List<Audited>(this, () => {
+    const of = this.organization === undefined ? '' : `/organizations/${this.organization}`;
+    return `${of}/audit-trail?limit=${PAGE_ROWS}`;
+  });
+
+  constructor() {
+    super();
+    const isAsked = new URLSearchParams(location.search).has('organization');
+    this.organization = this.me.role === 'admin' && !isAsked ? undefined : chosenOf(this.me, 'people');
+  }
+
+  override render(): TemplateResult {
+    const words = WORDS[this.language];
+    return html`
+      <div class="bar">
+        <div>
+          <h1>${words.trail}</h1>
+          <p class="soft">${words.trailHint}</p>
+        </div>
+        ${organizationChoice(this.language, this.me, 'people', this.organization, this.#choose)}
+      </div>
+      ${this.#list.view(this.language, { title: words.noTrailTitle, text: words.noTrail }, (rows) => this.#table(rows))}
+    `;
+  }
+
+  #table(rows: readonly Audited[]): TemplateResult {
+    const words = WORDS[this.language];
+    return html`<div class="scroll">
+      <table class="stack">
+        <thead>
+          <tr>
+            <th scope="col">${words.action}</th>
+            <th scope="col">${words.object}</th>
+            <th scope="col">${words.who}</th>
+            <th scope="col">${words.when}</th>
+            <th scope="col">${words.details}</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows.map((row) => this.#row(row))}
+        </tbody>
+      </table>
+    </div>`;
+  }
+
+  #row({ action, object, user_id: user, api_key_id: key, at, detail }: Audited): TemplateResult {
+    const words = WORDS[this.language];
+    const who = user !== null ? words.user(user) : key !== null ? words.key(key) : '–';
+    const details = JSON.stringify(detail, null, 1);
+    return html`<tr>
+      <th scope="row"><code>${action}</code></th>
+      <td data-label=${words.object}><span>${object}</span></td>
+      <td data-label=${words.who}><span>${who}</span></td>
+      <td data-label=${words.when}><span>${momentWords(this.language, at)}</span></td>
+      <td data-label=${words.details}>${details.length > 2 ? html`<details><summary>${words.details}</summary><pre>${details}</pre></details>` : html`<span>–</span>`}</td>
+    </tr>`;
+  }
+
+  readonly #choose = (id: number): void => {
+    this.organization = id;
+    void this.#list.restart();
+  };
+}
+
+customElements.define('desk-trail', TrailPage);
