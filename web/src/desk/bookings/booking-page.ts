@@ -90,7 +90,13 @@ export class BookingDeskPage extends EventDeskPage {
       }
       .two > div {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: 1rem;
+        min-width: 0;
+      }
+      .panel p,
+      .history span {
+        overflow-wrap: anywhere;
       }
       dl {
         display: grid;
@@ -128,7 +134,7 @@ export class BookingDeskPage extends EventDeskPage {
       }
       .history li {
         display: grid;
-        grid-template-columns: 7.5rem minmax(0, 1fr);
+        grid-template-columns: 6.5rem minmax(0, 1fr);
         gap: 0.75rem;
       }
       .history time {

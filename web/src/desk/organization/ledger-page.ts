@@ -51,10 +51,10 @@ export class LedgerPage extends DeskPage {
         border-block-start: 2px solid var(--line-strong);
         font-weight: 700;
       }
-      .choices {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.75rem;
+      .tag.long {
+        margin-block-end: 0.75rem;
+        border-radius: var(--radius-small);
+        white-space: normal;
       }
     `,
   ];
@@ -98,7 +98,7 @@ export class LedgerPage extends DeskPage {
     const words = WORDS[this.language];
     const money = (amount: number): string => (amount === 0 ? '' : sum(this.language, { amount, currency }));
     return html`<section aria-label="${words.balance} ${currency}">
-      <p><span class="tag ${debits === credits ? 'good' : 'bad'}">${debits === credits ? words.balanced : words.unbalanced}</span></p>
+      <p><span class="tag long ${debits === credits ? 'good' : 'bad'}">${debits === credits ? words.balanced : words.unbalanced}</span></p>
       <div class="scroll">
         <table class="stack">
           <thead>
