@@ -3,7 +3,6 @@ import { repeat } from 'lit/directives/repeat.js';
 import { dateParts, dateWords, money, roundSum } from '../elements/internal/format.ts';
 import type { Language } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
-import '../elements/internal/refusal-words.ts';
 import { sharedClient } from '../elements/internal/full-client.ts';
 import type { EventQuery, EventSummary, Money } from '../sdk/index.ts';
 import { categoryWords } from './category.words.ts';
