@@ -91,6 +91,13 @@ export const styles = [
       height: 1.2rem;
       width: 60%;
     }
+    .line.short {
+      width: 25%;
+    }
+    .place {
+      margin: 0;
+      padding-inline-start: 1.85rem;
+    }
     .line.title {
       height: 3rem;
       width: 90%;

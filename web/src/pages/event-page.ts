@@ -104,11 +104,14 @@ export class EventPage extends LiveElement {
     return html`<section class="hero" aria-busy="true" aria-label=${WORDS[this.language].loading}>
       <span class="skeleton poster"></span>
       <div class="about">
-        <span class="skeleton line"></span>
         ${served
-          ? html`<h1 dir="auto">${served.name}</h1>
+          ? html`<span class="skeleton line short"></span>
+              <h1 dir="auto">${served.name}</h1>
+              <span class="skeleton line"></span>
+              <p class="place"><bdi>${served.venue}</bdi></p>
+              <span class="skeleton line short"></span>
               <p class="description" dir="auto">${served.description}</p>`
-          : html`<span class="skeleton line title"></span><span class="skeleton line"></span>`}
+          : html`<span class="skeleton line short"></span><span class="skeleton line title"></span><span class="skeleton line"></span>`}
       </div>
     </section>`;
   }

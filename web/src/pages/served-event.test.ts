@@ -12,20 +12,20 @@ function serve(told: unknown): void {
 afterEach(() => document.head.replaceChildren());
 
 describe('the event of the served page', () => {
-  it('is read where the page is about it', () => {
-    serve({ '@type': 'Event', url: 'https://tickets.example/events/7', name: 'Night Train', description: 'One night.' });
-    expect(servedEvent(7)).toEqual({ name: 'Night Train', description: 'One night.' });
-    expect(servedEvent(17)).toBeUndefined();
-    expect(servedEvent(undefined)).toBeUndefined();
+  it('is read where the page was served for it', () => {
+    serve({ '@type': 'Event', name: 'Night Train', location: { '@type': 'Place', name: 'Depot 4' }, description: 'One night.' });
+    expect(servedEvent(7, '/events/7')).toEqual({ name: 'Night Train', venue: 'Depot 4', description: 'One night.' });
+    expect(servedEvent(17, '/events/7')).toBeUndefined();
+    expect(servedEvent(7, '/')).toBeUndefined();
+    expect(servedEvent(undefined, '/events/7')).toBeUndefined();
   });
 
   it('is none where nothing, or something else, is told', () => {
-    expect(servedEvent(7)).toBeUndefined();
+    expect(servedEvent(7, '/events/7')).toBeUndefined();
     serve('no json');
-    serve({ '@type': 'Organization', url: 'https://tickets.example/events/7', name: 'Us' });
-    serve({ '@type': 'MusicEvent', url: 'https://tickets.example/events/7' });
-    expect(servedEvent(7)).toBeUndefined();
-    serve({ '@type': 'MusicEvent', url: 'https://tickets.example/events/7', name: 'Concert' });
-    expect(servedEvent(7)).toEqual({ name: 'Concert', description: '' });
+    serve({ '@type': 'Organization', name: 'Us' });
+    expect(servedEvent(7, '/events/7')).toBeUndefined();
+    serve({ '@type': 'Event', name: 'Concert' });
+    expect(servedEvent(7, '/events/7')).toEqual({ name: 'Concert', venue: '', description: '' });
   });
 });
