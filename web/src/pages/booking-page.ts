@@ -56,6 +56,8 @@ export class BookingPage extends PageElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    // What a bank's way back adds is not for the address bar, nor for whoever it is shared with.
+    if (new URLSearchParams(location.search).has('payment_intent')) history.replaceState(history.state, '', location.pathname);
     void this.#openLink();
   }
 

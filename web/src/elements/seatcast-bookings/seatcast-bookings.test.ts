@@ -315,6 +315,14 @@ describe('paying', () => {
     expect(textOf(element)).toContain('This booking has ended already.');
   });
 
+  it('says so where nothing takes the money', async () => {
+    const element = await shown();
+    server.routes.set(`POST /bookings/${hold.id}/payment`, () => accepted({ provider: 'stripe', client_secret: 'pi_1_secret' }, {}, 201));
+    pay(element)?.click();
+    await drawn(server, element);
+    expect(textOf(element)).toContain('Paying by card is not set up here.');
+  });
+
   it('tells how to pay to staff', async () => {
     const element = await shown();
     await started(element, { instructions: 'BK-7F3K9Q · 90.00 EUR' });

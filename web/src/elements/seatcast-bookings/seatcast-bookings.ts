@@ -522,6 +522,8 @@ export class SeatcastBookings extends SellingElement {
         location.assign(to);
       } else if (attempt.client_secret && attempt.publishable_key) {
         await this.#payByStripe(booking, attempt.client_secret, attempt.publishable_key, back);
+      } else if (!instructions) {
+        throw new Refusal(422, WORDS[this.language].cannotPay, { code: 'NO_CARD_FORM' });
       }
     } catch (error) {
       this.failed = { id: booking.id, version: booking.version, error, sawAway: false };

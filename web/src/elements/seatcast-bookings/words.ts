@@ -26,6 +26,7 @@ interface Words {
   comesBack: (sum: string, share: string | undefined, keepsFees: boolean) => string;
   nothingBack: string;
   whichTickets: string;
+  cannotPay: string;
   giveBack: (tickets: number) => string;
   isGivenBack: (tickets: number) => string;
   backByPolicy: string;
@@ -96,6 +97,7 @@ export const WORDS: Translations<Words> = {
       return `${sum} goes back to you${of ? `: ${of}` : ''}.`;
     },
     whichTickets: 'Tickets to give back',
+    cannotPay: 'Paying by card is not set up here. Your tickets are held: please tell the organizer.',
     giveBack: (tickets) => `Give back ${plural(tickets, 'ticket')}`,
     isGivenBack: (tickets) => `${plural(tickets, 'ticket')} given back.`,
     nothingBack: 'By the refund policy nothing goes back to you.',
@@ -166,6 +168,7 @@ export const WORDS: Translations<Words> = {
       return `คืนเงินให้คุณ ${sum}${of ? ` (${of})` : ''}`;
     },
     whichTickets: 'บัตรที่จะคืน',
+    cannotPay: 'ที่นี่ยังไม่ได้ตั้งค่าการชำระด้วยบัตร บัตรของคุณยังเก็บไว้ โปรดแจ้งผู้จัดงาน',
     giveBack: (tickets) => `คืนบัตร ${count('th', tickets)} ใบ`,
     isGivenBack: (tickets) => `คืนบัตร ${count('th', tickets)} ใบแล้ว`,
     nothingBack: 'ตามนโยบายการคืนเงิน จะไม่มีเงินคืน',
@@ -234,6 +237,7 @@ export const WORDS: Translations<Words> = {
       return `${sum} به شما برمی‌گردد${of ? ` (${of})` : ''}.`;
     },
     whichTickets: 'بلیت‌هایی که پس می‌دهید',
+    cannotPay: 'پرداخت با کارت اینجا برپا نشده است. بلیت‌هایتان نگه داشته شده‌اند: لطفاً به برگزارکننده خبر دهید.',
     giveBack: (tickets) => `پس دادن ${count('fa', tickets)} بلیت`,
     isGivenBack: (tickets) => `${count('fa', tickets)} بلیت پس داده شد.`,
     nothingBack: 'بر پایهٔ شرایط بازپرداخت چیزی به شما برنمی‌گردد.',
