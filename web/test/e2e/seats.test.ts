@@ -1,7 +1,8 @@
-import type { Browser, Page } from 'playwright-core';
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import type { SeatcastSeatMap } from '../../src/elements/seatcast-seat-map/seatcast-seat-map.ts';
-import { launch, open, textOf } from '../support/browser.ts';
+import { launch, open, picture, textOf } from '../support/browser.ts';
 import { number, rest } from '../support/world.ts';
 
 const { url } = inject('seatcast');
@@ -169,7 +170,11 @@ it('a filter dims the other seats, and lists only its own', async () => {
 it('the map is zoomed by buttons, wheel and fingers, dragged, and shown whole again', async () => {
   const { page } = await open(browser, `${url}/events/${eventId}`, { reducedMotion: 'reduce' });
   const { id } = await freeSeat(page);
-  const ground = (await page.locator('seatcast-seat-map .ground').boundingBox())!;
+  /** A place on the map, on the window; a click on a button may have scrolled the page. */
+  const at = async (x: number, y: number): Promise<[number, number]> => {
+    const box = (await page.locator('seatcast-seat-map .ground').boundingBox())!;
+    return [box.x + x, box.y + y];
+  };
   const size = (): Promise<number> =>
     page.locator('seatcast-seat-map').evaluate((element: SeatcastSeatMap) => {
       const { ids, positions } = element.geometry!;
@@ -179,27 +184,30 @@ it('the map is zoomed by buttons, wheel and fingers, dragged, and shown whole ag
   const whole = await size();
   await page.getByRole('button', { name: 'Zoom in' }).click();
   await expect.poll(size).toBeGreaterThan(whole * 1.5);
+  await expect.poll(() => page.getByRole('button', { name: 'Show all' }).isEnabled()).toBe(true);
   const before = await where(page, id);
-  await page.mouse.move(ground.x + 300, ground.y + 200);
+  await page.mouse.move(...(await at(300, 200)));
   await page.mouse.down();
-  await page.mouse.move(ground.x + 330, ground.y + 240, { steps: 4 });
+  await page.mouse.move(...(await at(330, 240)), { steps: 4 });
   await page.mouse.up();
   const after = await where(page, id);
   expect([Math.round(after.x - before.x), Math.round(after.y - before.y)]).toEqual([30, 40]);
   await page.getByRole('button', { name: 'Show all' }).click();
   await expect.poll(size).toBeCloseTo(whole, 0);
-  await page.mouse.move(ground.x + 300, ground.y + 200);
+  await page.mouse.move(...(await at(300, 200)));
   await page.keyboard.down('Control');
   await page.mouse.wheel(0, -200);
-  await page.keyboard.up('Control');
+  // The wheel takes its time; the key has to be down until then.
   await expect.poll(size).toBeGreaterThan(whole * 2);
+  await page.keyboard.up('Control');
   await page.getByRole('button', { name: 'Show all' }).click();
   await expect.poll(size).toBeCloseTo(whole, 0);
   const session = await page.context().newCDPSession(page);
+  const [x, y] = await at(350, 200);
   const fingers = (type: 'touchStart' | 'touchMove', apart: number): Promise<unknown> =>
     session.send('Input.dispatchTouchEvent', {
       type,
-      touchPoints: [-1, 1].map((side, finger) => ({ x: ground.x + 350 + side * apart, y: ground.y + 200, id: finger })),
+      touchPoints: [-1, 1].map((side, finger) => ({ x: x + side * apart, y, id: finger })),
     });
   await fingers('touchStart', 30);
   for (const apart of [40, 60, 80, 100]) await fingers('touchMove', apart);
@@ -238,6 +246,34 @@ it('a seat is chosen by keyboard alone: section, row, seat', async () => {
   await page.keyboard.press(' ');
   await expect.poll(() => page.getByRole('button', { name: 'Hold 1 ticket' }).count()).toBe(1);
   await expect.poll(focused).toMatch(/ chosen$/);
+});
+
+const looks: [string, BrowserContextOptions][] = [
+  ['light', {}],
+  ['dark', { colorScheme: 'dark' }],
+  ['320 px wide', { viewport: { width: 320, height: 800 } }],
+  ['forced colours', { forcedColors: 'active' }],
+];
+
+it.each(looks)('no level of the list has a violation that axe finds, nor scrolls sideways: %s', async (name, look) => {
+  const { page, errors } = await open(browser, `${url}/events/${eventId}`, { reducedMotion: 'reduce', ...look });
+  await freeSeat(page);
+  const violations = async (): Promise<string[]> => {
+    const found = await new AxeBuilder({ page }).analyze();
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  };
+  await page.getByRole('button', { name: 'Choose from a list' }).click();
+  for (const level of ['.sections .entry', '.rows .entry', '.seats .seat:not(.taken)']) {
+    const entry = page.locator(`seatcast-seat-map ${level}`).filter({ hasNotText: /\b0 free/ }).first();
+    await entry.waitFor();
+    expect(await violations(), level).toEqual([]);
+    await picture(page, `seats ${name} ${level}`.replace(/[^\w ]/g, ''));
+    await entry.click();
+  }
+  await page.getByRole('button', { name: 'Hold 1 ticket' }).waitFor();
+  expect(await violations()).toEqual([]);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  expect(errors).toEqual([]);
 });
 
 it('on a phone the first tap comes closer, the next one chooses', async () => {

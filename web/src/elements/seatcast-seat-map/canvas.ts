@@ -158,6 +158,7 @@ export class MapCanvas implements ReactiveController {
     if (this.#still.matches || !this.#painted) {
       this.viewport.set(to);
       this.#glide = undefined;
+      this.#host.requestUpdate();
     } else {
       const { scale, offsetX, offsetY } = this.viewport;
       this.#glide = { from: { scale, offsetX, offsetY }, to, start: performance.now() };

@@ -260,6 +260,9 @@ export const planStyles = css`
     min-height: 1.5rem;
     margin-block: 0.5rem;
   }
+  .said.good {
+    color: var(--ink);
+  }
   .legend {
     display: grid;
     gap: 0.7rem;

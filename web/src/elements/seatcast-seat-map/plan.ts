@@ -29,8 +29,9 @@ const DOUBLE_TAP_ZOOM = 2.2;
 const TIP_PX = { width: 220, height: 66 };
 /** Numbers on the map follow changes after so long. */
 const SIGNS_MS = 800;
-/** How the wheel zooms is said for so long. */
+/** How the wheel zooms is said for so long, and so often. */
 const HINT_MS = 1_400;
+const HINTS_MAX = 2;
 /** A section's name is looked for so many seats around the middle of what is in sight. */
 const WHERE_SEATS = 8;
 
@@ -90,11 +91,14 @@ export class Plan {
   #isClosest = false;
   /** Last words to the buyer, and free seats that are offered with them. */
   #said: string | undefined;
+  /** They are good news, or a help. */
+  #isGood = false;
   #offer: readonly number[] = [];
   /** Words of signs; they are dear to make and few. */
   readonly #texts = new Map<string, string>();
   #signs: readonly Sign[] | undefined;
   #signsTimer: ReturnType<typeof setTimeout> | undefined;
+  #hintsLeft = HINTS_MAX;
   /** Set while the hint is shown. */
   #hintTimer: ReturnType<typeof setTimeout> | undefined;
   #bestType: number | undefined;
@@ -270,7 +274,8 @@ export class Plan {
     // The server picked them: they are shown where they are.
     this.#awaitsPick = false;
     this.#isPicked = true;
-    this.#say(WORDS[this.#language].nowYours(fresh.map((position) => place(this.#language, this.geometry.seat(position)))));
+    const places = fresh.map((position) => place(this.#language, this.geometry.seat(position)));
+    this.#say(WORDS[this.#language].nowYours(places), [], true);
     this.#showSeat(fresh[fresh.length >> 1]!);
   }
 
@@ -442,8 +447,9 @@ export class Plan {
     if (event) this.#around.selected(this.lines(event));
   }
 
-  #say(words: string | undefined, offer: readonly number[] = []): void {
+  #say(words: string | undefined, offer: readonly number[] = [], isGood = false): void {
     this.#said = words;
+    this.#isGood = isGood;
     this.#offer = offer;
     this.#around.host.requestUpdate();
   }
@@ -477,7 +483,7 @@ export class Plan {
     this.#drop([...this.#chosen.keys()]);
     this.#best = { typeId: type.id, quantity: this.#party };
     this.#awaitsPick = this.#isPicked = false;
-    this.#say(WORDS[this.#language].bestChosen(this.#party));
+    this.#say(WORDS[this.#language].bestChosen(this.#party), [], true);
     this.#select();
   }
 
@@ -506,8 +512,10 @@ export class Plan {
 
   /** Says how the wheel zooms, for a moment. */
   #hint(): void {
-    clearTimeout(this.#hintTimer);
     const isNew = this.#hintTimer === undefined;
+    // Those who only scroll past have read it.
+    if (isNew && this.#hintsLeft-- <= 0) return;
+    clearTimeout(this.#hintTimer);
     this.#hintTimer = setTimeout(() => {
       this.#hintTimer = undefined;
       this.#around.host.requestUpdate();
@@ -648,7 +656,7 @@ export class Plan {
         </div>
       </div>
       <div class="note">
-        <p class="said" role="status">${this.#said ?? nothing}</p>
+        <p class="said ${this.#isGood ? 'good' : ''}" role="status">${this.#said ?? nothing}</p>
         ${this.#offerButton()}
       </div>
       ${event ? this.#legend(event) : nothing}
