@@ -8,9 +8,10 @@ export const TYPE_LOOKS = 5;
 
 /**
  * Looks beside those of free seats, which are `LOOK.free` + type, and `LOOK.dimmed` + type for those that a filter leaves out.
- * `LOOK.special` is added for places with room for a wheelchair, and those beside them: they have a line around them.
+ * `LOOK.faded` is for taken ones that a filter leaves out. `LOOK.special` is added for places with room for a wheelchair,
+ * and for those beside them: they have a line around them.
  */
-export const LOOK = { none: 0, held: 1, sold: 2, blocked: 3, chosen: 4, free: 8, dimmed: 16, special: 32 } as const;
+export const LOOK = { none: 0, held: 1, sold: 2, blocked: 3, chosen: 4, faded: 5, free: 8, dimmed: 16, special: 32 } as const;
 
 /** Colours as a canvas keeps them: red in the lowest byte, alpha in the highest. */
 export interface Palette {
@@ -151,6 +152,7 @@ function drawingOf(look: number, radius: number, palette: Palette): Drawing {
     const half: Shape = (x, y) => Math.max(x, disc(radius)(x, y));
     return { shape: isSmall ? disc(radius) : either(ring(radius, thin), half), colour: palette.held };
   }
+  if (look === LOOK.faded) return { shape: disc(radius * 0.4), colour: palette.dimmed };
   if (look === LOOK.sold) return { shape: disc(radius * 0.5), colour: palette.sold };
   if (look === LOOK.blocked) return { shape: ring(radius * 0.62, thin), colour: palette.blocked };
   const shape = square(radius, radius * 0.28);

@@ -287,8 +287,9 @@ export class Plan {
   #plainLookOf(position: number): number {
     if (this.#mine.has(position) || this.#chosen.has(this.geometry.ids[position]!)) return LOOK.chosen;
     const status = this.#occupancy.status(position);
-    if (status !== 'available') return LOOK[status];
-    return (this.#isDimmed(position) ? LOOK.dimmed : LOOK.free) + (this.#order[this.geometry.type[position]!] ?? 0) % TYPE_LOOKS;
+    const isDimmed = this.#isDimmed(position);
+    if (status !== 'available') return isDimmed ? LOOK.faded : LOOK[status];
+    return (isDimmed ? LOOK.dimmed : LOOK.free) + (this.#order[this.geometry.type[position]!] ?? 0) % TYPE_LOOKS;
   }
 
   #relook(position: number): void {

@@ -13,7 +13,7 @@ const palette: Palette = {
   chosen: (OPAQUE | 0xa0) >>> 0,
   onChosen: (OPAQUE | 0xb0) >>> 0,
 };
-const PLAIN = [LOOK.held, LOOK.sold, LOOK.blocked, LOOK.chosen, ...Array.from({ length: TYPE_LOOKS }, (_, type) => LOOK.free + type)];
+const PLAIN = [LOOK.held, LOOK.sold, LOOK.blocked, LOOK.chosen, LOOK.faded, ...Array.from({ length: TYPE_LOOKS }, (_, type) => LOOK.free + type)];
 const LOOKS = [LOOK.none, ...PLAIN, ...PLAIN.map((look) => look + LOOK.special)];
 
 /** A field of seats 10 units apart, each with its look. */
