@@ -1,5 +1,5 @@
 import { html, nothing, svg, type PropertyValues, type TemplateResult } from 'lit';
-import { count, dateParts, dateWords, momentWords, money, sum } from '../elements/internal/format.ts';
+import { count, dateParts, dateWords, momentWords, money } from '../elements/internal/format.ts';
 import { sharedClient } from '../elements/internal/full-client.ts';
 import { containedWords, rowsOf, ticketAmount } from '../elements/internal/price-lines.ts';
 import { explain } from '../elements/internal/refusals.ts';
@@ -137,7 +137,7 @@ export class BookingPage extends PageElement {
     const steps =
       stage === 'pending'
         ? [booking.expires_at ? words.payUntil(momentWords(this.language, booking.expires_at)) : undefined, words.thenTickets]
-        : [email ? words.mailed(email) : undefined, words.showQr, doors && words.doors(doors.time), words.handOn, booking.user_id === null ? words.keepAddress : undefined];
+        : [email ? words.mailed(email) : undefined, words.showQr, doors && words.doors(doors.time), words.handOn, booking.user_id === null ? (email ? words.keepAddress : words.keepHere) : undefined];
     return html`<section class="next" aria-labelledby="next">
       <h2 id="next">${words.next}</h2>
       <ul>
@@ -156,7 +156,7 @@ export class BookingPage extends PageElement {
     }));
     const row = (label: string, amount: number, look = ''): TemplateResult =>
       html`<dt class=${look}>${label}</dt>
-        <dd class=${look}>${sum(this.language, { amount, currency })}</dd>`;
+        <dd class=${look}>${money(this.language, { amount, currency })}</dd>`;
     const refunded = payment?.refunded.amount ?? 0;
     return html`<section aria-labelledby="price">
       <h2 id="price">${words.price}</h2>

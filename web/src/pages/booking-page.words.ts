@@ -17,6 +17,8 @@ interface Words {
   doors: (time: string) => string;
   handOn: string;
   keepAddress: string;
+  /** Without an address to mail a link to. */
+  keepHere: string;
   payUntil: (time: string) => string;
   thenTickets: string;
   chooseAgain: string;
@@ -60,6 +62,7 @@ export const WORDS: Translations<Words> = {
     doors: (time) => `Doors open at ${time}.`,
     handOn: 'Somebody else goes? Hand a ticket on: they get a code of their own.',
     keepAddress: 'This page stays here in this browser. On another device you find it by the mailed link.',
+    keepHere: 'This page is kept by this browser alone: print the tickets, or keep its codes.',
     payUntil: (time) => `Pay until ${time}. Then the tickets go back on sale.`,
     thenTickets: 'Tickets with QR codes appear here at once when the money is there.',
     chooseAgain: 'Choose tickets again',
@@ -101,6 +104,7 @@ export const WORDS: Translations<Words> = {
     doors: (time) => `ประตูเปิดเวลา ${time}`,
     handOn: 'มีคนอื่นไปแทนหรือไม่ โอนบัตรได้ ผู้รับจะได้รหัสของตนเอง',
     keepAddress: 'หน้านี้เปิดได้ในเบราว์เซอร์นี้ บนอุปกรณ์อื่นใช้ลิงก์ที่ส่งทางอีเมล',
+    keepHere: 'หน้านี้เก็บไว้ในเบราว์เซอร์นี้เท่านั้น โปรดพิมพ์บัตรหรือเก็บรหัสไว้',
     payUntil: (time) => `ชำระเงินภายใน ${time} มิฉะนั้นบัตรจะกลับไปขาย`,
     thenTickets: 'เมื่อได้รับเงิน บัตรพร้อมคิวอาร์โค้ดจะปรากฏที่นี่ทันที',
     chooseAgain: 'เลือกบัตรใหม่',
@@ -142,6 +146,7 @@ export const WORDS: Translations<Words> = {
     doors: (time) => `درها ساعت ${time} باز می‌شوند.`,
     handOn: 'کس دیگری می‌رود؟ بلیت را واگذار کنید: کدی از آنِ خود می‌گیرد.',
     keepAddress: 'این صفحه در همین مرورگر می‌ماند. در دستگاه دیگر با پیوند ایمیل‌شده باز می‌شود.',
+    keepHere: 'این صفحه تنها در همین مرورگر می‌ماند: بلیت‌ها را چاپ کنید یا کدهایشان را نگه دارید.',
     payUntil: (time) => `تا ${time} بپردازید. پس از آن بلیت‌ها دوباره فروخته می‌شوند.`,
     thenTickets: 'همین که پول برسد، بلیت‌ها با کد QR اینجا دیده می‌شوند.',
     chooseAgain: 'انتخاب دوبارهٔ بلیت',
