@@ -80,7 +80,18 @@ const JOBS: Translations<Names> = {
 };
 
 const ACCOUNTS: Translations<Names> = {
-  en: {},
+  en: {
+    'money at stripe': 'Money at Stripe',
+    'money at the demo provider': 'Money at the demo provider',
+    'money with staff': 'Money with staff',
+    'ticket revenue': 'Ticket revenue',
+    'fee income': 'Fee income',
+    'tax payable': 'Tax payable',
+    'provider fees': 'Provider fees',
+    'absorbed fees': 'Absorbed fees',
+    'unexplained movements': 'Unexplained movements',
+    'disputed money': 'Disputed money',
+  },
   th: {
     'money at stripe': 'เงินที่ Stripe',
     'money at the demo provider': 'เงินที่ผู้ให้บริการสาธิต',
@@ -113,6 +124,13 @@ const CAUSES: Translations<Names> = {
   fa: { sale: 'فروش', fee: 'کارمزد', refund: 'پس دادن', foreign_refund: 'پس دادن نزد درگاه', dispute: 'اعتراض', dispute_won: 'اعتراض برنده' },
 };
 
+const PROVIDERS: Translations<Names> = {
+  en: { stripe: 'Stripe', demo: 'Demo cards', offline: 'Staff' },
+  th: { stripe: 'Stripe', demo: 'บัตรสาธิต', offline: 'ทีมงาน' },
+  fa: { stripe: 'Stripe', demo: 'کارت نمایشی', offline: 'همکاران' },
+};
+
+export const providerName = (language: Language, name: string): string => PROVIDERS[language][name] ?? name;
 export const jobName = (language: Language, kind: string): string => JOBS[language][kind] ?? kind;
 export const accountName = (language: Language, name: string): string => ACCOUNTS[language][name] ?? name;
 export const causeName = (language: Language, cause: string): string => CAUSES[language][cause] ?? cause;

@@ -87,6 +87,9 @@ export const deskStyles = [
       text-align: start;
       vertical-align: middle;
     }
+    thead td {
+      border-bottom: 1px solid var(--line);
+    }
     thead th {
       border-bottom: 1px solid var(--line);
       color: var(--ink-soft);

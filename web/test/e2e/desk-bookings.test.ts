@@ -39,6 +39,8 @@ const rows = (page: Page): Promise<string> => textOf(page.locator('desk-bookings
 const shown = (page: Page): Promise<string> => textOf(page.locator('desk-booking'));
 /** Its buttons are in the page that shows it, not in its own tree. */
 const dialog = (page: Page): Locator => page.locator('desk-dialog');
+/** Heading and content of the dialog that is open. */
+const asked = async (page: Page): Promise<string> => `${await textOf(dialog(page))} ${await dialog(page).innerText()}`.replace(/\s+/g, ' ');
 
 describe('the bookings of an event', () => {
   it('are found by name and reference, filtered, and live', async () => {
@@ -75,14 +77,14 @@ describe('the bookings of an event', () => {
     await page.getByRole('button', { name: 'Send tickets again' }).click();
     expect(await faultsOf(page)).toEqual([]);
     await dialog(page).getByRole('button', { name: 'Send tickets again' }).click();
-    await expect.poll(() => textOf(page.locator('desk-dialog'))).toMatch(new RegExp(`Done: 1 booking .*2 of 2 done .*1 booking refused.*${held.reference}: \\w+`));
+    await expect.poll(() => asked(page)).toMatch(new RegExp(`Done: 1 booking .*2 of 2 done .*1 booking refused.*${held.reference}: \\w+`));
     await picture(page, 'desk bulk done');
     await dialog(page).getByRole('button', { name: 'Close' }).last().click();
     await page.getByRole('checkbox', { name: `Choose ${sold.reference}` }).check();
     await page.getByRole('button', { name: 'Cancel bookings' }).click();
     await dialog(page).getByLabel('Reason').fill('The hall is closed');
     await dialog(page).getByRole('button', { name: 'Cancel bookings' }).click();
-    await expect.poll(() => textOf(page.locator('desk-dialog'))).toMatch(/Done: 1 booking/);
+    await expect.poll(() => asked(page)).toMatch(/Done: 1 booking/);
     await expect.poll(() => sql(`select status from bookings where id = '${sold.id}'`)).toMatch(/cancelled|refunded/);
     expect(errors).toEqual([]);
   });
@@ -103,10 +105,10 @@ describe('one booking', () => {
     const codes = (await sql(`select code from tickets where booking_id = '${booking.id}' order by id`)).split('\n');
 
     await page.getByRole('button', { name: 'Give money back' }).click();
-    await expect.poll(() => textOf(page.locator('desk-refund-dialog'))).toContain('€135.00 goes back');
+    await expect.poll(() => asked(page)).toContain('€135.00 goes back');
     await page.getByRole('radio', { name: 'Some tickets' }).check();
     await page.getByRole('checkbox', { name: codes[0]! }).check();
-    await expect.poll(() => textOf(page.locator('desk-refund-dialog'))).toMatch(/€45.00 goes back €90.00 stays paid · 1 ticket void/);
+    await expect.poll(() => asked(page)).toMatch(/€45.00 goes back €90.00 stays paid · 1 ticket void/);
     await picture(page, 'desk refund some tickets');
     expect(await faultsOf(page)).toEqual([]);
     await dialog(page).getByLabel('Reason').fill('A broken chair');
@@ -118,7 +120,7 @@ describe('one booking', () => {
     await page.getByRole('button', { name: 'Give money back' }).click();
     await page.getByRole('radio', { name: 'An amount' }).check();
     await page.getByLabel('Amount (EUR)').fill('90.01');
-    await expect.poll(() => textOf(page.locator('desk-refund-dialog'))).toContain('At most €90.00 can go back.');
+    await expect.poll(() => asked(page)).toContain('At most €90.00 can go back.');
     await page.getByLabel('Amount (EUR)').fill('10');
     await dialog(page).getByRole('button', { name: 'Give €10.00 back' }).click();
     await expect.poll(() => shown(page)).toMatch(/€10.00 Given back/);
@@ -143,7 +145,7 @@ describe('one booking', () => {
     await picture(page, 'desk booking on a phone');
     expect(await faultsOf(page)).toEqual([]);
     await page.getByRole('button', { name: 'Cancel booking' }).click();
-    await expect.poll(() => textOf(page.locator('desk-dialog'))).toContain('€45.00 goes back to the buyer.');
+    await expect.poll(() => asked(page)).toContain('€45.00 goes back to the buyer.');
     await dialog(page).getByLabel('Reason').fill('Wrong evening');
     await page.keyboard.press('Enter');
     await expect.poll(() => sql(`select status from bookings where id = '${booking.id}'`)).toMatch(/cancelled|refunded/);

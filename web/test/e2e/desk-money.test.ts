@@ -112,10 +112,10 @@ describe('the pages of an organization', () => {
     await expect.poll(() => shown(page, 'desk-ledger')).toMatch(/The books are right: debits and credits are the same\./);
     await picture(page, 'desk books in the dark');
     expect(await faultsOf(page)).toEqual([]);
-    await page.getByLabel('Account').selectOption({ label: 'ticket revenue · EUR' });
+    await page.getByLabel('Account').selectOption({ label: 'Ticket revenue · EUR' });
     const entries = page.locator('desk-ledger .scroll').last();
-    await expect.poll(() => textOf(entries)).toMatch(/Sale \d+ ticket revenue €45.00/);
-    expect(await textOf(entries)).not.toContain('money with staff');
+    await expect.poll(() => textOf(entries)).toMatch(/Sale \d+ Ticket revenue €45.00/);
+    expect(await textOf(entries)).not.toContain('Money with staff');
     expect(errors).toEqual([]);
   });
 
@@ -131,7 +131,7 @@ describe('the pages of an organization', () => {
     expect(await faultsOf(page)).toEqual([]);
     await page.keyboard.press('Enter');
     await expect.poll(() => textOf(page.locator('desk-toasts'))).toContain(`An invitation is on its way to ${email}.`);
-    expect(await sql(`select role from invitations where email = '${email}'`)).toBe('box_office');
+    expect(await sql(`select role from organization_invitations where email = '${email}'`)).toBe('box_office');
 
     const user = await makeUser('Gate keeper');
     await rest('PUT', `/organizations/${ORGANIZER}/members/${user}`, { role: 'scanner' }, 1);

@@ -5,7 +5,7 @@ import { explain } from '../../elements/internal/refusals.ts';
 import { Refusal, type Attendee, type Booking, type Money, type Ticket } from '../../sdk/index.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { download } from '../files.ts';
-import { jobName } from '../kinds.ts';
+import { jobName, providerName } from '../kinds.ts';
 import { may } from '../rights.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
@@ -266,7 +266,7 @@ export class BookingDeskPage extends EventDeskPage {
       ${
         payment
           ? html`<dl>
-              <dt>${payment.provider}${payment.method ? ` · ${payment.method}` : ''}</dt>
+              <dt>${providerName(this.language, payment.provider)}${payment.method && !by ? ` · ${payment.method}` : ''}</dt>
               <dd><span class="tag ${payment.state === 'captured' ? 'good' : payment.state === 'needs_review' ? 'bad' : ''}">${words.state[payment.state]}</span></dd>
               <dt>${words.total}</dt>
               <dd>${money(payment.amount)}</dd>

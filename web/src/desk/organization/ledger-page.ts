@@ -97,6 +97,8 @@ export class LedgerPage extends DeskPage {
   #balance({ currency, debits, credits, accounts }: TrialBalance): TemplateResult {
     const words = WORDS[this.language];
     const money = (amount: number): string => (amount === 0 ? '' : sum(this.language, { amount, currency }));
+    // Of the balances above them: these come to the same whenever debits and credits do.
+    const [onDebit, onCredit] = [1, -1].map((sign) => accounts.reduce((all, { balance: { amount } }) => all + Math.max(0, sign * amount), 0)) as [number, number];
     return html`<section aria-label="${words.balance} ${currency}">
       <p><span class="tag long ${debits === credits ? 'good' : 'bad'}">${debits === credits ? words.balanced : words.unbalanced}</span></p>
       <div class="scroll">
@@ -122,8 +124,8 @@ export class LedgerPage extends DeskPage {
           <tfoot>
             <tr>
               <th scope="row" colspan="2">${words.sum} ${currency}</th>
-              <td data-label=${words.debit} class="number"><span>${sum(this.language, { amount: debits, currency })}</span></td>
-              <td data-label=${words.credit} class="number"><span>${sum(this.language, { amount: credits, currency })}</span></td>
+              <td data-label=${words.debit} class="number"><span>${sum(this.language, { amount: onDebit, currency })}</span></td>
+              <td data-label=${words.credit} class="number"><span>${sum(this.language, { amount: onCredit, currency })}</span></td>
             </tr>
           </tfoot>
         </table>

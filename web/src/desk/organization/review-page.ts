@@ -3,7 +3,7 @@ import { momentWords, sum } from '../../elements/internal/format.ts';
 import { explain } from '../../elements/internal/refusals.ts';
 import type { Money } from '../../sdk/index.ts';
 import { DeskPage } from '../desk-page.ts';
-import { jobName } from '../kinds.ts';
+import { jobName, providerName } from '../kinds.ts';
 import { List } from '../list.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
@@ -111,7 +111,7 @@ export class ReviewPage extends DeskPage {
               <th scope="row"><a href="/desk/events/${row.event_id}/bookings/${row.booking_id}">${row.reference}</a></th>
               <td data-label=${words.why}><span>${row.reason}</span></td>
               <td data-label=${words.amount} class="number"><span>${sum(this.language, row.amount)}${row.refunded.amount > 0 ? html`<br /><span class="soft small">${words.refunded(sum(this.language, row.refunded))}</span>` : nothing}</span></td>
-              <td data-label=${words.provider}><span>${row.provider}</span></td>
+              <td data-label=${words.provider}><span>${providerName(this.language, row.provider)}</span></td>
               <td data-label=${words.when}><span>${momentWords(this.language, row.created_at)}</span></td>
               <td><div class="actions"><button class="button small primary" type="button" aria-label=${words.decideWho(row.reference)} @click=${() => this.#ask(row)}>${words.decide}</button></div></td>
             </tr>`,
