@@ -58,8 +58,9 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const ASK_AGAIN: &str = "no-cache";
 
 /// Addresses of the organizer's desk, an entry of its own: those of its table `web/src/desk/pages.ts`.
-const DESK: [&str; 19] = [
+const DESK: [&str; 20] = [
     "/desk",
+    "/desk/taxes",
     "/desk/events/new",
     "/desk/events/{id}",
     "/desk/events/{id}/edit",

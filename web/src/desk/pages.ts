@@ -36,6 +36,14 @@ export const PAGES: readonly PageRow[] = [
     view: () => html`<desk-events></desk-events>`,
   },
   {
+    path: '/desk/taxes',
+    name: { en: 'Taxes', th: 'ภาษี', fa: 'مالیات‌ها' },
+    linked: 'desk',
+    right: 'manage',
+    load: () => import('./prices/organization-taxes-page.ts'),
+    view: () => html`<desk-organization-taxes></desk-organization-taxes>`,
+  },
+  {
     path: '/desk/events/new',
     name: { en: 'New event', th: 'สร้างงานใหม่', fa: 'رویداد تازه' },
     linked: 'elsewhere',

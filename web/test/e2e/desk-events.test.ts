@@ -192,6 +192,25 @@ it('ticket types are made, changed and put in order; vouchers and taxes change p
   expect(errors).toEqual([]);
 });
 
+it('taxes of the organization hold for its events in a country', async () => {
+  const { page, errors } = await openDesk(browser, '/desk');
+  await page.getByRole('link', { name: 'Taxes', exact: true }).click();
+  await page.getByRole('button', { name: 'Add a tax' }).click();
+  const name = `VAT ${crypto.randomUUID()}`;
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Rate in percent').fill('8.1');
+  await page.getByLabel('Country').fill('ch');
+  expect(await faultsOf(page)).toEqual([]);
+  await page.locator('desk-dialog').getByRole('button', { name: 'Save' }).click();
+  await expect.poll(() => textOf(page.getByRole('row').filter({ hasText: name }))).toContain('CH 8.1%');
+  await page.getByRole('button', { name: `Delete ${name}` }).click();
+  await page.locator('desk-dialog').getByRole('button', { name: 'Delete', exact: true }).click();
+  await expect.poll(() => page.getByRole('row').filter({ hasText: name }).count()).toBe(0);
+  await picture(page, 'desk taxes');
+  expect(await faultsOf(page)).toEqual([]);
+  expect(errors).toEqual([]);
+});
+
 it.each(['edit', 'tickets', 'prices'])('%s fits a phone, in Persian and in the dark', async (part) => {
   const { id } = await makeEvent('Donaudampfschifffahrtsgesellschaftskapitänsmützenball', 30);
   const { page, errors } = await openDesk(browser, `/desk/events/${id}/${part}?lang=fa`, { ...PHONE, colorScheme: 'dark' });

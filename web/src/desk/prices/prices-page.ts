@@ -55,7 +55,7 @@ export class PricesPage extends EventDeskPage {
   override render(): TemplateResult {
     const kinds = ['vouchers', 'fees', 'taxes'] as const;
     return html`
-      ${kinds.map((kind) => html`<desk-rule-list .kind=${kind} .event=${this.event}></desk-rule-list>`)}
+      ${kinds.map((kind) => html`<desk-rule-list .kind=${kind} .path=${`/events/${this.event.id}/${kind}`} .event=${this.event}></desk-rule-list>`)}
       ${this.policy && this.terms ? this.#rules(this.policy, this.terms) : html`<div class="skeleton panel" role="status" aria-label=${COMMON[this.language].loading}></div>`}
     `;
   }

@@ -8,7 +8,11 @@ import { choiceField, textField, tickField, type Faults, type Typed } from '../f
 import { fromWall, toWall } from '../zoned.ts';
 import { WORDS } from './words.ts';
 
-export type Kind = 'vouchers' | 'fees' | 'taxes';
+export type Kind = 'vouchers' | 'fees' | 'taxes' | 'countryTaxes';
+/** What rules need of the event that they are about. */
+export type RuleEvent = Pick<EventDetails, 'currency' | 'timezone' | 'ticket_types'>;
+/** Of rules that are about no event. */
+export const NO_EVENT: RuleEvent = { currency: 'EUR', timezone: 'UTC', ticket_types: [] };
 type ValueKind = 'percent' | 'amount' | 'fixed_price' | 'per_ticket' | 'per_booking';
 
 /** A voucher, a fee or a tax, as the server has it. */
@@ -21,6 +25,7 @@ export interface Rule {
   rate?: number;
   included?: boolean;
   ticket_type_id?: number | null;
+  country?: string | null;
   code?: string;
   uses_max?: number | null;
   uses?: number;
@@ -38,7 +43,7 @@ interface Column {
 
 export interface FormOf {
   language: Language;
-  event: EventDetails;
+  event: RuleEvent;
   rule: Rule | undefined;
   faults: Faults;
   /** The kind that is chosen in the form; '': none yet. */
@@ -48,13 +53,14 @@ export interface FormOf {
 
 interface KindOf {
   nameOf: (rule: Rule) => string;
-  columns: (language: Language, event: EventDetails) => Column[];
+  columns: (language: Language, event: RuleEvent) => Column[];
   fields: (form: FormOf) => TemplateResult;
-  read: (language: Language, typed: Typed, event: EventDetails) => { body: Record<string, unknown>; faults: Faults };
+  read: (language: Language, typed: Typed, event: RuleEvent) => { body: Record<string, unknown>; faults: Faults };
 }
 
 const NAME_CHARS_MAX = 200;
 const CODE_CHARS_MAX = 64;
+const COUNTRY_LETTERS = 2;
 const VOUCHER_KINDS: readonly ValueKind[] = ['percent', 'amount', 'fixed_price'];
 const FEE_KINDS: readonly ValueKind[] = ['per_ticket', 'per_booking', 'percent'];
 
@@ -172,7 +178,38 @@ const taxes: KindOf = {
   },
 };
 
-export const KINDS: Readonly<Record<Kind, KindOf>> = { vouchers, fees, taxes };
+/** Of an organization: they hold for its events in a country that have none of their own. */
+const countryTaxes: KindOf = {
+  nameOf: ({ name = '' }) => name,
+  columns: (language) => {
+    const words = WORDS[language];
+    return [
+      { label: words.name, cell: ({ name = '' }) => name },
+      { label: words.country, cell: ({ country }) => country ?? words.otherCountries },
+      { label: words.rate, cell: ({ rate = 0 }) => percent(language, rate) },
+      { label: words.how, cell: ({ included }) => (included ? words.included : words.added) },
+    ];
+  },
+  fields: ({ language, rule, faults }) => {
+    const words = WORDS[language];
+    return html`
+      ${textField(faults, { name: 'name', label: words.name, value: rule?.name, required: true, maxlength: NAME_CHARS_MAX })}
+      ${textField(faults, { name: 'rate', label: words.rate, value: rule && percentText(rule.rate ?? 0), inputmode: 'decimal', required: true })}
+      ${textField(faults, { name: 'country', label: words.country, value: rule?.country, maxlength: COUNTRY_LETTERS, hint: words.countryHint })}
+      ${tickField({ name: 'included', label: words.included, value: rule?.included ?? true, whole: true })}
+    `;
+  },
+  read: (language, typed) => {
+    const words = WORDS[language];
+    const faults: Record<string, string> = {};
+    const rate = basisPointsOf(typed.text('rate'));
+    if (rate === undefined) faults['rate'] = words.notANumber;
+    if (!typed.text('name')) faults['name'] = words.needed;
+    return { body: { name: typed.text('name'), rate, included: typed.is('included'), country: typed.text('country').toUpperCase() || null }, faults };
+  },
+};
+
+export const KINDS: Readonly<Record<Kind, KindOf>> = { vouchers, fees, taxes, countryTaxes };
 
 function valueFields({ language, event, rule, faults, chosen, choose }: FormOf, kinds: readonly ValueKind[]): TemplateResult {
   const words = WORDS[language];
@@ -185,25 +222,25 @@ function valueFields({ language, event, rule, faults, chosen, choose }: FormOf, 
   `;
 }
 
-function readValue(language: Language, typed: Typed, { currency }: EventDetails, kinds: readonly ValueKind[]): { body: Record<string, unknown>; faults: Record<string, string> } {
+function readValue(language: Language, typed: Typed, { currency }: RuleEvent, kinds: readonly ValueKind[]): { body: Record<string, unknown>; faults: Record<string, string> } {
   const words = WORDS[language];
   const kind = kinds.find((one) => one === typed.text('kind')) ?? kinds[0];
   const value = kind === 'percent' ? basisPointsOf(typed.text('value')) : amountOf(typed.text('value'), currency);
   return { body: { kind, value }, faults: value === undefined ? { value: kind === 'percent' ? words.notANumber : words.notAnAmount } : {} };
 }
 
-function valueWords(language: Language, { currency }: EventDetails, { kind, value = 0 }: Rule): string {
+function valueWords(language: Language, { currency }: RuleEvent, { kind, value = 0 }: Rule): string {
   if (kind === 'percent') return percent(language, value);
   const amount = sum(language, { amount: value, currency });
   return kind === 'fixed_price' ? `${WORDS[language].kinds.fixed_price}: ${amount}` : kind === 'amount' ? `−${amount}` : amount;
 }
 
-function typesWords(language: Language, { ticket_types: types }: EventDetails, ids: readonly number[] | null | undefined): string {
+function typesWords(language: Language, { ticket_types: types }: RuleEvent, ids: readonly number[] | null | undefined): string {
   if (!ids) return WORDS[language].allTypes;
   return ids.map((id) => types.find((type) => type.id === id)?.name ?? String(id)).join(', ');
 }
 
-function moment(language: Language, { timezone }: EventDetails, at: string | null | undefined): string {
+function moment(language: Language, { timezone }: RuleEvent, at: string | null | undefined): string {
   if (!at) return '…';
   const { day, month, year, time } = dateParts(language, at, timezone);
   return `${day} ${month} ${year}, ${time}`;

@@ -1,22 +1,22 @@
-import { html, nothing, type TemplateResult } from 'lit';
+import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { explain } from '../../elements/internal/refusals.ts';
-import type { EventDetails } from '../../sdk/index.ts';
 import { DeskPage } from '../desk-page.ts';
 import { faultsIn, focusFault, NO_FAULTS, Typed, type Faults } from '../fields.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
-import { KINDS, type Kind, type Rule } from './rule-kinds.ts';
+import { KINDS, NO_EVENT, type Kind, type Rule, type RuleEvent } from './rule-kinds.ts';
 import { WORDS } from './words.ts';
 import '../desk-dialog.ts';
 
 const ROWS_MAX = 100;
 
-/** The vouchers, fees or taxes of an event: a table, and a form for one of them. */
+/** Vouchers, fees or taxes of an event, or of an organization: a table, and a form for one of them. */
 export class RuleList extends DeskPage {
   static override properties = {
     kind: {},
+    path: {},
     event: { attribute: false },
     rules: { state: true },
     next: { state: true },
@@ -31,7 +31,9 @@ export class RuleList extends DeskPage {
   static override styles = deskStyles;
 
   declare kind: Kind;
-  declare event: EventDetails;
+  /** Of REST. */
+  declare path: string;
+  declare event: RuleEvent;
   declare rules: readonly Rule[] | undefined;
   declare next: string | undefined;
   declare edited: Rule | null | undefined;
@@ -43,12 +45,15 @@ export class RuleList extends DeskPage {
 
   constructor() {
     super();
+    this.event = NO_EVENT;
     this.chosen = '';
     this.faults = NO_FAULTS;
     this.busy = false;
   }
 
-  override firstUpdated(): void {
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (!changed.has('path')) return;
+    this.rules = undefined;
     void this.#load();
   }
 
@@ -139,12 +144,8 @@ export class RuleList extends DeskPage {
     </desk-dialog>`;
   }
 
-  get #path(): string {
-    return `/events/${this.event.id}/${this.kind}`;
-  }
-
   async #load(next?: string): Promise<void> {
-    const page = await this.tried(this.client.rows<Rule>(next ?? `${this.#path}?limit=${ROWS_MAX}`));
+    const page = await this.tried(this.client.rows<Rule>(next ?? `${this.path}?limit=${ROWS_MAX}`));
     if (!page) return;
     this.rules = next ? [...(this.rules ?? []), ...page.rows] : page.rows;
     this.next = page.next;
@@ -165,8 +166,8 @@ export class RuleList extends DeskPage {
     if (Object.keys(faults).length > 0) return focusFault(this);
     this.busy = true;
     try {
-      if (rule) await this.client.change('PATCH', `${this.#path}/${rule.id}`, body);
-      else await this.client.make(this.#path, Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)));
+      if (rule) await this.client.change('PATCH', `${this.path}/${rule.id}`, body);
+      else await this.client.make(this.path, Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)));
       this.edited = undefined;
       await this.#load();
       say(COMMON[this.language].saved);
@@ -180,7 +181,7 @@ export class RuleList extends DeskPage {
 
   async #remove(rule: Rule): Promise<void> {
     this.busy = true;
-    const isDone = await this.tried(this.client.remove(`${this.#path}/${rule.id}`).then(() => true));
+    const isDone = await this.tried(this.client.remove(`${this.path}/${rule.id}`).then(() => true));
     this.busy = false;
     this.removed = undefined;
     await this.#load();
