@@ -28,7 +28,8 @@ export function complain(text: string): void {
 
 function put(text: string, isFault: boolean): void {
   const toast = { id: ++last, text, isFault };
-  toasts = [...toasts, toast].slice(-TOASTS_MAX);
+  // The same word again takes the place of the one before.
+  toasts = [...toasts.filter((one) => one.text !== text), toast].slice(-TOASTS_MAX);
   said.dispatchEvent(new Event('change'));
   setTimeout(() => putAway(toast.id), isFault ? SHOWN_MS.fault : SHOWN_MS.done);
 }
