@@ -70,8 +70,8 @@ export class NewEventPage extends DeskPage {
   declare isLoading: boolean;
   declare busy: boolean;
   #lastKey = 1;
-  /** One attempt has one key: sent again, it makes no second event. */
-  #key = newKey();
+  /** One attempt has one key: sent again after a silence, it makes no second event. Another body needs another key. */
+  #attempt = { key: newKey(), body: '' };
 
   constructor() {
     super();
@@ -174,15 +174,15 @@ export class NewEventPage extends DeskPage {
     try {
       const organization = this.#organization();
       const body = { ...values, status, currency: this.currency, ticket_types: types.rows, ...organization };
-      const made = await this.client.make<EventDetails>('/events', body, this.#key);
+      const text = JSON.stringify(body);
+      if (text !== this.#attempt.body) this.#attempt = { key: newKey(), body: text };
+      const made = await this.client.make<EventDetails>('/events', body, this.#attempt.key);
       const left = this.source ? await copyParts(this.client, this.source, made) : [];
       const words = WORDS[this.language];
       if (left.length > 0) complain(words.notCopied(left.map((part) => words.parts[part]).join(', ')));
       say(words.made);
       go(`/desk/events/${made.id}/edit`);
     } catch (error) {
-      // Another body needs another key.
-      this.#key = newKey();
       this.faults = faultsIn(error) ?? NO_FAULTS;
       this.problem = explain(this.language, error);
       void focusFault(this);
