@@ -1,19 +1,20 @@
 import { html, nothing, type ReactiveControllerHost, type TemplateResult } from 'lit';
 import { saleStateOf, type EventState, type Money, type SeatMapGeometry, type SeatStatus, type SeatStatuses, type SeatcastClient, type TicketType } from '../../sdk/index.ts';
 import type { SelectionLine } from '../events/selection-changed.ts';
-import { count, money, percent, roundSum } from '../internal/format.ts';
+import { count } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
 import { MapCanvas } from './canvas.ts';
 import { Geometry, type Seat } from './geometry.ts';
 import { Gestures } from './gestures.ts';
+import { Legend } from './legend.ts';
 import { SeatList } from './list.ts';
 import { LOOK, TYPE_LOOKS } from './looks.ts';
+import { Numbers } from './numbers.ts';
 import { Occupancy } from './occupancy.ts';
 import { nearestFree, together } from './picking.ts';
-import { FAR_BELOW_PX, type Sign } from './signs.ts';
-import { swatch, typeLetter, typeSwatch } from './swatches.ts';
+import { FAR_BELOW_PX } from './signs.ts';
+import { typeLetter } from './swatches.ts';
 import { place, seatWords, takenWords, WORDS } from './words.ts';
-import '../seatcast-availability/seatcast-availability.ts';
 
 export { planStyles } from './plan.styles.ts';
 
@@ -27,8 +28,6 @@ const STEP_ZOOM = 1.6;
 const DOUBLE_TAP_ZOOM = 2.2;
 /** Room that the words at a seat want, in pixels. */
 const TIP_PX = { width: 220, height: 66 };
-/** Numbers on the map follow changes after so long. */
-const SIGNS_MS = 800;
 /** How the wheel zooms is said for so long, and so often. */
 const HINT_MS = 1_400;
 const HINTS_MAX = 2;
@@ -62,6 +61,8 @@ export class Plan {
   readonly #canvas: MapCanvas;
   readonly #gestures: Gestures;
   readonly #list: SeatList;
+  readonly #legend: Legend;
+  readonly #numbers: Numbers;
   /** Positions of the chosen seats by id, in the order in which they were chosen. */
   readonly #chosen = new Map<number, number>();
   /** Seats that the server is to pick, instead of chosen ones. */
@@ -75,12 +76,6 @@ export class Plan {
   /** By index of `geometry.typeIds`: the type's place in the event's order. */
   #order: number[] = [];
   #types: readonly TicketType[] = [];
-  /** Ids of the types that a filter shows; empty: all. */
-  readonly #shown = new Set<number>();
-  /** A filter's price, in minor units. */
-  #priceMax: number | undefined;
-  /** A filter shows places with room for a wheelchair, and those beside them. */
-  #onlyWheelchairs = false;
   /** How many seats a click chooses. */
   #party = 1;
   #hovered: number | undefined;
@@ -94,10 +89,6 @@ export class Plan {
   /** They are good news, or a help. */
   #isGood = false;
   #offer: readonly number[] = [];
-  /** Words of signs; they are dear to make and few. */
-  readonly #texts = new Map<string, string>();
-  #signs: readonly Sign[] | undefined;
-  #signsTimer: ReturnType<typeof setTimeout> | undefined;
   #hintsLeft = HINTS_MAX;
   /** Set while the hint is shown. */
   #hintTimer: ReturnType<typeof setTimeout> | undefined;
@@ -112,7 +103,7 @@ export class Plan {
       geometry: this.geometry,
       looks: this.#looks,
       letterOf: (position) => typeLetter(this.#order[this.geometry.type[position]!] ?? 0, this.#types.length),
-      signs: () => (this.#signs ??= this.#signsNow()),
+      signs: () => this.#numbers.signs,
       chosen: () => [...this.#chosen.values(), ...this.#mine],
       ringed: () => [this.#hovered, this.#list.isUsed ? this.#cursor : undefined].filter((position) => position !== undefined),
     });
@@ -124,17 +115,35 @@ export class Plan {
       scrolled: () => this.#hint(),
       moved: (how) => this.#moved(how),
     });
+    this.#legend = new Legend({
+      client: around.client,
+      language: around.language,
+      event: () => around.event()?.event.id,
+      types: () => this.#types,
+      seated: () => this.#seated(),
+      hasWheelchairs: this.geometry.special.length > 0,
+      price: (type) => this.#numbers.price(type),
+      changed: () => this.#filterChanged(),
+    });
+    this.#numbers = new Numbers({
+      geometry: this.geometry,
+      occupancy: this.#occupancy,
+      legend: this.#legend,
+      language: around.language,
+      seated: () => this.#seated(),
+      changed: () => this.#canvas.paintSoon(),
+    });
     this.#list = new SeatList({
       host: around.host,
       geometry: this.geometry,
       occupancy: this.#occupancy,
       language: around.language,
       shows: (position) => !this.#isDimmed(position),
-      isFiltered: () => this.#isFiltered(),
+      isFiltered: () => this.#legend.isFiltered,
       isChosen: (position) => this.#chosen.has(this.geometry.ids[position]!) || this.#mine.has(position),
       describe: (position) => this.#words(this.geometry.seat(position)),
       letterOf: (position) => typeLetter(this.#order[this.geometry.type[position]!] ?? 0, this.#types.length),
-      typesOf: (section) => this.#typesOf(section),
+      typesOf: (section) => this.#numbers.typesOf(section),
       toggle: (position) => this.#toggle(position),
       showSection: (section) => this.#canvas.glide((viewport) => viewport.show(this.geometry.sections[section]!.bounds)),
       showRow: (row) => this.#showRow(row),
@@ -209,8 +218,8 @@ export class Plan {
     if (statuses) {
       const wasReady = this.isReady;
       const changed = this.#occupancy.take(statuses);
-      if (changed.length > 0) this.#signsLater();
-      if (!wasReady) this.#signs = undefined;
+      if (changed.length > 0) this.#numbers.changeSoon();
+      if (!wasReady) this.#numbers.forget();
       if (wasReady) for (let index = 0; index < changed.length; index += 1) this.#relook(changed[index]!);
       else this.#relookAll();
     }
@@ -220,13 +229,12 @@ export class Plan {
 
   /** Words may have another language. */
   languageChanged(): void {
-    this.#texts.clear();
-    this.#signs = undefined;
+    this.#numbers.forget();
     this.#canvas.restyled();
   }
 
   removed(): void {
-    clearTimeout(this.#signsTimer);
+    this.#numbers.stop();
     clearTimeout(this.#hintTimer);
     this.#around.host.removeController(this.#canvas);
     this.#canvas.hostDisconnected();
@@ -257,9 +265,9 @@ export class Plan {
     const isOther = shape(types) !== shape(this.#types);
     this.#types = types;
     if (!isOther) return;
-    for (const id of [...this.#shown]) if (!types.some((type) => type.id === id)) this.#shown.delete(id);
+    this.#legend.typesChanged();
     this.#order = this.geometry.typeIds.map((id) => Math.max(0, types.findIndex((type) => type.id === id)));
-    this.#signs = undefined;
+    this.#numbers.forget();
     if (this.isReady) this.#relookAll();
   }
 
@@ -306,31 +314,16 @@ export class Plan {
 
   // ── filters ──────────────────────────────────────────────────────────────────────────────────
 
-  #isFiltered(): boolean {
-    return this.#shown.size > 0 || this.#priceMax !== undefined || this.#onlyWheelchairs;
-  }
-
   #isDimmed(position: number): boolean {
-    if (this.#onlyWheelchairs && this.geometry.kind[position] === 0) return true;
+    if (this.#legend.onlyWheelchairs && this.geometry.kind[position] === 0) return true;
     const type = this.#types[this.#order[this.geometry.type[position]!] ?? -1];
-    return type !== undefined && !this.#isShown(type);
-  }
-
-  #isShown({ id, price }: TicketType): boolean {
-    return (this.#shown.size === 0 || this.#shown.has(id)) && (this.#priceMax === undefined || price.amount <= this.#priceMax);
+    return type !== undefined && !this.#legend.isShown(type);
   }
 
   #filterChanged(): void {
-    this.#signs = undefined;
+    this.#numbers.forget();
     this.#relookAll();
     this.#around.host.requestUpdate();
-  }
-
-  #toggleType(id: number): void {
-    if (!this.#shown.delete(id)) this.#shown.add(id);
-    // All of them are none.
-    if (this.#shown.size === this.#seated().length) this.#shown.clear();
-    this.#filterChanged();
   }
 
   #seated(): TicketType[] {
@@ -466,7 +459,7 @@ export class Plan {
   /** Types of which so many seats are left, and which are on sale. */
   #bestTypes(event: EventState): TicketType[] {
     const now = this.#around.client().now();
-    return this.#seated().filter((type) => type.available >= this.#party && this.#isShown(type) && saleStateOf(event.event, type, now) === 'on_sale');
+    return this.#seated().filter((type) => type.available >= this.#party && this.#legend.isShown(type) && saleStateOf(event.event, type, now) === 'on_sale');
   }
 
   #toggleBest(): void {
@@ -566,64 +559,6 @@ export class Plan {
     return this.#mine.has(position) ? words.yours : words.status[this.#occupancy.status(position)];
   }
 
-  #typesOf(section: number): { name: string; price: string; all: number; free: number }[] {
-    return this.#seated().flatMap((type) => {
-      const { all, free } = this.#counts(section, type);
-      return all > 0 && this.#isShown(type) ? [{ name: type.name, price: this.#price(type), all, free }] : [];
-    });
-  }
-
-  /** Seats of a type in a section that the filters show. */
-  #counts(section: number, { id }: TicketType): { all: number; free: number } {
-    const type = this.geometry.typeIds.indexOf(id);
-    if (!this.#onlyWheelchairs) return this.#occupancy.of(section, type);
-    const { rows, rowOf, type: typeOf, special } = this.geometry;
-    const its = special.filter((position) => typeOf[position] === type && rows[rowOf[position]!]!.section === section);
-    return { all: its.length, free: its.filter((position) => this.#occupancy.isFree(position)).length };
-  }
-
-  #price({ price }: TicketType): string {
-    return this.#text(`${price.amount} ${price.currency}`, () => money(this.#language, price));
-  }
-
-  #text(key: string, make: () => string): string {
-    let text = this.#texts.get(key);
-    if (text === undefined) this.#texts.set(key, (text = make()));
-    return text;
-  }
-
-  /** In a hot sale numbers change with every frame; nobody reads them so fast. */
-  #signsLater(): void {
-    this.#signsTimer ??= setTimeout(() => {
-      this.#signsTimer = undefined;
-      this.#signs = undefined;
-      this.#canvas.paintSoon();
-    }, SIGNS_MS);
-  }
-
-  #signsNow(): readonly Sign[] {
-    const words = WORDS[this.#language];
-    const shown = this.#seated().filter((type) => this.#isShown(type));
-    return this.geometry.sections.map(({ name }, section) => {
-      let [all, free] = [0, 0];
-      let least: TicketType | undefined;
-      for (const type of shown) {
-        const counts = this.#counts(section, type);
-        all += counts.all;
-        free += counts.free;
-        if (counts.free > 0 && (!least || type.price.amount < least.price.amount)) least = type;
-      }
-      if (all === 0) return { name, detail: '', share: 0 };
-      if (!least) return { name, detail: words.soldOut, share: 0 };
-      // At least one percent while one seat is free.
-      const share = Math.max(1, Math.floor((free / all) * 100));
-      const { price } = least;
-      const from = this.#text(`from ${price.amount} ${price.currency}`, () => words.from(roundSum(this.#language, price)));
-      const left = this.#text(`free ${share}`, () => words.shareFree(percent(this.#language, share * 100)));
-      return { name, detail: `${from} · ${left}`, share: free / all };
-    });
-  }
-
   // ── rendering ────────────────────────────────────────────────────────────────────────────────
 
   render(): TemplateResult {
@@ -660,7 +595,7 @@ export class Plan {
         <p class="said ${this.#isGood ? 'good' : ''}" role="status">${this.#said ?? nothing}</p>
         ${this.#offerButton()}
       </div>
-      ${event ? this.#legend(event) : nothing}
+      ${event ? this.#legend.render() : nothing}
       ${this.#list.render()}
     `;
   }
@@ -702,7 +637,7 @@ export class Plan {
                 this.#around.host.requestUpdate();
               }}
             >
-              ${best.map((type) => html`<option value=${type.id} ?selected=${type.id === chosen?.id}>${type.name} · ${this.#price(type)}</option>`)}
+              ${best.map((type) => html`<option value=${type.id} ?selected=${type.id === chosen?.id}>${type.name} · ${this.#numbers.price(type)}</option>`)}
             </select>`
           : nothing}
         <button class="button" type="button" aria-pressed=${this.#best !== undefined} ?disabled=${!chosen && !this.#best} @click=${() => this.#toggleBest()}>${words.bestAvailable}</button>
@@ -731,77 +666,11 @@ export class Plan {
       <b>${seat.section}</b> · ${place(this.#language, seat)}<br />
       ${seat.kind === 'standard' ? nothing : html`${WORDS[this.#language].kind[seat.kind]}<br />`}
       ${this.#occupancy.isFree(position) && type && !isChosen
-        ? html`${letter ? html`<i class="letter">${letter}</i>` : nothing} ${type.name} · ${this.#price(type)}`
+        ? html`${letter ? html`<i class="letter">${letter}</i>` : nothing} ${type.name} · ${this.#numbers.price(type)}`
         : isChosen
           ? WORDS[this.#language].chosen
           : this.#statusWords(position)}
     </div>`;
-  }
-
-  #legend({ event }: EventState): TemplateResult {
-    const words = WORDS[this.#language];
-    const seated = this.#seated();
-    const prices = [...new Set(seated.map(({ price }) => price.amount))].sort((a, b) => a - b);
-    return html`<div class="legend">
-      <ul class="types" aria-label=${words.legend.types}>
-        ${seated.map((type) => {
-          const index = this.#types.indexOf(type);
-          const letter = typeLetter(index, this.#types.length);
-          return html`<li>
-            <button
-              type="button"
-              class="type ${this.#isShown(type) ? '' : 'dim'}"
-              aria-pressed=${this.#shown.has(type.id)}
-              ?disabled=${seated.length < 2}
-              @click=${() => this.#toggleType(type.id)}
-            >
-              ${typeSwatch(index)}
-              ${letter ? html`<i class="letter" aria-hidden="true">${letter}</i>` : nothing}
-              <span class="name">${type.name}</span> <span class="price">${this.#price(type)}</span>
-              <seatcast-availability quiet .client=${this.#around.client()} event=${event.id} ticket-type=${type.id}></seatcast-availability>
-            </button>
-          </li>`;
-        })}
-        ${this.geometry.special.length > 0
-          ? html`<li>
-              <button
-                type="button"
-                class="type"
-                aria-pressed=${this.#onlyWheelchairs}
-                @click=${() => {
-                  this.#onlyWheelchairs = !this.#onlyWheelchairs;
-                  this.#filterChanged();
-                }}
-              >
-                ${swatch('special')}<span class="name">${words.wheelchairs}</span>
-              </button>
-            </li>`
-          : nothing}
-        ${prices.length > 1 ? html`<li>${this.#priceFilter(prices, seated[0]!.price.currency)}</li>` : nothing}
-      </ul>
-      <ul class="statuses">
-        <li>${swatch('chosen')}${words.legend.yours}</li>
-        <li>${swatch('held')}${words.legend.held}</li>
-        <li>${swatch('sold')}${words.legend.sold}</li>
-        <li>${swatch('blocked')}${words.legend.blocked}</li>
-      </ul>
-    </div>`;
-  }
-
-  #priceFilter(prices: readonly number[], currency: string): TemplateResult {
-    const words = WORDS[this.#language];
-    return html`<select
-      class="price-filter"
-      aria-label=${words.price}
-      @change=${(change: Event) => {
-        const { value } = change.target as HTMLSelectElement;
-        this.#priceMax = value === '' ? undefined : Number(value);
-        this.#filterChanged();
-      }}
-    >
-      <option value="">${words.anyPrice}</option>
-      ${prices.slice(0, -1).map((amount) => html`<option value=${amount}>${words.upTo(roundSum(this.#language, { amount, currency }))}</option>`)}
-    </select>`;
   }
 }
 
