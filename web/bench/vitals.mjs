@@ -20,7 +20,8 @@ if (paths.length === 0) paths.push('/', '/events/2');
 const BITS = 8;
 const NETWORK = { offline: false, latency: 150, downloadThroughput: 1_600_000 / BITS, uploadThroughput: 750_000 / BITS };
 const CPU_TIMES = 4;
-const LIMITS = { lcp_ms: 1_500, cls: 0.1, scripts_bytes: 60_000 };
+/** The scripts of the first sight have theirs in test/package/weight.test.ts; here are those that come later, too. */
+const LIMITS = { lcp_ms: 1_500, cls: 0.1 };
 /** Content that comes later than this is no part of the first sight. */
 const QUIET_MS = 1_500;
 

@@ -1,13 +1,6 @@
 /** What belongs to the caller, watched while an element is on the page. Elements that only show numbers do without. */
-import type { BookingsView, SeatcastClient, UnsentBooking } from '../../sdk/index.ts';
+import type { BookingsView, SeatcastClient } from '../../sdk/index.ts';
 import { WatchController, type Host } from './watch-controller.ts';
-
-/** Watches attempts to book of which nobody knows how they ended. */
-export class UnsentController extends WatchController<true, readonly UnsentBooking[], SeatcastClient> {
-  constructor(host: Host<SeatcastClient>) {
-    super(host, { key: () => true, watch: (client, _, listener) => client.watchUnsent(listener), nothing: [] });
-  }
-}
 
 /** Watches the caller's own bookings. */
 export class BookingsController extends WatchController<true, BookingsView, SeatcastClient> {

@@ -97,28 +97,6 @@ export const styles = [
       color: var(--ink-soft);
       font-size: 0.9375rem;
     }
-    .unsent {
-      display: grid;
-      gap: 0.6rem;
-      margin-block: 1rem;
-      padding: 0.8rem 1rem;
-      border-radius: var(--radius-small);
-      background: var(--accent-wash);
-    }
-    p.unsent {
-      grid-template-columns: auto 1fr;
-      align-items: center;
-    }
-    .unsent .answers {
-      display: flex;
-      flex-wrap: wrap;
-      gap: 0.6rem;
-    }
-    .unsent .button {
-      width: auto;
-      min-height: 36px;
-      font-size: 0.875rem;
-    }
     .way {
       display: flex;
       gap: 0.35rem;

@@ -2,7 +2,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BookingRequest, PriceLine, SeatcastClient } from '../../sdk/index.ts';
 import { accepted, FakeServer, refused, tokenOf } from '../../../test/support/fake-server.ts';
-import { FakeStorage } from '../../../test/support/fake-storage.ts';
 import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { BookingMadeEvent } from '../events/booking-made.ts';
 import type { BookingRefusedEvent } from '../events/booking-refused.ts';
@@ -356,44 +355,5 @@ describe('booking', () => {
     server.push('event:1', 'update', { from: 1, to: 2, event: { ...server.event(1).event, status: 'paused' } });
     await drawn(server, element);
     expect(button().disabled).toBe(true);
-  });
-});
-
-describe('a booking that an earlier page sent', () => {
-  const kept = (at: number, isUnderWay: boolean): FakeStorage => {
-    const storage = new FakeStorage();
-    const request = { event_id: 1, items: [{ ticket_type_id: 7, quantity: 2 }] };
-    storage.setItem('seatcast.attempt.' + 'k'.padEnd(23, '1'), JSON.stringify({ key: 'k'.padEnd(23, '1'), request, at, caller: 'guest', isUnderWay }));
-    return storage;
-  };
-  const loaded = async (storage: FakeStorage): Promise<SeatcastBooking> => {
-    const other = server.client({ storage });
-    return mount(server, other, 'seatcast-booking', { event: '1' });
-  };
-
-  it('is sent again when the buyer says so, and never by itself', async () => {
-    const sent = vi.fn(() => accepted(booking));
-    server.routes.set('POST /bookings', sent);
-    const again = await loaded(kept(Date.now() - 600_000, false));
-    await drawn(server, again);
-    expect(textOf(again)).toContain('Your booking of 2 tickets was not answered. It is not sent by itself. Send it again Put away');
-    expect(sent).not.toHaveBeenCalled();
-    const made = vi.fn();
-    again.addEventListener('seatcast-booked', made);
-    find(again, '.unsent .again').click();
-    await drawn(server, again);
-    expect(sent).toHaveBeenCalledOnce();
-    expect(made).toHaveBeenCalledOnce();
-    expect(textOf(again)).not.toContain('was not answered');
-  });
-
-  it('says why it was refused, until that is put away', async () => {
-    server.routes.set('POST /bookings', () => refused(409, 'SALES_CLOSED'));
-    const again = await loaded(kept(Date.now() - 1_000, true));
-    await drawn(server, again);
-    expect(textOf(again)).toContain('Sales are closed. Put away');
-    find(again, '.unsent .button').click();
-    await drawn(server, again);
-    expect(textOf(again)).not.toContain('Sales are closed.');
   });
 });

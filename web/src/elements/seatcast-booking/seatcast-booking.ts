@@ -1,5 +1,5 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { newKey, Refusal, STEPS, totalsOf, type Booking, type BookingRequest, type Contact, type EventState, type Money, type UnsentBooking } from '../../sdk/index.ts';
+import { newKey, Refusal, STEPS, totalsOf, type Booking, type BookingRequest, type Contact, type EventState, type Money } from '../../sdk/index.ts';
 import { BookingMadeEvent } from '../events/booking-made.ts';
 import { BookingRefusedEvent } from '../events/booking-refused.ts';
 import type { HoldsChangedEvent } from '../events/holds-changed.ts';
@@ -12,7 +12,7 @@ import { addedRows, containedWords } from '../internal/price-lines.ts';
 import { QuoteController } from '../internal/quote-controller.ts';
 import { explain, isMoney, Problem } from '../internal/refusals.ts';
 import { SaleController } from '../internal/sale-controller.ts';
-import { BookingsController, UnsentController } from '../internal/own-controllers.ts';
+import { BookingsController } from '../internal/own-controllers.ts';
 import { styles } from './seatcast-booking.styles.ts';
 import { WORDS } from './words.ts';
 import type {} from '../seatcast-seat-map/seatcast-seat-map.ts';
@@ -78,7 +78,6 @@ export class SeatcastBooking extends SellingElement {
   );
   /** Looked at for whether there is something to show: what shows it is loaded only then. */
   readonly #own: BookingsController = new BookingsController(this);
-  readonly #unsent: UnsentController = new UnsentController(this);
   /** The buyer's input; kept for the next booking on this page, and nowhere else. */
   readonly #contact: Contact = {};
   #code = '';
@@ -140,7 +139,7 @@ export class SeatcastBooking extends SellingElement {
     return html`
       <slot></slot>
       <div class="side">
-        ${this.#way(state)} ${this.#unsentOnes()}
+        ${this.#way(state)}
         <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} .bookingPage=${this.bookingPage} active @seatcast-holds=${this.#held}></seatcast-bookings>
         ${this.#pending > 0 && this.lines.length === 0 ? nothing : this.#panel(state)}
         <seatcast-waitlist event=${this.event ?? nothing} .client=${this.client}></seatcast-waitlist>
@@ -157,37 +156,6 @@ export class SeatcastBooking extends SellingElement {
     return html`<ol class="way" aria-label=${words.way}>
       ${words.steps.map((step, place) => html`<li class=${place < at ? 'done' : ''} aria-current=${place === at ? 'step' : nothing}>${step}</li>`)}
     </ol>`;
-  }
-
-  /** Attempts of this event that an earlier page left, with the buyer's choice to make them again. */
-  #unsentOnes(): TemplateResult | typeof nothing {
-    const words = WORDS[this.language];
-    const here = this.#unsent.view.filter(({ key, request }) => request.event_id === this.event && key !== this.#unknown?.key);
-    if (here.length === 0) return nothing;
-    return html`${here.map((attempt) => {
-      const quantity = attempt.request.items.reduce((all, item) => all + ('quantity' in item ? item.quantity : 1), 0);
-      const { state, refusal } = attempt;
-      if (state === 'asking') return html`<p class="unsent" role="status"><span class="spinner" aria-hidden="true"></span> ${words.lookingFor(quantity)}</p>`;
-      return html`<div class="unsent" role="group" aria-label=${words.unsent(quantity)}>
-        <p role="status">${refusal ? explain(this.language, refusal) : words.unsent(quantity)}</p>
-        <div class="answers">
-          ${refusal ? nothing : html`<button class="button small again" type="button" @click=${() => this.#bookAgain(attempt)}>${words.bookAgain}</button>`}
-          <button class="button small" type="button" @click=${() => this.topic.client.forgetUnsent(attempt)}>${words.putAway}</button>
-        </div>
-      </div>`;
-    })}`;
-  }
-
-  /** Why it failed is shown in its place. */
-  async #bookAgain(attempt: UnsentBooking): Promise<void> {
-    try {
-      const booking = await this.topic.client.bookAgain(attempt);
-      this.dispatchEvent(new BookingMadeEvent(booking));
-      await this.#loadBookings();
-      await this.#bookings?.reveal(booking.id);
-    } catch (error) {
-      if (!(error instanceof Refusal)) this.problem = new Problem(error);
-    }
   }
 
   #panel(state: EventState | undefined): TemplateResult {

@@ -33,11 +33,6 @@ interface Words {
   way: string;
   steps: readonly [string, string, string];
   notCharged: string;
-  /** A booking that was sent before the page was loaded again. */
-  lookingFor: (tickets: number) => string;
-  unsent: (tickets: number) => string;
-  bookAgain: string;
-  putAway: string;
 }
 
 export const WORDS: Translations<Words> = {
@@ -73,10 +68,6 @@ export const WORDS: Translations<Words> = {
     way: 'Steps to your tickets',
     steps: ['Choose', 'Details', 'Payment'],
     notCharged: 'Nothing is charged yet.',
-    lookingFor: (tickets) => `Looking for your booking of ${plural(tickets, 'ticket')} …`,
-    unsent: (tickets) => `Your booking of ${plural(tickets, 'ticket')} was not answered. It is not sent by itself.`,
-    bookAgain: 'Send it again',
-    putAway: 'Put away',
   },
   th: {
     yourBooking: 'การจองของคุณ',
@@ -110,10 +101,6 @@ export const WORDS: Translations<Words> = {
     way: 'ขั้นตอนการรับบัตร',
     steps: ['เลือกบัตร', 'รายละเอียด', 'ชำระเงิน'],
     notCharged: 'ยังไม่มีการเก็บเงิน',
-    lookingFor: (tickets) => `กำลังค้นหาการจอง ${count('th', tickets)} ใบของคุณ …`,
-    unsent: (tickets) => `การจอง ${count('th', tickets)} ใบของคุณยังไม่ได้รับคำตอบ และจะไม่ส่งเอง`,
-    bookAgain: 'ส่งอีกครั้ง',
-    putAway: 'ปิด',
   },
   fa: {
     yourBooking: 'رزرو شما',
@@ -147,9 +134,5 @@ export const WORDS: Translations<Words> = {
     way: 'گام‌ها تا بلیت',
     steps: ['انتخاب', 'مشخصات', 'پرداخت'],
     notCharged: 'هنوز چیزی برداشته نمی‌شود.',
-    lookingFor: (tickets) => `در جست‌وجوی رزرو ${count('fa', tickets)} بلیت شما …`,
-    unsent: (tickets) => `رزرو ${count('fa', tickets)} بلیت شما پاسخی نگرفت. خودبه‌خود فرستاده نمی‌شود.`,
-    bookAgain: 'دوباره بفرست',
-    putAway: 'کنار بگذار',
   },
 };
