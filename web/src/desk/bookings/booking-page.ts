@@ -200,7 +200,7 @@ export class BookingDeskPage extends EventDeskPage {
 
   override render(): TemplateResult {
     const words = WORDS[this.language];
-    const list = html`<a href="/desk/events/${this.event.id}/bookings">← ${words.back}</a>`;
+    const list = html`<a href="/desk/events/${this.event.id}/bookings">${this.language === 'fa' ? '→' : '←'} ${words.back}</a>`;
     const { booking } = this;
     if (!booking && this.problem === undefined) return html`${list}<div class="skeleton waiting" role="status" aria-label=${COMMON[this.language].loading}></div>`;
     if (!booking) {

@@ -2,7 +2,7 @@ import { css, html, nothing, type PropertyDeclarations, type TemplateResult } fr
 import { repeat } from 'lit/directives/repeat.js';
 import { count, momentWords, sum } from '../../elements/internal/format.ts';
 import { explain } from '../../elements/internal/refusals.ts';
-import type { Booking, BookingStatus } from '../../sdk/index.ts';
+import { Refusal, type Booking, type BookingStatus } from '../../sdk/index.ts';
 import type { TicketAttendee } from '../../door/rest.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { download } from '../files.ts';
@@ -102,6 +102,8 @@ export class BookingsDeskPage extends EventDeskPage {
   #unwatch: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #revision = 0;
+  /** That the job does. */
+  #action: BulkAction | undefined;
 
   constructor() {
     super();
@@ -279,12 +281,18 @@ export class BookingsDeskPage extends EventDeskPage {
         failed.length > 0
           ? html`<p>${words.failed(failed.length)}</p>
               <ul>
-                ${failed.map(({ booking_id: id, code }) => html`<li><a href="/desk/events/${this.event.id}/bookings/${id}">${this.#referenceOf(id)}</a>: ${code}</li>`)}
+                ${failed.map(({ booking_id: id, code }) => html`<li><a href="/desk/events/${this.event.id}/bookings/${id}">${this.#referenceOf(id)}</a>: ${this.#whyNot(code)}</li>`)}
               </ul>`
           : nothing
       }
       <div slot="actions"><button class="button" type="button" @click=${() => (this.job = undefined)}>${COMMON[this.language].close}</button></div>
     </desk-dialog>`;
+  }
+
+  #whyNot(code: string): string {
+    // Tickets are sent of what is confirmed only.
+    if (this.#action === 'resend' && code === 'INVALID_TRANSITION') return WORDS[this.language].notConfirmed;
+    return explain(this.language, new Refusal(409, code, { code }));
   }
 
   #referenceOf(id: string): string {
@@ -294,6 +302,7 @@ export class BookingsDeskPage extends EventDeskPage {
   readonly #work = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const action = this.asks;
+    this.#action = action;
     const reason = String(new FormData(event.target as HTMLFormElement).get('reason') ?? '').trim();
     this.busy = true;
     this.problem = undefined;

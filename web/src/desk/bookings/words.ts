@@ -41,6 +41,7 @@ const english = {
   working: 'Being done',
   progress: (done: string, total: string) => `${done} of ${total} done`,
   doneAll: (bookings: number) => `Done: ${plural(bookings, 'booking')}`,
+  notConfirmed: 'It is not confirmed.',
   failed: (bookings: number) => `${plural(bookings, 'booking')} refused`,
   // One booking
   back: 'All bookings',
@@ -149,6 +150,7 @@ const thai: Words = {
   working: 'กำลังดำเนินการ',
   progress: (done, total) => `เสร็จ ${done} จาก ${total}`,
   doneAll: (bookings) => `เสร็จ ${count('th', bookings)} การจอง`,
+  notConfirmed: 'ยังไม่ยืนยัน',
   failed: (bookings) => `ถูกปฏิเสธ ${count('th', bookings)} การจอง`,
   back: 'การจองทั้งหมด',
   goneTitle: 'ไม่มีการจองนี้',
@@ -254,6 +256,7 @@ const persian: Words = {
   working: 'در حال انجام',
   progress: (done, total) => `${done} از ${total} انجام شد`,
   doneAll: (bookings) => `انجام شد: ${count('fa', bookings)} رزرو`,
+  notConfirmed: 'تأیید نشده است.',
   failed: (bookings) => `${count('fa', bookings)} رزرو رد شد`,
   back: 'همهٔ رزروها',
   goneTitle: 'چنین رزروی نیست',

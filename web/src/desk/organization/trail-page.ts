@@ -31,6 +31,7 @@ export class TrailPage extends DeskPage {
       }
       code {
         font-size: 0.8125rem;
+        text-align: start;
         overflow-wrap: anywhere;
       }
       summary {
