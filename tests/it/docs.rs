@@ -286,8 +286,14 @@ fn every_setting_named_exists() {
     none_of("every setting named exists", &faults);
 }
 
-/// Flags of clap and cargo that pages name alone.
-const FLAGS_OF_OTHERS: &[&str] = &["help", "release", "no-default-features", "nocapture"];
+/// Flags of clap, cargo and the web's benches that pages name alone.
+const FLAGS_OF_OTHERS: &[&str] = &[
+    "help",
+    "release",
+    "no-default-features",
+    "nocapture",
+    "dist",
+];
 
 #[test]
 fn routes_and_pages_about_them_are_the_same() {
