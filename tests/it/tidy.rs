@@ -129,6 +129,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("http", &["config", "limits"]),
     ("limits", &["config", "ticketing"]),
     ("embedded", &["config"]),
+    ("dev", &["api", "store", "ticketing", "web"]),
     ("ended", &["auth", "config", "store"]),
     ("issuers", &["auth", "config", "outgoing", "store"]),
     ("outgoing", &[]),
