@@ -19,6 +19,8 @@ use crate::config::rest::{
 const TEXT: &str = r"^[^\u0000]*$";
 /// Text is trimmed, and what is blank counts as empty.
 const FILLED: &str = r"^[^\u0000]*[^\s\u0000][^\u0000]*$";
+/// Begins and ends with what is not blank.
+pub const TRIMMED: &str = r"^[^\s\u0000]([^\u0000]*[^\s\u0000])?$";
 /// A day and time with offset, in the years that `api::fields` takes.
 const TIME: &str = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])\
     -(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?\

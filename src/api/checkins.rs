@@ -99,7 +99,10 @@ fn payload() -> ObjectBuilder {
 }
 
 fn nonce() -> ObjectBuilder {
-    schema::filled_up_to(NONCE_CHARS_MAX).min_length(Some(NONCE_CHARS_MIN))
+    // It is trimmed, so blanks at its ends would not count.
+    schema::filled_up_to(NONCE_CHARS_MAX)
+        .min_length(Some(NONCE_CHARS_MIN))
+        .pattern(Some(schema::TRIMMED))
 }
 
 fn gate() -> ObjectBuilder {
