@@ -3,7 +3,7 @@
  *
  *     node bench/pictures.mjs http://127.0.0.1:8000 ../docs
  *
- * It holds one ticket, and leaves it to its deadline.
+ * It chooses a ticket, and holds none.
  */
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -44,7 +44,7 @@ try {
   await organizer.getByLabel('Password').fill(ORGANIZER.password);
   await organizer.getByRole('button', { name: 'Sign in' }).click();
   await organizer.getByRole('heading', { name: 'Events' }).waitFor();
-  await organizer.goto(`${url}/desk/events/2/live`);
+  await organizer.goto(`${url}/desk/events/2`);
   await organizer.locator('canvas').first().waitFor();
   await take(organizer, 'desk');
 } finally {
