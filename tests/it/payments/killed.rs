@@ -130,8 +130,8 @@ async fn buy(shop: Arc<Rush>, url: String, purchases: usize) {
     buyers.join_all().await;
 }
 
-/// Everything that is still open, in words; empty when all is settled.
-async fn open(shop: &Rush, client: &Client) -> Vec<String> {
+/// Everything that is still open, in words; empty when all is settled. The last crash may cut the connection yet.
+async fn open(shop: &Rush, client: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
     let books = shop.servers.stripe.books().await;
     let charges = books["charges"].as_array().unwrap();
     let mut open = Vec::new();
@@ -151,7 +151,7 @@ async fn open(shop: &Rush, client: &Client) -> Vec<String> {
                                                               where t.booking_id = b.id and t.status = 'valid')
                from bookings b where b.id = '{booking}'"
         );
-        let row = client.query_one(&sql, &[]).await.unwrap();
+        let row = client.query_one(&sql, &[]).await?;
         let (said, due, has_tickets): (String, i64, bool) = (row.get(0), row.get(1), row.get(2));
         if kept != due || !has_tickets || status == "requires_capture" {
             open.push(format!(
@@ -159,7 +159,7 @@ async fn open(shop: &Rush, client: &Client) -> Vec<String> {
             ));
         }
     }
-    open
+    Ok(open)
 }
 
 async fn count(client: &Client, sql: &str) -> i64 {
@@ -208,12 +208,15 @@ async fn whatever_is_killed_money_ends_in_tickets_or_goes_back() {
     assert!(deaths.0 > 0 && deaths.1 > 0, "{deaths:?}");
 
     let ended = Instant::now();
-    let client = again(&url).await;
-    let mut left = open(&shop, &client).await;
-    while !left.is_empty() && ended.elapsed() < SETTLED {
-        sleep(Duration::from_millis(500)).await;
-        left = open(&shop, &client).await;
-    }
+    let mut client = again(&url).await;
+    let left = loop {
+        match open(&shop, &client).await {
+            Ok(left) if left.is_empty() || ended.elapsed() >= SETTLED => break left,
+            Err(error) if ended.elapsed() >= SETTLED => panic!("{error}"),
+            Ok(_) => sleep(Duration::from_millis(500)).await,
+            Err(_) => client = again(&url).await,
+        }
+    };
     assert!(
         left.is_empty(),
         "{} are open, such as {}",
