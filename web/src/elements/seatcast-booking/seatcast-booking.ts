@@ -105,7 +105,7 @@ export class SeatcastBooking extends SellingElement {
       this.#choices.set(event.composedPath()[0] as unknown as SelectionSource, event.lines);
       this.lines = [...this.#choices.values()].flat();
       // «Choose again», it said, and that is done.
-      if (this.lines.length > 0) void this.#loadBookings().then(() => this.#bookings?.forgetEnded());
+      if (this.lines.length > 0) void this.#loadBookings().then((loaded) => loaded && this.#bookings?.forgetEnded());
     });
   }
 
