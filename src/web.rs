@@ -92,7 +92,7 @@ pub enum Asked {
     Unknown,
 }
 
-/// What the pages need to know of the server. Cheap to clone.
+/// The server, as far as the pages need to know of it. Cheap to clone.
 #[derive(Clone)]
 pub struct Pages {
     /// Asks for an event as everybody sees it.

@@ -139,7 +139,7 @@ impl Change {
 
 /// The change log of an event
 ///
-/// What was held, sold and put back, oldest first, as long as the log is kept (`--changes-retention-hours`): a sale can be seen
+/// Tickets that were held, sold and put back, oldest first, as long as the log is kept (`--changes-retention-hours`): a sale can be seen
 /// again by it. Needs the right `figures`.
 #[utoipa::path(get, path = "/events/{event_id}/changes", tag = "numbers",
     params(("event_id" = EventId, Path), ChangesQuery),

@@ -249,6 +249,9 @@ pub(crate) async fn start(
     provider: &impl Provider,
     of: &Attempt,
 ) -> Result<Charge, ProviderError> {
+    if !of.provider.keeps_customers() {
+        return provider.start(of, None).await;
+    }
     let away = |error: StoreError| ProviderError::Unanswered(error.to_string());
     let Some(buyer) = table.buyer(of).await.map_err(away)? else {
         return provider.start(of, None).await;
@@ -272,15 +275,16 @@ pub(crate) async fn start(
         kept.map_err(away)?;
     }
     match provider.start(of, Some(&customer)).await {
-        // The provider may have lost the customer: another one is made next time.
         Err(ProviderError::Refused(why)) => {
+            let charge = provider.start(of, None).await?;
+            // So it was for the customer, which the provider may have lost: another one is made next time.
             tracing::warn!(payment = %of.id, user = buyer.user.0, why, "the provider does not begin with its customer");
             let lost = Buyer {
                 customer: Some(customer),
                 ..buyer
             };
             table.keep_customer(&lost, None).await.map_err(away)?;
-            provider.start(of, None).await
+            Ok(charge)
         }
         answered => answered,
     }

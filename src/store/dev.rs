@@ -1,4 +1,4 @@
-//! What developers do by hand, in development mode only.
+//! Changes that developers make by hand, in development mode only.
 
 use super::{Store, StoreError};
 use crate::ticketing::BookingId;

@@ -170,6 +170,11 @@ impl ProviderName {
         }
     }
 
+    /// Whether it knows buyers who come again.
+    pub fn keeps_customers(self) -> bool {
+        self == ProviderName::Stripe
+    }
+
     pub fn parse(text: &str) -> Option<ProviderName> {
         let all = ProviderName::ALL.into_iter();
         all.into_iter().find(|name| name.as_str() == text)

@@ -156,6 +156,23 @@ async fn an_account_is_one_customer_and_a_guest_is_none() {
     assert_eq!(customers[0], customers[1]);
 }
 
+#[tokio::test]
+async fn a_refused_means_of_payment_leaves_the_customer() {
+    let shop = Shop::open(10).await;
+    let sql = "insert into users (name) values ('Ada') returning id";
+    let ada: UserId = one(&shop.client, sql, &[]).await;
+    let buyer = shop.server.user(ada);
+    let body = json!({"event_id": shop.show.event, "quantity": 1});
+    let made = buyer.post("/api/v1/bookings", &body).await;
+    let id = made.data(201)["id"].as_str().unwrap().to_owned();
+    let pay = format!("/api/v1/bookings/{id}/payment");
+    let shells = json!({"method": "cowrie_shells"});
+    let refused = buyer.post(&pay, &shells).await;
+    assert_eq!(refused.code(422), "PAYMENT_REFUSED");
+    let kept = "select count(*) from provider_customers";
+    assert_eq!(one::<i64>(&shop.client, kept, &[]).await, 1);
+}
+
 /// The provider lost its customers, or another account of it is used now.
 #[tokio::test]
 async fn a_customer_that_the_provider_does_not_know_keeps_nobody_from_paying() {

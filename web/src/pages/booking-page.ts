@@ -56,7 +56,7 @@ export class BookingPage extends PageElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    // What a bank's way back adds is not for the address bar, nor for whoever it is shared with.
+    // The parts that a bank's way back adds are not for the address bar, nor for whoever it is shared with.
     if (new URLSearchParams(location.search).has('payment_intent')) history.replaceState(history.state, '', location.pathname);
     void this.#openLink();
   }
@@ -198,7 +198,7 @@ export class BookingPage extends PageElement {
       this.asked = /^[\da-f-]{36}$/i.test(this.name) ? await client.booking(this.name) : await client.bookingOf(this.name);
       this.problem = undefined;
     } catch (error) {
-      // Whoever may not see it is not told that it is there.
+      // It is not told to exist to those who may not see it.
       if (error instanceof Refusal) this.asked = null;
       else this.problem = error;
     } finally {

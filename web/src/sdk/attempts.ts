@@ -136,7 +136,7 @@ export class Attempts {
     } catch (error) {
       if (error instanceof Refusal) {
         this.#drop(key);
-        // Whoever booked just now is told by the error; a late answer has nobody to be told to.
+        // The error tells the one who booked just now; a late answer has nobody to be told to.
         if (late) this.#refused.set(key, { key, request, at: kept.at, state: 'refused', refusal: error });
       } else if (this.#read().some((one) => one.key === key)) {
         this.#keep({ ...kept, isUnderWay: false });

@@ -387,7 +387,7 @@ export class DashboardPage extends EventDeskPage {
     if (!this.#mayFigures) return;
     const { step } = this;
     const path = `/events/${this.event.id}`;
-    // What cannot be read now is read the next time: the live figures above do not wait for it.
+    // Figures that cannot be read now are read the next time: the live figures above do not wait for it.
     const [analytics, funnel, reviews] = await Promise.all([
       this.client.read<Analytics>(`${path}/analytics?step=${step}`).catch(() => undefined),
       this.client.read<Funnel>(`${path}/funnel`).catch(() => undefined),
