@@ -26,6 +26,8 @@ export class EventPage extends LiveElement {
     const { state, status } = this.topic.view;
     if (state) titled(state.event.title);
     if (state && state.event.layout > 0) void this.#loadSeatMap();
+    // Of an event that stands the booking form brings them.
+    if (state?.event.status === 'cancelled') void import('../elements/seatcast-bookings/seatcast-bookings.ts').catch(() => undefined);
     // The page says it once; each number says it for itself as well.
     const isOffline = state !== undefined && status === 'offline';
     if (isOffline === this.#wasOffline) return;

@@ -63,6 +63,14 @@ describe('two windows of one user', () => {
     // The next hold takes the message away, in both.
     await hold(second);
     for (const page of [first, second]) await expect.poll(() => statuses(page), AT_ONCE).toEqual(['pending']);
+
+    // When the event is cancelled, both say so, also one that is opened afterwards.
+    await rest('POST', `/events/${id}/cancel`, { reason: 'The hall burnt down' }, 2);
+    await second.reload();
+    for (const page of [first, second]) {
+      await expect.poll(() => textOf(page.locator('.notice.cancellation'))).toBe('This event was cancelled. Nothing can be booked any more. The hall burnt down');
+      await expect.poll(() => textOf(cards(page).first())).toMatch(/^cancelled the hall burnt down/i);
+    }
   });
 
   it('show that a hold was paid for, with its tickets', async () => {

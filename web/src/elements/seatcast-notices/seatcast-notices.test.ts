@@ -78,7 +78,7 @@ describe('notices', () => {
     const notice = { id: 72, type: 'cancellation', message: 'The event was cancelled. Singer is ill', data: {}, at: '', until: null };
     server.push('event:1', 'update', { from: 1, to: 2, event: { ...server.event(1).event, status: 'cancelled' }, notices: [notice] });
     await drawn(server, element);
-    expect(textOf(element)).toBe('This event was cancelled. Singer is ill Nothing can be booked any more.');
+    expect(textOf(element)).toBe('This event was cancelled. Nothing can be booked any more. Singer is ill');
   });
 
   it('web_21: say times as people read them', async () => {
