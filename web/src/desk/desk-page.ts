@@ -1,4 +1,5 @@
 import { LitElement, type PropertyDeclarations } from 'lit';
+import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
 import { LanguageController, type Language } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import type { EventDetails } from '../sdk/index.ts';
@@ -10,6 +11,11 @@ import { complain } from './toasts.ts';
 /** A page of the desk: knows the client, the caller and the language. Its address and name are a row of `pages.ts`. */
 export abstract class DeskPage extends LitElement {
   readonly #language = new LanguageController(this);
+
+  constructor() {
+    super();
+    new FocusKeeper(this);
+  }
 
   protected get language(): Language {
     return this.#language.language;

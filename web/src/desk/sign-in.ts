@@ -1,4 +1,5 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
 import { LanguageController } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { pageSession } from '../pages/session.ts';
@@ -34,6 +35,7 @@ export class DeskSignIn extends LitElement {
 
   constructor() {
     super();
+    new FocusKeeper(this);
     this.people = [];
     this.busy = false;
   }

@@ -1,5 +1,6 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
+import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
 import { Refusal, SeatcastClient, totalsOf, type Booking, type EventState, type EventSummary, type Topic, type TopicView } from '../sdk/index.ts';
 import { TEST_CARDS } from './cards.ts';
 import { styles } from './dev-app.styles.ts';
@@ -79,6 +80,7 @@ export class SeatcastDev extends LitElement {
 
   constructor() {
     super();
+    new FocusKeeper(this);
     this.people = [];
     this.events = [];
     this.holds = [];

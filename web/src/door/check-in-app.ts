@@ -1,6 +1,7 @@
 import { css, html, LitElement, nothing, svg, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
 import { dateParts } from '../elements/internal/format.ts';
+import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
 import { LANGUAGES, LanguageController, type Language } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { desk } from '../desk/desk.ts';
@@ -173,6 +174,7 @@ export class CheckInApp extends LitElement {
 
   constructor() {
     super();
+    new FocusKeeper(this);
     this.isAway = false;
     this.signsIn = false;
   }

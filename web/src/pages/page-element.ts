@@ -1,9 +1,15 @@
 import { LitElement } from 'lit';
+import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
 import { LanguageController, type Language } from '../elements/internal/language.ts';
 
 /** Base of the pages: they speak the language of the document, and draw themselves anew when it changes. */
 export class PageElement extends LitElement {
   readonly #speech = new LanguageController(this);
+
+  constructor() {
+    super();
+    new FocusKeeper(this);
+  }
 
   protected get language(): Language {
     return this.#speech.language;

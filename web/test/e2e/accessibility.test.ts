@@ -1,8 +1,9 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import type { Browser, BrowserContextOptions } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { launch, open, textOf } from '../support/browser.ts';
-import { makeEvent, number, sql } from '../support/world.ts';
+import { openDesk } from '../support/desk.ts';
+import { makeEvent, number, rest, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
 let browser: Browser;
@@ -64,5 +65,61 @@ describe.each(looks)('%s', (_, look) => {
     expect(await violations()).toEqual([]);
     await other.context.close();
     await context.close();
+  });
+});
+
+/** Where the keyboard is: the innermost element with the focus. */
+function focused(page: Page): Promise<string> {
+  return page.evaluate(() => {
+    let element = document.activeElement;
+    while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+    return element ? `${element.localName} ${element.getAttribute('aria-label') ?? element.textContent}`.replace(/\s+/g, ' ').trim() : '';
+  });
+}
+
+describe('the focus', () => {
+  it('comes back to a button that did not work, and stays near one that is gone', async () => {
+    const { page } = await open(browser, `${url}/account`);
+    const form = page.locator('form').first();
+    await form.getByLabel('E-mail').fill('jonas@seatcast.example');
+    await form.getByLabel('Password').fill('not this one');
+    const signIn = form.getByRole('button', { name: 'Sign in' });
+    await signIn.press('Enter');
+    await page.locator('.said:not(:empty)').waitFor();
+    await expect.poll(() => focused(page)).toBe('button Sign in');
+    await form.getByLabel('Password').fill('seatcast-demo');
+    await signIn.press('Enter');
+    await page.getByRole('button', { name: 'Sign out', exact: true }).waitFor();
+    await expect.poll(() => focused(page)).toMatch(/^seatcast-account-page/);
+  });
+
+  it('stays among the notices when one is closed, and at the waitlist when it is joined', async () => {
+    const { id, typeId } = await makeEvent('Kept place', 1);
+    await rest('POST', '/bookings', { event_id: id, items: [{ ticket_type_id: typeId, quantity: 1 }] });
+    await rest('POST', `/events/${id}/notices`, { type: 'custom', message: 'Bring a coat' }, 2);
+    const { page } = await openDesk(browser, `/events/${id}`);
+    await page.getByRole('button', { name: 'Dismiss: Bring a coat' }).press('Enter');
+    await expect.poll(() => focused(page)).toBe('div Notices');
+    await page.locator('seatcast-waitlist').getByRole('button').press('Enter');
+    await page.locator('seatcast-waitlist .place').waitFor();
+    await expect.poll(() => focused(page)).toMatch(/^seatcast-waitlist/);
+  });
+
+  it('is where somebody put it meanwhile', async () => {
+    const { page } = await open(browser, `${url}/account`);
+    const form = page.locator('form').first();
+    await form.getByLabel('E-mail').fill('jonas@seatcast.example');
+    await form.getByLabel('Password').fill('not this one');
+    let answer = (): void => undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    await page.route('**/auth/login', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await form.getByRole('button', { name: 'Sign in' }).press('Enter');
+    await form.getByLabel('Password').focus();
+    answer();
+    await page.locator('.said:not(:empty)').waitFor();
+    expect(await focused(page)).toMatch(/^input/);
   });
 });

@@ -34,6 +34,9 @@ export const styles = [
       margin: 0;
       overflow-wrap: anywhere;
     }
+    .reason {
+      display: block;
+    }
     svg {
       width: 1.35rem;
       height: 1.35rem;

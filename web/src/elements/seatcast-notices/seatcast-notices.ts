@@ -3,6 +3,7 @@ import { repeat } from 'lit/directives/repeat.js';
 import type { EventState, Notice } from '../../sdk/index.ts';
 import { momentWords, withMoments } from '../internal/format.ts';
 import { faultOf } from '../internal/fault.ts';
+import { FocusKeeper } from '../internal/focus-keeper.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { isPutAway, putAway } from './put-away.ts';
 import { styles } from './seatcast-notices.styles.ts';
@@ -33,6 +34,11 @@ export class SeatcastNotices extends LiveElement {
 
   /** Also those past the newest few. */
   declare all: boolean | undefined;
+
+  constructor() {
+    super();
+    new FocusKeeper(this);
+  }
 
   override render(): TemplateResult {
     const { state, refused } = this.topic.view;
@@ -67,7 +73,10 @@ export class SeatcastNotices extends LiveElement {
     const reasons = told.map(({ message }) => message.replace(SAID_ALREADY, '').trim()).filter((reason) => reason !== '');
     return html`<div class="notice cancellation">
       ${icon('cancellation')}
-      <p><strong>${words.cancelled}</strong> ${reasons[0] ?? nothing} ${words.nothingBooked}</p>
+      <p>
+        <strong>${words.cancelled}</strong> ${words.nothingBooked}
+        ${reasons[0] ? html`<span class="reason" dir="auto">${reasons[0]}</span>` : nothing}
+      </p>
     </div>`;
   }
 

@@ -72,6 +72,13 @@ it('shows none of a booking that is not new, until it is asked to', async () => 
   expect(images()).toEqual([]);
 });
 
+it('web_5: knows by the server’s clock which booking is new', async () => {
+  vi.setSystemTime(start + 3_600_000);
+  vi.spyOn(client, 'now').mockReturnValue(start + 60_000);
+  await show(booking({}));
+  expect(images()).toHaveLength(2);
+});
+
 it('takes the QR away when the ticket was used', async () => {
   await show(booking({}));
   element.booking = booking({ tickets: [ticket('TKT-1', 'used'), ticket('TKT-2', 'valid')] });

@@ -1,5 +1,6 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { Refusal, type Booking, type SeatcastClient, type Ticket } from '../../sdk/index.ts';
+import { FocusKeeper } from '../internal/focus-keeper.ts';
 import { LanguageController, type Language } from '../internal/language.ts';
 import { define } from '../internal/live-element.ts';
 import { addressOf } from '../internal/qr.ts';
@@ -46,6 +47,12 @@ export class SeatcastTickets extends LitElement {
   declare said: string | undefined;
 
   readonly #speech = new LanguageController(this);
+
+  constructor() {
+    super();
+    new FocusKeeper(this);
+  }
+
   /** Addresses of the images, by code. */
   readonly #qrs = new Map<string, string>();
   /** Tickets that are known to be offered to somebody. */
@@ -186,7 +193,7 @@ export class SeatcastTickets extends LitElement {
 
   #isOpen(): boolean {
     const { status, confirmed_at: at } = this.booking ?? {};
-    return this.opened ?? (status === 'confirmed' && at != null && Date.now() - Date.parse(at) < FRESH_MS);
+    return this.opened ?? (status === 'confirmed' && at != null && this.#client.now() - Date.parse(at) < FRESH_MS);
   }
 
   get #client(): SeatcastClient {
