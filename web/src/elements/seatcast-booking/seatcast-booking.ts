@@ -159,14 +159,17 @@ export class SeatcastBooking extends SellingElement {
   }
 
   #panel(state: EventState | undefined): TemplateResult {
-    if (this.lines.length === 0 && isSoldOut(state)) return html`<section class="panel" aria-label=${WORDS[this.language].yourBooking}>${this.#nothingChosen(state)}</section>`;
+    // Whoever has just lost the last ticket is told so as well.
+    const isOver = this.lines.length === 0 && isSoldOut(state);
     return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" tabindex="-1" aria-label=${WORDS[this.language].yourBooking}>
       ${this.lines.length === 0 ? this.#nothingChosen(state) : html`${this.#chosen()} ${this.#folds()} ${this.#sum()}`}
       <p class="problem" role="alert">${this.#problemWords() ?? nothing}</p>
-      <button class="button primary" type="button" ?disabled=${!this.#bookable(state)} @click=${() => this.#book()}>
-        ${this.#invitation()}
-      </button>
-      ${this.#terms(state)}
+      ${isOver
+        ? nothing
+        : html`<button class="button primary" type="button" ?disabled=${!this.#bookable(state)} @click=${() => this.#book()}>
+              ${this.#invitation()}
+            </button>
+            ${this.#terms(state)}`}
     </section>`;
   }
 
