@@ -50,7 +50,8 @@ export class DeskDialog extends LitElement {
         flex: none;
         width: 44px;
         min-height: 44px;
-        margin: -0.5rem -0.75rem 0 0;
+        margin-block-start: -0.5rem;
+        margin-inline-end: -0.75rem;
         border: 0;
         border-radius: 50%;
         background: none;

@@ -23,6 +23,7 @@ export class AccountPage extends PageElement {
     css`
       :host {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: 1.75rem;
         max-width: 46rem;
       }
@@ -54,6 +55,7 @@ export class AccountPage extends PageElement {
       }
       p {
         margin: 0;
+        overflow-wrap: anywhere;
       }
       .said:empty {
         position: absolute;

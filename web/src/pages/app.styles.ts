@@ -159,7 +159,7 @@ export const styles = [
       content: '';
     }
     footer span {
-      flex: 1;
+      flex: 1 1 16rem;
     }
     @media (max-width: 560px) {
       nav {

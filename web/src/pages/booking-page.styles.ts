@@ -58,10 +58,12 @@ export const styles = [
     }
     aside {
       display: grid;
+      grid-template-columns: minmax(0, 1fr);
       gap: 1.25rem;
     }
     section {
       display: grid;
+      grid-template-columns: minmax(0, 1fr);
       gap: 0.75rem;
     }
     .event {
@@ -95,6 +97,7 @@ export const styles = [
     }
     dt {
       padding-inline-end: 1rem;
+      overflow-wrap: anywhere;
     }
     dd {
       margin: 0;

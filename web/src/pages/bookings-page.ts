@@ -29,6 +29,7 @@ export class BookingsPage extends PageElement {
     css`
       :host {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: 1.75rem;
         max-width: 46rem;
       }

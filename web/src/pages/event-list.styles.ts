@@ -6,6 +6,7 @@ export const styles = [
   css`
     :host {
       display: grid;
+      grid-template-columns: minmax(0, 1fr);
       gap: 1.75rem;
     }
     .intro {

@@ -72,6 +72,7 @@ export const styles = [
       max-width: 42rem;
       margin: 0;
       color: var(--ink-soft);
+      overflow-wrap: anywhere;
       white-space: pre-line;
     }
     .choose {

@@ -18,6 +18,10 @@ export const shared = [
       text-wrap: balance;
       overflow-wrap: anywhere;
     }
+    /* What people wrote: titles, places. */
+    bdi {
+      overflow-wrap: anywhere;
+    }
     h1:focus {
       outline: none;
     }

@@ -5,6 +5,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { badgeSays, launch, open, picture, textOf } from '../support/browser.ts';
+import { faultsOf } from '../support/desk.ts';
 import { makeEvent, rest, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
@@ -127,17 +128,33 @@ describe('web_14: an address where nothing is', () => {
 });
 
 describe('web_15: an event', () => {
-  it('with a long word in its title wraps on the smallest screen', async () => {
+  it('with long words in all that its organizer wrote wraps on the smallest screen, from the list to the booking', async () => {
     const word = 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft';
-    const { id } = await makeEvent(word, 10);
-    const { page } = await open(browser, `${url}/events/${id}`, { viewport: { width: 320, height: 640 } });
-    await badgeSays(page, /^10 left/);
-    const overflow = (): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    expect(await overflow()).toBeLessThanOrEqual(0);
+    const type = { name: word, price: 4_500, capacity: 10 };
+    const event = { title: word, venue: word, city: word, description: word, category: 'concert', starts_at: '2037-06-01T20:00:00Z', timezone: 'Europe/Berlin', currency: 'EUR' };
+    const { id } = await rest<{ id: number }>('POST', '/events', { ...event, capacity: 20, ticket_types: [type, { ...type, name: `${word} 2` }] }, 2);
+    await rest('POST', `/events/${id}/notices`, { type: 'custom', message: word }, 2);
+    const { page } = await open(browser, `${url}/events/${id}`, { viewport: { width: 320, height: 640 }, reducedMotion: 'reduce' });
+    const wraps = async (): Promise<void> => expect(await faultsOf(page)).toEqual([]);
+    await badgeSays(page, /^Only 20 left|^20 left/);
+    await page.locator('.notice').waitFor();
+    await wraps();
     await picture(page, 'long word at 320 px');
-    await page.goto(`${url}/?q=${encodeURIComponent(word)}`);
-    await page.getByRole('link', { name: word }).waitFor();
-    expect(await overflow()).toBeLessThanOrEqual(0);
+    for (const more of await page.getByRole('button', { name: /^One more/ }).all()) await more.click();
+    await page.getByRole('button', { name: 'Hold 2 tickets' }).waitFor();
+    await wraps();
+    await picture(page, 'long word chosen');
+    await page.getByRole('button', { name: 'Hold 2 tickets' }).click();
+    await page.getByRole('button', { name: 'Change' }).click();
+    await page.locator('seatcast-change li').first().waitFor();
+    await wraps();
+    const reference = await page.locator('seatcast-bookings .reference').innerText();
+    for (const [path, ready] of [[`/bookings/${reference}`, 'h2#event'], ['/bookings', '[data-booking] .title'], [`/?q=${word}`, '.card']] as const) {
+      await page.goto(url + path);
+      await page.locator(ready).first().waitFor();
+      await wraps();
+      await picture(page, `long word ${path.split(/[/?]/)[1] || 'list'}${path.includes('BK') ? ' one' : ''}`);
+    }
   });
 
   it('whose picture is broken has a poster, and one from a server without https has its picture', async () => {

@@ -90,6 +90,9 @@ export const styles = [
     li:has(.remove) > span:first-child {
       flex: 1;
     }
+    li > span:first-child {
+      overflow-wrap: anywhere;
+    }
     .panel:focus {
       outline: none;
     }
@@ -238,8 +241,13 @@ export const styles = [
     .panel.chosen ul:not(.added) {
       display: flex;
     }
+    /* A row that scrolls is gone through by its buttons; without them all of it is in sight. */
+    .panel.chosen ul:not(.added, :has(.remove)) {
+      flex-wrap: wrap;
+    }
     .panel.chosen ul:not(.added) li {
       flex: none;
+      max-width: 100%;
       padding: 0.2rem 0.6rem;
       border-radius: 99px;
       background: var(--sunken);

@@ -13,6 +13,7 @@ export const styles = [
     }
     ul {
       display: grid;
+      grid-template-columns: minmax(0, 1fr);
       gap: 0.9rem;
       margin: 0;
       padding: 0;
@@ -21,6 +22,7 @@ export const styles = [
     li[data-booking] {
       scroll-margin-top: 1rem;
       display: grid;
+      grid-template-columns: minmax(0, 1fr);
       gap: 0.75rem;
       padding: 1rem 1.1rem;
       border: 1px solid var(--line);
@@ -63,6 +65,7 @@ export const styles = [
     }
     .end {
       margin: 0;
+      overflow-wrap: anywhere;
       font-weight: 600;
     }
     .title {
@@ -70,9 +73,11 @@ export const styles = [
       font-family: var(--display);
       font-size: 1.1rem;
       font-weight: 650;
+      overflow-wrap: anywhere;
     }
     .items {
       gap: 0.2rem;
+      overflow-wrap: anywhere;
     }
     .added {
       gap: 0.2rem;
@@ -87,6 +92,7 @@ export const styles = [
     }
     .answers {
       display: flex;
+      flex-wrap: wrap;
       gap: 0.6rem;
     }
     .amount {
