@@ -24,8 +24,8 @@ export class FocusKeeper implements ReactiveController {
   }
 
   hostUpdate(): void {
-    const element = isNowhere() ? undefined : this.#host.shadowRoot?.activeElement;
-    this.#before = element instanceof HTMLElement ? { element, around: [...ancestorsOf(element), this.#host] } : undefined;
+    const element = focusedIn(this.#host.shadowRoot);
+    this.#before = element ? { element, around: [...ancestorsOf(element), this.#host] } : undefined;
   }
 
   hostUpdated(): void {
@@ -43,6 +43,13 @@ export class FocusKeeper implements ReactiveController {
     if (!place.hasAttribute('tabindex')) place.tabIndex = -1;
     place.focus({ preventScroll: true });
   }
+}
+
+/** The element of a tree that has the focus, or that it is in. */
+function focusedIn(tree: ShadowRoot | null): HTMLElement | undefined {
+  let one = document.activeElement;
+  while (one && one.getRootNode() !== tree) one = one.shadowRoot?.activeElement ?? null;
+  return one instanceof HTMLElement ? one : undefined;
 }
 
 function* ancestorsOf(element: HTMLElement): Generator<HTMLElement> {
