@@ -13,7 +13,7 @@ use crate::store::refunds::{BOOKING_CANCELLED, give_back_job};
 use crate::store::{Store, StoreError};
 use crate::ticketing::payment::{Attempt, PaymentState, ProviderName};
 use crate::ticketing::record::{Booking, BookingStatus, Money, PaidBy};
-use crate::ticketing::refund::{self, PaidMoney, RefundRefusal, RefundWish};
+use crate::ticketing::refund::{self, Back, PaidMoney, RefundRefusal, RefundWish};
 use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::{BookingId, PaymentId, RefundId};
 
@@ -115,32 +115,9 @@ async fn begin_as_read(
     let Some(booking) = table.booking_of(wish.booking).await? else {
         return Ok(Err(NotGiven::NoBooking));
     };
-    let attempts = table.payments_of(wish.booking).await?;
-    let payment = (attempts.iter())
-        .filter(|attempt| attempt.state == PaymentState::Captured)
-        .filter(|attempt| wish.payment.is_none_or(|payment| payment == attempt.id))
-        .max_by_key(|attempt| attempt.captured_amount - attempt.refunded_amount);
-    let Some(payment) = payment else {
-        return Ok(Err(NotGiven::NotCaptured));
-    };
-    let given = given_tickets(&table.refunds_of(wish.booking).await?);
-    let left = payment.captured_amount - payment.refunded_amount;
-    let exceeds = |amount| NotGiven::Exceeds {
-        left: Money {
-            amount,
-            currency: payment.amount.currency.clone(),
-        },
-    };
-    let paid = PaidMoney {
-        captured: payment.captured_amount,
-        fees: parts_of(&booking).fees,
-        left,
-    };
-    let back = match refund::decide(&booking, paid, &given, &wish.wish) {
-        Ok(back) => back,
-        Err(RefundRefusal::Nothing) => return Ok(Err(NotGiven::Nothing)),
-        Err(RefundRefusal::Exceeds { left }) => return Ok(Err(exceeds(left))),
-        Err(RefundRefusal::NotRefundable { used }) => return Ok(Err(NotGiven::Tickets { used })),
+    let (payment, back) = match decided(table, &booking, wish.payment, &wish.wish).await? {
+        Ok(decided) => decided,
+        Err(refusal) => return Ok(Err(refusal)),
     };
     let new = NewRefund {
         payment: payment.id,
@@ -153,10 +130,84 @@ async fn begin_as_read(
     };
     Ok(match table.begin_refund(&new).await? {
         RefundBegun::New(refund) | RefundBegun::Before(refund) => Ok(refund),
-        RefundBegun::Exceeds { left } => Err(exceeds(left)),
+        RefundBegun::Exceeds { left } => Err(exceeds(left, &booking)),
         RefundBegun::GivenBefore => Err(NotGiven::Tickets { used: Vec::new() }),
         RefundBegun::NotCaptured => Err(NotGiven::NotCaptured),
     })
+}
+
+fn exceeds(left: i64, of: &Booking) -> NotGiven {
+    let currency = of.total.currency.clone();
+    NotGiven::Exceeds {
+        left: Money {
+            amount: left,
+            currency,
+        },
+    }
+}
+
+/// What the wish gives back, and of which payment. `payment` as in [`RefundOrder`].
+async fn decided(
+    table: &impl RefundTable,
+    booking: &Booking,
+    payment: Option<PaymentId>,
+    wish: &RefundWish,
+) -> Result<Result<(Attempt, Back), NotGiven>, StoreError> {
+    let attempts = table.payments_of(booking.id).await?;
+    let payment = (attempts.into_iter())
+        .filter(|attempt| attempt.state == PaymentState::Captured)
+        .filter(|attempt| payment.is_none_or(|payment| payment == attempt.id))
+        .max_by_key(|attempt| attempt.captured_amount - attempt.refunded_amount);
+    let Some(payment) = payment else {
+        return Ok(Err(NotGiven::NotCaptured));
+    };
+    let given = given_tickets(&table.refunds_of(booking.id).await?);
+    let (captured, refunded) = (payment.captured_amount, payment.refunded_amount);
+    let paid = paid_money(booking, captured, captured - refunded);
+    let back = refund::decide(booking, paid, &given, wish);
+    Ok(back
+        .map(|back| (payment, back))
+        .map_err(|refusal| refused(refusal, booking)))
+}
+
+fn paid_money(of: &Booking, captured: i64, left: i64) -> PaidMoney {
+    let parts = parts_of(of);
+    PaidMoney {
+        captured,
+        fees: parts.fees + parts.fee_tax,
+        left,
+    }
+}
+
+fn refused(refusal: RefundRefusal, of: &Booking) -> NotGiven {
+    match refusal {
+        RefundRefusal::Nothing => NotGiven::Nothing,
+        RefundRefusal::Exceeds { left } => exceeds(left, of),
+        RefundRefusal::NotRefundable { used } => NotGiven::Tickets { used },
+    }
+}
+
+/// The amount in minor units that [`give_back`] would give back now. Of a booking that staff were paid for a moment ago, and
+/// whose payment is not booked yet, it is as if it were.
+///
+/// # Errors
+/// The database.
+pub async fn would_give_back(
+    store: &Store,
+    booking: &Booking,
+    wish: &RefundWish,
+) -> Result<Result<i64, NotGiven>, StoreError> {
+    match decided(store, booking, None, wish).await? {
+        Err(NotGiven::NotCaptured) if booking.is_paid() => {
+            let total = booking.total.amount;
+            let paid = paid_money(booking, total, total);
+            let back = refund::decide(booking, paid, &BTreeSet::new(), wish);
+            Ok(back
+                .map(|back| back.amount)
+                .map_err(|refusal| refused(refusal, booking)))
+        }
+        decided => Ok(decided.map(|(_, back)| back.amount)),
+    }
 }
 
 /// Tickets that went back by these refunds, or are about to.

@@ -986,15 +986,16 @@ pub fn parts_of(booking: &Booking) -> Parts {
     let mut parts = Parts::default();
     for line in &booking.lines {
         match line.kind {
-            LineKind::Ticket | LineKind::Discount => {}
+            LineKind::Discount | LineKind::Tax => {}
+            LineKind::Ticket => parts.tax += line.tax_amount,
             LineKind::Fee => {
                 let included = line.tax.is_some_and(|tax| tax.included);
                 parts.fees += line.amount - if included { line.tax_amount } else { 0 };
+                parts.fee_tax += line.tax_amount;
             }
-            LineKind::Tax => parts.tax += line.tax_amount,
         }
     }
     // The remainder, so that the parts come to the total.
-    parts.revenue = booking.total.amount - parts.fees - parts.tax;
+    parts.revenue = booking.total.amount - parts.fees - parts.tax - parts.fee_tax;
     parts
 }

@@ -2,20 +2,20 @@
 //!
 //! | movement | debit | credit |
 //! |---|---|---|
-//! | sale | where the money is | revenue, fee income, tax payable |
+//! | sale | where the money is | revenue, fee income, tax payable, tax payable on fees |
 //! | fee that the organizer pays, with the sale | absorbed fees | fee income |
 //! | fee of the provider | provider fees | where the money is |
-//! | refund | revenue, fee income, tax payable | where the money is |
+//! | refund | revenue, fee income, tax payable, tax payable on fees | where the money is |
 //! | refund that leaves the fees | revenue, tax payable | where the money is |
 //! | fee that the organizer pays, with the refund | fee income | absorbed fees |
 //! | refund that others made | money to be explained | where the money is |
-//! | the same, once a person accepts it | revenue, fee income, tax payable | money to be explained |
+//! | the same, once a person accepts it | revenue, fee income, tax payable, tax payable on fees | money to be explained |
 //! | dispute: money taken | disputed money, provider fees | where the money is |
 //! | dispute: money back | where the money is | disputed money |
 //!
 //! The provider's fee of a sale stays an expense when the sale is refunded. A fee that the organizer absorbs is income like
 //! one that the buyer pays, and an expense of the same amount, so that the books show it and the net is as without it; it
-//! goes back with refunds by the rule of all fees.
+//! goes back with refunds by the rule of all fees. The tax of fees has an account of its own, since it stays where they stay.
 
 use super::payment::ProviderName;
 
@@ -26,7 +26,9 @@ pub enum BookAccount {
     Money(ProviderName),
     Revenue,
     FeeIncome,
+    /// Of tickets.
     TaxPayable,
+    FeeTaxPayable,
     ProviderFees,
     /// Fees that the organizer pays in place of buyers.
     AbsorbedFees,
@@ -45,6 +47,7 @@ impl BookAccount {
             BookAccount::Revenue => "ticket revenue",
             BookAccount::FeeIncome => "fee income",
             BookAccount::TaxPayable => "tax payable",
+            BookAccount::FeeTaxPayable => "tax payable on fees",
             BookAccount::ProviderFees => "provider fees",
             BookAccount::AbsorbedFees => "absorbed fees",
             BookAccount::Unexplained => "unexplained movements",
@@ -56,7 +59,7 @@ impl BookAccount {
         match self {
             BookAccount::Money(_) => "asset",
             BookAccount::Revenue | BookAccount::FeeIncome => "income",
-            BookAccount::TaxPayable => "liability",
+            BookAccount::TaxPayable | BookAccount::FeeTaxPayable => "liability",
             BookAccount::ProviderFees
             | BookAccount::AbsorbedFees
             | BookAccount::Unexplained
@@ -97,14 +100,16 @@ pub struct Parts {
     pub revenue: i64,
     /// Of fees, without tax.
     pub fees: i64,
+    /// Of tickets.
     pub tax: i64,
+    pub fee_tax: i64,
     /// Fees that the organizer pays: no part of the total.
     pub absorbed: i64,
 }
 
 impl Parts {
     pub fn total(&self) -> i64 {
-        self.revenue + self.fees + self.tax
+        self.revenue + self.fees + self.tax + self.fee_tax
     }
 
     /// The parts of the first `amount` of it, rounded so that all parts of all amounts come to these.
@@ -115,24 +120,20 @@ impl Parts {
             // Half up; both are at least 0.
             i64::try_from((2 * exact + total) / (2 * total)).unwrap_or(i64::MAX)
         };
-        let (tax, fees) = (share(self.tax), share(self.fees));
+        let (tax, fees, fee_tax) = (share(self.tax), share(self.fees), share(self.fee_tax));
         Parts {
-            revenue: amount - tax - fees,
+            revenue: amount - tax - fees - fee_tax,
             fees,
             tax,
+            fee_tax,
             absorbed: share(self.absorbed),
         }
     }
 
     /// The parts of `amount`, of which `before` went back already: cumulative, so that nothing is left of the last one.
     pub fn of_refund(&self, before: i64, amount: i64) -> Parts {
-        let (then, now) = (self.up_to(before), self.up_to(before + amount));
-        Parts {
-            revenue: now.revenue - then.revenue,
-            fees: now.fees - then.fees,
-            tax: now.tax - then.tax,
-            absorbed: now.absorbed - then.absorbed,
-        }
+        let then = self.up_to(before);
+        self.up_to(before + amount).plus(then.negated())
     }
 
     /// The parts of `amount`, when `returned` went back already. `keeps_fees`: it is of tickets and their tax alone, as long
@@ -144,6 +145,7 @@ impl Parts {
         let rest = self.plus(returned.parts.negated());
         let priced = Parts {
             fees: 0,
+            fee_tax: 0,
             absorbed: 0,
             ..rest
         };
@@ -158,6 +160,7 @@ impl Parts {
             revenue: self.revenue + other.revenue,
             fees: self.fees + other.fees,
             tax: self.tax + other.tax,
+            fee_tax: self.fee_tax + other.fee_tax,
             absorbed: self.absorbed + other.absorbed,
         }
     }
@@ -167,16 +170,18 @@ impl Parts {
             revenue: -self.revenue,
             fees: -self.fees,
             tax: -self.tax,
+            fee_tax: -self.fee_tax,
             absorbed: -self.absorbed,
         }
     }
 
     /// The amounts that a sale of these parts adds to the accounts besides the money; a refund takes them away.
-    fn earned(&self) -> [(BookAccount, i64); 4] {
+    fn earned(&self) -> [(BookAccount, i64); 5] {
         [
             (BookAccount::Revenue, -self.revenue),
             (BookAccount::FeeIncome, -self.fees - self.absorbed),
             (BookAccount::TaxPayable, -self.tax),
+            (BookAccount::FeeTaxPayable, -self.fee_tax),
             (BookAccount::AbsorbedFees, self.absorbed),
         ]
     }
@@ -190,6 +195,7 @@ impl Parts {
                 () if named(BookAccount::Revenue) => parts.revenue -= amount,
                 () if named(BookAccount::FeeIncome) => fee_income -= amount,
                 () if named(BookAccount::TaxPayable) => parts.tax -= amount,
+                () if named(BookAccount::FeeTaxPayable) => parts.fee_tax -= amount,
                 () if named(BookAccount::AbsorbedFees) => parts.absorbed += amount,
                 () => {}
             }
@@ -298,10 +304,10 @@ mod tests {
     proptest! {
         #[test]
         fn every_posting_comes_to_nothing(
-            (revenue, fees, tax) in (0..1_000_000_i64, 0..10_000_i64, 0..200_000_i64), kept in 0..1_000_i64,
+            (revenue, fees, tax, fee_tax) in (0..1_000_000_i64, 0..10_000_i64, 0..200_000_i64, 0..2_000_i64), kept in 0..1_000_i64,
             absorbed in 0..10_000_i64,
         ) {
-            let parts = Parts { revenue, fees, tax, absorbed };
+            let parts = Parts { revenue, fees, tax, fee_tax, absorbed };
             let provider = ProviderName::Stripe;
             for posting in [sale(provider, parts), fee(provider, kept), refund(provider, parts), foreign_refund(provider, kept),
                             explained(parts),
@@ -317,46 +323,43 @@ mod tests {
         /// Fees that are kept stay, and whatever comes later comes to the sale to the last unit.
         #[test]
         fn kept_fees_stay(
-            (revenue, fees, tax) in (1..100_000_i64, 0..1_000_i64, 0..20_000_i64),
+            (revenue, fees, tax, fee_tax) in (1..100_000_i64, 0..1_000_i64, 0..20_000_i64, 0..300_i64),
             absorbed in 0..3_000_i64,
             cuts in prop::collection::vec((1..40_000_i64, any::<bool>()), 0..12),
         ) {
-            let parts = Parts { revenue, fees, tax, absorbed };
+            let parts = Parts { revenue, fees, tax, fee_tax, absorbed };
             let mut returned = Returned::default();
             for (cut, keeps_fees) in cuts.into_iter().chain([(i64::MAX, false)]) {
                 let left = parts.total() - returned.parts.total();
-                let rest = left - (parts.fees - returned.parts.fees);
+                let rest = left - (parts.fees - returned.parts.fees) - (parts.fee_tax - returned.parts.fee_tax);
                 let amount = cut.min(if keeps_fees { rest } else { left });
                 if amount <= 0 {
                     continue;
                 }
                 let share = parts.given_back(&returned, amount, keeps_fees);
                 prop_assert_eq!(share.total(), amount);
-                prop_assert!(!keeps_fees || share.fees == 0 && share.absorbed == 0);
+                prop_assert!(!keeps_fees || share.fees == 0 && share.fee_tax == 0 && share.absorbed == 0);
                 returned.parts = returned.parts.plus(share);
                 returned.kept_fees |= keeps_fees;
             }
             prop_assert_eq!(returned.parts.total(), parts.total());
-            prop_assert_eq!(returned.parts.fees, parts.fees);
+            prop_assert_eq!((returned.parts.fees, returned.parts.fee_tax), (parts.fees, parts.fee_tax));
         }
 
         #[test]
         fn refunds_come_to_the_sale_to_the_last_unit(
-            (revenue, fees, tax) in (1..100_000_i64, 0..1_000_i64, 0..20_000_i64),
+            (revenue, fees, tax, fee_tax) in (1..100_000_i64, 0..1_000_i64, 0..20_000_i64, 0..300_i64),
             absorbed in 0..3_000_i64,
             cuts in prop::collection::vec(1..40_000_i64, 0..12),
         ) {
-            let parts = Parts { revenue, fees, tax, absorbed };
+            let parts = Parts { revenue, fees, tax, fee_tax, absorbed };
             let (mut before, mut back) = (0, Parts::default());
             for cut in cuts.into_iter().chain([i64::MAX]) {
                 let amount = cut.min(parts.total() - before);
                 let share = parts.of_refund(before, amount);
                 prop_assert_eq!(share.total(), amount);
-                prop_assert!(share.fees >= 0 && share.tax >= 0 && share.absorbed >= 0);
-                back.revenue += share.revenue;
-                back.fees += share.fees;
-                back.tax += share.tax;
-                back.absorbed += share.absorbed;
+                prop_assert!(share.fees >= 0 && share.tax >= 0 && share.fee_tax >= 0 && share.absorbed >= 0);
+                back = back.plus(share);
                 before += amount;
             }
             prop_assert_eq!(back, parts);

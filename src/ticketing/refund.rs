@@ -21,7 +21,7 @@ pub enum RefundRefusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PaidMoney {
     pub captured: i64,
-    /// Of it, fees.
+    /// Of it, fees with their tax.
     pub fees: i64,
     /// Of it, what was not given back before.
     pub left: i64,
