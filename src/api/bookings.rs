@@ -3,6 +3,7 @@
 //! A booking belongs to the user who made it or, made without an account, to whoever has its token. The
 //! token is answered once, in `X-Booking-Token` and `data.token`; the database keeps its hash.
 
+pub(super) mod cancellation;
 pub(super) mod create;
 pub(super) mod find;
 pub(super) mod quote;

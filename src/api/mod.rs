@@ -176,6 +176,7 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(bookings::read::stats)) // GET /bookings/event/{event_id}/stats
         .routes(routes!(bookings::swap::swap)) // PATCH /bookings/{id}
         .routes(routes!(bookings::status::set_status)) // PUT /bookings/{id}/status
+        .routes(routes!(bookings::cancellation::preview)) // GET /bookings/{id}/cancellation
         .routes(routes!(tickets::show)) // GET /tickets/{code}
         .routes(routes!(tickets::qr_svg)) // GET /tickets/{code}/qr.svg
         .routes(routes!(tickets::qr_png)) // GET /tickets/{code}/qr.png

@@ -35,12 +35,14 @@ use crate::ticketing::refund_policy::{RefundPolicy, UNTIL_MINUTES_MAX};
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId};
 
 /// Tickets that one request names.
-const REFUND_TICKETS_MAX: usize = BOOKING_ITEMS_MAX * 100;
+pub(super) const REFUND_TICKETS_MAX: usize = BOOKING_ITEMS_MAX * 100;
 /// Days that a hold may wait for a transfer; `sql/V14__ledger.sql` says the same, as of the instructions' length.
 const OFFLINE_DAYS_MAX: i64 = 60;
 const TERMS_CHARS_MAX: usize = 1_000;
 /// Characters of a ticket's code as it comes: with marks and spaces, where it was copied from a text.
 const CODE_CHARS_MAX: usize = 100;
+/// Of codes in one parameter, with the commas between them.
+pub(super) const CODES_CHARS_MAX: usize = 4_000;
 
 /// The amount to give back: one of `all`, `ticket_ids` and `amount`.
 #[derive(ToSchema)]

@@ -670,14 +670,18 @@ async fn amounts_that_do_not_exist_are_not_given_back() {
     server.audit().await;
 }
 
-/// Fees that the policy keeps are kept in the books, too.
+const WITH_FEE_AND_TAX: &str = "
+    insert into fees (event_id, name, kind, value) values ($event, 'Service', 'per_booking', 500);
+    insert into taxes (event_id, name, rate, included) values ($event, 'VAT', 2500, false)";
+
+/// Fees that the policy keeps are kept in the books, too, and so is their tax.
 #[tokio::test]
 async fn kept_fees_stay_income() {
     let server = TestServer::start().await;
     let client = server.client().await;
     let show = Show::new()
         .ticket_type("Floor", 1_000, 100)
-        .then("insert into fees (event_id, name, kind, value) values ($event, 'Service', 'per_booking', 500)")
+        .then(WITH_FEE_AND_TAX)
         .stage(&client)
         .await;
     let staff = server.user(show.organizer);
@@ -688,20 +692,104 @@ async fn kept_fees_stay_income() {
         .await
         .data(200);
     let booking = sold(&server, &show, &buyer, 1).await;
-    assert_eq!(booking["total"]["amount"], 1_500);
+    assert_eq!(booking["total"]["amount"], 1_875);
+    let preview = buyer.get(&path(&booking, "/cancellation")).await;
+    assert_eq!(preview.data(200)["amount"]["amount"], 1_250);
+    assert_eq!(preview.data(200)["keeps_fees"], true);
     let cancel = json!({"status": "cancelled"});
     buyer
         .put(&path(&booking, "/status"), &cancel)
         .await
         .data(200);
-    let given = "select coalesce(sum(amount), 0) = 1000 from refunds where state = 'succeeded'";
+    let given = "select coalesce(sum(amount), 0) = 1250 from refunds where state = 'succeeded'";
     eventually(&client, "refund", given).await;
     let payout = format!("/api/v1/events/{}/payout", show.event);
     let payout = staff.get(&payout).await.data(200)[0].clone();
     assert_eq!(
-        (&payout["fees"], &payout["net"]),
-        (&json!(500), &json!(500))
+        (&payout["fees"], &payout["taxes"], &payout["net"]),
+        (&json!(500), &json!(125), &json!(625)),
+        "{payout}"
     );
+    server.audit().await;
+}
+
+/// What is said before a cancellation is what it gives back, whole and by ticket, to owners and by staff.
+#[tokio::test]
+async fn a_cancellation_gives_back_what_was_said_before() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 999, 100)
+        .then(WITH_FEE_AND_TAX)
+        .stage(&client)
+        .await;
+    let staff = server.user(show.organizer);
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    for (percent, keeps_fees) in [
+        (100, false),
+        (33, true),
+        (80, false),
+        (100, true),
+        (0, false),
+    ] {
+        let rules = json!({"percent": percent, "keeps_fees": keeps_fees, "by_ticket": true});
+        staff.put(&policy, &rules).await.data(200);
+        let buyer = server.user(user(&client, "customer").await);
+        let booking = sold(&server, &show, &buyer, 3).await;
+        let codes = booking["tickets"].as_array().unwrap();
+        let code = codes[1]["code"].as_str().unwrap();
+        let one = path(&booking, &format!("/cancellation?ticket_ids={code}"));
+        let said = buyer.get(&one).await.data(200).clone();
+        assert_eq!(said["ticket_ids"].as_array().unwrap().len(), 3);
+        let single = said["amount"]["amount"].as_i64().unwrap();
+        let id = booking["id"].as_str().unwrap();
+        let back = format!(
+            "select coalesce(sum(amount), 0)::bigint from refunds where state = 'succeeded' and booking_id = '{id}'"
+        );
+        let cancel = json!({"status": "cancelled", "ticket_ids": [code]});
+        buyer
+            .put(&path(&booking, "/status"), &cancel)
+            .await
+            .data(200);
+        let given = format!("select ({back}) = {single}");
+        eventually(&client, "refund of one ticket", &given).await;
+        let again = buyer.get(&one).await;
+        assert_eq!(again.code(409), "NOT_REFUNDABLE");
+        let rest = buyer
+            .get(&path(&booking, "/cancellation"))
+            .await
+            .data(200)
+            .clone();
+        assert_eq!(rest["ticket_ids"].as_array().unwrap().len(), 2, "{rest}");
+        let by_staff = staff
+            .get(&path(&booking, "/cancellation"))
+            .await
+            .data(200)
+            .clone();
+        let left = booking["total"]["amount"].as_i64().unwrap() - single;
+        assert_eq!(by_staff["amount"]["amount"], left);
+        let whole = rest["amount"]["amount"].as_i64().unwrap();
+        let cancel = json!({"status": "cancelled"});
+        buyer
+            .put(&path(&booking, "/status"), &cancel)
+            .await
+            .data(200);
+        let given = format!("select ({back}) = {}", single + whole);
+        eventually(&client, "refund of the rest", &given).await;
+        let over = buyer.get(&path(&booking, "/cancellation")).await;
+        assert_eq!(over.code(409), "INVALID_TRANSITION");
+    }
+    let soon = "update events set starts_at = now() + interval '1 hour' where id = $1";
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 1).await;
+    let rules = json!({"until_minutes": 120});
+    staff.put(&policy, &rules).await.data(200);
+    client.execute(soon, &[&show.event.0]).await.unwrap();
+    let late = buyer.get(&path(&booking, "/cancellation")).await;
+    assert_eq!(late.code(409), "REFUND_POLICY");
+    let stranger = server.user(user(&client, "customer").await);
+    let hidden = stranger.get(&path(&booking, "/cancellation")).await;
+    assert_eq!(hidden.code(404), "BOOKING_NOT_FOUND");
     server.audit().await;
 }
 

@@ -207,14 +207,18 @@ pub(in crate::api) async fn set_status(
 }
 
 /// Cancelling gives back what was paid: people of the organization need the right for it.
-async fn may_give_back(state: &ApiState, caller: &Caller, of: &Belongs) -> ApiResult<()> {
+pub(super) async fn may_give_back(
+    state: &ApiState,
+    caller: &Caller,
+    of: &Belongs,
+) -> ApiResult<()> {
     let may = caller.may(Right::Money, of.organizer_id) || !read(state, of.id).await?.is_paid();
     may.then_some(()).ok_or_else(ApiError::forbidden)
 }
 
 /// The one who cancels a booking: its owner, or staff. Those who sold it are staff, although it is under their name; somebody
 /// who only reads bookings is neither.
-async fn canceller(
+pub(super) async fn canceller(
     state: &ApiState,
     caller: &Caller,
     of: &Belongs,
@@ -232,14 +236,14 @@ async fn canceller(
     }
 }
 
-async fn read(state: &ApiState, id: BookingId) -> ApiResult<Booking> {
+pub(super) async fn read(state: &ApiState, id: BookingId) -> ApiResult<Booking> {
     let found = state.store.booking(Name::Id(id)).await?;
     Ok(found.ok_or_else(not_found)?.booking)
 }
 
 /// The policy by which an owner gives back, if it lets them: single tickets, or all of the booking. `None`: what was paid
 /// goes back whole, or nothing was.
-async fn owners_policy(
+pub(super) async fn owners_policy(
     state: &ApiState,
     booking: &Booking,
     by_ticket: bool,

@@ -108,6 +108,7 @@ fn secure(path: &str, operation: &mut Value) {
         "/api/v1/bookings/{id}"
         | "/api/v1/bookings/{id}/invoices"
         | "/api/v1/bookings/{id}/status"
+        | "/api/v1/bookings/{id}/cancellation"
         | "/api/v1/bookings/{id}/payment"
         | "/api/v1/bookings/{id}/resend" => {
             json!([by(BEARER), by(BOOKING_TOKEN)])

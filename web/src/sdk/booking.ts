@@ -148,16 +148,18 @@ export interface Booking {
   token?: string;
 }
 
-/** What owners get back who cancel. */
-export interface RefundPolicy {
-  /** Of the price. */
+/** Told before a booking is cancelled; the server says the same when it is. */
+export interface Cancellation {
+  /** RFC 3339: owners can cancel until then. Undefined where nothing was paid. */
+  until?: string;
+  /** It goes back to the one who paid. Undefined where nothing was paid. */
+  amount?: Money;
+  /** Of the price, by the event's refund policy. */
   percent: number;
-  /** Owners can cancel until so many minutes before the event begins. */
-  until_minutes: number;
-  /** Single tickets can be given back. */
-  by_ticket: boolean;
-  /** Fees are not given back. */
+  /** There are fees, and they stay. */
   keeps_fees: boolean;
+  /** Codes of tickets that can be given back one by one; none where it is all or nothing. */
+  ticket_ids: string[];
 }
 
 /** Bounds of retrying one attempt. */

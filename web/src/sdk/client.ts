@@ -10,7 +10,7 @@
  */
 import type { Joined, NewAccount, Session } from './accounts.ts';
 import { Attempts, isAttemptKey, type UnsentBooking } from './attempts.ts';
-import { newKey, sendOnce, type Booking, type BookingItem, type BookingRequest, type HeldTicket, type Quote, type RefundPolicy } from './booking.ts';
+import { newKey, sendOnce, type Booking, type BookingItem, type BookingRequest, type Cancellation, type HeldTicket, type Quote } from './booking.ts';
 import type { Bookings } from './bookings.ts';
 import type { EventDetails, EventList, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
 import type { Connection } from './connection.ts';
@@ -290,9 +290,13 @@ export class SeatcastClient extends LiveClient {
     return booking;
   }
 
-  /** What owners get back who cancel a booking of this event. */
-  async refundPolicy(eventId: number): Promise<RefundPolicy> {
-    return given(await this.rest.send<RefundPolicy>(`/events/${eventId}/refund-policy`));
+  /**
+   * What cancelling a booking would give back; with codes of tickets, giving back these alone.
+   * @throws Refusal for the reasons that `cancel` has, Unreachable
+   */
+  async cancellation({ id }: Pick<Booking, 'id'>, ticketCodes: readonly string[] = []): Promise<Cancellation> {
+    const named = ticketCodes.length > 0 ? `?ticket_ids=${ticketCodes.map(encodeURIComponent).join(',')}` : '';
+    return given(await this.rest.send<Cancellation>(`/bookings/${id}/cancellation${named}`, { headers: proof(this.#kept(id)) }));
   }
 
   /**

@@ -25,12 +25,12 @@ export type {
   Booking,
   BookingItem,
   BookingRequest,
+  Cancellation,
   BookingStatus,
   Contact,
   HeldTicket,
   PriceLine,
   Quote,
-  RefundPolicy,
   Ticket,
 } from './booking.ts';
 export type { Payment, PaymentAttempt, PaymentProvider, PaymentState, PaymentWish } from './payment.ts';

@@ -516,7 +516,7 @@ export class FakeServer {
     if (route) return route(body, headers);
     if (path === '/availability') return this.#availability(search, headers);
     const [, kind, id, part] = path.split('/');
-    if (kind === 'bookings' && method === 'GET') return this.#bookings(id ?? '', headers);
+    if (kind === 'bookings' && method === 'GET') return this.#bookings(id ?? '', part, headers);
     if (part === 'stream') return this.#stream(Number(id), new URLSearchParams(search), signal);
     const event = kind === 'events' ? this.#events.get(Number(id)) : undefined;
     if (!event) return refused(404, 'EVENT_NOT_FOUND');
@@ -526,13 +526,15 @@ export class FakeServer {
     return accepted({ ...event.event, revision: event.revision, ticket_types: state.ticket_types });
   }
 
-  #bookings(id: string, headers: Headers): Response {
+  #bookings(id: string, part: string | undefined, headers: Headers): Response {
     const user = userOf(headers.get('authorization')?.replace('Bearer ', '') ?? `dev:${headers.get('x-user-id')}`);
     if (user === undefined) return refused(401, 'UNAUTHENTICATED');
     const own = this.bookings.read(user);
     if (id === 'mine') return accepted(own);
     const booking = own.find((one) => one.id === id);
-    return booking ? accepted({ ...booking, server_time: now() }) : refused(404, 'BOOKING_NOT_FOUND');
+    if (!booking) return refused(404, 'BOOKING_NOT_FOUND');
+    if (part === 'cancellation') return accepted({ amount: booking.total, percent: 100, keeps_fees: false, ticket_ids: [] });
+    return accepted({ ...booking, server_time: now() });
   }
 
   #availability(search: string, headers: Headers): Response {

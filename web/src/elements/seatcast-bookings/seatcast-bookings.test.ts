@@ -124,7 +124,7 @@ describe('bookings', () => {
     server.routes.set(`PUT /bookings/${hold.id}/status`, cancels);
     button(element)?.click();
     await drawn(server, element);
-    expect(textOf(element)).toContain('Cancel this booking? Its 2 tickets become void. Money goes back to you as far as the refund policy says.');
+    expect(textOf(element)).toContain('Cancel this booking? Its 2 tickets become void. €90.00 goes back to you.');
     expect((element.renderRoot as ShadowRoot).activeElement?.textContent).toBe('Keep it');
     find(element, '.question .keep').click();
     await drawn(server, element);
@@ -136,6 +136,33 @@ describe('bookings', () => {
     await drawn(server, element);
     expect(cancels).toHaveBeenCalledOnce();
     expect(statuses(element)).toEqual(['cancelled']);
+  });
+
+  it('say what comes back before a booking is cancelled, also of single tickets', async () => {
+    const codes = ['TKT-A', 'TKT-B'];
+    change({ status: 'confirmed', tickets: codes.map((code) => ({ ...TICKET, code })) });
+    const amounts = [7_200, 3_600];
+    server.routes.set(`GET /bookings/${hold.id}/cancellation`, () =>
+      accepted({ until: '2030-01-10T20:00:00Z', amount: { amount: amounts.shift(), currency: 'EUR' }, percent: 80, keeps_fees: true, ticket_ids: codes }),
+    );
+    const element = await shown();
+    button(element)?.click();
+    await drawn(server, element);
+    expect(textOf(element)).toContain('Its 2 tickets become void. €72.00 goes back to you: 80% of the price without fees.');
+    find<HTMLInputElement>(element, 'fieldset input').click();
+    await drawn(server, element);
+    expect(textOf(element)).toContain('Its ticket becomes void. €36.00 goes back to you: 80% of the price without fees.');
+    expect(server.requests.at(-1)?.path).toBe(`/bookings/${hold.id}/cancellation?ticket_ids=TKT-B`);
+  });
+
+  it('say until when a booking could be cancelled', async () => {
+    change({ status: 'confirmed', tickets: [TICKET] });
+    server.routes.set(`GET /bookings/${hold.id}/cancellation`, () => refused(409, 'REFUND_POLICY', { until: '2029-12-31T20:00:00Z' }));
+    const element = await shown();
+    button(element)?.click();
+    await drawn(server, element);
+    expect(textOf(element)).toContain('It could be cancelled until');
+    expect(find<HTMLButtonElement>(element, '.question .yes').disabled).toBe(true);
   });
 
   it('say that a ticket was used, also where the booking tells so only now', async () => {

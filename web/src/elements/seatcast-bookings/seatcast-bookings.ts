@@ -1,6 +1,6 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { Refusal, Unreachable, type Booking, type BookedItem, type BookingsView, type Countdown, type Ticket } from '../../sdk/index.ts';
+import { Refusal, Unreachable, type Booking, type BookedItem, type BookingsView, type Cancellation, type Countdown } from '../../sdk/index.ts';
 import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
 import type {} from '../events/booking-changed.ts';
 import { HoldsChangedEvent } from '../events/holds-changed.ts';
@@ -13,7 +13,6 @@ import { explain } from '../internal/refusals.ts';
 import { addedRows, containedWords, ticketAmount } from '../internal/price-lines.ts';
 import { BookingsController } from '../internal/own-controllers.ts';
 import { Ended, endOf, isStanding } from './ended.ts';
-import { givesBack, type GivesBack } from './giving-back.ts';
 import { BACK, isBack, leaveToPay, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';
 import { styles } from './seatcast-bookings.styles.ts';
 import { WORDS } from './words.ts';
@@ -66,6 +65,7 @@ export class SeatcastBookings extends SellingElement {
     answering: { state: true },
     asking: { state: true },
     back: { state: true },
+    single: { state: true },
     kept: { state: true },
     changing: { state: true },
     leftToPay: { state: true },
@@ -89,8 +89,10 @@ export class SeatcastBookings extends SellingElement {
   /** The confirmed booking whose buyer is asked whether to cancel it indeed. */
   declare asking: string | undefined;
   /** What comes back to them; undefined while that is asked for, null where nobody could say. */
-  declare back: GivesBack | null | undefined;
-  /** Codes of tickets that their buyer keeps, where single ones may be given back. */
+  declare back: Cancellation | Refusal | null | undefined;
+  /** Codes of the tickets that may be given back one by one. */
+  declare single: readonly string[];
+  /** Of them, those that their buyer keeps. */
   declare kept: ReadonlySet<string>;
   /** The hold whose tickets are being changed. */
   declare changing: string | undefined;
@@ -101,6 +103,7 @@ export class SeatcastBookings extends SellingElement {
 
   constructor() {
     super();
+    this.single = [];
     this.kept = new Set();
   }
 
@@ -285,10 +288,10 @@ export class SeatcastBookings extends SellingElement {
     const words = WORDS[this.language];
     return html`<div class="question" role="group" aria-label=${words.askCancelOf(reference)}>
       <p><b>${words.askCancel}</b> ${words.cancelMeans(this.#givenBack()?.length ?? quantity)} <span aria-live="polite">${this.#backWords(booking)}</span></p>
-      ${this.back && !this.back.isTooLate ? this.#singleTickets(booking, this.back.tickets) : nothing}
+      ${this.#singleTickets(booking)}
       <div class="answers">
         <button class="button keep" type="button" @click=${() => this.#keep(booking)}>${words.keep}</button>
-        <button class="button yes" type="button" ?disabled=${this.answering === id || this.back?.isTooLate || this.#givenBack()?.length === 0} @click=${() => this.#cancel(booking)}>
+        <button class="button yes" type="button" ?disabled=${this.answering === id || this.back instanceof Refusal || this.#givenBack()?.length === 0} @click=${() => this.#cancel(booking)}>
           ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> ${words.oneMoment}` : this.#isPartly() ? words.giveBack(this.#givenBack()?.length ?? 0) : words.yesCancel}
         </button>
       </div>
@@ -296,12 +299,12 @@ export class SeatcastBookings extends SellingElement {
   }
 
   /** Tickets to give back; all of them unless some are kept. */
-  #singleTickets(booking: Booking, tickets: readonly Ticket[]): TemplateResult | typeof nothing {
-    if (tickets.length < 2) return nothing;
+  #singleTickets(booking: Booking): TemplateResult | typeof nothing {
+    if (this.single.length < 2) return nothing;
     return html`<fieldset>
       <legend>${WORDS[this.language].whichTickets}</legend>
-      ${tickets.map(
-        ({ code }) => html`<label>
+      ${this.single.map(
+        (code) => html`<label>
           <input type="checkbox" .checked=${!this.kept.has(code)} @change=${() => this.#toggle(booking, code)} /> <bdi>${code}</bdi>
         </label>`,
       )}
@@ -316,8 +319,7 @@ export class SeatcastBookings extends SellingElement {
 
   /** Codes that are given back; undefined where it is all or nothing. */
   #givenBack(): readonly string[] | undefined {
-    const tickets = this.back?.tickets ?? [];
-    return tickets.length < 2 ? undefined : tickets.map(({ code }) => code).filter((code) => !this.kept.has(code));
+    return this.single.length < 2 ? undefined : this.single.filter((code) => !this.kept.has(code));
   }
 
   #isPartly(): boolean {
@@ -329,13 +331,18 @@ export class SeatcastBookings extends SellingElement {
     const words = WORDS[this.language];
     const { back } = this;
     if (back === undefined) return words.oneMoment;
+    if (this.#givenBack()?.length === 0) return '';
     if (back === null) return total.amount > 0 ? words.backByPolicy : '';
-    const { day, month, time, zone } = dateParts(this.language, back.until, this.#zones.get(event) ?? 'UTC');
-    if (back.isTooLate) return words.tooLateToCancel(`${day} ${month}, ${time} ${zone}`);
+    if (back instanceof Refusal) {
+      const { until } = back.data;
+      if (typeof until !== 'string') return explain(this.language, back);
+      const { day, month, time, zone } = dateParts(this.language, until, this.#zones.get(event) ?? 'UTC');
+      return words.tooLateToCancel(`${day} ${month}, ${time} ${zone}`);
+    }
     if (!back.amount) return '';
     if (back.amount.amount === 0) return words.nothingBack;
-    const isWhole = back.percent === 100 && !back.keepsFees;
-    return words.comesBack(sum(this.language, back.amount), isWhole ? undefined : percent(this.language, back.percent * 100), back.keepsFees);
+    const isWhole = back.percent === 100 && !back.keeps_fees;
+    return words.comesBack(sum(this.language, back.amount), isWhole ? undefined : percent(this.language, back.percent * 100), back.keeps_fees);
   }
 
   /** The booking's name, which leads to its page where the site has one. */
@@ -610,22 +617,36 @@ export class SeatcastBookings extends SellingElement {
     if (booking.status !== 'confirmed') return this.#cancel(booking);
     this.asking = booking.id;
     this.back = undefined;
+    this.single = [];
     this.kept = new Set();
     void this.#askBack(booking);
     await this.updateComplete;
     this.renderRoot.querySelector<HTMLElement>('.question .keep')?.focus();
   }
 
-  /** Asks what a cancellation would give back; the server judges anyway. */
+  /** Asks what a cancellation would give back, of the tickets that are chosen. */
   async #askBack(booking: Booking): Promise<void> {
     const { client } = this.topic;
+    const { kept } = this;
+    const codes = this.#isPartly() ? (this.#givenBack() ?? []) : [];
+    const isAsked = (): boolean => this.asking === booking.id && this.kept === kept;
     try {
-      const [policy, event] = await Promise.all([client.refundPolicy(booking.event_id), client.event(booking.event_id)]);
-      this.#zones.set(event.id, event.timezone);
-      const codes = new Set(booking.tickets.map(({ code }) => code).filter((code) => !this.kept.has(code)));
-      if (this.asking === booking.id) this.back = givesBack(booking, policy, event, client.now(), this.kept.size > 0 ? codes : undefined);
+      const back = await client.cancellation(booking, codes);
+      if (!isAsked()) return;
+      this.back = back;
+      this.single = back.ticket_ids;
+    } catch (error) {
+      const refusal = error instanceof Refusal ? error : null;
+      if (typeof refusal?.data['until'] === 'string') await this.#learnZone(booking.event_id);
+      if (isAsked()) this.back = refusal;
+    }
+  }
+
+  async #learnZone(event: number): Promise<void> {
+    try {
+      this.#zones.set(event, (await this.topic.client.event(event)).timezone);
     } catch {
-      if (this.asking === booking.id) this.back = null;
+      // The time is said in UTC, by its name.
     }
   }
 
