@@ -21,6 +21,8 @@ export const styles = [
       padding: 0.8rem 0.5rem 0.8rem 1rem;
       border-radius: var(--radius-small);
       background: var(--accent-wash);
+    }
+    .arrives {
       animation: appear 300ms ease-out;
     }
     .capacity_change {

@@ -31,6 +31,17 @@ describe('notices', () => {
     expect(textOf(element)).toMatch(/eight.*seven/);
   });
 
+  it('that are there from the beginning stand still, and only later ones move in', async () => {
+    server.notice(1, 'Doors open at seven');
+    await drawn(server, element);
+    expect(find(element, '.notice').classList.contains('arrives')).toBe(true);
+    const later = await mount<SeatcastNotices>(server, client, 'seatcast-notices', { event: '1' });
+    expect(find(later, '.notice').classList.contains('arrives')).toBe(false);
+    server.notice(1, 'Doors open at eight');
+    await drawn(server, later);
+    expect([...later.renderRoot.querySelectorAll('.notice')].map((notice) => notice.classList.contains('arrives'))).toEqual([true, false]);
+  });
+
   it('are told once: who puts one away does not see it again after a reload', async () => {
     server.notice(1, 'Doors open at seven');
     await drawn(server, element);

@@ -35,9 +35,18 @@ export class SeatcastNotices extends LiveElement {
   /** Also those past the newest few. */
   declare all: boolean | undefined;
 
+  /** Ids of the notices that an event had when it was first shown: they are part of the page, and do not arrive before one's eyes. */
+  #first: { event: number; ids: ReadonlySet<number> } | undefined;
+
   constructor() {
     super();
     new FocusKeeper(this);
+  }
+
+  protected override topicChanged(): void {
+    const { state } = this.topic.view;
+    if (!state || this.#first?.event === state.event.id) return;
+    this.#first = { event: state.event.id, ids: new Set(state.notices.map(({ id }) => id)) };
   }
 
   override render(): TemplateResult {
@@ -83,7 +92,7 @@ export class SeatcastNotices extends LiveElement {
   #notice(notice: Notice): TemplateResult {
     const words = WORDS[this.language];
     const kind = isKnown(notice.type) ? notice.type : 'custom';
-    return html`<div class="notice ${notice.type}">
+    return html`<div class="notice ${notice.type} ${this.#first?.ids.has(notice.id) ? '' : 'arrives'}">
       ${icon(kind)}
       <p>
         <strong>${words.kinds[kind]}.</strong> ${withMoments(this.language, notice.message)}
