@@ -11,8 +11,10 @@ const AISLE_HALF = 13;
 const FIELD = { x: 1_500, y: 1_000, power: 2.6 };
 /** One seat in so many is a pillar. */
 const PILLAR_SHARE = 0.004;
-/** Before one seat in so many of an irregular bowl ids have a gap. */
+/** Before so many of the seats of an irregular bowl ids have a gap. */
 const GAP_SHARE = 0.05;
+/** Most places that a gap in the ids is wide. */
+const GAP_MAX = 5;
 /** An arc is measured in so many straight pieces. */
 const PIECES = 64;
 
@@ -53,14 +55,14 @@ export function bowl(total, seed = 7) {
 }
 
 /** The same, worse than an old theatre: every seat off its place, many gaps in the ids, even numbers only, types mixed up. */
-export function irregular(total, seed = 3) {
+export function irregular(total, { seed = 3, gapShare = GAP_SHARE } = {}) {
   const map = bowl(total, seed);
   const random = numbers(seed);
   const { seats } = map;
   let id = 1_000;
   seats.id.forEach((_, seat) => {
     // The database counts; a gap is where seats were deleted.
-    id += random() < GAP_SHARE ? 1 + Math.floor(random() * 5) : 1;
+    id += random() < gapShare ? 1 + Math.floor(random() * GAP_MAX) : 1;
     seats.id[seat] = id;
     seats.x[seat] = Math.fround(seats.x[seat] + (random() - 0.5) * 5);
     seats.y[seat] = Math.fround(seats.y[seat] + (random() - 0.5) * 5);
@@ -69,6 +71,9 @@ export function irregular(total, seed = 3) {
   });
   return map;
 }
+
+/** The same where seats were deleted all over the hall: nearly every id has a gap before it. */
+export const gapped = (total) => irregular(total, { gapShare: 1 });
 
 /** Part of a superellipse around the field, and the places along it. */
 function arc(from, to, out, scale) {

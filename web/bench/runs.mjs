@@ -3,6 +3,9 @@
 /** Coordinates are rounded to this part of the usual distance of two seats in a row, or less. */
 const PITCH_PARTS = 16;
 
+/** Ids are written as runs where these are at most one number for so many places. */
+const PLACES_PER_RUN_NUMBER_MIN = 2;
+
 /** `SeatMapRuns` (web/src/sdk/seat-runs.ts). */
 export function runsOf({ layout, sections, seats }) {
   const rows = { section: [], label: [], places: [] };
@@ -24,13 +27,19 @@ export function runsOf({ layout, sections, seats }) {
     layout,
     sections,
     rows,
-    id: runs(seats.id),
+    ...idsOf(seats.id),
     number: runs(seats.number.map(Number)),
     ticket_type_id: runs(seats.ticket_type_id),
     unit,
     x: differences(seats.x, rows.places, unit),
     y: differences(seats.y, rows.places, unit),
   };
+}
+
+function idsOf(ids) {
+  const id = runs(ids);
+  if (id.length * PLACES_PER_RUN_NUMBER_MIN <= ids.length) return { id };
+  return { id_steps: ids.map((one, place) => one - (ids[place - 1] ?? 0)) };
 }
 
 /** First value, step, count, again and again. */

@@ -20,7 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
-import { bowl, irregular } from './bowl.mjs';
+import { bowl, gapped, irregular } from './bowl.mjs';
 import { runsOf } from './runs.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -124,7 +124,7 @@ console.log(`${result.machine}, load ${loadavg()[0].toFixed(1)}; no GPU`);
 console.log('\ngeometry, bytes gzip: columns → runs');
 const sizes = options.seats.split(',').map(Number);
 for (const seats of sizes) {
-  for (const [kind, make] of Object.entries({ regular: bowl, irregular })) {
+  for (const [kind, make] of Object.entries({ regular: bowl, irregular, gapped })) {
     const size = bytes(make(seats));
     result.geometry[`${seats} ${kind}`] = size;
     console.log(`  ${`${seats} ${kind}`.padEnd(20)} ${size.columns} → ${size.runs}: ${(size.columns / size.runs).toFixed(1)} × less`);

@@ -15,8 +15,10 @@ export interface SeatMapRuns {
     /** How many places each has. */
     places: number[];
   };
-  /** Runs; a place without a seat has 0. */
-  id: number[];
+  /** Runs; a place without a seat has 0. Either these or `id_steps` are there. */
+  id?: number[];
+  /** For each place the distance from the id of the seat before, of the first seat from 0; a place without a seat has 0. */
+  id_steps?: number[];
   /** Runs of numbers; a text stands for one place. */
   number: (number | string)[];
   /** Runs. */
@@ -38,7 +40,7 @@ export function columnsOf(runs: SeatMapRuns): SeatMapGeometry {
     layout,
     sections,
     seats: {
-      id: expanded(runs.id).map((id) => (id === 0 ? null : Number(id))),
+      id: runs.id_steps ? walked(runs.id_steps) : expanded(runs.id ?? []).map((id) => (id === 0 ? null : Number(id))),
       section: repeated(rows.section, rows.places),
       row: repeated(rows.label, rows.places),
       number: expanded(runs.number).map(String),
@@ -65,6 +67,11 @@ function expanded(runs: readonly (number | string)[]): (number | string)[] {
     at += 3;
   }
   return values;
+}
+
+function walked(steps: readonly number[]): (number | null)[] {
+  let id = 0;
+  return steps.map((step) => (step === 0 ? null : (id += step)));
 }
 
 function repeated<T>(values: readonly T[], counts: readonly number[]): T[] {

@@ -3,14 +3,15 @@ import { expect, it } from 'vitest';
 import type { SeatMapGeometry } from '../../src/sdk/catalogue.ts';
 import { columnsOf, type SeatMapRuns } from '../../src/sdk/seat-runs.ts';
 
-/** The map that the server's tests write. */
-const golden = JSON.parse(readFileSync(new URL('../../../tests/wire/seatmap.json', import.meta.url), 'utf8')) as {
-  columns: SeatMapGeometry;
-  runs: SeatMapRuns;
-};
+/** The maps that the server's tests write. */
+const golden = JSON.parse(readFileSync(new URL('../../../tests/wire/seatmap.json', import.meta.url), 'utf8')) as Record<
+  'regular' | 'irregular',
+  { columns: SeatMapGeometry; runs: SeatMapRuns }
+>;
 
-it('reads a seat map of runs as its columns', () => {
-  expect(columnsOf(golden.runs)).toEqual(golden.columns);
+it.each(['regular', 'irregular'] as const)('reads a %s seat map of runs as its columns', (kind) => {
+  const { columns, runs } = golden[kind];
+  expect(columnsOf(runs)).toEqual(columns);
 });
 
 it('reads a map without seats', () => {
