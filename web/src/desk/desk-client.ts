@@ -5,14 +5,8 @@
 import { sharedClient } from '../elements/internal/full-client.ts';
 import { newKey, sendOnce } from '../sdk/booking.ts';
 import { fileOf } from '../sdk/files.ts';
-import { SeatcastClient, type Account } from '../sdk/index.ts';
+import { SeatcastClient } from '../sdk/index.ts';
 import { given, type Answer, type RestRequest } from '../sdk/rest.ts';
-import type { OrganizationRole } from './rights.ts';
-
-/** The account that is signed in, and the organizations that it works for beside its own. */
-export interface Me extends Account {
-  organizations: { organization_id: number; role: OrganizationRole }[];
-}
 
 /** One page of a list. */
 export interface Rows<T> {
@@ -64,10 +58,6 @@ export class DeskClient extends SeatcastClient {
   /** A PDF or a table. */
   async file(path: string): Promise<Blob> {
     return fileOf(this.rest, path, {});
-  }
-
-  async me(): Promise<Me> {
-    return this.read<Me>('/auth/me');
   }
 }
 

@@ -5,7 +5,7 @@ import { explain } from '../elements/internal/refusals.ts';
 import type { EventDetails } from '../sdk/index.ts';
 import { deskClient, type DeskClient } from './desk-client.ts';
 import { desk } from './desk.ts';
-import type { Me } from './desk-client.ts';
+import type { Me } from '../sdk/index.ts';
 import { complain } from './toasts.ts';
 
 /** A page of the desk: knows the client, the caller and the language. Its address and name are a row of `pages.ts`. */

@@ -1,7 +1,7 @@
 /** Who is at the desk: the account that is signed in, or in the demo the person that was chosen. */
 import { pageSession } from '../pages/session.ts';
-import { Refusal, type User } from '../sdk/index.ts';
-import { deskClient, type Me } from './desk-client.ts';
+import { type Me, Refusal, type User } from '../sdk/index.ts';
+import { deskClient } from './desk-client.ts';
 import { organizationsOf } from './rights.ts';
 
 /** Of all people of the demo. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import type { Me } from './desk-client.ts';
+import type { Me } from '../sdk/index.ts';
 import { may, organizationsOf, type OrganizationRole, type Right } from './rights.ts';
 
 const ROLES: OrganizationRole[] = ['owner', 'manager', 'box_office', 'scanner', 'finance'];

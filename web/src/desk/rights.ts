@@ -2,9 +2,9 @@
  * Rights of those who work for an organization, as `docs/access.md` has them. The server decides; here they only say what
  * is shown.
  */
-import type { Me } from './desk-client.ts';
+import type { Me, OrganizationRole } from '../sdk/index.ts';
 
-export type OrganizationRole = 'owner' | 'manager' | 'box_office' | 'scanner' | 'finance';
+export type { OrganizationRole };
 export type Right = 'see' | 'manage' | 'sell' | 'check_in' | 'figures' | 'money' | 'people';
 
 const RIGHTS: Record<OrganizationRole, readonly Right[]> = {

@@ -9,6 +9,8 @@ import { sharedClient } from '../elements/internal/full-client.ts';
 import { WORDS } from './account-page.words.ts';
 import { PageElement, titled } from './page-element.ts';
 import { Refusal, type Account, type HeldTicket } from '../sdk/index.ts';
+import { pageToGoBackTo } from './back.ts';
+import { openPage } from './router.ts';
 import { pageSession } from './session.ts';
 import { shared } from './shared.styles.ts';
 
@@ -244,7 +246,7 @@ export class AccountPage extends PageElement {
     const [, kind, token] = /^#(confirm|sign-in|reset|invitation|transfer)=(.+)$/.exec(location.hash) ?? [];
     if (!kind || !token) return;
     // A link in the address bar would be shared, and opened anew by each reload.
-    history.replaceState(null, '', location.pathname);
+    history.replaceState(null, '', location.pathname + location.search);
     this.said = undefined;
     if (kind === 'confirm') this.confirmation = token;
     else if (kind === 'reset') this.reset = token;
@@ -303,6 +305,8 @@ export class AccountPage extends PageElement {
     const typed = typedIn(event);
     void this.#wish(async () => {
       pageSession().begin(await sharedClient().signIn(typed('email'), typed('password')));
+      const back = pageToGoBackTo(location.search);
+      if (back) openPage(this, back);
       return this.#words.signedIn;
     });
   }

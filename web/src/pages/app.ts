@@ -28,12 +28,14 @@ const LATER_MS = 400;
 
 /** The frame around the pages: header, the page of the route, footer. */
 export class SeatcastApp extends PageElement {
-  static override properties = { route: { state: true }, account: { state: true }, lost: { state: true }, offline: { state: true }, development: { state: true }, narrow: { state: true } };
+  static override properties = { route: { state: true }, account: { state: true }, staff: { state: true }, lost: { state: true }, offline: { state: true }, development: { state: true }, narrow: { state: true } };
   static override styles = styles;
 
   declare route: Route;
   /** The name of the account that is signed in. */
   declare account: string | undefined;
+  /** The account works for an organization, its own or another's: the desk is open to it. */
+  declare staff: boolean;
   /** The script of this page could not be loaded. */
   declare lost: boolean;
   /** The browser has no network, or the page that is shown no server. */
@@ -48,6 +50,7 @@ export class SeatcastApp extends PageElement {
   constructor() {
     super();
     this.lost = false;
+    this.staff = false;
     this.development = false;
     this.narrow = this.#narrow.matches;
     this.offline = !navigator.onLine;
@@ -65,6 +68,7 @@ export class SeatcastApp extends PageElement {
     setTimeout(() => {
       void import('../elements/internal/refusal-words.ts').catch(() => undefined);
       void this.#lookForDemo();
+      void import('./staff.ts').then(({ followStaff }) => followStaff((staff) => (this.staff = staff))).catch(() => undefined);
     }, LATER_MS);
   }
 
@@ -100,6 +104,7 @@ export class SeatcastApp extends PageElement {
           <a href="/" aria-current=${page === 'events' ? 'page' : nothing}>${words.events}</a>
           <a href="/bookings" aria-current=${page === 'bookings' ? 'page' : nothing}>${words.bookings}</a>
           <a href="/account" aria-current=${page === 'account' ? 'page' : nothing}>${this.account ?? words.signIn}</a>
+          ${this.staff ? html`<a href="/desk">${words.desk}</a>` : nothing}
         </nav>
         <div class="tools">
           ${this.narrow ? nothing : this.#switcher()} ${this.#languages()}

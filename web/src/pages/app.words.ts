@@ -6,6 +6,7 @@ interface Words {
   events: string;
   bookings: string;
   signIn: string;
+  desk: string;
   language: string;
   live: string;
   offline: string;
@@ -26,6 +27,7 @@ export const WORDS: Translations<Words> = {
     events: 'Events',
     bookings: 'My bookings',
     signIn: 'Sign in',
+    desk: 'Desk',
     language: 'Language',
     live: 'Every number on this page is live, and says so when it is not.',
     offline: 'No connection.',
@@ -44,6 +46,7 @@ export const WORDS: Translations<Words> = {
     events: 'งานทั้งหมด',
     bookings: 'การจองของฉัน',
     signIn: 'เข้าสู่ระบบ',
+    desk: 'โต๊ะผู้จัด',
     language: 'ภาษา',
     live: 'ตัวเลขทุกตัวในหน้านี้อัปเดตสด และจะแจ้งเมื่อไม่เป็นเช่นนั้น',
     offline: 'ไม่มีการเชื่อมต่อ',
@@ -62,6 +65,7 @@ export const WORDS: Translations<Words> = {
     events: 'رویدادها',
     bookings: 'رزروهای من',
     signIn: 'ورود',
+    desk: 'میز برگزارکننده',
     language: 'زبان',
     live: 'همهٔ عددهای این صفحه زنده‌اند و اگر نباشند، خودشان می‌گویند.',
     offline: 'اتصالی نیست.',

@@ -7,6 +7,8 @@ import { save } from '../elements/internal/save.ts';
 import { BookingsController } from '../elements/internal/own-controllers.ts';
 import { payingOf } from '../elements/seatcast-bookings/paying.ts';
 import { Refusal, type Booking, type EventDetails } from '../sdk/index.ts';
+import { signInAddress } from '../elements/internal/sign-in.ts';
+import { SIGN_IN_PAGE } from './router.ts';
 import { styles } from './booking-page.styles.ts';
 import { WORDS, type Stage } from './booking-page.words.ts';
 import { openMailedLink } from './bookings-page.ts';
@@ -176,7 +178,7 @@ export class BookingPage extends PageElement {
     return html`<div class="message">
         <h1>${words.missing}</h1>
         <p>${words.missingMeans}</p>
-        ${isGuest ? html`<a class="button primary" href="/account">${words.signIn}</a>` : html`<a class="button primary" href="/bookings">${words.allBookings}</a>`}
+        ${isGuest ? html`<a class="button primary" href=${signInAddress(SIGN_IN_PAGE)}>${words.signIn}</a>` : html`<a class="button primary" href="/bookings">${words.allBookings}</a>`}
       </div>
       <seatcast-find-booking reference=${/^bk-/i.test(this.name) ? this.name : nothing}></seatcast-find-booking>`;
   }

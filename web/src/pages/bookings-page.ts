@@ -2,7 +2,7 @@ import { css, html, nothing, type TemplateResult } from 'lit';
 import { explain } from '../elements/internal/refusals.ts';
 import { sharedClient } from '../elements/internal/full-client.ts';
 import type { Booking } from '../sdk/index.ts';
-import { BOOKING_PAGE } from './router.ts';
+import { BOOKING_PAGE, SIGN_IN_PAGE } from './router.ts';
 import { WORDS } from './bookings-page.words.ts';
 import { PageElement, titled } from './page-element.ts';
 import { shared } from './shared.styles.ts';
@@ -78,7 +78,7 @@ export class BookingsPage extends PageElement {
     return html`
       <h1>${words.title}</h1>
       <p role="status" class="said">${this.opened ? html`<a href=${BOOKING_PAGE.replace('{reference}', this.opened)}>${words.opened(this.opened)}</a>` : (this.said ?? nothing)}</p>
-      <seatcast-bookings booking-page=${BOOKING_PAGE}>
+      <seatcast-bookings booking-page=${BOOKING_PAGE} sign-in-page=${SIGN_IN_PAGE}>
         <div slot="empty" class="message">
           <p><strong>${words.nothing}</strong>${words.nothingMeans}</p>
           <a class="button primary" href="/">${words.whatsOn}</a>

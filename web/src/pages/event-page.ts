@@ -7,7 +7,7 @@ import { categoryWords } from './category.words.ts';
 import { styles } from './event-page.styles.ts';
 import { WORDS } from './event-page.words.ts';
 import { titled } from './page-element.ts';
-import { BOOKING_PAGE, openPage } from './router.ts';
+import { BOOKING_PAGE, openPage, SIGN_IN_PAGE } from './router.ts';
 import { servedEvent } from './served-event.ts';
 import { poster } from './poster.ts';
 import '../elements/seatcast-availability/seatcast-availability.ts';
@@ -84,13 +84,13 @@ export class EventPage extends LiveElement {
     const soldOut = totalsOf({ event, ticket_types }).status === 'sold_out';
     const seated = event.layout > 0;
     const words = WORDS[this.language];
-    return html`<seatcast-booking event=${event.id} booking-page=${BOOKING_PAGE} @seatcast-booked=${this.#booked}>
+    return html`<seatcast-booking event=${event.id} booking-page=${BOOKING_PAGE} sign-in-page=${SIGN_IN_PAGE} @seatcast-booked=${this.#booked}>
       <section class="choose" aria-labelledby="choose">
         <h2 id="choose">${soldOut ? words.tickets : seated ? words.chooseSeats : words.chooseTickets}</h2>
         ${seated
           ? html`<seatcast-seat-map event=${event.id}></seatcast-seat-map>
-              <seatcast-ticket-types event=${event.id} unseated></seatcast-ticket-types>`
-          : html`<seatcast-ticket-types event=${event.id}></seatcast-ticket-types>`}
+              <seatcast-ticket-types event=${event.id} sign-in-page=${SIGN_IN_PAGE} unseated></seatcast-ticket-types>`
+          : html`<seatcast-ticket-types event=${event.id} sign-in-page=${SIGN_IN_PAGE}></seatcast-ticket-types>`}
       </section>
     </seatcast-booking>`;
   }

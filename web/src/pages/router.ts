@@ -11,6 +11,9 @@ export type Route =
 /** Where a booking has a page of its own. */
 export const BOOKING_PAGE = '/bookings/{reference}';
 
+/** Where people sign in, and the address that they come back to. */
+export const SIGN_IN_PAGE = '/account?back={page}';
+
 export function routeOf(path: string): Route {
   if (path === '/' || path === '/events') return { page: 'events' };
   if (path === '/bookings') return { page: 'bookings' };

@@ -9,6 +9,13 @@ export interface Account {
   email_confirmed: boolean;
 }
 
+export type OrganizationRole = 'owner' | 'manager' | 'box_office' | 'scanner' | 'finance';
+
+/** The account that is signed in, and the organizations that it works for beside its own. */
+export interface Me extends Account {
+  organizations: { organization_id: number; role: OrganizationRole }[];
+}
+
 /** A sign-in's answer. */
 export interface Session {
   access_token: string;

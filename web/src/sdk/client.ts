@@ -8,7 +8,7 @@
  *
  * All topics share one connection, which opens with the first and closes with the last.
  */
-import type { Joined, NewAccount, Session } from './accounts.ts';
+import type { Joined, Me, NewAccount, Session } from './accounts.ts';
 import { Attempts, isAttemptKey, type UnsentBooking } from './attempts.ts';
 import { newKey, sendOnce, type Booking, type BookingItem, type BookingRequest, type Cancellation, type HeldTicket, type Quote } from './booking.ts';
 import type { Bookings } from './bookings.ts';
@@ -113,6 +113,11 @@ export class SeatcastClient extends LiveClient {
   /** The caller is the account's owner from now on. @throws Refusal (`BAD_CREDENTIALS`, `NO_SIGN_IN`) */
   async signIn(email: string, password: string): Promise<Session> {
     return this.#begin('/auth/login', { email, password });
+  }
+
+  /** Of the account that is signed in. @throws Refusal, Unreachable */
+  async me(): Promise<Me> {
+    return given(await this.rest.send<Me>('/auth/me'));
   }
 
   /** Signs in by a mailed link. @throws Refusal (`LINK_EXPIRED`) */

@@ -9,7 +9,7 @@ export type { Observer, Unsubscribable } from './observable.ts';
 export { ABANDONED } from './tracker.ts';
 export { LiveClient } from './live-client.ts';
 export type { ClientOptions, StateOf, Topic } from './live-client.ts';
-export type { Account, Joined, NewAccount, Session } from './accounts.ts';
+export type { Account, Joined, Me, NewAccount, OrganizationRole, Session } from './accounts.ts';
 export type * from './catalogue.ts';
 export type { UnsentBooking } from './attempts.ts';
 export { ChannelManager, CHANNELS_MAX } from './channel-manager.ts';

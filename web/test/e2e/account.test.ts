@@ -2,7 +2,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { makeEvent, rest, sql } from '../support/world.ts';
+import { makeEvent, makeUser, rest, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
 const PASSWORD = 'correct horse battery';
@@ -189,5 +189,41 @@ it('a ticket is handed on by mail, and its new holder has a QR of their own', as
   await expect.poll(() => textOf(owner.locator('seatcast-tickets'))).toContain(`${code} Handed on`);
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map(({ id: rule }) => rule)).toEqual([]);
+  expect(errors).toEqual([]);
+});
+
+it('a guest is led to sign in and back; who works for an organization finds the desk, and a customer does not', async () => {
+  const { id } = await makeEvent('Members only', 20);
+  await sql(`update events set membership_required = true where id = ${id}`);
+  const { page, errors } = await open(browser, `${url}/events/${id}`, { reducedMotion: 'reduce' });
+  await picture(page, 'sign in to buy');
+  await page.getByRole('link', { name: 'Sign in to buy' }).click();
+  await page.waitForURL(/\/account\?back=/);
+  expect(await navigation(page)).not.toContain('Desk');
+  const organizer = await sql('select email from users where id = 2');
+  await fill(page, 'Sign in', { 'E-mail': organizer, Password: 'seatcast-demo' });
+  await page.waitForURL(`${url}/events/${id}`);
+  await expect.poll(() => page.getByRole('link', { name: 'Sign in to buy' }).count()).toBe(0);
+  await expect.poll(() => navigation(page)).toMatch(/Desk$/);
+  await picture(page, 'signed in to buy');
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id: rule }) => rule)).toEqual([]);
+  await page.getByRole('link', { name: 'Desk' }).click();
+  await page.waitForURL(`${url}/desk`);
+  await page.goBack();
+
+  // Staff of another's organization have a customer's account; those of none see no desk.
+  const customer = await makeUser('Nobody of staff');
+  const staff = await makeUser('Lena');
+  await sql(`insert into organization_members (organization_id, user_id, role) values (2, ${staff}, 'scanner')`);
+  for (const [user, isStaff] of [[customer, false], [staff, true]] as const) {
+    const email = await sql(`select email from users where id = ${user}`);
+    await rest('POST', '/auth/link', { email });
+    const { page: other } = await open(browser, `${url}/`, {});
+    const asked = other.waitForResponse((answer) => answer.url().endsWith('/auth/me'));
+    await other.goto(await mailed(email, /http\S+#sign-in=\S+/));
+    await asked;
+    await expect.poll(() => other.getByRole('link', { name: 'Desk' }).count()).toBe(isStaff ? 1 : 0);
+  }
   expect(errors).toEqual([]);
 });

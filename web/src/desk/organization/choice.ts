@@ -1,7 +1,7 @@
 /** The organization that a page is about, where somebody works for several. */
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Language } from '../../elements/internal/language.ts';
-import type { Me } from '../desk-client.ts';
+import type { Me } from '../../sdk/index.ts';
 import { may, organizationsOf, type Right } from '../rights.ts';
 import { WORDS } from './words.ts';
 

@@ -60,18 +60,15 @@ const PROOFS: Record<string, (now: Situation) => boolean> = {
  * shows that it is not any more. A message that nothing on the page proves stays until the buyer chooses anew.
  */
 export class Problem {
-  readonly #error: unknown;
+  readonly error: unknown;
   readonly #isTrue: ((now: Situation) => boolean) | undefined;
   #wasSeen = false;
 
   constructor(error: unknown) {
-    this.#error = error;
+    this.error = error;
     this.#isTrue = error instanceof Refusal ? PROOFS[error.code] : ({ status }) => status !== 'live';
   }
 
-  words(language: Language): string {
-    return explain(language, this.#error);
-  }
 
   isOver(now: Situation): boolean {
     if (!this.#isTrue) return false;

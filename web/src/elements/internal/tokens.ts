@@ -24,6 +24,10 @@ export const tokens = [
       --display: var(--seatcast-font-display, 'Bricolage Grotesque Variable', var(--text));
     }
 
+    :where(a) {
+      color: inherit;
+    }
+
     :focus-visible {
       outline: 3px solid var(--accent);
       outline-offset: 2px;

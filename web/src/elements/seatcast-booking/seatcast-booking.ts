@@ -8,6 +8,7 @@ import { count, sum } from '../internal/format.ts';
 import { faultOf } from '../internal/fault.ts';
 import { define } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
+import { SIGN_IN_PAGE, signInLink } from '../internal/sign-in.ts';
 import { addedRows, containedWords } from '../internal/price-lines.ts';
 import { QuoteController } from '../internal/quote-controller.ts';
 import { explain, isMoney, Problem } from '../internal/refusals.ts';
@@ -48,6 +49,7 @@ export class SeatcastBooking extends SellingElement {
     ...SellingElement.properties,
     lines: { attribute: false },
     bookingPage: { attribute: 'booking-page' },
+    signInPage: SIGN_IN_PAGE,
     sending: { state: true },
     problem: { state: true },
     proving: { state: true },
@@ -60,6 +62,8 @@ export class SeatcastBooking extends SellingElement {
   declare lines: readonly SelectionLine[];
   /** Where the site shows a single booking, as of `seatcast-bookings`. */
   declare bookingPage: string | undefined;
+  /** Where buyers sign in; `{page}` in it stands for the address that they come back to. */
+  declare signInPage: string | undefined;
   declare sending: boolean;
   declare problem: Problem | undefined;
   /** The tickets ask for a proven e-mail address: a code is mailed, and typed here. */
@@ -140,9 +144,9 @@ export class SeatcastBooking extends SellingElement {
       <slot></slot>
       <div class="side">
         ${this.#way(state)}
-        <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} .bookingPage=${this.bookingPage} active @seatcast-holds=${this.#held}></seatcast-bookings>
+        <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} .bookingPage=${this.bookingPage} active .signInPage=${this.signInPage} @seatcast-holds=${this.#held}></seatcast-bookings>
         ${this.#pending > 0 && this.lines.length === 0 ? nothing : this.#panel(state)}
-        <seatcast-waitlist event=${this.event ?? nothing} .client=${this.client}></seatcast-waitlist>
+        <seatcast-waitlist event=${this.event ?? nothing} .client=${this.client} .signInPage=${this.signInPage}></seatcast-waitlist>
       </div>
     `;
   }
@@ -225,9 +229,10 @@ export class SeatcastBooking extends SellingElement {
     </button>`;
   }
 
-  #problemWords(): string | undefined {
-    if (this.problem) return this.problem.words(this.language);
-    return this.#quote.refusal && explain(this.language, this.#quote.refusal);
+  #problemWords(): string | TemplateResult | undefined {
+    const { error } = this.problem ?? { error: this.#quote.refusal };
+    const words = error === undefined ? undefined : explain(this.language, error);
+    return words && error instanceof Refusal && error.code === 'ACCOUNT_REQUIRED' ? signInLink(this.signInPage, words) : words;
   }
 
   /** Fields that a buyer may leave empty. */

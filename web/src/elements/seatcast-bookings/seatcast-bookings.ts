@@ -9,6 +9,7 @@ import { dateParts, digits, momentWords, money, percent, sum } from '../internal
 import type { Language } from '../internal/language.ts';
 import { define, FLAG } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
+import { SIGN_IN_PAGE, signInLink } from '../internal/sign-in.ts';
 import { explain } from '../internal/refusals.ts';
 import { addedRows, containedWords, ticketAmount } from '../internal/price-lines.ts';
 import { BookingsController } from '../internal/own-controllers.ts';
@@ -58,6 +59,7 @@ export class SeatcastBookings extends SellingElement {
     active: FLAG,
     booking: {},
     bookingPage: { attribute: 'booking-page' },
+    signInPage: SIGN_IN_PAGE,
     also: { attribute: false },
     failed: { state: true },
     said: { state: true },
@@ -77,6 +79,7 @@ export class SeatcastBookings extends SellingElement {
   /** Only this one, by its reference or id. */
   declare booking: string | undefined;
   declare bookingPage: string | undefined;
+  declare signInPage: string | undefined;
   /** Bookings that are shown beside the caller's newest, as they were when they were read. */
   declare also: readonly Booking[] | undefined;
   declare failed: Failed | undefined;
@@ -201,11 +204,11 @@ export class SeatcastBookings extends SellingElement {
   }
 
   /** Why something does not work, as long as it does not. */
-  #problem(): string | undefined {
+  #problem(): string | TemplateResult | undefined {
     const { problem, bookings, status } = this.#own.view;
     if (this.failed) return explain(this.language, this.failed.error);
     if (problem instanceof Refusal) return explain(this.language, problem);
-    if (problem && !(problem instanceof Error)) return WORDS[this.language].signInAgain;
+    if (problem && !(problem instanceof Error)) return signInLink(this.signInPage, WORDS[this.language].signInAgain);
     // Beside an event its numbers say it.
     if (status !== 'offline' || this.active) return undefined;
     return bookings ? WORDS[this.language].lastKnown : WORDS[this.language].noConnection;

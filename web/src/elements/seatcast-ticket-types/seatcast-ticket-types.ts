@@ -5,6 +5,7 @@ import { count, dateParts, money } from '../internal/format.ts';
 import { faultOf } from '../internal/fault.ts';
 import { define, FLAG } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
+import { SIGN_IN_PAGE, signInLink } from '../internal/sign-in.ts';
 import { SaleController } from '../internal/sale-controller.ts';
 import { styles } from './seatcast-ticket-types.styles.ts';
 import { WORDS } from './words.ts';
@@ -17,7 +18,8 @@ import '../seatcast-availability/seatcast-availability.ts';
  *     <seatcast-ticket-types event="42"></seatcast-ticket-types>
  *
  * Fires `seatcast-selection`. Types that are sold by the seat have no quantity: they are chosen on
- * the seat map; with `unseated` they are left out. `readonly` shows the numbers only.
+ * the seat map; with `unseated` they are left out. `readonly` shows the numbers only. `sign-in-page` is where buyers sign in,
+ * for types that want an account.
  */
 export class SeatcastTicketTypes extends SellingElement implements SelectionSource {
   static override styles = styles;
@@ -25,11 +27,13 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
     ...SellingElement.properties,
     readonly: FLAG,
     unseated: FLAG,
+    signInPage: SIGN_IN_PAGE,
     reduced: { state: true },
   };
 
   declare readonly: boolean | undefined;
   declare unseated: boolean | undefined;
+  declare signInPage: string | undefined;
   /** Said when the stock fell below the quantity that was chosen. */
   declare reduced: string | undefined;
 
@@ -142,7 +146,7 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
   /** Why this type is not on sale at the moment, or not to this caller; undefined when it is. */
   #notOnSale(state: EventState, type: TicketType): TemplateResult | undefined {
     const words = WORDS[this.language];
-    const note = (text: string): TemplateResult => html`<span class="closed">${text}</span>`;
+    const note = (text: string | TemplateResult): TemplateResult => html`<span class="closed">${text}</span>`;
     const sale = state.event.status === 'active' ? this.#sale.of(state, type.id) : 'on_sale';
     if (sale === 'not_started') {
       const { day, month, time } = dateParts(this.language, type.sale_from ?? '', state.event.timezone);
@@ -150,7 +154,7 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
     }
     if (sale === 'closed') return note(words.salesEnded);
     const wantsAccount = type.members_only || type.account_required || state.event.membership_required;
-    return wantsAccount && this.topic.client.isGuest ? note(words.signIn) : undefined;
+    return wantsAccount && this.topic.client.isGuest ? note(signInLink(this.signInPage, words.signIn)) : undefined;
   }
 
   /** Sold, held and free as lengths. The numbers stand beside it in words. */

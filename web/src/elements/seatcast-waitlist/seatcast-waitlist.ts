@@ -3,6 +3,7 @@ import { Refusal, totalsOf, type Waiting } from '../../sdk/index.ts';
 import { count } from '../internal/format.ts';
 import { define } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
+import { SIGN_IN_PAGE, signInLink } from '../internal/sign-in.ts';
 import { explain } from '../internal/refusals.ts';
 import { BookingsController } from '../internal/own-controllers.ts';
 import { styles } from './seatcast-waitlist.styles.ts';
@@ -25,6 +26,7 @@ export class SeatcastWaitlist extends SellingElement {
   static override styles = styles;
   static override properties = {
     ...SellingElement.properties,
+    signInPage: SIGN_IN_PAGE,
     waiting: { state: true },
     quantity: { state: true },
     busy: { state: true },
@@ -32,6 +34,7 @@ export class SeatcastWaitlist extends SellingElement {
     said: { state: true },
   };
 
+  declare signInPage: string | undefined;
   /** The place on this event's waitlist; null: none, undefined: not known. */
   declare waiting: Waiting | null | undefined;
   declare quantity: number;
@@ -94,7 +97,7 @@ export class SeatcastWaitlist extends SellingElement {
     const isSoldOut = state?.event.status === 'active' && totalsOf(state).status === 'sold_out';
     if (!isSoldOut || this.waiting?.status === 'offered') return undefined;
     if (!this.#own.view.account) {
-      return html`<section aria-label=${WORDS[this.language].waitlist}><p><slot name="sign-in">${WORDS[this.language].signIn}</slot></p></section>`;
+      return html`<section aria-label=${WORDS[this.language].waitlist}><p><slot name="sign-in">${signInLink(this.signInPage, WORDS[this.language].signIn)}</slot></p></section>`;
     }
     return this.waiting === null ? this.#form(state.event.max_per_booking) : undefined;
   }
