@@ -82,10 +82,13 @@ fn away(error: StoreError) -> ProviderError {
     ProviderError::Unanswered(error.to_string())
 }
 
-fn moved(status: Option<String>, wanted: &str) -> Result<(), ProviderError> {
-    match status {
-        Some(status) if status == wanted => Ok(()),
-        status => Err(ProviderError::Refused(format!("the charge is {status:?}"))),
+fn moved(after: Option<DemoCharge>, wanted: &str) -> Result<DemoCharge, ProviderError> {
+    match after {
+        Some(charge) if charge.status == wanted => Ok(charge),
+        other => {
+            let status = other.map(|charge| charge.status);
+            Err(ProviderError::Refused(format!("the charge is {status:?}")))
+        }
     }
 }
 
@@ -109,14 +112,14 @@ impl Provider for Demo {
         self.charge(of).await
     }
 
-    async fn capture(&self, of: &Attempt) -> Result<(), ProviderError> {
-        let status = self.store.capture_demo_charge(of.id).await.map_err(away)?;
-        moved(status, "captured")
+    async fn capture(&self, of: &Attempt) -> Result<Charge, ProviderError> {
+        let after = self.store.capture_demo_charge(of.id).await;
+        moved(after.map_err(away)?, "captured").map(charge_of)
     }
 
     async fn cancel(&self, of: &Attempt) -> Result<(), ProviderError> {
-        let status = self.store.cancel_demo_charge(of.id).await.map_err(away)?;
-        moved(status, "canceled")
+        let after = self.store.cancel_demo_charge(of.id).await;
+        moved(after.map_err(away)?, "canceled").map(drop)
     }
 
     async fn refund(&self, of: &Attempt, refund: &Refund) -> Result<Returned, ProviderError> {

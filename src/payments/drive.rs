@@ -14,8 +14,8 @@ use crate::store::payments::Refund;
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::{Movements, Noted};
 use crate::ticketing::payment::{
-    Attempt, Buyer, Charge, ChargeStatus, Next, PaymentState, ProviderName, next, offline_charge,
-    refused, sold,
+    Attempt, Buyer, Charge, ChargeStatus, Next, PaymentState, ProviderName, captured, next,
+    offline_charge, refused, sold,
 };
 use crate::ticketing::record::Booking;
 use crate::ticketing::refusal::Refusal;
@@ -96,9 +96,10 @@ pub(crate) trait Sales: Sync {
     ) -> impl Future<Output = Result<Result<(), Refusal>, DeskError>> + Send;
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Sold {
-    Now,
+    /// Now or before; the booking as it was sold.
+    Now(Box<Booking>),
     /// Somebody else has it, or it is not sold any more.
     Refused,
 }
@@ -154,7 +155,7 @@ async fn step(
 ) -> Result<Step, Stopped> {
     let Some(Attempted {
         attempt,
-        booking,
+        mut booking,
         now,
     }) = table.attempt(id).await?
     else {
@@ -187,18 +188,19 @@ async fn step(
     }
     if step == Next::Sell {
         match desk.sell(&attempt, &booking).await? {
-            Sold::Now => step = sold(&charge),
+            Sold::Now(now) => {
+                booking = *now;
+                step = sold(&charge);
+            }
             Sold::Refused => step = refused(&charge),
         }
     }
-    match step {
-        Next::Wait | Next::Sell => Ok(Step::End(waits(&attempt, now))),
-        Next::Hold { until } => {
-            desk.hold(&attempt, until).await?;
-            Ok(Step::End(waits(&attempt, now)))
-        }
-        Next::Capture => match provider.capture(&attempt).await {
-            Ok(()) => Ok(Step::On),
+    if step == Next::Capture {
+        match provider.capture(&attempt).await {
+            Ok(taken) => {
+                charge = taken;
+                step = captured(&attempt, &charge);
+            }
             Err(ProviderError::Refused(why)) => {
                 // Somebody else may have taken it in this moment.
                 let now = provider.look(&attempt).await?;
@@ -207,10 +209,19 @@ async fn step(
                 }
                 let why =
                     format!("the booking is confirmed and its money could not be taken: {why}");
-                review(table, &attempt, &why).await
+                return review(table, &attempt, &why).await;
             }
-            Err(error) => Err(error.into()),
-        },
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match step {
+        Next::Wait | Next::Sell => Ok(Step::End(waits(&attempt, now))),
+        Next::Hold { until } => {
+            desk.hold(&attempt, until).await?;
+            Ok(Step::End(waits(&attempt, now)))
+        }
+        // The provider has not taken it yet, although it said so.
+        Next::Capture => Ok(Step::End(waits(&attempt, now))),
         Next::CancelCharge => match provider.cancel(&attempt).await {
             Ok(()) => Ok(Step::On),
             // It was paid in this moment: look again.
@@ -275,7 +286,7 @@ pub(crate) async fn start(
         kept.map_err(away)?;
     }
     match provider.start(of, Some(&customer)).await {
-        Err(ProviderError::Refused(why)) => {
+        Err(ProviderError::Refused(why)) if !mistaken!(NeedCustomer) => {
             let charge = provider.start(of, None).await?;
             // So it was for the customer, which the provider may have lost: another one is made next time.
             tracing::warn!(payment = %of.id, user = buyer.user.0, why, "the provider does not begin with its customer");

@@ -30,6 +30,7 @@ use self::drive::{Attempted, PaymentTable, Sales, Sold};
 use self::hear::{ProviderEvent, take_in};
 use self::stripe::Stripe;
 use crate::desk::{Change, Desk, DeskError};
+use crate::store::idempotency::Once;
 use crate::store::payments::{Begun, Heard, PaymentWay, Refund, StaffPayment, parts_of};
 use crate::store::{Store, StoreError};
 use crate::ticketing::movement::{Movements, Noted};
@@ -82,7 +83,8 @@ pub(crate) trait Provider: Sync {
         of: &Buyer,
     ) -> impl Future<Output = Result<Option<String>, ProviderError>> + Send;
     fn look(&self, of: &Attempt) -> impl Future<Output = Result<Charge, ProviderError>> + Send;
-    fn capture(&self, of: &Attempt) -> impl Future<Output = Result<(), ProviderError>> + Send;
+    /// Answers the charge after it.
+    fn capture(&self, of: &Attempt) -> impl Future<Output = Result<Charge, ProviderError>> + Send;
     fn cancel(&self, of: &Attempt) -> impl Future<Output = Result<(), ProviderError>> + Send;
     fn refund(
         &self,
@@ -171,11 +173,11 @@ impl Provider for Providers {
         }
     }
 
-    async fn capture(&self, of: &Attempt) -> Result<(), ProviderError> {
+    async fn capture(&self, of: &Attempt) -> Result<Charge, ProviderError> {
         match (of.provider, &self.stripe, &self.demo) {
             (ProviderName::Stripe, Some(stripe), _) => stripe.capture(of).await,
             (ProviderName::Demo, _, Some(demo)) => demo.capture(of).await,
-            (ProviderName::Offline, ..) => Ok(()),
+            (ProviderName::Offline, ..) => Ok(offline(of)),
             (name, ..) => Err(missing(name)),
         }
     }
@@ -496,7 +498,9 @@ impl Sales for Desk {
             .change(Change::new(of.event_id, of.booking_id, reclaim))
             .await
         {
-            Ok(_) => Ok(Sold::Now),
+            Ok(Once::Made(sold) | Once::Replayed(sold)) => Ok(Sold::Now(Box::new(sold.booking))),
+            // It has no key.
+            Ok(Once::Mismatch) => Err(DeskError::Internal),
             Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(Sold::Refused),
             Err(error) => Err(error),
         }

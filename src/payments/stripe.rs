@@ -31,6 +31,8 @@ use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus};
 /// The version of the API that this was written for.
 const VERSION: &str = "2025-03-31.basil";
 /// Bytes of an answer that are read.
+/// Parts of an intent that are read with it: without them it names the charge alone.
+const CHARGE_AND_FEE: &str = "latest_charge.balance_transaction";
 const ANSWER_BYTES_MAX: usize = 512 * 1024;
 
 /// The means of payment where none is named, by Stripe's name.
@@ -154,8 +156,7 @@ impl Stripe {
 
     /// The intent as it is.
     async fn intent(&self, reference: &str) -> Result<Intent, ProviderError> {
-        let path =
-            format!("/v1/payment_intents/{reference}?expand[]=latest_charge.balance_transaction");
+        let path = format!("/v1/payment_intents/{reference}?expand[]={CHARGE_AND_FEE}");
         parsed(self.ask(Method::GET, &path, None, &[]).await?)
     }
 
@@ -515,11 +516,12 @@ impl Provider for Stripe {
         Ok(self.intent(reference(of)?).await?.charge())
     }
 
-    async fn capture(&self, of: &Attempt) -> Result<(), ProviderError> {
+    async fn capture(&self, of: &Attempt) -> Result<Charge, ProviderError> {
         let path = format!("/v1/payment_intents/{}/capture", reference(of)?);
         let key = format!("{}:capture", of.id);
-        self.ask(Method::POST, &path, Some(key), &[]).await?;
-        Ok(())
+        let form = [("expand[]", CHARGE_AND_FEE.to_owned())];
+        let taken = self.ask(Method::POST, &path, Some(key), &form);
+        Ok(parsed(taken.await?)?.charge())
     }
 
     async fn cancel(&self, of: &Attempt) -> Result<(), ProviderError> {

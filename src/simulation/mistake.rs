@@ -50,6 +50,7 @@ pub(crate) enum Mistake {
     ConfirmUndone,
     CancelUnread,
     TicketTwice,
+    NeedCustomer,
 }
 
 impl Mistake {

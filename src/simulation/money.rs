@@ -9,6 +9,7 @@
 //!
 //! | check | promise |
 //! |---|---|
+//! | `Begun` | nobody fails to begin since the provider lost a customer, and no charge is under somebody else's |
 //! | `Covered` | in the end all money that was taken belongs to a confirmed booking, went back as is written down, or waits for a person |
 //! | `TicketOnce` | a ticket goes back by one refund, however many ask for it at once |
 //! | `Paid` | in the end every confirmed booking is paid in full, once |
@@ -57,7 +58,7 @@ const EVENT: EventId = EventId(1);
 const TYPE: TicketTypeId = TicketTypeId(1);
 
 /// Each mistake with the check that has to catch it.
-const MISTAKES: [(Mistake, MoneyCheck, &str); 10] = [
+const MISTAKES: [(Mistake, MoneyCheck, &str); 11] = [
     (
         Mistake::CaptureUnsold,
         MoneyCheck::Sold,
@@ -108,10 +109,16 @@ const MISTAKES: [(Mistake, MoneyCheck, &str); 10] = [
         MoneyCheck::MailedDue,
         "tickets are sent without a look at their booking",
     ),
+    (
+        Mistake::NeedCustomer,
+        MoneyCheck::Begun,
+        "whoever's customer the provider lost cannot pay",
+    ),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MoneyCheck {
+    Begun,
     Covered,
     TicketOnce,
     Paid,

@@ -91,13 +91,19 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Takes what is authorised; answers the status after it.
-    pub async fn capture_demo_charge(&self, id: PaymentId) -> Result<Option<String>, StoreError> {
+    /// Takes what is authorised; answers the charge after it.
+    pub async fn capture_demo_charge(
+        &self,
+        id: PaymentId,
+    ) -> Result<Option<DemoCharge>, StoreError> {
         self.move_demo_charge(id, "authorized", "captured").await
     }
 
-    /// Cancels what is not taken; answers the status after it.
-    pub async fn cancel_demo_charge(&self, id: PaymentId) -> Result<Option<String>, StoreError> {
+    /// Cancels what is not taken; answers the charge after it.
+    pub async fn cancel_demo_charge(
+        &self,
+        id: PaymentId,
+    ) -> Result<Option<DemoCharge>, StoreError> {
         self.move_demo_charge(id, "captured", "canceled").await
     }
 
@@ -107,16 +113,20 @@ impl Store {
         id: PaymentId,
         status: &str,
         to: &str,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<DemoCharge>, StoreError> {
         let client = self.client().await?;
-        let sql = "
-            update demo_charges
-               set status = case when (status = $2) = ($3 = 'captured') then $3 else status end,
-                   captured_amount = case when status = $2 and $3 = 'captured' then amount else captured_amount end
-             where id = $1 returning status";
-        let statement = client.prepare_cached(sql).await?;
-        let row = client.query_opt(&statement, &[&id, &status, &to]).await?;
-        row.map(|row| Ok(row.try_get(0)?)).transpose()
+        let sql = format!(
+            "update demo_charges
+                set status = case when (status = $3) = ($4 = 'captured') then $4 else status end,
+                    captured_amount = case when status = $3 and $4 = 'captured' then amount else captured_amount end
+              where id = $1 returning {CHARGE}"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let silence = f64::from(SILENCE_S);
+        let row = client
+            .query_opt(&statement, &[&id, &silence, &status, &to])
+            .await?;
+        row.map(|row| read(&row)).transpose()
     }
 
     /// Gives back an amount, once for each key. `false`: not so much was taken.

@@ -375,6 +375,15 @@ pub fn sold(charge: &Charge) -> Next {
     }
 }
 
+/// The next step of a sale that the provider was asked to take the money for.
+pub fn captured(attempt: &Attempt, charge: &Charge) -> Next {
+    match (mismatch(attempt, charge), charge.status) {
+        (Some(reason), _) => Next::Review { reason },
+        (None, ChargeStatus::Captured) => Next::Settle,
+        (None, _) => Next::Capture,
+    }
+}
+
 /// The next step when the desk refuses to sell.
 pub fn refused(charge: &Charge) -> Next {
     match charge.status {

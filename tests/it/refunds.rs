@@ -776,6 +776,16 @@ async fn a_cancellation_gives_back_what_was_said_before() {
             .data(200);
         let given = format!("select ({back}) = {}", single + whole);
         eventually(&client, "refund of the rest", &given).await;
+        let report = format!("/api/v1/events/{}/report.csv", show.event);
+        let report = staff.get(&report).await.text;
+        let reference = booking["reference"].as_str().unwrap();
+        let line = report.lines().find(|line| line.starts_with(reference));
+        let refunded = format!(
+            ",{}.{:02},EUR,",
+            (single + whole) / 100,
+            (single + whole) % 100
+        );
+        assert!(line.unwrap().contains(&refunded), "{refunded} in {line:?}");
         let over = buyer.get(&path(&booking, "/cancellation")).await;
         assert_eq!(over.code(409), "INVALID_TRANSITION");
     }

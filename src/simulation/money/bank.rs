@@ -12,7 +12,7 @@ use crate::store::payments::{Heard, Refund, payment_job};
 use crate::ticketing::movement::{Going, Movements, ProviderRefund};
 use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus, ProviderName};
 use crate::ticketing::record::BookingStatus;
-use crate::ticketing::{BookingId, PaymentId, RefundId};
+use crate::ticketing::{BookingId, PaymentId, RefundId, UserId};
 
 /// A charge in the provider's books.
 #[derive(Debug, Clone)]
@@ -124,6 +124,10 @@ fn charge_of(id: PaymentId, charge: &SimCharge) -> Charge {
     }
 }
 
+fn name_there(user: UserId) -> String {
+    format!("cus_{user}")
+}
+
 fn refused(why: &str) -> ProviderError {
     ProviderError::Refused(why.to_owned())
 }
@@ -134,8 +138,25 @@ fn charge(shared: &mut MoneyShared, id: PaymentId) -> Result<&mut SimCharge, Pro
 }
 
 impl Provider for MoneyWorld {
-    async fn start(&self, of: &Attempt, _: Option<&str>) -> Result<Charge, ProviderError> {
+    async fn start(&self, of: &Attempt, customer: Option<&str>) -> Result<Charge, ProviderError> {
         self.provider(|shared| {
+            if let Some(customer) = customer {
+                let sale = shared.sales.get(&of.booking_id);
+                let user = sale.and_then(|sale| sale.standing.booking.user_id);
+                if user.map(name_there).as_deref() != Some(customer) {
+                    let what = format!("{} begins under {customer}, who is another", of.id);
+                    shared.fail(MoneyCheck::Begun, what);
+                }
+                let is_lost = shared.dice.percent(10);
+                let known = shared.customers_there.get_mut(customer);
+                let is_known = known.is_some_and(|known| {
+                    *known &= !is_lost;
+                    *known
+                });
+                if !is_known && !shared.charges.contains_key(&of.id) {
+                    return Err(refused("no such customer"));
+                }
+            }
             let is_at_once = shared.dice.percent(30);
             let charge = shared.charges.entry(of.id).or_insert(SimCharge {
                 status: ChargeStatus::Open,
@@ -150,8 +171,14 @@ impl Provider for MoneyWorld {
         .await
     }
 
-    async fn customer(&self, _: &Buyer) -> Result<Option<String>, ProviderError> {
-        Ok(None)
+    async fn customer(&self, of: &Buyer) -> Result<Option<String>, ProviderError> {
+        self.provider(|shared| {
+            // Under one key it is one customer, for as long as keys are remembered also one that was lost.
+            let name = name_there(of.user);
+            shared.customers_there.entry(name.clone()).or_insert(true);
+            Ok(Some(name))
+        })
+        .await
     }
 
     async fn look(&self, of: &Attempt) -> Result<Charge, ProviderError> {
@@ -159,7 +186,7 @@ impl Provider for MoneyWorld {
             .await
     }
 
-    async fn capture(&self, of: &Attempt) -> Result<(), ProviderError> {
+    async fn capture(&self, of: &Attempt) -> Result<Charge, ProviderError> {
         let world = self.clone();
         self.provider(move |shared| {
             let sale = shared.sales.get(&of.booking_id);
@@ -174,12 +201,13 @@ impl Provider for MoneyWorld {
             }
             charge.status = ChargeStatus::Captured;
             charge.captured = charge.amount;
+            let taken = charge_of(of.id, charge);
             if !is_sold {
                 let what = format!("{} is captured for nothing", of.id);
                 shared.fail(MoneyCheck::Sold, what);
             }
             shared.told(&world, of.id, false);
-            Ok(())
+            Ok(taken)
         })
         .await
     }

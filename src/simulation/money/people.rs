@@ -8,10 +8,10 @@ use super::mails::{letter_job, offer_key, reminder_key, sent_payload};
 use super::world::{Handed, MoneyWorld, PRICE, Sale, at, euros};
 use super::{EVENT, FAULTS_MS, TYPE};
 use crate::desk::{Change, DeskError};
-use crate::payments::drive::PaymentTable;
+use crate::payments::drive::{PaymentTable, start};
 use crate::payments::give_back::{RefundOrder, give, with_cancellation};
+use crate::payments::refunds;
 use crate::payments::refunds::RefundTable;
-use crate::payments::{Provider, refunds};
 use crate::store::letters::PAYMENT_REMINDER_JOB;
 use crate::store::payments::payment_job;
 use crate::store::transfers::{
@@ -22,9 +22,11 @@ use crate::ticketing::record::{Booking, BookingStatus, TicketStatus};
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::stock::{Claim, ClaimState};
 use crate::ticketing::transition::{Canceller, Standing, Transition};
-use crate::ticketing::{BookingId, ClaimId, PaymentId, TransferId};
+use crate::ticketing::{BookingId, ClaimId, PaymentId, TransferId, UserId};
 
 const HOLD_MS: u64 = 60_000;
+/// Buyers with an account, and one place for those without.
+const ACCOUNTS: usize = 4;
 /// How long before a hold's end its buyer is reminded.
 const REMINDED_MS: u64 = 25_000;
 pub(super) const BUYER_MS_MAX: u64 = 8_000;
@@ -76,7 +78,7 @@ async fn buyer(world: MoneyWorld) {
         return;
     };
     // As the request does, whose node may die at any point.
-    let started = world.start(&attempt, None).await;
+    let started = start(&world, &world, &attempt).await;
     if let Ok(charge) = &started
         && world.chance(80)
     {
@@ -137,6 +139,8 @@ fn hold(world: &MoneyWorld) -> Option<BookingId> {
             return None;
         }
         let id = BookingId(shared.id());
+        let user = Some(shared.dice.below(ACCOUNTS)).filter(|user| *user > 0);
+        let user = user.map(|user| UserId(user as i64));
         shared.count += 1;
         let claim = Claim {
             id: ClaimId(shared.count as i64),
@@ -147,7 +151,7 @@ fn hold(world: &MoneyWorld) -> Option<BookingId> {
         };
         let sale = Sale {
             standing: Standing {
-                booking: pending(id, quantity),
+                booking: pending(id, quantity, user),
                 claims: vec![claim],
                 absorbed_fee_amount: None,
             },
@@ -161,9 +165,9 @@ fn hold(world: &MoneyWorld) -> Option<BookingId> {
     })
 }
 
-fn pending(id: BookingId, quantity: i64) -> Booking {
+fn pending(id: BookingId, quantity: i64, user: Option<UserId>) -> Booking {
     let whole = json!({
-        "id": id, "version": 1, "reference": "BK-7F3K9Q", "event_id": EVENT, "user_id": null, "status": "pending",
+        "id": id, "version": 1, "reference": "BK-7F3K9Q", "event_id": EVENT, "user_id": user, "status": "pending",
         "quantity": quantity, "total": euros(quantity * PRICE), "tickets": [], "lines": [],
         "items": [{
             "ticket_type_id": TYPE, "name": "Standing", "quantity": quantity, "unit_price": euros(PRICE), "seats": [],
@@ -225,7 +229,7 @@ async fn cancel(world: MoneyWorld, id: BookingId, by: Canceller) {
             let mut change = Change::new(EVENT, id, Transition::Cancel { by, reason });
             change.with = with_cancellation(&booking, None);
             let cancelled = world.change(&change).await;
-            if let Ok(()) | Err(DeskError::Refused(_)) = cancelled {
+            if let Ok(_) | Err(DeskError::Refused(_)) = cancelled {
                 break;
             }
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::clockwork::now_ms;
-use super::EVENT;
 use super::world::{MoneyShared, MoneyWorld, at};
+use super::{EVENT, MoneyCheck};
 use crate::config::inside::REFUND_LOOK_S;
 use crate::desk::{Change, DeskError};
 use crate::payments::drive::{Attempted, PaymentTable, Sales, Sold};
@@ -26,12 +26,32 @@ use crate::ticketing::transition::Transition;
 use crate::ticketing::{BookingId, PaymentId, RefundId};
 
 impl PaymentTable for MoneyWorld {
-    async fn buyer(&self, _: &Attempt) -> Result<Option<Buyer>, StoreError> {
-        Ok(None)
+    async fn buyer(&self, of: &Attempt) -> Result<Option<Buyer>, StoreError> {
+        self.store(|shared| {
+            let user = shared.sales.get(&of.booking_id)?.standing.booking.user_id?;
+            Some(Buyer {
+                user,
+                name: format!("Buyer {user}"),
+                email: None,
+                provider: of.provider,
+                customer: shared.customers.get(&user).cloned(),
+            })
+        })
+        .await
     }
 
-    async fn keep_customer(&self, _: &Buyer, _: Option<&str>) -> Result<(), StoreError> {
-        Ok(())
+    async fn keep_customer(&self, of: &Buyer, customer: Option<&str>) -> Result<(), StoreError> {
+        self.store(|shared| match customer {
+            Some(customer) => {
+                let known = shared.customers.entry(of.user);
+                known.or_insert_with(|| customer.to_owned());
+            }
+            None if shared.customers.get(&of.user) == of.customer.as_ref() => {
+                shared.customers.remove(&of.user);
+            }
+            None => {}
+        })
+        .await
     }
 
     async fn attempt(&self, id: PaymentId) -> Result<Option<Attempted>, StoreError> {
@@ -99,12 +119,17 @@ impl PaymentTable for MoneyWorld {
         &self,
         of: &Attempt,
         state: PaymentState,
-        _reason: Option<&str>,
+        reason: Option<&str>,
     ) -> Result<(), StoreError> {
         self.store(|shared| {
             let attempt = shared.attempts.get_mut(&of.id);
             if let Some(attempt) = attempt.filter(|attempt| attempt.state.is_live()) {
                 attempt.state = state;
+            }
+            // The provider refuses nothing else before there is a charge.
+            if state == PaymentState::Failed {
+                let what = format!("{} did not begin: {reason:?}", of.id);
+                shared.fail(MoneyCheck::Begun, what);
             }
         })
         .await
@@ -333,12 +358,17 @@ impl EventTable for MoneyWorld {
 }
 
 impl MoneyWorld {
-    /// Asks the desk.
-    pub(super) async fn change(&self, change: &Change) -> Result<(), DeskError> {
+    /// Asks the desk; answers the booking after it.
+    pub(super) async fn change(&self, change: &Change) -> Result<Booking, DeskError> {
         let changed = self.reach(
             3,
             || DeskError::Unavailable,
-            |shared| shared.change(change).map(|_| ()),
+            |shared| {
+                shared.change(change)?;
+                let sale = shared.sales.get(&change.booking_id);
+                sale.map(|sale| sale.standing.booking.clone())
+                    .ok_or(Refusal::BookingNotFound)
+            },
         );
         Ok(changed.await??)
     }
@@ -355,7 +385,7 @@ impl Sales for MoneyWorld {
             .change(&Change::new(EVENT, of.booking_id, reclaim))
             .await
         {
-            Ok(()) => Ok(Sold::Now),
+            Ok(booking) => Ok(Sold::Now(Box::new(booking))),
             Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(Sold::Refused),
             Err(error) => Err(error),
         }
@@ -368,7 +398,7 @@ impl Sales for MoneyWorld {
             .await
         {
             Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(()),
-            held => held,
+            held => held.map(drop),
         }
     }
 
@@ -376,6 +406,7 @@ impl Sales for MoneyWorld {
         let Some(back) = taking_back(of) else {
             return Ok(Ok(()));
         };
-        taken_back(self.change(&Change::new(EVENT, of.booking_id, back)).await)
+        let changed = self.change(&Change::new(EVENT, of.booking_id, back)).await;
+        taken_back(changed.map(drop))
     }
 }

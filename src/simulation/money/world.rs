@@ -92,6 +92,10 @@ pub(super) struct MoneyShared {
     pub(super) jobs: BTreeMap<i64, SimJob>,
     pub(super) job_ids: BTreeMap<String, i64>,
     pub(super) charges: BTreeMap<PaymentId, SimCharge>,
+    /// Names of accounts at the provider, as our rows have them.
+    pub(super) customers: BTreeMap<UserId, String>,
+    /// Customers that the provider has; `false`: it lost them.
+    pub(super) customers_there: BTreeMap<String, bool>,
     /// Refunds that were made at the provider, as far as they were written down.
     pub(super) noted: BTreeMap<String, (PaymentId, i64)>,
     pub(super) heard: BTreeSet<String>,
@@ -138,6 +142,8 @@ impl MoneyWorld {
             jobs: BTreeMap::new(),
             job_ids: BTreeMap::new(),
             charges: BTreeMap::new(),
+            customers: BTreeMap::new(),
+            customers_there: BTreeMap::new(),
             noted: BTreeMap::new(),
             heard: BTreeSet::new(),
             events: 0,
