@@ -12,7 +12,7 @@ use crate::auth::proofs::Proofs;
 use crate::desk::{Change, DeskError};
 use crate::payments::give_back::{NotGiven, RefundOrder, give_back, with_cancellation};
 use crate::store::bookings::Name;
-use crate::store::payments::RefundState;
+use crate::store::refunds::RefundState;
 use crate::store::refunds::{
     EVENT_CANCELLED, EVENT_REFUNDS_JOB, EVENT_REFUNDS_WORTH, Unreturned, event_refunds_key,
 };

@@ -1,5 +1,5 @@
 //! The jobs of money: an attempt to pay is moved on, a refund is, and what staff were paid is booked. The rows and their
-//! jobs are written together (`store/payments.rs`).
+//! jobs are written together (`store/payments.rs`, `store/refunds.rs`).
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
 use crate::payments::drive::Driven;
 use crate::store::payments::{
-    MONEY_WORTH, PAYMENT_JOB, REFUND_JOB, STAFF_PAID_JOB, payment_job, refund_job, staff_paid_job,
+    MONEY_WORTH, PAYMENT_JOB, STAFF_PAID_JOB, payment_job, staff_paid_job,
 };
+use crate::store::refunds::{REFUND_JOB, refund_job};
 use crate::ticketing::{BookingId, PaymentId, RefundId};
 
 /// A provider that was away is asked again soon after it is back: somebody waits for tickets or money.

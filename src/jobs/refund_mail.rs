@@ -12,10 +12,10 @@ use crate::lang::Lang;
 use crate::pdf::ticket::amount;
 use crate::store::letters::{LETTER_WORTH, REFUND_MAIL_JOB, refund_mail_job};
 use crate::store::movements::REFUNDED_ELSEWHERE;
-use crate::store::payments::{Refund, RefundState};
 use crate::store::refunds::{
     BOOKING_CANCELLED, DECIDED, EVENT_CANCELLED, PAID_TOO_LATE, TICKETS_GIVEN_BACK,
 };
+use crate::store::refunds::{Refund, RefundState};
 use crate::store::tickets::places;
 use crate::ticketing::payment::{Attempt, ProviderName};
 use crate::ticketing::record::{BookingStatus, Money};

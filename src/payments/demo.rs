@@ -20,7 +20,7 @@ use super::refunds::provider_key;
 use super::{Payments, Provider, ProviderError, Returned};
 use crate::lang::Lang;
 use crate::store::demo_charges::{CardSays, DemoCharge};
-use crate::store::payments::Refund;
+use crate::store::refunds::Refund;
 use crate::store::{Store, StoreError};
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::Movements;

@@ -10,7 +10,7 @@ use crate::config::inside::{OFFLINE_LOOK_S, PAYMENT_FIRST_LOOK_S, PAYMENT_LOOK_S
 use crate::desk::DeskError;
 use crate::metrics;
 use crate::store::StoreError;
-use crate::store::payments::Refund;
+use crate::store::refunds::Refund;
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::{Movements, Noted};
 use crate::ticketing::payment::{

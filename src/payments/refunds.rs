@@ -10,7 +10,7 @@ use crate::config::inside::REFUND_LOOK_S;
 use crate::desk::{Change, Desk, DeskError};
 use crate::metrics;
 use crate::store::bookings::Name;
-use crate::store::payments::{NewRefund, Refund, RefundBegun, RefundState};
+use crate::store::refunds::{NewRefund, Refund, RefundBegun, RefundState};
 use crate::store::{Store, StoreError};
 use crate::ticketing::payment::Attempt;
 use crate::ticketing::record::{Booking, BookingStatus};

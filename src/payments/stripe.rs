@@ -21,7 +21,7 @@ use super::{Provider, ProviderError, Returned};
 use crate::config::StripeConfig;
 use crate::config::inside::{PROVIDER_TIMEOUT_S, WEBHOOK_TOLERANCE_S};
 use crate::outgoing;
-use crate::store::payments::Refund;
+use crate::store::refunds::Refund;
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::{
     DisputeState, DisputeTransfer, Going, Movements, ProviderDispute, ProviderFee, ProviderRefund,

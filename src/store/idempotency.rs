@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::StoreError;
+use super::{Store, StoreError};
 
 /// The constraint that fails when two transactions store the same key.
 pub const KEY_TAKEN: &str = "idempotency_keys_pkey";
@@ -154,4 +154,28 @@ pub async fn remember_made<T: Serialize>(
     let response = serde_json::to_value(made);
     let response = response.map_err(|error| StoreError::corrupt(format!("answer: {error}")))?;
     remember(client, key, CREATED, &response).await
+}
+
+impl Store {
+    /// Whether a request with this key was answered before.
+    pub async fn recall_answer(
+        &self,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Once<()>>, StoreError> {
+        let known = recall(&self.client().await?, key).await?;
+        Ok(known.map(|once| once.map(|_| ())))
+    }
+
+    /// Stores the answer of a request whose effect has a key of its own.
+    pub async fn remember_answer(
+        &self,
+        key: &IdempotencyKey,
+        answer: &Value,
+    ) -> Result<(), StoreError> {
+        let remembered = remember(&self.client().await?, key, 201, answer).await;
+        match remembered {
+            Err(error) if error.constraint() == Some(KEY_TAKEN) => Ok(()),
+            remembered => remembered,
+        }
+    }
 }

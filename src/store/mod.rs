@@ -41,6 +41,7 @@ pub mod numbers;
 pub mod organization_taxes;
 pub mod organizations;
 pub mod packed_seatmaps;
+pub mod payment_terms;
 pub mod payments;
 pub mod presence;
 pub mod price_rules;

@@ -1,32 +1,29 @@
-//! Attempts to pay and refunds: written, moved on and settled, each step in one transaction with the job that goes on
-//! with it and the posting that it makes.
+//! Attempts to pay: written, moved on and settled, each step in one transaction with the job that goes on with it and the
+//! posting that it makes.
 
 use std::time::Duration;
 
-use deadpool_postgres::{GenericClient, Transaction};
+use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
-use super::audit_trail::AuditEntry;
 use super::bookings::BOOKING;
 use super::jobs::{QueuedJob, keep, ring};
-use super::ledger::{self, Belonging, Columns};
-use super::letters::refund_mail_job;
-use super::refunds::PAID_TOO_LATE;
+use super::ledger::Columns;
+use super::refunds::{NewRefund, PAID_TOO_LATE, insert_refund, refund_job};
 use super::{Store, StoreError};
-use crate::config::inside::{PAYMENT_FIRST_LOOK_S, REFUND_LOOK_S};
-use crate::ticketing::ledger::{ABSORBED, Parts, Returned, explained, fee, refund, sale};
+use crate::config::inside::PAYMENT_FIRST_LOOK_S;
+use crate::ticketing::ledger::{ABSORBED, Parts, fee, sale};
 use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName, takes_days};
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::transition::EXTENSION_S;
-use crate::ticketing::{BookingId, EventId, PaymentId, RefundId, UserId};
+use crate::ticketing::{BookingId, PaymentId};
 
-/// The jobs that go on with attempts and refunds.
+/// The job that goes on with an attempt.
 pub const PAYMENT_JOB: &str = "payment";
-pub const REFUND_JOB: &str = "refund";
 /// The job that books what staff were paid.
 pub const STAFF_PAID_JOB: &str = "staff_paid";
 /// The job that asks a provider for events which did not come by themselves.
@@ -93,106 +90,11 @@ pub enum Heard {
     Unknown,
 }
 
-/// Money on its way back.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Refund {
-    pub id: RefundId,
-    pub payment_id: PaymentId,
-    pub booking_id: BookingId,
-    pub event_id: EventId,
-    pub amount: i64,
-    pub currency: String,
-    pub reason: String,
-    /// Tickets that go with it, by code.
-    pub tickets: Option<Vec<String>>,
-    pub state: RefundState,
-    pub provider_ref: Option<String>,
-    pub failure: Option<String>,
-    pub created_at: Timestamp,
-    /// It is of what the tickets cost, and the fees stay.
-    pub keeps_fees: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RefundState {
-    Requested,
-    /// The provider has it.
-    Pending,
-    Succeeded,
-    Failed,
-    NeedsReview,
-}
-
-impl RefundState {
-    const ALL: [(RefundState, &str); 5] = [
-        (RefundState::Requested, "requested"),
-        (RefundState::Pending, "pending"),
-        (RefundState::Succeeded, "succeeded"),
-        (RefundState::Failed, "failed"),
-        (RefundState::NeedsReview, "needs_review"),
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        let found = RefundState::ALL
-            .into_iter()
-            .find(|(state, _)| *state == self);
-        found.map_or("needs_review", |(_, name)| name)
-    }
-
-    pub fn is_open(self) -> bool {
-        matches!(self, RefundState::Requested | RefundState::Pending)
-    }
-}
-
-/// A refund to be written.
-#[derive(Debug, Clone, Copy)]
-pub struct NewRefund<'a> {
-    pub payment: PaymentId,
-    pub amount: i64,
-    pub reason: &'a str,
-    pub tickets: Option<&'a [String]>,
-    /// It is of what the tickets cost, and the fees stay.
-    pub keeps_fees: bool,
-    /// Two refunds with one key are one.
-    pub key: &'a str,
-    /// Of those whom staff ask for.
-    pub audit: Option<&'a AuditEntry>,
-}
-
-/// How the request for a refund ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RefundBegun {
-    New(Refund),
-    /// There was one with its key.
-    Before(Refund),
-    /// So much can still be given back.
-    Exceeds {
-        left: i64,
-    },
-    /// One of its tickets went back by another refund, or is about to.
-    GivenBefore,
-    /// There is no such payment, or nothing came in by it.
-    NotCaptured,
-}
-
-/// Each ticket goes back by one refund.
-const TICKET_ONCE: &str = "refunded_tickets_once";
-
 pub fn payment_job(id: PaymentId) -> QueuedJob {
     QueuedJob {
         kind: PAYMENT_JOB,
         key: format!("payment:{id}"),
         payload: json!({ "payment_id": id }),
-        worth: MONEY_WORTH,
-    }
-}
-
-pub fn refund_job(id: RefundId) -> QueuedJob {
-    QueuedJob {
-        kind: REFUND_JOB,
-        key: format!("refund:{id}"),
-        payload: json!({ "refund_id": id }),
         worth: MONEY_WORTH,
     }
 }
@@ -579,161 +481,6 @@ impl Store {
         transaction.commit().await?;
         Ok(Heard::Taken)
     }
-
-    /// Writes a refund, reserves its amount, and writes the job that goes on with it.
-    pub async fn begin_refund(&self, new: &NewRefund<'_>) -> Result<RefundBegun, StoreError> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        // The row is locked, so that two refunds are one after the other.
-        let sql = "select captured_amount - refunded_amount from payments where id = $1 and state = 'captured' for no key update";
-        let statement = transaction.prepare_cached(sql).await?;
-        let Some(row) = transaction.query_opt(&statement, &[&new.payment]).await? else {
-            return Ok(RefundBegun::NotCaptured);
-        };
-        let left: i64 = row.try_get(0)?;
-        let known = format!("select {REFUND} from refunds r where key = $1");
-        let known = transaction.prepare_cached(&known).await?;
-        if let Some(row) = transaction.query_opt(&known, &[&new.key]).await? {
-            return Ok(RefundBegun::Before(read_refund(&row)?));
-        }
-        if new.amount > left {
-            return Ok(RefundBegun::Exceeds { left });
-        }
-        let made = match insert_refund(&transaction, new).await {
-            Err(error) if error.constraint() == Some(TICKET_ONCE) => {
-                return Ok(RefundBegun::GivenBefore);
-            }
-            made => made?,
-        };
-        let made = made.ok_or_else(|| StoreError::corrupt("a refund that was not written"))?;
-        let after = Duration::from_secs(REFUND_LOOK_S);
-        ring(&transaction, &refund_job(made.id), after).await?;
-        if let Some(entry) = new.audit {
-            let detail = json!({ "refund": made.id, "amount": made.amount });
-            entry.clone().with(detail).write(&transaction).await?;
-        }
-        transaction.commit().await?;
-        Ok(RefundBegun::New(made))
-    }
-
-    pub async fn refund(&self, id: RefundId) -> Result<Option<Refund>, StoreError> {
-        let client = self.client().await?;
-        let sql = format!("select {REFUND} from refunds r where id = $1");
-        let statement = client.prepare_cached(&sql).await?;
-        let row = client.query_opt(&statement, &[&id]).await?;
-        row.map(|row| read_refund(&row)).transpose()
-    }
-
-    pub async fn refund_by_key(&self, key: &str) -> Result<Option<Refund>, StoreError> {
-        let client = self.client().await?;
-        let sql = format!("select {REFUND} from refunds r where key = $1");
-        let statement = client.prepare_cached(&sql).await?;
-        let row = client.query_opt(&statement, &[&key]).await?;
-        row.map(|row| read_refund(&row)).transpose()
-    }
-
-    /// Of a booking, the newest first.
-    pub async fn refunds_of(&self, booking: BookingId) -> Result<Vec<Refund>, StoreError> {
-        let client = self.client().await?;
-        let sql = format!(
-            "select {REFUND} from refunds r where booking_id = $1 order by id desc limit 1000"
-        );
-        let statement = client.prepare_cached(&sql).await?;
-        let rows = client.query(&statement, &[&booking]).await?;
-        rows.iter().map(read_refund).collect()
-    }
-
-    /// The provider has taken the refund on.
-    pub async fn refund_pending(&self, id: RefundId, provider_ref: &str) -> Result<(), StoreError> {
-        let client = self.client().await?;
-        let sql = "update refunds set state = 'pending', provider_ref = $2
-                    where id = $1 and state in ('requested', 'pending')";
-        let statement = client.prepare_cached(sql).await?;
-        client.execute(&statement, &[&id, &provider_ref]).await?;
-        Ok(())
-    }
-
-    /// The money went back: posts it.
-    pub async fn settle_refund(
-        &self,
-        of: &Refund,
-        payment: &Attempt,
-        provider_ref: &str,
-    ) -> Result<(), StoreError> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        let lock = "select e.organizer_id from payments p join events e on e.id = p.event_id where p.id = $1
-                    for no key update of p";
-        let lock = transaction.prepare_cached(lock).await?;
-        let organization: UserId = transaction
-            .query_one(&lock, &[&of.payment_id])
-            .await?
-            .try_get(0)?;
-        let (whole, returned) = sold_and_returned(&transaction, of.payment_id).await?;
-        let sql = "update refunds set state = 'succeeded', provider_ref = $2
-                    where id = $1 and state in ('requested', 'pending', 'needs_review')";
-        let statement = transaction.prepare_cached(sql).await?;
-        if transaction
-            .execute(&statement, &[&of.id, &provider_ref])
-            .await?
-            == 0
-        {
-            return Ok(());
-        }
-        let key = format!("refund:{}", of.id);
-        let belonging = Belonging {
-            key: &key,
-            organization,
-            event: of.event_id,
-            booking: of.booking_id,
-            payment: of.payment_id,
-            currency: &payment.amount.currency,
-        };
-        let posting = refund(
-            payment.provider,
-            whole.given_back(&returned, of.amount, of.keeps_fees),
-        );
-        ledger::post(&transaction, belonging, &posting).await?;
-        keep(
-            &transaction,
-            &refund_mail_job(of.id, of.booking_id, of.event_id),
-        )
-        .await?;
-        Ok(transaction.commit().await?)
-    }
-
-    /// The refund did not happen. If it never will, its amount can be given back by another one; if a person has to
-    /// look, it stays reserved.
-    pub async fn refund_failed(
-        &self,
-        of: &Refund,
-        state: RefundState,
-        reason: &str,
-    ) -> Result<(), StoreError> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        let sql = "update refunds set state = $2, failure = left($3, 500)
-                    where id = $1 and state in ('requested', 'pending')";
-        let statement = transaction.prepare_cached(sql).await?;
-        let changed = transaction
-            .execute(&statement, &[&of.id, &state.as_str(), &reason])
-            .await?;
-        if changed > 0 && state == RefundState::NeedsReview {
-            let sql = "update payments set review = coalesce(review, left('a refund failed: ' || $2, 500)) where id = $1";
-            let statement = transaction.prepare_cached(sql).await?;
-            transaction
-                .execute(&statement, &[&of.payment_id, &reason])
-                .await?;
-        }
-        if changed > 0 && state == RefundState::Failed {
-            let sql = "update payments set refunded_amount = refunded_amount - $2 where id = $1";
-            let statement = transaction.prepare_cached(sql).await?;
-            transaction
-                .execute(&statement, &[&of.payment_id, &of.amount])
-                .await?;
-        }
-        Ok(transaction.commit().await?)
-    }
 }
 
 /// Whether the event lets its buyers pay in this time: an attempt is not let go for one that cannot be.
@@ -816,141 +563,6 @@ async fn settle(
     ];
     let statement = client.prepare_cached(&sql).await?;
     Ok(client.query_opt(&statement, &values).await?.is_some())
-}
-
-/// The parts of a payment's sale as they were posted, and what refunds of these parts gave back.
-async fn sold_and_returned(
-    client: &impl GenericClient,
-    payment: PaymentId,
-) -> Result<(Parts, Returned), StoreError> {
-    let sql = "
-        select a.name, e.amount from ledger_transactions t
-         cross join lateral (select * from ledger_entries where transaction_id = t.id) e
-         cross join lateral (select name from ledger_accounts where id = e.account_id limit 1) a
-         where t.key = $1";
-    let statement = client.prepare_cached(sql).await?;
-    let rows = client
-        .query(&statement, &[&format!("sale:{payment}")])
-        .await?;
-    let whole = parts_in(&rows)?;
-    let sql = "
-        select a.name, e.amount, r.keeps_fees
-          from refunds r
-         cross join lateral (select id from ledger_transactions
-                              where key = any(array['refund:' || r.id, 'explained:' || r.id]) limit 1) t
-         cross join lateral (select * from ledger_entries where transaction_id = t.id) e
-         cross join lateral (select name from ledger_accounts where id = e.account_id limit 1) a
-         where r.payment_id = $1 and r.state = 'succeeded'";
-    let statement = client.prepare_cached(sql).await?;
-    let rows = client.query(&statement, &[&payment]).await?;
-    let mut kept_fees = false;
-    for row in &rows {
-        kept_fees |= row.try_get::<_, bool>(2)?;
-    }
-    let parts = parts_in(&rows)?.negated();
-    Ok((whole, Returned { parts, kept_fees }))
-}
-
-/// The parts that these entries are of: names of accounts, with amounts.
-fn parts_in(rows: &[Row]) -> Result<Parts, StoreError> {
-    let mut entries: Vec<(&str, i64)> = Vec::with_capacity(rows.len());
-    for row in rows {
-        entries.push((row.try_get(0)?, row.try_get(1)?));
-    }
-    Ok(Parts::of_entries(entries.into_iter()))
-}
-
-/// Books refunds of a payment that somebody made at its provider as what they were, now that a person has accepted them,
-/// and tells the buyer.
-pub(super) async fn explain_refunds(
-    tx: &Transaction<'_>,
-    payment: &Attempt,
-    organization: UserId,
-) -> Result<(), StoreError> {
-    // The row is locked, so that refunds are posted one after the other.
-    let sql = "select from payments where id = $1 for no key update";
-    let statement = tx.prepare_cached(sql).await?;
-    tx.query_opt(&statement, &[&payment.id]).await?;
-    let sql = format!(
-        "select {REFUND} from refunds r
-          where payment_id = $1 and state = 'succeeded' and key like 'foreign:%'
-            and not exists (select from ledger_transactions t where t.key = 'explained:' || r.id)
-          order by payment_id, id limit 1000"
-    );
-    let statement = tx.prepare_cached(&sql).await?;
-    for row in tx.query(&statement, &[&payment.id]).await? {
-        let of = read_refund(&row)?;
-        let (whole, returned) = sold_and_returned(tx, payment.id).await?;
-        let key = format!("explained:{}", of.id);
-        let belonging = Belonging {
-            key: &key,
-            organization,
-            event: of.event_id,
-            booking: of.booking_id,
-            payment: payment.id,
-            currency: &payment.amount.currency,
-        };
-        let posting = explained(whole.given_back(&returned, of.amount, of.keeps_fees));
-        ledger::post(tx, belonging, &posting).await?;
-        keep(tx, &refund_mail_job(of.id, of.booking_id, of.event_id)).await?;
-    }
-    Ok(())
-}
-
-const REFUND: &str = "
-    r.id, r.payment_id, r.booking_id, r.event_id, r.amount, r.reason, r.tickets, r.state, r.provider_ref, r.failure, r.created_at,
-    (select currency from payments where id = r.payment_id), r.keeps_fees";
-
-async fn insert_refund(
-    client: &impl GenericClient,
-    new: &NewRefund<'_>,
-) -> Result<Option<Refund>, StoreError> {
-    let sql = format!(
-        "with reserved as (
-             update payments set refunded_amount = refunded_amount + $2 where id = $1 returning id, booking_id, event_id
-         )
-         insert into refunds as r (payment_id, booking_id, event_id, amount, reason, tickets, key, keeps_fees)
-         select id, booking_id, event_id, $2, left($3, 500), $4, $5, $6 from reserved
-         returning {REFUND}"
-    );
-    let statement = client.prepare_cached(&sql).await?;
-    let row = client
-        .query_opt(
-            &statement,
-            &[
-                &new.payment,
-                &new.amount,
-                &new.reason,
-                &new.tickets,
-                &new.key,
-                &new.keeps_fees,
-            ],
-        )
-        .await?;
-    row.map(|row| read_refund(&row)).transpose()
-}
-
-fn read_refund(row: &Row) -> Result<Refund, StoreError> {
-    let state: &str = row.try_get(7)?;
-    let known = RefundState::ALL
-        .into_iter()
-        .find(|(_, name)| *name == state);
-    let (state, _) = known.ok_or_else(|| StoreError::corrupt(format!("a refund is {state}")))?;
-    Ok(Refund {
-        id: row.try_get(0)?,
-        payment_id: row.try_get(1)?,
-        booking_id: row.try_get(2)?,
-        event_id: row.try_get(3)?,
-        amount: row.try_get(4)?,
-        reason: row.try_get(5)?,
-        tickets: row.try_get(6)?,
-        state,
-        provider_ref: row.try_get(8)?,
-        failure: row.try_get(9)?,
-        created_at: row.try_get(10)?,
-        currency: row.try_get(11)?,
-        keeps_fees: row.try_get(12)?,
-    })
 }
 
 pub(super) fn attempt(row: &Row) -> Result<Attempt, StoreError> {

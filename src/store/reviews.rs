@@ -9,7 +9,8 @@ use tokio_postgres::types::ToSql;
 
 use super::audit_trail::AuditEntry;
 use super::jobs::{KnownJob, known_job, ring};
-use super::payments::{ATTEMPT, LIVE, attempt, explain_refunds, payment_job};
+use super::payments::{ATTEMPT, LIVE, attempt, payment_job};
+use super::refunds::explain_refunds;
 use super::{Store, StoreError, Total};
 use crate::auth::Caller;
 use crate::config::rest::LIST_COUNTED_MAX;

@@ -23,7 +23,8 @@ use crate::payments::give_back::{NotGiven, RefundOrder, give_back, with_cancella
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::{Belongs, Name};
-use crate::store::payments::{RefundState, staff_paid_job};
+use crate::store::payments::staff_paid_job;
+use crate::store::refunds::RefundState;
 use crate::store::refunds::TICKETS_GIVEN_BACK;
 use crate::ticketing::BookingId;
 use crate::ticketing::record::{Booking, BookingKind, BookingStatus, PaidBy, Ticket, TicketStatus};

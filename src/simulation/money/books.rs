@@ -3,7 +3,7 @@
 use super::bank::SimCharge;
 use super::world::MoneyShared;
 use super::{MoneyCheck, MoneyFault};
-use crate::store::payments::RefundState;
+use crate::store::refunds::RefundState;
 use crate::ticketing::PaymentId;
 use crate::ticketing::payment::PaymentState;
 use crate::ticketing::record::BookingStatus;

@@ -17,8 +17,9 @@ use crate::payments::give_back::{AfterCancellation, give_after_cancellation};
 use crate::payments::{drive, refunds};
 use crate::store::StoreError;
 use crate::store::jobs::{Backlog, Settled, TakenJob};
-use crate::store::payments::{PAYMENT_JOB, REFUND_JOB};
+use crate::store::payments::PAYMENT_JOB;
 use crate::store::refunds::GIVE_BACK_JOB;
+use crate::store::refunds::REFUND_JOB;
 
 /// A node's way to the table of jobs, and its hands.
 struct MoneyNode {

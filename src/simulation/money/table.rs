@@ -15,9 +15,8 @@ use crate::payments::is_final;
 use crate::payments::refunds::{RefundTable, taken_back, taking_back};
 use crate::store::StoreError;
 use crate::store::letters::refund_mail_job;
-use crate::store::payments::{
-    Heard, NewRefund, Refund, RefundBegun, RefundState, payment_job, refund_job,
-};
+use crate::store::payments::{Heard, payment_job};
+use crate::store::refunds::{NewRefund, Refund, RefundBegun, RefundState, refund_job};
 use crate::ticketing::movement::{Movements, Noted, Reserved, to_give_up};
 use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus, PaymentState};
 use crate::ticketing::record::{Booking, BookingStatus};

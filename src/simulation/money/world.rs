@@ -17,7 +17,7 @@ use crate::desk::{Change, jobs};
 use crate::payments::ProviderError;
 use crate::store::StoreError;
 use crate::store::jobs::{QueuedJob, TakenJob};
-use crate::store::payments::Refund;
+use crate::store::refunds::Refund;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::payment::Attempt;
 use crate::ticketing::price::PriceTerms;
