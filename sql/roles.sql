@@ -48,7 +48,7 @@ begin
     execute format('revoke all on all procedures in schema %I from public', home);
     execute format('grant execute on function take_turn, take_turn_to_edit, live_state, ticket_types_of, seats_by_section, seats_json, taken_seats,
                     event_json, booking_json, ticket_type_json, notice_json, change_json, seat_status, rfc3339, uuid_by_time,
-                    as_insertions, insist, searchable, ngrams, sought_ngrams, is_member to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
+                    as_insertions, insist, searchable, ngrams, sought_ngrams, is_member, bookable_types to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
 
     execute format('grant select on all tables in schema %I to %I, %I', home, home || '_server', home || '_writer');
     foreach role in array array['server', 'writer'] loop
@@ -65,16 +65,16 @@ begin
     end loop;
     revoke select on idempotency_keys, secrets, booking_contacts, booking_attendees, booking_answers, jobs, sessions,
         refresh_tokens, account_links, identities, api_keys, organization_invitations, audit_trail, waitlist,
-        ticket_keys, ticket_holders, transfer_contacts, provider_customers from public;
+        ticket_keys, ticket_holders, transfer_contacts, provider_customers, push_endpoints, push_subscriptions from public;
     execute format('revoke select on idempotency_keys, secrets, booking_contacts, booking_attendees, booking_answers, jobs,
                     sessions, refresh_tokens, account_links, identities, api_keys, organization_invitations, audit_trail,
-                    waitlist, ticket_keys, ticket_holders, transfer_contacts, provider_customers from %I', home || '_writer');
+                    waitlist, ticket_keys, ticket_holders, transfer_contacts, provider_customers, push_endpoints, push_subscriptions from %I', home || '_writer');
 
     role := home || '_server';
     execute format('grant insert, update, delete on idempotency_keys, booking_contacts, booking_attendees, booking_answers, presence_nodes,
                     presence_counts, event_joins, interactions, jobs, organizations, organization_members,
                     organization_invitations, memberships, sessions, refresh_tokens, account_links, ended_tokens, identities,
-                    packed_seatmaps, provider_customers, api_keys, waitlist, ticket_keys, ticket_holders, transfers, transfer_contacts, checkins to %I', role);
+                    packed_seatmaps, provider_customers, api_keys, waitlist, ticket_keys, ticket_holders, transfers, transfer_contacts, checkins, push_endpoints, push_subscriptions to %I', role);
     execute format('grant insert, update on refund_policies, payment_terms, invoice_counters, disputes to %I', role);
     execute format('grant update (number) on invoices to %I', role);
     -- Nobody changes what the audit trail says.

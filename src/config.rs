@@ -40,6 +40,8 @@ pub struct Config {
     #[command(flatten)]
     pub mail: MailConfig,
     #[command(flatten)]
+    pub push: PushConfig,
+    #[command(flatten)]
     pub stripe: StripeConfig,
     #[command(flatten)]
     pub desk: DeskConfig,
@@ -306,6 +308,15 @@ pub struct MailConfig {
     /// Required with `--smtp-url`. [default in development mode: the address that is listened on]
     #[arg(long, env = "SEATCAST_PUBLIC_URL")]
     pub public_url: Option<String>,
+}
+
+/// Messages to browsers, by their push services. Off without a contact.
+#[derive(Debug, Clone, Args)]
+pub struct PushConfig {
+    /// Whom a push service asks if something is wrong, as in `mailto:tickets@example.org` or `https://example.org/contact`.
+    /// Turns on messages to browsers. [default in development mode: an address that nobody reads]
+    #[arg(long = "push-contact", env = "SEATCAST_PUSH_CONTACT")]
+    pub contact: Option<String>,
 }
 
 /// Payments by Stripe. Without a key, staff take the money, or in development mode the demo's provider does.

@@ -29,6 +29,7 @@
 //! | [`broadcast`] | stores organizers' broadcasts as notices |
 //! | [`jobs`] | what leaves the machine (mails), kept as rows until done |
 //! | [`mail`] | what is said in mails, and the way out |
+//! | [`push`] | messages to browsers that are not on our pages, and the way to their push services |
 //! | [`payments`] | attempts to pay and refunds, moved on until their money is booked; the providers |
 //! | [`pdf`] | printed things: tickets, and the kit that draws them |
 //! | [`seatmap`] | seat maps as they are sent: columns or runs, packed once |
@@ -114,6 +115,7 @@ pub mod postgrest;
 pub mod presence;
 pub mod private;
 pub mod protocol;
+pub mod push;
 pub mod run;
 pub mod schema;
 pub mod seatmap;

@@ -94,6 +94,7 @@ pub static JOBS_DUE: Gauge = Gauge::new();
 pub static JOBS_OLDEST_MS: Gauge = Gauge::new();
 pub static JOBS_FOR_REVIEW: Gauge = Gauge::new();
 pub static MAILS: Labelled = Labelled::new("outcome");
+pub static PUSHES: Labelled = Labelled::new("outcome");
 pub static JWKS_FETCHES: Labelled = Labelled::new("outcome");
 
 // --- the database's condition
@@ -413,6 +414,12 @@ static ALL: &[Metric] = &[
         "seatcast_mails_total",
         "Attempts to send a mail, by outcome: `sent`, `failed` (it may be tried again).",
         MetricKind::Labelled(&MAILS),
+    ),
+    Metric(
+        "seatcast_pushes_total",
+        "Attempts to send a message to a browser, by outcome: `sent`, `gone` (the browser takes no more), `failed` (it may be \
+         tried again).",
+        MetricKind::Labelled(&PUSHES),
     ),
     Metric(
         "seatcast_jwks_fetches_total",

@@ -45,6 +45,7 @@ use crate::pdf::Printer;
 use crate::postgrest::{self, RestTables};
 use crate::presence;
 use crate::private;
+use crate::push::{PushSetupError, Pusher};
 use crate::socket::{self, Errands, handshake, shard_count};
 use crate::sse;
 use crate::store::migrate::migrate;
@@ -69,6 +70,8 @@ pub enum RunError {
     Issuers(#[source] BoxError),
     #[error(transparent)]
     Mail(#[from] MailSetupError),
+    #[error(transparent)]
+    Push(#[from] PushSetupError),
     #[error(transparent)]
     Stripe(#[from] StripeSetupError),
     #[error(transparent)]
@@ -129,6 +132,7 @@ pub async fn run(
     let (presence_out, presence_rings) = mpsc::channel(PRESENCE_RINGS_MAX);
     let (private_out, private_rings) = mpsc::channel(RINGS_MAX);
 
+    let pusher = Pusher::new(&config.push, store.push_secret().await?, config.auth.dev)?;
     let mut back = Tasks::default();
     let desk = open_desk(&mut back, &config, &store);
     desk.learn_the_time().await;
@@ -138,6 +142,7 @@ pub async fn run(
         config.database.log_retention_hours,
         &store,
         &desk,
+        pusher.is_some(),
     );
     let heard = nats::start(&mut back, &config, &feed_store, &outputs.interest)
         .await
@@ -181,6 +186,7 @@ pub async fn run(
         proofs: proofs.clone(),
         public_url: public_url(&config.mail, address),
         mailer,
+        pusher: pusher.clone(),
         printer: printer.clone(),
     };
     let jobs = jobs::start(&mut back, hands);
@@ -228,6 +234,7 @@ pub async fn run(
         jobs,
         payments,
         printer,
+        pusher,
         shutdown: shutdown.clone(),
     });
     let pages = Pages {

@@ -67,6 +67,11 @@ pub fn list_of(item: ObjectBuilder, items_min: usize, items_max: usize) -> Array
 /// A code of a voucher, as people type it.
 const VOUCHER_CODE: &str = "^[A-Za-z0-9_-]*$";
 
+/// Addresses of push services, and their keys: 65 and 16 bytes in base64url.
+const PUSH_ENDPOINT: &str = r"^https:\/\/([a-z0-9-]+[.])+[a-z]{2,24}\/[A-Za-z0-9_.~:\/-]*$";
+const PUSH_POINT: &str = "^B[A-Za-z0-9_-]{85}[AEIMQUYcgkosw048]$";
+const PUSH_SECRET: &str = "^[A-Za-z0-9_-]{21}[AQgw]$";
+
 /// Codes of vouchers, as a booking names them.
 pub fn vouchers() -> Array {
     let code = ObjectBuilder::new()
@@ -75,6 +80,31 @@ pub fn vouchers() -> Array {
         .max_length(Some(VOUCHER_CODE_CHARS_MAX))
         .pattern(Some(VOUCHER_CODE));
     list_of(code, 0, BOOKING_VOUCHERS_MAX)
+}
+
+/// Address of a browser at its push service.
+pub fn push_endpoint() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .max_length(Some(URL_CHARS_MAX))
+        .pattern(Some(PUSH_ENDPOINT))
+        .build()
+}
+
+/// An uncompressed point of P-256.
+pub fn push_point() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(PUSH_POINT))
+        .build()
+}
+
+/// The secret of browser and server.
+pub fn push_auth() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(PUSH_SECRET))
+        .build()
 }
 
 /// An id as 36 characters.

@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 use self::pauses::{Pauses, Rests};
 use crate::config::SweepConfig;
 use crate::config::inside::{
-    ENDED_KEPT_HOURS, PROVIDER_EVENTS_KEPT_HOURS, REMINDER_BEFORE, SESSIONS_PRUNED_MAX,
-    TRANSFER_ENDED_HOURS,
+    ENDED_KEPT_HOURS, PROVIDER_EVENTS_KEPT_HOURS, PUSH_FIRES_MAX, REMINDER_BEFORE,
+    SESSIONS_PRUNED_MAX, TRANSFER_ENDED_HOURS,
 };
 use crate::desk::{Desk, DeskError, Expired};
 use crate::metrics;
@@ -50,30 +50,33 @@ pub(crate) fn start(
     log_retention_hours: u32,
     store: &Store,
     desk: &Desk,
+    pushes: bool,
 ) {
     let sweeping = run(
         store.clone(),
         desk.clone(),
         config.clone(),
         log_retention_hours,
+        pushes,
         back.end(),
     );
     back.spawn_endless("the sweeper", sweeping);
 }
 
 /// Sweeps and prunes until `cancel`, side by side: however much there is to drop, no hold waits
-/// for it. Errors of the database are logged and waited out.
+/// for it. Errors of the database are logged and waited out. `pushes`: browsers are told of tickets that are back.
 pub async fn run(
     store: Store,
     desk: Desk,
     config: SweepConfig,
     log_retention_hours: u32,
+    pushes: bool,
     cancel: CancellationToken,
 ) {
     tokio::join!(
         keep_sweeping(&store, &desk, &config, &cancel),
         keep_pruning(&store, &config, log_retention_hours, &cancel),
-        keep_offering(&store, &desk, &cancel),
+        keep_offering(&store, &desk, pushes, &cancel),
         keep_reminding(&store, &desk, &cancel),
     );
 }
@@ -142,8 +145,9 @@ fn after(event: EventId, outcome: Result<Expired, DeskError>, rests: &mut Rests)
 }
 
 /// Finds stock for those who wait that came free without the desk: by plain SQL, by a greater capacity, by seats that are on
-/// sale again. The desk offers what is left in every transaction of an event, so it is only asked to look.
-async fn keep_offering(store: &Store, desk: &Desk, cancel: &CancellationToken) {
+/// sale again. The desk offers what is left in every transaction of an event, so it is only asked to look. What is left after
+/// that is for everybody, and those are told who asked for it.
+async fn keep_offering(store: &Store, desk: &Desk, pushes: bool, cancel: &CancellationToken) {
     let mut seen: HashMap<EventId, Revision> = HashMap::new();
     loop {
         tokio::select! {
@@ -168,6 +172,23 @@ async fn keep_offering(store: &Store, desk: &Desk, cancel: &CancellationToken) {
             }
         }
         seen = known;
+        if pushes {
+            tell_of_tickets(store, desk, &seen).await;
+        }
+    }
+}
+
+/// Has those told whose tickets are back. `seen`: what was offered to waitlists, as in [`Store::fire_tickets_back`].
+async fn tell_of_tickets(store: &Store, desk: &Desk, seen: &HashMap<EventId, Revision>) {
+    let looked_at: Vec<_> = seen.iter().map(|(event, at)| (*event, *at)).collect();
+    let fired = store.fire_tickets_back(&looked_at, EVENTS_MAX, PUSH_FIRES_MAX);
+    match fired.await {
+        Ok(0) => {}
+        Ok(_) => desk.jobs_written().notify_one(),
+        Err(error) => {
+            let cause = std::error::Error::source(&error);
+            tracing::debug!(%error, ?cause, "those who wait for tickets are not told");
+        }
     }
 }
 
@@ -266,6 +287,7 @@ async fn prune(
         (OldRows::AccountLinks, ENDED_KEPT_HOURS, rows_max),
         (OldRows::EndedTokens, ENDED_KEPT_HOURS, rows_max),
         (OldRows::Transfers, TRANSFER_ENDED_HOURS, rows_max),
+        (OldRows::PushSubscriptions, TRANSFER_ENDED_HOURS, rows_max),
         // Each has many tokens.
         (OldRows::Sessions, ENDED_KEPT_HOURS, SESSIONS_PRUNED_MAX),
     ] {

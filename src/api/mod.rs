@@ -39,6 +39,7 @@ mod organizations;
 mod payments;
 mod people;
 mod prices;
+mod push;
 mod refunds;
 mod reviews;
 mod seats;
@@ -78,6 +79,7 @@ use crate::limits::guest::GuestHasher;
 use crate::limits::rates::Rates;
 use crate::payments::Payments;
 use crate::pdf::Printer;
+use crate::push::Pusher;
 use crate::store::{Store, StoreError};
 use crate::ticketing::EventId;
 use crate::ticketing::availability::Availability;
@@ -109,6 +111,7 @@ pub struct ApiState {
     seatmaps: seats::KeptMaps,
     exports: exports::ExportPlaces,
     printer: Printer,
+    pusher: Option<Pusher>,
 }
 
 /// Everything that handlers work with.
@@ -126,6 +129,8 @@ pub struct ApiParts {
     pub jobs: Jobs,
     pub payments: Payments,
     pub printer: Printer,
+    /// `None`: this server sends no messages to browsers.
+    pub pusher: Option<Pusher>,
     pub shutdown: CancellationToken,
 }
 
@@ -144,6 +149,7 @@ impl ApiState {
             seatmaps: seats::KeptMaps::default(),
             exports: exports::ExportPlaces::default(),
             printer: parts.printer,
+            pusher: parts.pusher,
             config,
             auth: parts.auth,
             store: parts.store,
@@ -195,6 +201,11 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(refunds::terms)) // GET /events/{event_id}/payment-terms
         .routes(routes!(users::create)) // POST /users
         .routes(routes!(interactions::create)) // POST /interactions
+        .routes(routes!(push::key)) // GET /push/key
+        .routes(routes!(push::subscribe)) // POST /push/subscriptions
+        .routes(routes!(push::renew)) // POST /push/subscriptions/renew
+        .routes(routes!(push::mine)) // GET /push/subscriptions/mine
+        .routes(routes!(push::unsubscribe)) // DELETE /push/subscriptions/{subscription_id}
         .routes(routes!(auth::register)) // POST /auth/register
         .routes(routes!(auth::login)) // POST /auth/login
         .routes(routes!(auth::refresh)) // POST /auth/refresh

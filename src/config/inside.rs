@@ -464,3 +464,16 @@ pub const KEYS_KNOWN_MAX: usize = 10_000;
 
 /// Buyers who have not begun to pay are reminded so long before their hold ends, if it was made as long ago.
 pub const REMINDER_BEFORE: Duration = Duration::from_secs(5 * 60);
+
+// --- messages to browsers
+
+/// Of how many things one browser may ask to be told.
+pub const PUSH_SUBSCRIPTIONS_PER_BROWSER_MAX: i64 = 50;
+/// The same of one account, with all its browsers.
+pub const PUSH_SUBSCRIPTIONS_PER_USER_MAX: i64 = 200;
+/// How long before a hold's end its buyer is told; of a hold that ends sooner, half of what is left of it.
+pub const PUSH_HOLD_LEAD: Duration = Duration::from_secs(3 * 60);
+/// Messages «tickets are back» that one look writes, and jobs that may wait before it writes none: so that payments do not
+/// wait for thousands of messages, and of few tickets not everybody is told at once.
+pub const PUSH_FIRES_MAX: i64 = 200;
+pub const PUSH_JOBS_WAITING_MAX: i64 = 200;

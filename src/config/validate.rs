@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::{
     AuthConfig, AvailabilityConfig, Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig,
-    LimitsConfig, MailConfig, SocketConfig, StreamConfig, SweepConfig, inside,
+    LimitsConfig, MailConfig, PushConfig, SocketConfig, StreamConfig, SweepConfig, inside,
 };
 
 /// The most shards: a set of shards is the bits of a word, and one bit is for server-sent events.
@@ -27,6 +27,7 @@ impl Config {
         faults.auth(&self.auth);
         faults.database(&self.database);
         faults.mail(&self.mail);
+        faults.push(&self.push);
         faults.desk(&self.desk);
         faults.sweep(&self.sweep);
         faults.feed(&self.feed);
@@ -117,6 +118,19 @@ impl Faults {
         if is_clear && smtp.contains('@') && !is_here {
             let fault = "--smtp-url would send its password in the clear: add ?tls=required, or begin with smtps://";
             self.0.push(fault.to_owned());
+        }
+    }
+
+    fn push(&mut self, push: &PushConfig) {
+        let Some(contact) = &push.contact else { return };
+        let is_mail = contact
+            .strip_prefix("mailto:")
+            .is_some_and(|to| to.contains('@'));
+        if !(is_mail || contact.starts_with("https://")) || contact.contains(char::is_whitespace) {
+            let fault = format!(
+                "--push-contact is {contact}; it has to be as mailto:tickets@example.org or https://example.org/contact"
+            );
+            self.0.push(fault);
         }
     }
 

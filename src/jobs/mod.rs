@@ -21,6 +21,7 @@ mod invoice;
 pub(crate) mod payment_reminder;
 pub(crate) mod payments;
 mod provider_events;
+pub(crate) mod push;
 pub(crate) mod refund_mail;
 mod seatmap;
 pub(crate) mod ticket_void;
@@ -61,7 +62,9 @@ use crate::desk::Desk;
 use crate::mail::{MailError, Mailer};
 use crate::payments::Payments;
 use crate::pdf::Printer;
+use crate::push::{PushError, Pusher};
 use crate::store::jobs::{NewJob, QueuedJob, TakenJob};
+use crate::store::push::PushJob;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
 
@@ -78,6 +81,8 @@ pub trait Kind: Serialize + DeserializeOwned + Send + Sync {
     const QUIET: Duration = Duration::ZERO;
     /// A node without a way for mails leaves it to others.
     const NEEDS_MAIL: bool = false;
+    /// The same of one without a way for messages to browsers.
+    const NEEDS_PUSH: bool = false;
     /// Longest pause between two attempts.
     const PAUSE_MAX: Duration = worker::AGAIN_MAX;
 
@@ -148,6 +153,8 @@ pub enum Failed {
     #[error(transparent)]
     Mail(#[from] MailError),
     #[error(transparent)]
+    Push(#[from] PushError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// It may succeed later.
     #[error("{0}")]
@@ -161,10 +168,11 @@ pub enum Failed {
 macro_rules! kinds {
     ($($kind:ty),* $(,)?) => {
         /// The kinds that this node carries out; others wait for a node that does.
-        fn names(has_mail: bool) -> Vec<&'static str> {
-            [$((<$kind>::NAME, <$kind>::NEEDS_MAIL)),*]
+        fn names(has_mail: bool, has_push: bool) -> Vec<&'static str> {
+            [$((<$kind>::NAME, <$kind>::NEEDS_MAIL, <$kind>::NEEDS_PUSH)),*]
                 .into_iter()
-                .filter_map(|(name, needs_mail)| (has_mail || !needs_mail).then_some(name))
+                .filter(|(_, mail, push)| (has_mail || !mail) && (has_push || !push))
+                .map(|(name, ..)| name)
                 .collect()
         }
 
@@ -206,7 +214,8 @@ kinds![
     TransferOffer,
     TicketSent,
     TicketGiven,
-    PackSeatmap
+    PackSeatmap,
+    PushJob
 ];
 
 async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> JobOutcome {
@@ -227,7 +236,7 @@ pub(crate) fn outcome(ended: Result<End, Failed>, quiet: Duration) -> JobOutcome
         Err(Failed::Mail(MailError::Refused(why))) | Err(Failed::Hopeless(why)) => {
             JobOutcome::Hopeless(why)
         }
-        Err(Failed::Mail(MailError::Unanswered)) => {
+        Err(Failed::Mail(MailError::Unanswered) | Failed::Push(PushError::Unanswered)) => {
             JobOutcome::Unsure("the server did not answer".to_owned())
         }
         Err(error) => JobOutcome::Later(error.to_string()),
@@ -319,6 +328,8 @@ pub struct JobHands {
     pub public_url: String,
     /// `None`: this node has no way to send mails, and does not take jobs that need one.
     pub mailer: Option<Mailer>,
+    /// The same of messages to browsers.
+    pub pusher: Option<Pusher>,
     pub printer: Printer,
 }
 
@@ -327,6 +338,11 @@ impl JobHands {
         let none = || Failed::Later("this node has no way to send mails".to_owned());
         self.mailer.as_ref().ok_or_else(none)
     }
+
+    pub(crate) fn pusher(&self) -> Result<&Pusher, Failed> {
+        let none = || Failed::Later("this node has no way to push services".to_owned());
+        self.pusher.as_ref().ok_or_else(none)
+    }
 }
 
 /// Starts the worker.
@@ -334,7 +350,7 @@ pub(crate) fn start(back: &mut Tasks, hands: JobHands) -> Jobs {
     let jobs = Jobs::of(&hands);
     let table = worker::Table {
         store: hands.store.clone(),
-        kinds: names(jobs.has_mail),
+        kinds: names(jobs.has_mail, hands.pusher.is_some()),
     };
     let (woken, end) = (jobs.woken.clone(), back.end());
     let working = async move {
@@ -373,13 +389,15 @@ mod tests {
         assert_ne!(key("ada@example.org"), key("eve@example.org"));
         assert!(!key("ada@example.org").contains("ada"));
         let row = row(&job("a@b.c"), &proofs);
-        assert!(names(true).contains(&row.kind));
+        assert!(names(true, false).contains(&row.kind));
         let read: EmailCode = serde_json::from_value(row.payload).unwrap();
         assert_eq!(read, job("a@b.c"));
     }
 
     #[test]
-    fn without_mail_a_node_takes_no_mails() {
-        assert!(!names(false).contains(&EmailCode::NAME));
+    fn without_a_way_out_a_node_leaves_the_job_to_others() {
+        assert!(!names(false, true).contains(&EmailCode::NAME));
+        assert!(names(false, true).contains(&PushJob::NAME));
+        assert!(!names(true, false).contains(&PushJob::NAME));
     }
 }

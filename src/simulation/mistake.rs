@@ -51,6 +51,8 @@ pub(crate) enum Mistake {
     CancelUnread,
     TicketTwice,
     NeedCustomer,
+    PushPaid,
+    PushTwice,
 }
 
 impl Mistake {

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::ticketing::{
     ApiKeyId, BookingId, CheckinId, ClaimId, EventId, FeeId, NoticeId, OrganizationId, PaymentId,
-    PoolId, RefundId, SeatId, SessionId, TaxId, TicketId, TicketTypeId, TransferId, UserId,
-    VoucherId, WaitingId,
+    PoolId, PushSubscriptionId, RefundId, SeatId, SessionId, TaxId, TicketId, TicketTypeId,
+    TransferId, UserId, VoucherId, WaitingId,
 };
 
 macro_rules! stored_as {
@@ -47,5 +47,5 @@ macro_rules! stored_as {
     };
 }
 
-stored_as!(i64: EventId, TicketTypeId, SeatId, NoticeId, ClaimId, WaitingId, UserId, PoolId, OrganizationId, ApiKeyId, SessionId, VoucherId, TaxId, FeeId, TicketId, CheckinId);
+stored_as!(i64: EventId, TicketTypeId, SeatId, NoticeId, ClaimId, WaitingId, UserId, PoolId, OrganizationId, ApiKeyId, SessionId, VoucherId, TaxId, FeeId, TicketId, CheckinId, PushSubscriptionId);
 stored_as!(Uuid: BookingId, PaymentId, RefundId, TransferId);

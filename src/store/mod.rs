@@ -50,6 +50,7 @@ pub mod private;
 mod provider_customers;
 pub mod prune;
 pub(crate) mod published;
+pub mod push;
 pub mod refunds;
 pub mod relay;
 pub mod reviews;

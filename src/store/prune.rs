@@ -19,6 +19,8 @@ pub enum OldRows {
     AccountLinks,
     /// News of tokens that have ended by themselves since.
     EndedTokens,
+    /// Browsers that are to be told of an event that is over: its sales have ended, or it does not take place.
+    PushSubscriptions,
     /// Offers of tickets whose event has begun or does not take place: they end, and it is forgotten whom they were made
     /// to.
     Transfers,
@@ -42,6 +44,27 @@ impl OldRows {
             OldRows::Sessions => oldest("sessions", "expires_at"),
             OldRows::AccountLinks => oldest("account_links", "expires_at"),
             OldRows::EndedTokens => oldest("ended_tokens", "at"),
+            // From event to event along the index, however many wait for one.
+            OldRows::PushSubscriptions => "
+                with recursive asked (event_id) as (
+                    (select event_id from push_subscriptions order by event_id limit 1)
+                    union all
+                    select (select s.event_id from push_subscriptions s where s.event_id > asked.event_id order by s.event_id limit 1)
+                      from asked where asked.event_id is not null
+                ), over as materialized (
+                    select asked.event_id
+                      from asked
+                      cross join lateral (select starts_at, status, deleted_at from events where id = asked.event_id limit 1) e
+                     where asked.event_id is not null
+                       and (e.deleted_at is not null or e.status in ('cancelled', 'completed')
+                            or greatest(e.starts_at, (select max(sale_to) from ticket_types where event_id = asked.event_id))
+                               < statement_timestamp() - make_interval(hours => $1))
+                )
+                delete from push_subscriptions where id = any(array(
+                    select gone.id from over cross join lateral (
+                        select id from push_subscriptions where event_id = over.event_id order by event_id, id limit $2) gone
+                     limit $2))"
+                .to_owned(),
             OldRows::Transfers => "
                 with ended as (
                     update transfers set state = 'cancelled', ended_at = clock_timestamp()

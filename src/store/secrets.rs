@@ -13,7 +13,7 @@ impl Store {
         self.secret("mails").await
     }
 
-    async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
+    pub(super) async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
         let sql = "select value from secrets where name = $1";
         let row = self.client().await?.query_opt(sql, &[&name]).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("a secret is missing"))?;

@@ -53,6 +53,10 @@ id!(SeatId(i64));
 id!(NoticeId(i64));
 id!(ClaimId(i64));
 id!(WaitingId(i64));
+id!(
+    /// One thing of which a browser is to be told.
+    PushSubscriptionId(i64)
+);
 id!(UserId(i64));
 id!(
     /// That of the user who founded the organization.
@@ -132,7 +136,7 @@ macro_rules! described {
 }
 
 described!(WaitingId as 1, EventId as 2, TicketTypeId as 3, SeatId as 1, NoticeId as 1, UserId as 3, OrganizationId as 2, ApiKeyId as 1,
-    VoucherId as 1, TaxId as 1, FeeId as 1, TicketId as 1, CheckinId as 1);
+    VoucherId as 1, TaxId as 1, FeeId as 1, TicketId as 1, CheckinId as 1, PushSubscriptionId as 1);
 
 #[cfg(test)]
 mod tests {

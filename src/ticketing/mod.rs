@@ -36,8 +36,8 @@ pub mod waitlist;
 
 pub use ids::{
     ApiKeyId, BookingId, CheckinId, ClaimId, EventId, FeeId, NoticeId, OrganizationId, PaymentId,
-    PoolId, RefundId, SeatId, SessionId, TaxId, TicketId, TicketTypeId, TransferId, UserId,
-    VoucherId, WaitingId,
+    PoolId, PushSubscriptionId, RefundId, SeatId, SessionId, TaxId, TicketId, TicketTypeId,
+    TransferId, UserId, VoucherId, WaitingId,
 };
 /// An event's counter of changes: starts at 1, no gaps, commit order.
 pub type Revision = u64;

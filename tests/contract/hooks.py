@@ -20,6 +20,8 @@ RULES = {
     "REQUIRED ticket_type_id",
     # The clock, the time zones that exist, the depths of free-form data, the size of it as text.
     "NOT_A_CURRENCY", "IN_THE_PAST", "YEAR_OUT_OF_RANGE", "NOT_A_TIMEZONE", "NUL_IN_TEXT", "TOO_LONG data",
+    # Whether an address is of the open internet, numbers that are points of a curve, and what each kind of message is about.
+    "NOT_HTTPS", "PRIVATE_HOST", "NOT_A_PUSH_KEY", "REQUIRED event_id", "REQUIRED booking_id",
     # The parts of an e-mail address have lengths of their own.
     "NOT_AN_EMAIL",
     # A table in CSV.

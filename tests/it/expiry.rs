@@ -180,7 +180,7 @@ async fn any_number_of_sweepers_end_each_hold_once() {
             TaskTracker::new(),
             end.clone(),
         );
-        let sweeper = sweep::run(store, desk, config.sweep, 24, end.clone());
+        let sweeper = sweep::run(store, desk, config.sweep, 24, false, end.clone());
         sweepers.push(tokio::spawn(sweeper));
     }
     for show in &shows {

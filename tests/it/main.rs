@@ -49,6 +49,7 @@
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
 //! | [`post`] | buyers are told once of what became of their booking, with their tickets |
 //! | [`presence`] | native viewers and the dialect's members are one number |
+//! | [`push`] | browsers are told once of what they asked for, by a push service outside of the process |
 //! | [`prices`] | taxes, fees and vouchers: what a booking costs, and what the books say of it |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
 //! | [`seats`] | seat maps are drawn and redrawn around what is sold; seats are taken off sale |
@@ -118,6 +119,7 @@ mod presence;
 mod prices;
 mod private;
 mod proxies;
+mod push;
 mod refunds;
 mod restart;
 mod routes;

@@ -289,6 +289,9 @@ async fn faults_15_the_examples_work() {
                 "/invitations/accept",
                 "/bulk",
                 "/waitlist",
+                "/push/subscriptions",
+                // Of a browser that nobody knows.
+                "/renew",
                 // Nobody knows the code of a ticket before it is sold.
                 "/checkins",
                 "/undo",

@@ -98,6 +98,13 @@ const FILL: &str = "
     insert into booking_attendees (booking_id, position, name) select booking_id, 1, 'Ada' from payments;
     insert into checkins (event_id, ticket_id, nonce, scanned_at, result, shown_hash)
     select event_id, id, 'nonce-of-' || id, now(), 'admitted', sha256('') from tickets where event_id > 100000 order by id limit 100000;
+    update events set status = 'paused' where id = 100002;
+    insert into push_endpoints (id, endpoint, p256dh, auth)
+    overriding system value
+    select n, 'https://push.example.org/' || n, decode(repeat('04', 65), 'hex'), decode(md5(n::text), 'hex')
+      from generate_series(100001, 104000) n;
+    insert into push_subscriptions (endpoint_id, user_id, kind, event_id)
+    select n, n, kind, 100002 from generate_series(100001, 104000) n, unnest(array['tickets_back', 'waitlist_offer']) kind;
     do $$ declare t record; begin
         for t in select c.oid::regclass as name from pg_class c
                   where relnamespace = 'seatcast'::regnamespace and relkind = 'r' loop
@@ -152,7 +159,14 @@ const GROWTH: &str = "
     insert into taxes (event_id, name, rate) select n, 'VAT', 700 from generate_series(100001, 103000) n;
     insert into booking_attendees (booking_id, position, name) select booking_id, 1, 'Ada' from payments where event_id > 100000;
     insert into checkins (event_id, ticket_id, nonce, scanned_at, result, shown_hash)
-    select event_id, id, 'nonce-of-' || id, now(), 'admitted', sha256('') from tickets where event_id > 100000";
+    select event_id, id, 'nonce-of-' || id, now(), 'admitted', sha256('') from tickets where event_id > 100000;
+    update events set status = 'paused' where id = 100002;
+    insert into push_endpoints (id, endpoint, p256dh, auth)
+    overriding system value
+    select n, 'https://push.example.org/' || n, decode(repeat('04', 65), 'hex'), decode(md5(n::text), 'hex')
+      from generate_series(100001, 104000) n;
+    insert into push_subscriptions (endpoint_id, user_id, kind, event_id)
+    select n, n, kind, 100002 from generate_series(100001, 104000) n, unnest(array['tickets_back', 'waitlist_offer']) kind";
 
 /// Tables that grow with what is on sale and sold.
 const GROWING: &[&str] = &[
@@ -190,6 +204,8 @@ const GROWING: &[&str] = &[
     "taxes",
     "booking_attendees",
     "checkins",
+    "push_endpoints",
+    "push_subscriptions",
 ];
 
 /// More rows than one event has here, fewer than all have.
@@ -484,6 +500,23 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
         .await
         .data(200);
     let id = book(units).await;
+    let pushes = "/api/v1/push/subscriptions";
+    let browser = json!({
+        "endpoint": format!("https://push.example.org/of-{buyer}"), "kind": "hold_ends", "booking_id": id,
+        "keys": {
+            "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+            "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+        },
+    });
+    let asked = mine.post(pushes, &browser).await.data(201).clone();
+    mine.get(&format!("{pushes}/mine")).await.data(200);
+    let known = mine
+        .clone()
+        .with_header("x-push-auth", "BTBZMqHH6r4Tts7J_aSIgg");
+    known.get(&format!("{pushes}/mine")).await.data(200);
+    mine.delete(&format!("{pushes}/{}", asked["id"]))
+        .await
+        .data(200);
     let line = format!("/api/v1/events/{}/waitlist", show.event);
     let too_many = json!({"quantity": 10});
     mine.post(&line, &too_many).await;

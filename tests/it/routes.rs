@@ -13,7 +13,9 @@ use crate::support::server::TestServer;
 use crate::support::show::user;
 
 /// Writes that need no account: to become a user, to buy and give back without one, and to tell what one does.
-const OPEN_WRITES: [&str; 18] = [
+const OPEN_WRITES: [&str; 20] = [
+    "POST /api/v1/push/subscriptions",
+    "POST /api/v1/push/subscriptions/renew",
     "POST /api/v1/webhooks/stripe",
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/login",

@@ -67,6 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "limits",
             "payments",
             "pdf",
+            "push",
             "schema",
             "seatmap",
             "store",
@@ -97,6 +98,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mail",
             "payments",
             "pdf",
+            "push",
             "seatmap",
             "store",
             "ticketing",
@@ -108,6 +110,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["config", "desk", "outgoing", "store", "ticketing"],
     ),
     ("pdf", &["auth", "store", "ticketing"]),
+    ("push", &["config", "outgoing", "store"]),
     (
         "sse",
         &[

@@ -10,6 +10,8 @@ use serde_json::{Map, Value, json};
 pub(super) const BEARER: &str = "bearer";
 /// The security scheme of bookings without an account.
 const BOOKING_TOKEN: &str = "bookingToken";
+/// The security scheme of browsers that are to be told of something.
+const PUSH_AUTH: &str = "pushAuth";
 /// The security scheme of Supabase clients.
 const API_KEY: &str = "apiKey";
 /// The security scheme of an `EventSource`.
@@ -84,6 +86,10 @@ fn schemes() -> Value {
             "type": "apiKey", "in": "header", "name": "X-Booking-Token",
             "description": "What a booking without an account was answered with",
         },
+        PUSH_AUTH: {
+            "type": "apiKey", "in": "header", "name": "X-Push-Auth",
+            "description": "The secret of a browser's push subscription (`keys.auth`), in base64url",
+        },
         API_KEY: {
             "type": "apiKey", "in": "header", "name": "apikey",
             "description": "As Supabase clients send it; names a caller if it is a token",
@@ -119,6 +125,10 @@ fn secure(path: &str, operation: &mut Value) {
             json!([by(BEARER), by(BOOKING_TOKEN)])
         }
         _ if path.starts_with("/api/v1/tickets/") => json!([by(BEARER), by(BOOKING_TOKEN)]),
+        "/api/v1/push/subscriptions" => json!([nobody, by(BEARER), by(BOOKING_TOKEN)]),
+        "/api/v1/push/subscriptions/mine" | "/api/v1/push/subscriptions/{subscription_id}" => {
+            json!([by(BEARER), by(PUSH_AUTH)])
+        }
         "/api/v1/bookings/by-reference/{reference}" => {
             json!([nobody, by(BEARER), by(BOOKING_TOKEN)])
         }

@@ -12,6 +12,7 @@ pub(crate) mod own;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
+pub(crate) mod push;
 pub(crate) mod rush;
 pub(crate) mod server;
 pub(crate) mod show;
