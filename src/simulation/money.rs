@@ -2,10 +2,10 @@
 //!
 //! The code that serves does the work: what moves attempts and refunds on (`payments::drive`, `payments::refunds`), what
 //! gives back and takes events in (`payments::give_back`, `payments::hear`), the rules of a booking
-//! (`ticketing::transition`) and the jobs that a change leads to, the worker of jobs, and of each mail the rule whether it
-//! is still due. Modelled are the rows of the database, the provider with its webhooks, the mail server, and people. The
-//! database, the provider and the mail server answer late, refuse, or answer nothing although they did what they were asked;
-//! webhooks are lost, doubled, and come in any order; nodes crash and come back.
+//! (`ticketing::transition`) and the jobs that a change leads to, the worker of jobs, what tells browsers (`jobs::push`), and of
+//! each mail the rule whether it is still due. Modelled are the rows of the database, the provider with its webhooks, the mail
+//! server, push services, and people. Database, provider, mail server and push services answer late, refuse, or answer nothing
+//! although they did what they were asked; webhooks are lost, doubled, and come in any order; nodes crash and come back.
 //!
 //! | check | promise |
 //! |---|---|
@@ -15,9 +15,9 @@
 //! | `Paid` | in the end every confirmed booking is paid in full, once |
 //! | `Sold` | money is taken only for what is sold to this attempt, and nothing is sold twice |
 //! | `Told` | a webhook that was acknowledged has its effect |
-//! | `Ends` | no attempt and no refund is left without an end |
+//! | `Ends` | no attempt, no refund and no browser that is to be told is left without an end |
 //! | `Mailed` | in the end everybody was told what concerns them, or a person looks at it |
-//! | `MailedOnce` | a mail goes out twice only where an answer, a node or a lease was lost |
+//! | `MailedOnce` | a mail, or a message to a browser, goes out twice only where an answer, a node or a lease was lost |
 //! | `MailedDue` | no mail goes out for what was undone before it was looked at: a reminder of what is being paid, tickets of a cancelled booking |
 //! | `Survival` | nothing panics |
 //!
@@ -28,6 +28,7 @@ mod books;
 mod mails;
 mod nodes;
 mod people;
+mod pushes;
 mod table;
 mod world;
 
@@ -58,7 +59,7 @@ const EVENT: EventId = EventId(1);
 const TYPE: TicketTypeId = TicketTypeId(1);
 
 /// Each mistake with the check that has to catch it.
-const MISTAKES: [(Mistake, MoneyCheck, &str); 11] = [
+const MISTAKES: [(Mistake, MoneyCheck, &str); 13] = [
     (
         Mistake::CaptureUnsold,
         MoneyCheck::Sold,
@@ -113,6 +114,16 @@ const MISTAKES: [(Mistake, MoneyCheck, &str); 11] = [
         Mistake::NeedCustomer,
         MoneyCheck::Begun,
         "whoever's customer the provider lost cannot pay",
+    ),
+    (
+        Mistake::PushTwice,
+        MoneyCheck::MailedOnce,
+        "a browser that was told is told again",
+    ),
+    (
+        Mistake::PushPaid,
+        MoneyCheck::MailedDue,
+        "a browser is told of a hold without a look whether it still is one",
     ),
 ];
 

@@ -43,6 +43,12 @@ pub(super) fn closing(shared: &mut MoneyShared) -> Result<(), MoneyFault> {
             return fault(MoneyCheck::Paid, format!("{booking:?} is not paid"));
         }
     }
+    if let Some(id) = shared.pushes.keys().next() {
+        return fault(
+            MoneyCheck::Ends,
+            format!("browser {id} is still to be told"),
+        );
+    }
     let unsent = shared.unsent();
     if !unsent.is_empty() {
         return fault(MoneyCheck::Mailed, format!("nobody got {unsent:?}"));

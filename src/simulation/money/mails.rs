@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::super::clockwork::{now_ms, pause};
 use super::nodes::read;
+use super::pushes;
 use super::world::{Handed, MoneyShared, MoneyWorld, Row, Sale, SimJob, at};
 use super::{EVENT, LATER_MS, MoneyCheck};
 use crate::jobs::{
@@ -19,6 +20,7 @@ use crate::store::letters::{
     BookingToTell, CANCELLATION_JOB, CONFIRMATION_JOB, LETTER_WORTH, PAYMENT_REMINDER_JOB,
     REFUND_MAIL_JOB, TICKET_VOID_JOB,
 };
+use crate::store::push::{PUSH_JOB, PushJob};
 use crate::store::transfers::{
     TICKET_GIVEN_JOB, TICKET_SENT_JOB, TRANSFER_OFFER_JOB, given_key, sent_key,
 };
@@ -48,6 +50,9 @@ pub(super) fn offer_key(transfer: TransferId) -> String {
 
 /// Sends the job's mail, if it is still due.
 pub(super) async fn send(world: &MoneyWorld, job: &TakenJob) -> Result<End, Failed> {
+    if job.kind == PUSH_JOB {
+        return pushes::send(world, job, read(job)?).await;
+    }
     if !is_due(world, job).await? {
         return Ok(End::Done);
     }
@@ -190,7 +195,7 @@ impl MoneyShared {
     }
 
     /// A mail arrives.
-    fn deliver(&mut self, taken: &TakenJob) {
+    pub(super) fn deliver(&mut self, taken: &TakenJob) {
         self.tell(|| format!("the mail {} is there", taken.key));
         let undone = self.undone_ms(taken);
         let Some(job) = self.jobs.get_mut(&taken.id) else {
@@ -215,6 +220,10 @@ impl MoneyShared {
         let sale = |id: BookingId| self.sales.get(&id);
         match &*job.kind {
             CONFIRMATION_JOB => sale(read::<Confirmation>(job).ok()?.booking_id)?.undone_ms,
+            PUSH_JOB => {
+                let of: PushJob = read(job).ok()?;
+                sale(self.pushed(of.subscription_id)?)?.over_ms
+            }
             PAYMENT_REMINDER_JOB => sale(read::<PaymentReminder>(job).ok()?.booking_id)?.begun_ms,
             TRANSFER_OFFER_JOB => {
                 let of: TransferOffer = read(job).ok()?;

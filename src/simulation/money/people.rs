@@ -29,6 +29,8 @@ const HOLD_MS: u64 = 60_000;
 const ACCOUNTS: usize = 4;
 /// How long before a hold's end its buyer is reminded.
 const REMINDED_MS: u64 = 25_000;
+/// Buyers who want to be told before their hold ends.
+const SUBSCRIBED_PERCENT: u64 = 40;
 pub(super) const BUYER_MS_MAX: u64 = 8_000;
 
 /// Ends holds at their deadline, and writes reminders before it.
@@ -47,6 +49,7 @@ pub(super) async fn sweep(world: MoneyWorld) {
                 }
                 if deadline <= at(now_ms()) {
                     booking.status = BookingStatus::Expired;
+                    sale.over_ms = Some(now_ms());
                     booking.version += 1;
                     sale.standing.claims.clear();
                 } else if deadline <= at(now_ms() + REMINDED_MS) && sale.begun_ms.is_none() {
@@ -157,10 +160,14 @@ fn hold(world: &MoneyWorld) -> Option<BookingId> {
             },
             begun_ms: None,
             undone_ms: None,
+            over_ms: None,
             is_cancelled_by_staff: false,
             was_confirmed: false,
         };
         shared.sales.insert(id, sale);
+        if shared.dice.percent(SUBSCRIBED_PERCENT) {
+            shared.subscribe(id);
+        }
         Some(id)
     })
 }

@@ -25,7 +25,9 @@ use crate::ticketing::record::{BookingStatus, Money, Ticket, TicketStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, ClaimState, EventTerms, Pool, Proof, Stock, TicketTypeTerms};
 use crate::ticketing::transition::{Moved, Standing, decide};
-use crate::ticketing::{BookingId, ClaimId, PaymentId, PoolId, RefundId, TransferId, UserId};
+use crate::ticketing::{
+    BookingId, ClaimId, PaymentId, PoolId, PushSubscriptionId, RefundId, TransferId, UserId,
+};
 
 pub(super) const PRICE: i64 = 1_500;
 const ROOT: PoolId = PoolId(1);
@@ -67,6 +69,8 @@ pub(super) struct Sale {
     pub(super) begun_ms: Option<u64>,
     /// When it was cancelled or given back.
     pub(super) undone_ms: Option<u64>,
+    /// When it was not held any more.
+    pub(super) over_ms: Option<u64>,
     pub(super) is_cancelled_by_staff: bool,
     pub(super) was_confirmed: bool,
 }
@@ -89,6 +93,9 @@ pub(super) struct MoneyShared {
     pub(super) refunds: BTreeMap<RefundId, Refund>,
     pub(super) refund_keys: BTreeMap<String, RefundId>,
     pub(super) handed: BTreeMap<TransferId, Handed>,
+    /// Holds whose buyers are to be told before they end, and those of which nothing is to be told any more.
+    pub(super) pushes: BTreeMap<PushSubscriptionId, BookingId>,
+    pub(super) told: BTreeMap<PushSubscriptionId, BookingId>,
     pub(super) jobs: BTreeMap<i64, SimJob>,
     pub(super) job_ids: BTreeMap<String, i64>,
     pub(super) charges: BTreeMap<PaymentId, SimCharge>,
@@ -139,6 +146,8 @@ impl MoneyWorld {
             refunds: BTreeMap::new(),
             refund_keys: BTreeMap::new(),
             handed: BTreeMap::new(),
+            pushes: BTreeMap::new(),
+            told: BTreeMap::new(),
             jobs: BTreeMap::new(),
             job_ids: BTreeMap::new(),
             charges: BTreeMap::new(),
@@ -369,6 +378,9 @@ impl MoneyShared {
             )
         });
         if let Some(sale) = self.sales.get_mut(&id) {
+            if was.status == BookingStatus::Pending && to != was.status {
+                sale.over_ms = Some(now_ms());
+            }
             sale.was_confirmed |= to == BookingStatus::Confirmed;
             if was.status != to && matches!(to, BookingStatus::Cancelled | BookingStatus::Refunded)
             {
