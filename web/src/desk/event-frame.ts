@@ -54,6 +54,7 @@ export class EventFrame extends DeskPage {
         gap: 0.3rem 0.9rem;
         color: var(--ink-soft);
         font-size: 0.9375rem;
+        overflow-wrap: anywhere;
       }
       .body {
         display: grid;

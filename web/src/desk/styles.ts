@@ -102,6 +102,12 @@ export const deskStyles = [
     }
     tbody th {
       font-weight: 600;
+    }
+    /* What people wrote may be one long word; a column stays wide enough to be read. */
+    tbody :is(th, td) {
+      min-width: 6rem;
+    }
+    :is(th, td, li, p, .part, legend) {
       overflow-wrap: anywhere;
     }
     .number {
@@ -149,11 +155,16 @@ export const deskStyles = [
         text-align: end;
         white-space: normal;
       }
-      .stack tbody th {
+      .stack tbody th,
+      .stack tbody tr + tr > th {
         justify-content: start;
         text-align: start;
       }
+      .stack td > * {
+        min-width: 0;
+      }
       .stack td[data-label]::before {
+        flex: none;
         color: var(--ink-soft);
         content: attr(data-label);
         text-align: start;

@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
 import { faultsOf, headingSays, openDesk } from '../support/desk.ts';
-import { makeEvent } from '../support/world.ts';
+import { makeEvent, rest } from '../support/world.ts';
 
 const { url } = inject('seatcast');
 const PHONE = { viewport: { width: 320, height: 720 } };
@@ -67,6 +67,27 @@ it('is in Persian, from right to left, when that is chosen', async () => {
   await headingSays(page, 'رویدادها');
   await picture(page, 'desk events in persian on a phone');
   expect(await faultsOf(page)).toEqual([]);
+});
+
+it('every page of an event with long words has room on the smallest screen, and no violation that axe finds', { timeout: 120_000 }, async () => {
+  const word = 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft';
+  const event = { title: word, venue: word, city: word, description: word, category: 'concert', starts_at: '2037-06-01T20:00:00Z', timezone: 'Europe/Berlin', currency: 'EUR' };
+  const { id, ticket_types: types } = await rest<{ id: number; ticket_types: { id: number }[] }>('POST', '/events', { ...event, capacity: 20, ticket_types: [{ name: word, price: 4_500, capacity: 20 }] }, 2);
+  const items = [{ ticket_type_id: types[0]!.id, quantity: 2 }];
+  const booking = await rest<{ id: string }>('POST', '/bookings', { event_id: id, items, contact: { name: word, email: `${'long'.repeat(12)}@example.org` }, attendees: [{ name: word }] });
+  await rest('PUT', `/bookings/${booking.id}/status`, { status: 'confirmed', paid_by: 'cash' }, 2);
+  await rest('POST', `/events/${id}/notices`, { type: 'custom', message: word }, 2);
+  const { page, context, errors } = await openDesk(browser, '/desk', { viewport: { width: 320, height: 640 } });
+  await headingSays(page, 'Events');
+  expect(await faultsOf(page), 'the list').toEqual([]);
+  for (const path of ['', '/edit', '/tickets', '/prices', '/notices', '/seats', '/replay', '/bookings', `/bookings/${booking.id}`, '/doors', '/waitlist', '/mails', '/payout']) {
+    await page.goto(`${url}/desk/events/${id}${path}`);
+    await page.locator('desk-event-frame :is(h2, h3)').first().waitFor();
+    await page.waitForLoadState('networkidle');
+    expect(await faultsOf(page), path).toEqual([]);
+  }
+  expect(errors).toEqual([]);
+  await context.close();
 });
 
 it('the buyers’ pages load nothing of the desk', async () => {

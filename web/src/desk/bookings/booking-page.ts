@@ -127,6 +127,9 @@ export class BookingDeskPage extends EventDeskPage {
         justify-content: space-between;
         gap: 1rem;
       }
+      .lines li > :last-child:not(:first-child) {
+        flex: none;
+      }
       .lines .sum {
         padding-block-start: 0.5rem;
         border-block-start: 1px solid var(--line);
