@@ -78,6 +78,12 @@ export const styles = [
       background: var(--sunken);
       color: var(--ink);
     }
+    @media (forced-colors: active) {
+      nav a[aria-current] {
+        text-decoration: underline;
+        text-decoration-thickness: 3px;
+      }
+    }
     .tools {
       display: flex;
       flex-wrap: wrap;

@@ -106,6 +106,13 @@ export const styles = [
       background: var(--ink);
       color: var(--surface);
     }
+    @media (forced-colors: active) {
+      .chips button[aria-pressed='true'] {
+        background: Highlight;
+        color: HighlightText;
+        forced-color-adjust: none;
+      }
+    }
     .past {
       margin: 1rem 0 0;
       color: var(--ink-soft);

@@ -1,8 +1,8 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { launch, open, textOf } from '../support/browser.ts';
-import { openDesk } from '../support/desk.ts';
+import { faultsOf, openDesk } from '../support/desk.ts';
 import { makeEvent, number, rest, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
@@ -66,6 +66,28 @@ describe.each(looks)('%s', (_, look) => {
     await other.context.close();
     await context.close();
   });
+});
+
+it('in forced colours one sees which page and which category are chosen', async () => {
+  const { page } = await open(browser, url, { forcedColors: 'active' });
+  const [chosen, other] = [page.locator('.chips [aria-pressed=true]'), page.locator('.chips [aria-pressed=false]').first()];
+  await other.waitFor();
+  const ground = (button: Locator): Promise<string> => button.evaluate((element) => getComputedStyle(element).backgroundColor);
+  expect(await ground(chosen)).not.toBe(await ground(other));
+  const line = (name: string): Promise<string> => page.getByRole('link', { name, exact: true }).evaluate((element) => getComputedStyle(element).textDecorationLine);
+  expect([await line('Events'), await line('My bookings')]).toEqual(['underline', 'none']);
+});
+
+it('at 400 % zoom the choice does not cover what one chooses from', async () => {
+  const { id } = await makeEvent('Zoomed', 4);
+  const { page } = await open(browser, `${url}/events/${id}`, { viewport: { width: 320, height: 256 }, reducedMotion: 'reduce' });
+  const more = page.getByRole('button', { name: 'One more Standard' });
+  await more.click();
+  await page.getByRole('button', { name: 'Hold 1 ticket' }).waitFor({ state: 'attached' });
+  await more.evaluate((element) => element.scrollIntoView({ block: 'end' }));
+  // Playwright clicks only where nothing is above.
+  await more.click({ timeout: 5_000, trial: true });
+  expect(await faultsOf(page)).toEqual([]);
 });
 
 /** Where the keyboard is: the innermost element with the focus. */

@@ -233,6 +233,12 @@ export const styles = [
     .panel.chosen:has(details[open]) {
       position: static;
     }
+    /* On a low screen (a phone on its side, 400 % zoom) it would hide what one chooses from. */
+    @media (max-height: 480px) {
+      .panel.chosen {
+        position: static;
+      }
+    }
     .panel.chosen ul,
     .panel.chosen .folds,
     .panel.chosen .problem {
