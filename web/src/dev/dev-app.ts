@@ -2,6 +2,7 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
 import { Refusal, SeatcastClient, totalsOf, type Booking, type EventState, type EventSummary, type Topic, type TopicView } from '../sdk/index.ts';
+import { tabMemory } from '../pages/tab-memory.ts';
 import { TEST_CARDS } from './cards.ts';
 import { styles } from './dev-app.styles.ts';
 import { DevNetwork, PASSED_MAX, revisionsOf, type Passed, type Road } from './network.ts';
@@ -125,7 +126,7 @@ export class SeatcastDev extends LitElement {
       this.events = events;
       this.event = Number(new URLSearchParams(location.search).get('event')) || events[0]?.id;
     });
-    const kept = Number(sessionStorage.getItem(USER_KEY));
+    const kept = Number(tabMemory()?.getItem(USER_KEY));
     await this.#become(this.people.find(({ id }) => id === kept));
     await this.#readMails();
   }
@@ -140,7 +141,7 @@ export class SeatcastDev extends LitElement {
     const token = person?.email === undefined ? undefined : await tokenOf(person.email);
     this.#client = this.#newClient(token);
     if (person && token === undefined) this.#client.userId = person.id;
-    sessionStorage.setItem(USER_KEY, String(person?.id ?? 0));
+    tabMemory()?.setItem(USER_KEY, String(person?.id ?? 0));
     this.me = person;
     this.isBecoming = false;
     this.said = `Acting as ${person?.name ?? 'a guest'}.`;

@@ -132,6 +132,8 @@ export class BookingPage extends PageElement {
     const { details } = this;
     if (stage === 'paying' || stage === 'offered') return nothing;
     if (stage !== 'confirmed' && stage !== 'pending') {
+      // Of an event that is off, or gone, there is nothing to choose.
+      if (details === null || details?.status === 'cancelled' || details?.status === 'completed') return nothing;
       return html`<p><a class="button primary" href="/events/${booking.event_id}">${words.chooseAgain}</a></p>`;
     }
     const doors = details?.doors_at ? dateParts(this.language, details.doors_at, details.timezone) : undefined;

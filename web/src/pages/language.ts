@@ -3,7 +3,9 @@
  * said in `<html lang dir>`, which pages and elements follow.
  */
 import { LANGUAGES, type Language, type Translations } from '../elements/internal/language.ts';
+import { storageOfPage } from '../elements/internal/shared-client.ts';
 import type { LiveClient } from '../sdk/live-client.ts';
+import { tabMemory } from './tab-memory.ts';
 
 /** Each in its own language. */
 export const NAMES: Translations<string> = { en: 'English', th: 'ไทย', fa: 'فارسی' };
@@ -14,13 +16,13 @@ const PARAMETER = 'lang';
 /** Before anything is drawn. */
 export function beginToSpeak(client: LiveClient): void {
   const asked = known(new URLSearchParams(location.search).get(PARAMETER));
-  if (asked) keep(sessionStorageOrNone(), asked);
-  speak(client, asked ?? kept(sessionStorageOrNone()) ?? kept(localStorageOrNone()) ?? browsers() ?? 'en');
+  if (asked) keep(tabMemory(), asked);
+  speak(client, asked ?? kept(tabMemory()) ?? kept(storageOfPage()) ?? browsers() ?? 'en');
 }
 
 export function chooseLanguage(client: LiveClient, language: Language): void {
-  keep(localStorageOrNone(), language);
-  keep(sessionStorageOrNone(), language);
+  keep(storageOfPage(), language);
+  keep(tabMemory(), language);
   const address = new URL(location.href);
   if (address.searchParams.has(PARAMETER)) {
     address.searchParams.delete(PARAMETER);
@@ -63,22 +65,5 @@ function keep(storage: Storage | undefined, language: Language): void {
     storage?.setItem(KEY, language);
   } catch {
     // Full or forbidden: it lasts as long as the page.
-  }
-}
-
-/** Sandboxed frames have none, and say so by throwing. */
-function localStorageOrNone(): Storage | undefined {
-  try {
-    return globalThis.localStorage;
-  } catch {
-    return undefined;
-  }
-}
-
-function sessionStorageOrNone(): Storage | undefined {
-  try {
-    return globalThis.sessionStorage;
-  } catch {
-    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { sharedClient } from '../elements/internal/full-client.ts';
 import type { User } from '../sdk/index.ts';
+import { tabMemory } from './tab-memory.ts';
 import { WORDS } from './user-switcher.words.ts';
 import { PageElement } from './page-element.ts';
 import { shared } from './shared.styles.ts';
@@ -73,7 +74,7 @@ export class UserSwitcher extends PageElement {
     const client = sharedClient();
     const listed = await client.usersAsAdmin().catch(() => DEMO_USERS);
     const customers = listed.filter(({ role }) => role === 'customer');
-    const kept = Number(sessionStorage.getItem(KEY));
+    const kept = Number(tabMemory()?.getItem(KEY));
     // Whom the tab acts as already is among them, however many there are.
     this.users = customers.filter(({ id }, place) => place < SHOWN_MAX || id === kept);
     if (this.users.some(({ id }) => id === kept)) this.#become(kept);
@@ -93,7 +94,7 @@ export class UserSwitcher extends PageElement {
   #become(id: number): void {
     this.user = id > 0 ? id : undefined;
     sharedClient().userId = this.user;
-    sessionStorage.setItem(KEY, String(id));
+    tabMemory()?.setItem(KEY, String(id));
   }
 }
 

@@ -71,6 +71,10 @@ describe('two windows of one user', () => {
       await expect.poll(() => textOf(page.locator('.notice.cancellation'))).toBe('This event was cancelled. Nothing can be booked any more. The hall burnt down');
       await expect.poll(() => textOf(cards(page).first())).toMatch(/^cancelled the hall burnt down/i);
     }
+    // Its booking's page does not lead back to tickets that are not sold.
+    await first.goto(`${url}/bookings/${await bookingOf(id)}`);
+    await first.locator('h2#event').waitFor();
+    expect(await first.getByRole('link', { name: 'Choose tickets again' }).count()).toBe(0);
   });
 
   it('show that a hold was paid for, with its tickets', async () => {

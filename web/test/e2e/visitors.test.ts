@@ -203,6 +203,28 @@ it('web_17: elements show and sell in a frame that may not store anything', asyn
   }
 });
 
+it('web_17: our own pages work where the browser forbids all storage', async () => {
+  const { id } = await makeEvent('Not stored', 30);
+  const { page, context, errors } = await open(browser, `${url}/healthz`);
+  await context.addInitScript(() => {
+    for (const name of ['localStorage', 'sessionStorage', 'indexedDB']) {
+      Object.defineProperty(globalThis, name, { get: () => { throw new DOMException(`${name} is forbidden`, 'SecurityError'); } });
+    }
+  });
+  for (const path of ['/', '/bookings', '/account', '/desk', '/checkin', '/dev']) {
+    await page.goto(url + path);
+    await page.getByRole('heading', { level: 1 }).or(page.getByRole('heading', { name: 'Sign in' })).first().waitFor();
+    // The last that a page of the demo asks for is who may act.
+    await page.waitForLoadState('networkidle');
+  }
+  await page.goto(`${url}/events/${id}`);
+  await page.locator('seatcast-user-switcher select').waitFor();
+  await page.getByRole('button', { name: 'One more Standard' }).click();
+  await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
+  await expect.poll(() => textOf(page.locator('seatcast-bookings [data-booking]'))).toContain('Held for you');
+  expect(errors).toEqual([]);
+});
+
 it('web_20: the page of the API has no violation that axe finds, in its head and in an operation', async () => {
   const { page } = await open(browser, `${url}/docs/`);
   const own = page.locator('#operations-bookings-get_bookings_mine');

@@ -2,6 +2,7 @@ import { css, html, nothing, type TemplateResult } from 'lit';
 import { count, sum } from '../../elements/internal/format.ts';
 import { explain } from '../../elements/internal/refusals.ts';
 import { Refusal, type EventDetails, type Money } from '../../sdk/index.ts';
+import { tabMemory } from '../../pages/tab-memory.ts';
 import { DeskPage } from '../desk-page.ts';
 import { textField, NO_FAULTS, Typed } from '../fields.ts';
 import { deskStyles } from '../styles.ts';
@@ -177,15 +178,6 @@ export class CancelProgress extends DeskPage {
       this.isAway = this.state === undefined;
     }
     if (!this.#isDone && this.state?.status !== 'needs_review' && this.isConnected) this.#timer = setTimeout(() => void this.#look(), LOOK_MS);
-  }
-}
-
-/** Forbidden in some frames. */
-function tabMemory(): Storage | undefined {
-  try {
-    return sessionStorage;
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,0 +1,8 @@
+/** What this tab keeps over a reload. Sandboxed frames have no such storage, and say so by throwing. */
+export function tabMemory(): Storage | undefined {
+  try {
+    return globalThis.sessionStorage;
+  } catch {
+    return undefined;
+  }
+}
