@@ -88,8 +88,22 @@ it('two people change one event: what both changed is asked, what one changed st
   expect(asked).not.toContain('Their words');
   await picture(page, 'desk conflict');
   expect(await faultsOf(page)).toEqual([]);
+  // Left without an answer, all is as it was typed, and the keyboard is where it was.
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await expect.poll(() => page.getByRole('button', { name: 'Save', exact: true }).evaluate((button) => button.matches(':focus'))).toBe(true);
+  expect(await page.getByLabel('Title', { exact: true }).inputValue()).toBe('Our title');
+  await page.keyboard.press('Enter');
+  await dialog.waitFor();
   await page.getByRole('radio', { name: 'Their title' }).check();
+  // A choice that cannot be saved is not lost.
+  await page.route(`**/events/${id}`, (route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue()));
   await page.getByRole('button', { name: 'Save the choice' }).click();
+  await expect.poll(() => page.getByRole('alert').allInnerTexts()).toContainEqual(expect.stringContaining('does not answer'));
+  expect(await page.getByLabel('Title', { exact: true }).inputValue()).toBe('Their title');
+  expect(await page.getByLabel('Venue', { exact: true }).inputValue()).toBe('Our hall');
+  await page.unroute(`**/events/${id}`);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect.poll(() => toasts(page)).toContain('Saved');
   const after = await rest<{ title: string; venue: string; description: string }>('GET', `/events/${id}`, undefined, 2);
   expect([after.title, after.venue, after.description]).toEqual(['Their title', 'Our hall', 'Their words']);

@@ -28,6 +28,7 @@ export class EditEventPage extends EventDeskPage {
   static override properties = {
     ...EventDeskPage.properties,
     base: { state: true },
+    chosen: { state: true },
     faults: { state: true },
     problem: { state: true },
     conflict: { state: true },
@@ -51,6 +52,8 @@ export class EditEventPage extends EventDeskPage {
 
   /** The event as it was when the form was filled: changes are those since then. */
   declare base: EventValues;
+  /** The values that were chosen in a conflict, and are not saved yet. */
+  declare chosen: EventValues | undefined;
   declare faults: Faults;
   declare problem: string | undefined;
   declare conflict: Conflict | undefined;
@@ -79,7 +82,7 @@ export class EditEventPage extends EventDeskPage {
       </div>
       ${this.#state()}
       <form class="panel" novalidate @submit=${this.#submit}>
-        ${eventFields(this.language, this.base, this.faults)}
+        ${eventFields(this.language, this.chosen ?? this.base, this.faults)}
         <p class="problem" role="alert">${this.problem ?? nothing}</p>
         <div class="actions"><button class="button primary" ?disabled=${this.busy}>${COMMON[this.language].save}</button></div>
       </form>
@@ -233,12 +236,16 @@ export class EditEventPage extends EventDeskPage {
     this.base = theirs;
     this.eventChanged(conflict.theirs);
     this.event = conflict.theirs;
-    void this.#save(wish).then(() => this.#refill());
+    // Should it not be saved, the choice is still to be seen, and is saved by the next try.
+    this.chosen = wish;
+    this.#refill();
+    void this.#save(wish);
   }
 
   /** The form shows this event. */
   #show(event: EventDetails): void {
     this.conflict = undefined;
+    this.chosen = undefined;
     this.faults = NO_FAULTS;
     this.base = valuesOf(event);
     this.eventChanged(event);

@@ -17,6 +17,8 @@ export class FocusKeeper implements ReactiveController {
   readonly #host: Host;
   #before: Held | undefined;
   #lost: Held | undefined;
+  /** A button that was out of use while something else, as a dialog, took the focus. */
+  #behind: HTMLElement | undefined;
 
   constructor(host: Host) {
     this.#host = host;
@@ -25,7 +27,7 @@ export class FocusKeeper implements ReactiveController {
 
   hostUpdate(): void {
     const element = focusedIn(this.#host.shadowRoot);
-    this.#before = element ? { element, around: [...ancestorsOf(element), this.#host] } : undefined;
+    this.#before = element ? { element, around: [...ancestorsOf(element)] } : undefined;
   }
 
   hostUpdated(): void {
@@ -36,9 +38,13 @@ export class FocusKeeper implements ReactiveController {
     // Browsers take the focus from a disabled element a moment later.
     if (isThere && element.matches(':disabled')) return;
     this.#lost = undefined;
-    if (!isNowhere()) return;
+    if (!isNowhere()) {
+      if (isThere && element !== focusedIn(this.#host.shadowRoot)) this.#behind = element;
+      return;
+    }
     if (isThere) return element.focus({ preventScroll: true });
-    const place = around.find((one) => one.isConnected);
+    const place = [...(this.#behind ? [this.#behind] : []), ...around].find(canHaveFocus);
+    this.#behind = undefined;
     if (!place) return;
     if (!place.hasAttribute('tabindex')) place.tabIndex = -1;
     place.focus({ preventScroll: true });
@@ -52,8 +58,18 @@ function focusedIn(tree: ShadowRoot | null): HTMLElement | undefined {
   return one instanceof HTMLElement ? one : undefined;
 }
 
+/** Also those outside of the tree: the host may be hidden when it has nothing to show. */
 function* ancestorsOf(element: HTMLElement): Generator<HTMLElement> {
-  for (let one = element.parentElement; one; one = one.parentElement) yield one;
+  for (let one = outerOf(element); one && one !== document.body; one = outerOf(one)) yield one;
+}
+
+function outerOf(element: HTMLElement): HTMLElement | null {
+  const root = element.getRootNode();
+  return element.parentElement ?? (root instanceof ShadowRoot ? (root.host as HTMLElement) : null);
+}
+
+function canHaveFocus(element: HTMLElement): boolean {
+  return element.isConnected && !element.matches(':disabled') && element.checkVisibility();
 }
 
 /** The focus is on nothing that one could have chosen. */
