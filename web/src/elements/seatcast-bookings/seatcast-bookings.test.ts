@@ -51,6 +51,13 @@ describe('bookings', () => {
     expect(find(element, '.countdown').classList.contains('soon')).toBe(true);
   });
 
+  it('lead to the event in the shop of their server, also from another site', async () => {
+    const element = await shown({});
+    await drawn(server, element);
+    expect(find<HTMLAnchorElement>(element, '.title').href).toBe(client.eventAddress(1));
+    expect(client.eventAddress(1)).toMatch(/^https?:\/\/[^/]+\/events\/1$/);
+  });
+
   it('name the seats row by row', async () => {
     const seat = (row: string, number: string): object => ({ id: 1, section: 'Stalls', row, number });
     const items = [{ ticket_type_id: 7, name: 'Standard', quantity: 3, unit_price: {}, seats: [seat('H', '1'), seat('H', '2'), seat('J', '9')] }];

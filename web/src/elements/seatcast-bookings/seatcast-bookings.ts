@@ -241,7 +241,7 @@ export class SeatcastBookings extends SellingElement {
       <div class="head">
         <div>
           <span class="status">${isOpenOffer ? words.offered : words.status[status]}</span>
-          ${this.event === undefined && !this.booking ? html`<a class="title" href="/events/${booking.event_id}">${this.#title(booking.event_id)}</a>` : nothing}
+          ${this.event === undefined && !this.booking ? html`<a class="title" href=${this.topic.client.eventAddress(booking.event_id)}>${this.#title(booking.event_id)}</a>` : nothing}
         </div>
         ${countdown ? this.#countdown(countdown, holdMsOf(booking)) : nothing}
       </div>
