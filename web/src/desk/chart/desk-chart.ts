@@ -9,6 +9,7 @@ import { isTimezone } from '../zoned.ts';
 import { WORDS } from './words.ts';
 
 const HEIGHT_PX = 260;
+const SECONDS_PER_MINUTE = 60;
 const SECONDS_PER_DAY = 86_400;
 /** Rows of the table beside the picture; those of the end. */
 const TABLE_ROWS_MAX = 60;
@@ -288,9 +289,17 @@ function lookOf({ look, far = false, label }: Series, colour: string): uPlot.Ser
   return { label, scale, stroke: colour, width: 2, points: { show: false }, ...(look === 'dashes' ? { dash: [8, 5] } : {}), ...(paths ? { paths } : {}) };
 }
 
-/** A day where the axis goes by days, else the time. */
+/** A day where the axis goes by days, else the time, as exactly as its steps are. */
 function axisTime(language: Language, zone: string, seconds: number, step: number): string {
-  const shown: Intl.DateTimeFormatOptions = step >= SECONDS_PER_DAY ? { day: 'numeric', month: 'short' } : { hour: '2-digit', minute: '2-digit' };
+  const minutes: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit' };
+  const shown: Intl.DateTimeFormatOptions =
+    step >= SECONDS_PER_DAY
+      ? { day: 'numeric', month: 'short' }
+      : step >= SECONDS_PER_MINUTE
+        ? minutes
+        : step >= 1
+          ? { ...minutes, second: '2-digit' }
+          : { minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 };
   return formatOf(language, zone, shown).format(seconds * 1_000);
 }
 
