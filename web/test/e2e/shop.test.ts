@@ -337,6 +337,8 @@ describe('a page that is open', () => {
     expect(await textOf(banner)).toBe('');
     await context.setOffline(true);
     await expect.poll(() => textOf(banner)).toContain('No connection.');
+    // No number says that it is live beside that.
+    await badgeSays(page, /^20 left (stale|offline)/i);
     expect(await faults(page)).toEqual([]);
     await picture(page, 'offline on a phone');
     await context.setOffline(false);

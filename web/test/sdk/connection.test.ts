@@ -51,6 +51,13 @@ describe('the link', () => {
     expect(view.status).toBe('live');
   });
 
+  it('is not believed any more when the network is said to be gone, and is again when it comes back', async () => {
+    client.networkLost();
+    expect(view.status).toBe('stale');
+    await server.settle(1_000);
+    expect(view.status).toBe('live');
+  });
+
   it('tries at once when it is nudged', async () => {
     server.reachable = false;
     server.cut();

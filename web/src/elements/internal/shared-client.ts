@@ -46,11 +46,12 @@ export function storageOfPage(): Storage | undefined {
 }
 
 /**
- * A page that comes back to the foreground, or to the network, need not wait for the next attempt; and a
- * booking that another tab wrote to the storage is seen at once.
+ * A page that comes back to the foreground, or to the network, need not wait for the next attempt; without network nothing is
+ * live; and a booking that another tab wrote to the storage is seen at once.
  */
 export function followPage(client: LiveClient): void {
   globalThis.addEventListener('online', () => client.nudge());
+  globalThis.addEventListener('offline', () => client.networkLost());
   globalThis.addEventListener('storage', ({ key }) => client.storageChanged(key));
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') client.nudge();
