@@ -31,23 +31,26 @@ export class FocusKeeper implements ReactiveController {
   }
 
   hostUpdated(): void {
-    if (this.#before) this.#lost = this.#before;
+    this.#remember();
     if (!this.#lost) return;
     const { element, around } = this.#lost;
     const isThere = element.isConnected;
     // Browsers take the focus from a disabled element a moment later.
     if (isThere && element.matches(':disabled')) return;
     this.#lost = undefined;
-    if (!isNowhere()) {
-      if (isThere && element !== focusedIn(this.#host.shadowRoot)) this.#behind = element;
-      return;
-    }
+    if (!isNowhere()) return;
     if (isThere) return element.focus({ preventScroll: true });
     const place = [...(this.#behind ? [this.#behind] : []), ...around].find(canHaveFocus);
     this.#behind = undefined;
     if (!place) return;
     if (!place.hasAttribute('tabindex')) place.tabIndex = -1;
     place.focus({ preventScroll: true });
+  }
+
+  #remember(): void {
+    if (!this.#before) return;
+    if (this.#lost && this.#lost.element !== this.#before.element) this.#behind = this.#lost.element;
+    this.#lost = this.#before;
   }
 }
 
