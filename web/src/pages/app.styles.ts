@@ -124,6 +124,10 @@ export const styles = [
       font-size: 0.8125rem;
       font-weight: 600;
     }
+    /* The width of a select is measured by all its words: the font of Thai would be fetched for the name of the language alone. */
+    .languages select:not(:lang(th)) {
+      font-family: Inter Variable, system-ui, sans-serif;
+    }
     .languages option {
       background: var(--surface);
     }

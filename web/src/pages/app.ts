@@ -67,8 +67,7 @@ export class SeatcastApp extends PageElement {
     // After the first sight, which is the buyer's.
     setTimeout(() => {
       void import('../elements/internal/refusal-words.ts').catch(() => undefined);
-      void this.#lookForDemo();
-      void import('./staff.ts').then(({ followStaff }) => followStaff((staff) => (this.staff = staff))).catch(() => undefined);
+      void import('./header-later.ts').then(({ completeHeader }) => completeHeader(this)).catch(() => undefined);
     }, LATER_MS);
   }
 
@@ -171,13 +170,6 @@ export class SeatcastApp extends PageElement {
     } catch {
       this.lost = this.route === route;
     }
-  }
-
-  async #lookForDemo(): Promise<void> {
-    const info = await pageSession().client.info().catch(() => undefined);
-    if (info?.mode !== 'development') return;
-    await import('./user-switcher.ts').catch(() => undefined);
-    this.development = true;
   }
 
   #languageChosen({ target }: Event): void {

@@ -1,5 +1,6 @@
 /** Parts of every page that come after the first sight: few have a booking that was not answered, and nothing waits for the shell. */
 import '../elements/seatcast-unsent/seatcast-unsent.ts';
+import './thai-font.ts';
 import { installShell } from './install.ts';
 
 // Where it is forbidden the page makes do without.

@@ -381,3 +381,20 @@ it('the list is narrowed by category, days and city; the address says so, and «
   await expect.poll(() => page.locator('seatcast-event-list .card').count()).toBeGreaterThan(3);
   expect(new URL(page.url()).search).toBe('');
 });
+
+it('the font of Thai words is fetched where they are shown, and nowhere else', async () => {
+  for (const [language, isThai] of [['en', false], ['fa', false], ['th', true]] as const) {
+    for (const path of ['/', '/desk', '/checkin']) {
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      await page.goto(`${url}${path}?lang=${language}`);
+      await page.locator('h1').first().waitFor();
+      const isLoaded = (): Promise<boolean> =>
+        page.evaluate(() => document.fonts.ready.then((fonts) => [...fonts].some(({ family, status }) => /Thai/.test(family) && status === 'loaded')));
+      const isKnown = (): Promise<boolean> => page.evaluate(() => [...document.fonts].some(({ family }) => /Thai/.test(family)));
+      await expect.poll(isKnown).toBe(true);
+      await expect.poll(isLoaded).toBe(isThai);
+      await context.close();
+    }
+  }
+});
