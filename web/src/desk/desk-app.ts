@@ -1,9 +1,8 @@
-import { html, LitElement, nothing, svg, type TemplateResult } from 'lit';
+import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
-import { chooseLanguage, NAMES } from '../pages/language.ts';
-import { LANGUAGES, LanguageController, type Language } from '../elements/internal/language.ts';
+import { languageSelect, MARK } from './frame.ts';
+import { LanguageController } from '../elements/internal/language.ts';
 import { desk } from './desk.ts';
-import { deskClient } from './desk-client.ts';
 import type { Me } from '../sdk/index.ts';
 import { styles } from './desk-app.styles.ts';
 import { PAGES } from './pages.ts';
@@ -13,11 +12,6 @@ import { WORDS } from './words.ts';
 import './event-frame.ts';
 import './sign-in.ts';
 import './toasts.ts';
-
-const MARK = svg`
-  <path class="body" d="M4 8a3 3 0 0 1 3-3h18a3 3 0 0 1 3 3v4.5a3.5 3.5 0 0 0 0 7V24a3 3 0 0 1-3 3H7a3 3 0 0 1-3-3v-4.5a3.5 3.5 0 0 0 0-7z"/>
-  <path class="wave" d="M11.5 11.8a6 6 0 0 0 0 8.4m9 0a6 6 0 0 0 0-8.4"/>
-  <circle class="core" cx="16" cy="16" r="2.3"/>`;
 
 /** The frame of the desk: header, the page of the address or the door to it. */
 export class DeskApp extends LitElement {
@@ -50,15 +44,10 @@ export class DeskApp extends LitElement {
     return html`
       <header>
         <button class="button skip" type="button" @click=${() => this.#toContent()}>${words.skip}</button>
-        <a class="brand" href="/desk"><svg viewBox="0 0 32 32" aria-hidden="true">${MARK}</svg>seatcast <span>${words.desk}</span></a>
+        <a class="brand" href="/desk">${MARK}seatcast <span>${words.desk}</span></a>
         ${desk().me ? this.#navigation(desk().me!) : nothing}
         <div class="end">
-          <label class="choice">
-            <span class="visually-hidden">${words.language}</span>
-            <select @change=${(event: Event) => chooseLanguage(deskClient(), (event.target as HTMLSelectElement).value as Language)}>
-              ${LANGUAGES.map((one) => html`<option value=${one} lang=${one} ?selected=${one === this.#language.language}>${NAMES[one]}</option>`)}
-            </select>
-          </label>
+          ${languageSelect(this.#language.language, words.language)}
           ${desk().me ? html`<span class="who">${desk().me!.name}</span><button class="button small" type="button" @click=${() => void desk().leave()}>${words.signOut}</button>` : nothing}
         </div>
       </header>

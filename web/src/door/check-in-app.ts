@@ -1,12 +1,12 @@
-import { css, html, LitElement, nothing, svg, type TemplateResult } from 'lit';
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
 import { dateParts } from '../elements/internal/format.ts';
 import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
-import { LANGUAGES, LanguageController, type Language } from '../elements/internal/language.ts';
+import { LanguageController } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { desk } from '../desk/desk.ts';
 import { deskClient } from '../desk/desk-client.ts';
-import { chooseLanguage, NAMES } from '../pages/language.ts';
+import { frame, languageSelect, MARK } from '../desk/frame.ts';
 import { recall, remember } from '../desk/memory.ts';
 import { deskStyles } from '../desk/styles.ts';
 import { pageSession } from '../pages/session.ts';
@@ -18,11 +18,6 @@ import { allowSound } from './signals.ts';
 import { WORDS } from './words.ts';
 import '../desk/sign-in.ts';
 import './door-view.ts';
-
-const MARK = svg`
-  <path class="body" d="M4 8a3 3 0 0 1 3-3h18a3 3 0 0 1 3 3v4.5a3.5 3.5 0 0 0 0 7V24a3 3 0 0 1-3 3H7a3 3 0 0 1-3-3v-4.5a3.5 3.5 0 0 0 0-7z"/>
-  <path class="wave" d="M11.5 11.8a6 6 0 0 0 0 8.4m9 0a6 6 0 0 0 0-8.4"/>
-  <circle class="core" cx="16" cy="16" r="2.3"/>`;
 
 const GATE_KEY = 'seatcast.door.gate';
 /** As many characters as the server takes of a gate's name. */
@@ -46,66 +41,10 @@ export class CheckInApp extends LitElement {
   static override properties = { gate: { state: true }, choices: { state: true }, isAway: { state: true }, problem: { state: true }, signsIn: { state: true } };
   static override styles = [
     deskStyles,
+    frame,
     css`
       :host {
-        display: block;
-        min-height: 100dvh;
-      }
-      header,
-      main {
-        width: 100%;
-        max-width: 1180px;
-        margin: 0 auto;
-        padding-inline: clamp(0.75rem, 3vw, 2rem);
-      }
-      header {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        justify-content: space-between;
-        gap: 0.5rem 1rem;
-        padding-block: 0.75rem;
-      }
-      .brand {
-        display: inline-flex;
-        align-items: center;
-        gap: 0.5rem;
-        font-family: var(--display);
-        font-size: 1.2rem;
-        font-weight: 780;
-        letter-spacing: -0.03em;
-      }
-      .brand svg {
-        width: 1.75rem;
-      }
-      .brand span {
-        color: var(--ink-soft);
-        font-weight: 600;
-      }
-      .body {
-        fill: var(--accent);
-      }
-      .wave {
-        fill: none;
-        stroke: var(--on-accent);
-        stroke-linecap: round;
-        stroke-width: 2.4;
-      }
-      .core {
-        fill: var(--on-accent);
-      }
-      .end {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 0.6rem;
-        font-size: 0.875rem;
-      }
-      .end select {
-        width: auto;
-        min-height: 36px;
-        padding-block: 0.2rem;
-        font-size: 0.875rem;
+        --page-width: 1180px;
       }
       @media (max-width: 480px) {
         .end .who {
@@ -117,9 +56,6 @@ export class CheckInApp extends LitElement {
       }
       main {
         padding-block: 0.5rem 3rem;
-      }
-      main:focus {
-        outline: none;
       }
       .choose {
         max-width: 38rem;
@@ -200,11 +136,9 @@ export class CheckInApp extends LitElement {
     document.title = [this.gate?.list?.kept.title, words.title, 'Seatcast'].filter(Boolean).join(' · ');
     return html`
       <header>
-        <div class="brand"><svg viewBox="0 0 32 32" aria-hidden="true">${MARK}</svg>seatcast <span>${words.title}</span></div>
+        <div class="brand">${MARK}seatcast <span>${words.title}</span></div>
         <div class="end">
-          <select aria-label=${words.language} @change=${(event: Event) => chooseLanguage(deskClient(), (event.target as HTMLSelectElement).value as Language)}>
-            ${LANGUAGES.map((one) => html`<option value=${one} lang=${one} ?selected=${one === language}>${NAMES[one]}</option>`)}
-          </select>
+          ${languageSelect(language, words.language)}
           ${desk().me ? html`<span class="who">${desk().me!.name}</span><button class="button small" type="button" @click=${this.#signOut}>${words.signOut}</button>` : nothing}
         </div>
       </header>
