@@ -163,8 +163,8 @@ export class SeatcastBooking extends SellingElement {
   }
 
   #panel(state: EventState | undefined): TemplateResult {
-    // Whoever has just lost the last ticket is told so as well.
-    const isOver = this.lines.length === 0 && isSoldOut(state);
+    // There is nothing to press; whoever has just lost the last ticket is told so all the same.
+    const isOver = this.lines.length === 0 && state !== undefined && (isSoldOut(state) || !this.#isOpen(state));
     return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" tabindex="-1" aria-label=${WORDS[this.language].yourBooking}>
       ${this.lines.length === 0 ? this.#nothingChosen(state) : html`${this.#chosen()} ${this.#folds()} ${this.#sum()}`}
       <p class="problem" role="alert">${this.#problemWords() ?? nothing}</p>

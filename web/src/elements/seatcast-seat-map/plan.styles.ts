@@ -234,7 +234,10 @@ export const planStyles = css`
     line-height: 1.35;
     pointer-events: none;
     transform: translate(-50%, calc(-100% - 10px));
-    white-space: nowrap;
+    width: max-content;
+    /* TIP_PX in plan.ts */
+    max-width: min(100%, 220px);
+    overflow-wrap: anywhere;
   }
   .tip.below {
     transform: translate(-50%, 10px);
@@ -417,11 +420,18 @@ export const planStyles = css`
     align-items: center;
     gap: 0.2rem;
     min-height: 36px;
-    padding: 0.2rem 0.7rem 0.2rem 0.3rem;
+    max-width: 100%;
+    padding-block: 0.2rem;
+    padding-inline: 0.3rem 0.7rem;
     border: 1px solid var(--line-strong);
     border-radius: var(--radius-small);
     background: none;
     font-size: 0.875rem;
+    overflow-wrap: anywhere;
+    text-align: start;
+  }
+  .back svg {
+    flex: none;
   }
   .back:dir(rtl) svg {
     transform: scaleX(-1);
