@@ -56,12 +56,17 @@ export const styles = [
       gap: 0.6rem;
       align-items: end;
     }
+    /* A long title among the choices makes no field wider than the screen. */
+    label {
+      min-width: 0;
+    }
     .row > label {
       flex: 1 1 7rem;
     }
     select,
     input {
       width: 100%;
+      min-width: 0;
       min-height: 44px;
       padding: 0.4rem 0.7rem;
       border: 1px solid var(--line-strong);
@@ -177,6 +182,10 @@ export const styles = [
       margin: 0;
       padding: 0;
       list-style: none;
+    }
+    :is(li, p, dd) {
+      min-width: 0;
+      overflow-wrap: anywhere;
     }
     li.hold {
       display: flex;

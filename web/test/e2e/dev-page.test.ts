@@ -100,11 +100,12 @@ it('a hold is made and expired, and its tickets are on sale again', async () => 
 });
 
 it('mails and test cards are there, nothing is found by axe, and it fits a phone', async () => {
-  await fetch(`${url}/api/v1/email-codes`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email: 'dev@example.com' }) });
+  await fetch(`${url}/api/v1/email-codes`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email: `${'dev'.repeat(20)}@example.com` }) });
+  const { id } = await makeEvent('A title that is a good deal longer than any screen of a phone is wide, and goes on'.repeat(2), 9);
   for (const scheme of ['light', 'dark'] as const) {
-    const { page, context } = await open(browser, `${url}/dev`, { viewport: { width: 320, height: 800 }, colorScheme: scheme });
+    const { page, context } = await open(browser, `${url}/dev?event=${id}`, { viewport: { width: 320, height: 800 }, colorScheme: scheme });
     await expect.poll(() => status(page)).toBe('live');
-    await expect.poll(() => textOf(page.locator('[data-mail]').first()), { timeout: 20_000 }).toContain('dev@example.com');
+    await expect.poll(() => textOf(page.locator('[data-mail]').first()), { timeout: 20_000 }).toContain('devdev@example.com');
     expect(await textOf(page.locator('seatcast-dev'))).toContain('4000 0025 0000 3155');
     const { violations } = await new AxeBuilder({ page }).analyze();
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(' ')}`)).toEqual([]);
