@@ -167,7 +167,7 @@ export class CheckInApp extends LitElement {
         ${this.problem ? html`<p class="problem">${this.problem}</p>` : nothing}
       </div>`;
     }
-    const asked = Number(new URLSearchParams(location.search).get('event'));
+    const asked = askedEvent();
     const first = choices.find(({ id }) => id === asked) ?? choices[0];
     return html`<form class="choose" aria-labelledby="which" @submit=${this.#chosen}>
       <h1 id="which">${words.whichDoor}</h1>
@@ -221,6 +221,12 @@ export class CheckInApp extends LitElement {
     this.problem = undefined;
     try {
       const events = await this.#rest.events();
+      const asked = askedEvent();
+      // The desk leads here from any event, the list has those that are near.
+      if (asked > 0 && !events.some(({ id }) => id === asked)) {
+        const one = await this.#rest.event(asked).catch(() => undefined);
+        if (one) events.push(one);
+      }
       const isKept = new Set(kept.map(({ event_id: id }) => id));
       this.isAway = false;
       this.choices = nearest(events.filter(({ status }) => status !== 'draft').map((event) => ({ ...event, isKept: isKept.has(event.id) })));
@@ -275,6 +281,11 @@ export class CheckInApp extends LitElement {
     await this.#journal?.forgetLists().catch(() => undefined);
     await desk().leave();
   };
+}
+
+/** The event that the address names; NaN or 0: none. */
+function askedEvent(): number {
+  return Number(new URLSearchParams(location.search).get('event'));
 }
 
 /** The one that is next, or has just begun, first. */

@@ -351,7 +351,7 @@ export class DoorView extends LitElement {
           ${this.#search()}
         </div>
         <div>
-          <div class="result" aria-live="assertive" aria-atomic="true">${this.last ? this.#verdict(this.last) : html`<div class="ready">${words.noScans}</div>`}</div>
+          <div class="result" aria-live="assertive" aria-atomic="true">${this.last && !this.last.undone ? this.#verdict(this.last) : html`<div class="ready">${this.last ? words.undone : words.noScans}</div>`}</div>
           <p class="problem" role="alert">${this.problem ?? nothing}</p>
           ${this.#surprises()}
           <section class="panel" aria-labelledby="scans">

@@ -188,6 +188,8 @@ describe('the door', () => {
     await expect.poll(() => numbers(page)).toMatch(/^1 of 2/);
     await page.getByRole('region', { name: 'Scans of this device' }).getByRole('button', { name: 'Undo Ada Lovelace' }).first().click();
     await expect.poll(() => numbers(page)).toMatch(/^0 of 2/);
+    // Nobody is welcomed any more.
+    expect(await textOf(page.locator('.result'))).toBe('Undone');
     await rest('POST', '/checkins', { code: show.codes[1], nonce: crypto.randomUUID(), gate: 'South', event_id: show.event }, 2);
     await expect.poll(() => numbers(page)).toMatch(/^1 of 2/);
     await type(page, show.codes[1]!);
