@@ -147,7 +147,13 @@ export class BookingPage extends PageElement {
       <ul>
         ${steps.map((step) => (step ? html`<li>${step}</li>` : nothing))}
       </ul>
+      ${stage === 'pending' ? this.#reminder(booking) : nothing}
     </section>`;
+  }
+
+  #reminder({ id }: Booking): TemplateResult {
+    void import('./notify/notify-me.ts').catch(() => undefined);
+    return html`<seatcast-notify-me .wish=${{ kind: 'hold_ends', booking_id: id }}></seatcast-notify-me>`;
   }
 
   #price(booking: Booking): TemplateResult {

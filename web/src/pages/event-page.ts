@@ -92,6 +92,7 @@ export class EventPage extends LiveElement {
               <seatcast-ticket-types event=${event.id} sign-in-page=${SIGN_IN_PAGE} unseated></seatcast-ticket-types>`
           : html`<seatcast-ticket-types event=${event.id} sign-in-page=${SIGN_IN_PAGE}></seatcast-ticket-types>`}
       </section>
+      <seatcast-notify-event slot="notify" event=${event.id}></seatcast-notify-event>
     </seatcast-booking>`;
   }
 

@@ -34,6 +34,8 @@ export type {
   Ticket,
 } from './booking.ts';
 export type { Payment, PaymentAttempt, PaymentProvider, PaymentState, PaymentWish } from './payment.ts';
+export { PushNotes } from './push.ts';
+export type { PushBrowser, PushKind, PushNote, PushWish } from './push.ts';
 export type { Waiting, WaitingStatus, WaitlistWish } from './waitlist.ts';
 export { Refusal, Unreachable } from './rest.ts';
 export { othersHere, stockLevel, STEPS, totalsOf } from './model.ts';

@@ -66,7 +66,8 @@ export class LiveClient {
   protected readonly url: string;
   protected readonly clock = new ServerClock();
   protected readonly identity: Identity;
-  protected readonly rest: Rest;
+  /** Also for parts of the SDK that only some pages load (`push.ts`). */
+  readonly rest: Rest;
   /** From now on the server answers in this language. */
   language: string | undefined;
   readonly #links: Links;

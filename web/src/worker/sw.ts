@@ -3,9 +3,12 @@
  * and nothing else. Answers of the API are never kept here: the SDK keeps the last numbers and says how old they are
  * (`src/sdk/last-known.ts`), and a booking that could not be sent is offered by the page, not sent from here.
  *
+ * It shows the messages that its push service brings, and leads to the page that they are about (`push.ts`).
+ *
  * Another build is another worker. It waits until no page of the former is open, so that none loses files that it may still
  * need; pages themselves come from the network first, so that a new build is seen at once.
  */
+import { notificationOf, tabOf } from './push.ts';
 import { NAVIGATION_MS, networkFirst, SHELL, wayOf } from './shell.ts';
 
 /** Replaced by the build (`vite.config.ts`): the files of the page, by their hashed names. */
@@ -15,6 +18,7 @@ declare const SHELL_VERSION: string;
 
 interface Worker {
   readonly registration: ServiceWorkerRegistration;
+  readonly clients: { matchAll(wish: object): Promise<readonly Tab[]>; openWindow(url: string): Promise<unknown> };
   readonly location: Location;
   addEventListener<E extends Event>(type: string, listener: (event: E) => void): void;
 }
@@ -25,6 +29,21 @@ interface RequestEvent extends LongEvent {
   readonly request: Request;
   readonly preloadResponse: Promise<Response | undefined>;
   respondWith(answer: Promise<Response>): void;
+}
+
+interface Tab {
+  readonly url: string;
+  focus(): Promise<unknown>;
+}
+interface MessageEvent extends LongEvent {
+  readonly data: { text(): string } | null;
+}
+interface ClickEvent extends LongEvent {
+  readonly notification: Notification;
+}
+interface ChangeEvent extends LongEvent {
+  readonly oldSubscription?: PushSubscription | null;
+  readonly newSubscription?: PushSubscription | null;
 }
 
 const worker = globalThis as unknown as Worker;
@@ -44,6 +63,35 @@ worker.addEventListener('fetch', (event: RequestEvent) => {
   if (way === 'kept') event.respondWith(keptOrFetched(event.request));
   if (way === 'network-first') event.respondWith(networkFirst(navigated(event), () => caches.match(SHELL, { ignoreVary: true }), NAVIGATION_MS));
 });
+
+worker.addEventListener('push', (event: MessageEvent) => {
+  const { title, options } = notificationOf(event.data?.text(), new Date());
+  event.waitUntil(worker.registration.showNotification(title, options));
+});
+
+worker.addEventListener('notificationclick', (event: ClickEvent) => {
+  event.notification.close();
+  event.waitUntil(show((event.notification.data as { url: string }).url));
+});
+
+worker.addEventListener('pushsubscriptionchange', (event: ChangeEvent) => {
+  event.waitUntil(renew(event));
+});
+
+/** Brings the tab of the page to the front, or opens one. No other tab is led away: something may be half done there. */
+async function show(url: string): Promise<void> {
+  const tab = tabOf(await worker.clients.matchAll({ type: 'window', includeUncontrolled: true }), url);
+  await (tab ? tab.focus() : worker.clients.openWindow(url));
+}
+
+/** The push service gave the browser another address. Where it does not say which it had, the page finds out (`notify/browser.ts`). */
+async function renew({ oldSubscription: old, newSubscription }: ChangeEvent): Promise<void> {
+  const auth = old?.toJSON().keys?.['auth'];
+  if (!old || !auth) return;
+  const { endpoint, keys } = (newSubscription ?? (await worker.registration.pushManager.subscribe(old.options))).toJSON();
+  const body = JSON.stringify({ auth, endpoint, keys });
+  await fetch('/api/v1/push/subscriptions/renew', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+}
 
 async function install(): Promise<void> {
   const cache = await caches.open(CACHE);

@@ -287,7 +287,7 @@ export const styles = [
     }
     /* Wide enough for two columns: the tickets where lines begin, the booking stays in sight beside them. */
     @container (min-width: 820px) {
-      slot {
+      slot:not([name]) {
         display: block;
         float: inline-start;
         width: calc(100% - 368px);

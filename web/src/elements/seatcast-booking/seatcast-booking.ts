@@ -147,6 +147,7 @@ export class SeatcastBooking extends SellingElement {
         <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} .bookingPage=${this.bookingPage} active .signInPage=${this.signInPage} @seatcast-holds=${this.#held}></seatcast-bookings>
         ${this.#pending > 0 && this.lines.length === 0 ? nothing : this.#panel(state)}
         <seatcast-waitlist event=${this.event ?? nothing} .client=${this.client} .signInPage=${this.signInPage}></seatcast-waitlist>
+        <slot name="notify"></slot>
       </div>
     `;
   }
