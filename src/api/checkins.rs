@@ -392,11 +392,15 @@ pub(super) struct BundleTicketData {
     status: TicketStatus,
     /// SHA-256 of the code that opens the door, in base64url.
     code_hash: String,
+    /// The holder's, or the one that the booking gives for this ticket, or the buyer's. Personal: a gate keeps it no longer
+    /// than the event lasts.
+    name: Option<String>,
 }
 
 /// All that a gate needs to check tickets without network
 ///
-/// For those who may `check_in`: public keys, and the event's tickets by id, 2,000 at once; codes as hashes only.
+/// For those who may `check_in`: public keys, and the event's tickets by id, 2,000 at once, with their holders' names; codes as
+/// hashes only.
 #[utoipa::path(
     get, path = "/events/{event_id}/checkin-bundle", tag = "tickets",
     params(("event_id" = EventId, Path), BundleQuery),
@@ -428,6 +432,7 @@ pub(super) async fn bundle(
         generation: ticket.generation,
         status: ticket.status,
         code_hash: URL_SAFE_NO_PAD.encode(Sha256::digest(ticket.code.as_bytes())),
+        name: ticket.name,
     });
     let data = Bundle {
         event_id: event,
@@ -436,7 +441,8 @@ pub(super) async fn bundle(
         tickets: tickets.collect(),
         next,
     };
-    Ok(Reply::ok("CHECKIN_BUNDLE", data))
+    let private = HeaderValue::from_static(PRIVATE);
+    Ok(Reply::ok("CHECKIN_BUNDLE", data).header(header::CACHE_CONTROL, private))
 }
 
 #[derive(IntoParams)]

@@ -80,6 +80,8 @@ pub struct BundleTicket {
     pub status: TicketStatus,
     /// That opens the door.
     pub code: String,
+    /// The holder's, as of an [`Attendee`].
+    pub name: Option<String>,
 }
 
 /// Somebody who may come in.
@@ -225,10 +227,13 @@ impl Store {
         let revision = "select revision from turns where event_id = $1";
         let statement = client.prepare_cached(revision).await?;
         let revision = unsigned(client.query_one(&statement, &[&event]).await?.try_get(0)?)?;
-        let sql = "select k.id, k.generation, k.status, coalesce(h.code, k.code)
-                     from (select * from tickets where event_id = $1 and id > $2 order by id limit $3) k
-                     left join ticket_holders h on h.ticket_id = k.id order by k.id";
-        let statement = client.prepare_cached(sql).await?;
+        let sql = format!(
+            "select k.id, k.generation, k.status, coalesce(h.code, k.code), {HOLDER}
+               from (select * from tickets where event_id = $1 and id > $2 order by id limit $3) k
+                    {HOLDERS} {ATTENDEE}
+              order by k.id"
+        );
+        let statement = client.prepare_cached(&sql).await?;
         let after = after.map_or(0, |id| id.0);
         let rows = client.query(&statement, &[&event, &after, &limit]).await?;
         let read = |row: &Row| {
@@ -237,6 +242,7 @@ impl Store {
                 generation: generation(row.try_get(1)?)?,
                 status: ticket_status(row.try_get(2)?)?,
                 code: row.try_get(3)?,
+                name: row.try_get(4)?,
             })
         };
         let tickets = rows.iter().map(read).collect::<Result<_, StoreError>>()?;

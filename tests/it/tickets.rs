@@ -117,8 +117,17 @@ async fn a_bought_ticket_opens_the_door_once() {
 
     // A gate without network knows all tickets, and tells later of what it did.
     let bundle = format!("/api/v1/events/{}/checkin-bundle", show.event);
+    for other in [&elsewhere, &stranger, &buyer] {
+        let refused = other.get(&bundle).await;
+        assert!([403, 404].contains(&refused.status), "{}", refused.text);
+    }
     let bundle = organizer.get(&bundle).await;
+    assert_eq!(bundle.header("cache-control"), Some("private, no-store"));
     let bundle = bundle.data(200);
+    let people = format!("/api/v1/events/{}/attendees", show.event);
+    let people = organizer.get(&people).await;
+    assert!(bundle["tickets"][0]["name"].is_string());
+    assert_eq!(bundle["tickets"][0]["name"], people.data(200)[0]["name"]);
     assert_eq!(bundle["tickets"].as_array().unwrap().len(), 2);
     assert_eq!(bundle["tickets"][0]["status"], "used");
     assert_eq!(bundle["keys"].as_array().unwrap().len(), 1);

@@ -15,6 +15,7 @@ import { Gate } from './gate.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { DoorRest } from './rest.ts';
 import { allowSound } from './signals.ts';
+import { isOver } from './ticket-list.ts';
 import { WORDS } from './words.ts';
 import '../desk/sign-in.ts';
 import './door-view.ts';
@@ -195,12 +196,18 @@ export class CheckInApp extends LitElement {
 
   async #begin(): Promise<void> {
     this.#journal = await openJournal();
+    await this.#forgetEnded(this.#journal).catch(() => undefined);
     const asked = new URLSearchParams(location.search);
     const event = Number(asked.get('event'));
     const gate = asked.get('gate');
     // A door that was open here opens again, whoever answers.
     if (event > 0 && gate !== null && (await this.#journal.list(event).catch(() => undefined))) this.#open(event, gate);
     this.#changed();
+  }
+
+  /** Names are kept no longer than their event lasts. */
+  async #forgetEnded(journal: Journal): Promise<void> {
+    for (const list of await journal.lists()) if (isOver(list, Date.now())) await journal.forgetNames(list.event_id);
   }
 
   readonly #changed = (): void => {
@@ -262,22 +269,25 @@ export class CheckInApp extends LitElement {
     void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('main')?.focus({ preventScroll: true }));
   }
 
-  readonly #leave = (): void => {
-    this.#close();
-    void this.#readChoices();
+  readonly #leave = async (): Promise<void> => {
+    await this.#close();
+    await this.#readChoices();
   };
 
-  #close(): void {
+  /** Names of those who come are on the device while its door is open, and go with it. */
+  async #close(): Promise<void> {
+    const left = this.gate?.event;
     this.gate?.stop();
     this.gate = undefined;
     const address = new URL(location.href);
     address.searchParams.delete('gate');
     history.replaceState(null, '', address);
+    if (left !== undefined) await this.#journal?.forgetNames(left).catch(() => undefined);
   }
 
   /** The device is handed on. Scans that are to be merged stay, and are merged by whoever opens this door next. */
   readonly #signOut = async (): Promise<void> => {
-    this.#close();
+    await this.#close();
     await this.#journal?.forgetLists().catch(() => undefined);
     await desk().leave();
   };

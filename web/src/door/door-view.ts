@@ -12,7 +12,8 @@ import { type Me, totalsOf, Unreachable } from '../sdk/index.ts';
 import { Camera } from './camera.ts';
 import type { Gate } from './gate.ts';
 import type { KeptScan } from './journal.ts';
-import type { DoorRest, TicketAttendee } from './rest.ts';
+import { FOUND_ROWS, type DoorRest, type TicketAttendee } from './rest.ts';
+import type { Named } from './ticket-list.ts';
 import { allowSound, signal } from './signals.ts';
 import { codeOf, resultOf, shape, verdict, verdictStyles } from './verdict.ts';
 import { WORDS } from './words.ts';
@@ -30,6 +31,7 @@ export class DoorView extends LitElement {
     me: { attribute: false },
     last: { state: true },
     found: { state: true },
+    foundHere: { state: true },
     problem: { state: true },
     busy: { state: true },
     sound: { state: true },
@@ -280,6 +282,8 @@ export class DoorView extends LitElement {
   declare me: Me | undefined;
   declare last: KeptScan | undefined;
   declare found: readonly TicketAttendee[] | undefined;
+  /** By the list of this device, while the server does not answer. */
+  declare foundHere: readonly Named[] | undefined;
   declare problem: string | undefined;
   declare busy: boolean;
   declare sound: boolean;
@@ -439,15 +443,31 @@ export class DoorView extends LitElement {
 
   #search(): TemplateResult {
     const words = WORDS[this.#speech.language];
+    const found = this.found ?? this.foundHere;
     return html`<form class="panel" role="search" @submit=${this.#searched}>
       <div class="line">
         <label>${words.searchLabel}<input name="q" type="search" autocomplete="off" required maxlength="200" aria-describedby="search-hint" /></label>
         <button class="button" ?disabled=${this.busy}>${words.search}</button>
       </div>
       <span class="hint" id="search-hint">${words.searchHint}</span>
-      <p class="small" role="status">${this.found ? (this.found.length > 0 ? words.found(this.found.length) : words.nobody) : nothing}</p>
+      <p class="small" role="status">${found ? (found.length > 0 ? words.found(found.length) : words.nobody) : nothing} ${this.foundHere ? words.foundHere : nothing}</p>
+      ${this.foundHere && this.foundHere.length > 0 ? html`<ul class="found">${this.foundHere.map((one) => this.#named(one))}</ul>` : nothing}
       ${this.found && this.found.length > 0 ? html`<ul class="found">${this.found.map((one) => this.#attendee(one))}</ul>` : nothing}
     </form>`;
+  }
+
+  /** Nobody is let in from here: what opens the door is the ticket or its code, and this device has the hash of that only. */
+  #named({ name, status, admission }: Named): TemplateResult {
+    const { language } = this.#speech;
+    const words = WORDS[language];
+    return html`<li>
+      <div>
+        <b>${name}</b>
+        ${status === 'used' ? html`<div class="soft">${admission?.at ? words.usedAt(momentWords(language, admission.at), admission.gate) : words.usedSomewhere}</div>` : nothing}
+        ${status === 'void' ? html`<span class="tag bad">${words.result.void}</span>` : nothing}
+      </div>
+      ${status === 'valid' || status === 'transferred' ? html`<span class="tag good">${words.expected}</span>` : nothing}
+    </li>`;
   }
 
   #attendee(one: TicketAttendee): TemplateResult {
@@ -557,12 +577,15 @@ export class DoorView extends LitElement {
   async #find(q: string): Promise<void> {
     const { language } = this.#speech;
     this.busy = true;
-    this.problem = undefined;
+    this.problem = this.found = this.foundHere = undefined;
     try {
+      if (this.gate.status === 'offline') throw new Unreachable('the gate is offline');
       this.found = await this.rest.find(this.gate.event, q);
     } catch (error) {
-      this.found = undefined;
-      this.problem = error instanceof Unreachable ? WORDS[language].searchAway : explain(language, error);
+      const { list } = this.gate;
+      if (!(error instanceof Unreachable)) this.problem = explain(language, error);
+      else if (list?.hasNames) this.foundHere = list.named(q, FOUND_ROWS);
+      else this.problem = WORDS[language].searchAway;
     }
     this.busy = false;
   }

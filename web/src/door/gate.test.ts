@@ -35,7 +35,7 @@ class FakeDoors {
     // A part for each ticket.
     const at = after ?? 0;
     const status = this.used.has(at + 1) ? 'used' : 'valid';
-    const tickets = [{ id: at + 1, generation: 1, status, code_hash: (await hashOf(this.codes[at]!))! } as const];
+    const tickets = [{ id: at + 1, generation: 1, status, code_hash: (await hashOf(this.codes[at]!))!, name: `Ada the ${at + 1}.` } as const];
     return { event_id: event, revision: 1, keys: [], tickets, next: at + 1 < this.codes.length ? at + 1 : null };
   }
 
@@ -220,4 +220,24 @@ it('keeps what it let in while a list that was asked for before is on its way', 
   answer();
   await reading;
   expect(gate.list?.admitted).toBe(1);
+});
+
+it('names people without network while its door is open, and leaves no name behind', async () => {
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const journal = new MemoryJournal();
+  const gate = await opened(server, journal);
+  await gate.scan('A-1');
+  server.reachable = false;
+  expect(await gate.scan('A-2')).toMatchObject({ result: 'admitted', offline: true, name: 'Ada the 2.' });
+  expect(gate.list?.named('the 2', 20)).toMatchObject([{ ticket_id: 2, status: 'used' }]);
+  expect(JSON.stringify([await journal.lists(), await journal.scans(1)])).toContain('Ada');
+
+  gate.stop();
+  await journal.forgetNames(1);
+  expect(JSON.stringify([await journal.lists(), await journal.scans(1)])).not.toContain('Ada');
+  // Whom it let in is known, and merged by whoever opens this door next.
+  expect(await journal.scans(1)).toMatchObject([{ state: 'done' }, { state: 'kept', ticket_id: 2 }]);
+  server.reachable = true;
+  await opened(server, journal);
+  expect(server.batches.flat()).toMatchObject([{ code: 'A-2' }]);
 });

@@ -11,7 +11,7 @@ import { newKey, Refusal, Unreachable } from '../sdk/index.ts';
 import type { Journal, KeptScan } from './journal.ts';
 import { hashOf, isPassText, isSigned, PASS_CHARS_MAX, plainCode, readPass } from './pass.ts';
 import type { BundlePart, DoorRest, ListedCheckin, Scan, Scanned, Shown } from './rest.ts';
-import { TicketList, type Decision, type KeptList } from './ticket-list.ts';
+import { isOver, TicketList, withoutNames, type Decision, type KeptList } from './ticket-list.ts';
 
 export const GATE = {
   /** Check-ins of other gates are read this often. */
@@ -191,7 +191,7 @@ export class Gate extends EventTarget {
     const decision: Decision = this.#list ? this.#list.decide(await this.#seen(scan.shown, this.#list)) : { result: 'unchecked' };
     scan.result = decision.result;
     scan.offline = true;
-    if ('ticket' in decision) scan.ticket_id = decision.ticket;
+    if ('ticket' in decision) this.#name(scan, decision.ticket);
     if (decision.result === 'already_used') [scan.at, scan.at_gate] = [decision.at, decision.gate];
     if (decision.result !== 'admitted') {
       scan.state = 'done';
@@ -200,6 +200,12 @@ export class Gate extends EventTarget {
     scan.state = 'kept';
     scan.isUnlisted = !decision.isListed;
     this.#let(decision.ticket, { at: scan.scanned_at, gate: scan.gate });
+  }
+
+  #name(scan: KeptScan, ticket: number): void {
+    scan.ticket_id = ticket;
+    const name = this.#list?.nameOf(ticket);
+    if (name !== undefined) scan.name = name;
   }
 
   async #seen(shown: Shown, list: TicketList): Promise<Parameters<TicketList['decide']>[0]> {
@@ -330,6 +336,7 @@ export class Gate extends EventTarget {
       title: event.title,
       venue: event.venue,
       starts_at: event.starts_at,
+      ends_at: event.ends_at ?? null,
       timezone: event.timezone,
       stands: event.status !== 'cancelled',
       types: event.ticket_types.map(({ id, name }) => [id, name]),
@@ -337,7 +344,7 @@ export class Gate extends EventTarget {
       tickets,
       read_at: askedAt,
     };
-    this.#use(kept, askedAt);
+    this.#use(isOver(kept, askedAt) ? withoutNames(kept) : kept, askedAt);
     // With what is heard next.
     [this.#keptAdmitted, this.#keepListAt] = [-1, 0];
     this.#listDueAt = Date.now() + GATE.listMsPerPart * parts;
@@ -374,7 +381,8 @@ export class Gate extends EventTarget {
   /** What was heard of other gates outlives a reload as well; not each time, since a list may be long. */
   async #keepList(): Promise<void> {
     const { admitted } = this.#list ?? { admitted: 0 };
-    if (!this.#list || admitted === this.#keptAdmitted || Date.now() < this.#keepListAt) return;
+    // Whoever left has had the names forgotten.
+    if (this.#ended || !this.#list || admitted === this.#keptAdmitted || Date.now() < this.#keepListAt) return;
     [this.#keptAdmitted, this.#keepListAt] = [admitted, Date.now() + GATE.keepListMs];
     await this.#journal.putList(this.#list.snapshot()).catch(() => (this.#isFull = true));
   }

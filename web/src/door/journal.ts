@@ -3,7 +3,7 @@
  * IndexedDB; where that is forbidden, in memory, and the page says so.
  */
 import type { Shown, Scanned, ScanResult } from './rest.ts';
-import type { KeptList } from './ticket-list.ts';
+import { withoutNames, type KeptList } from './ticket-list.ts';
 
 /** One scan of this device. */
 export interface KeptScan {
@@ -53,6 +53,8 @@ export interface Journal {
   list(event: number): Promise<KeptList | undefined>;
   /** Of all events whose lists are here. */
   lists(): Promise<KeptList[]>;
+  /** Somebody leaves the door of an event: names go, what is needed to let people in and to merge stays. */
+  forgetNames(event: number): Promise<void>;
   /** The device is handed on: the lists go, scans that are to be merged stay. */
   forgetLists(): Promise<void>;
 }
@@ -125,6 +127,10 @@ class DatabaseJournal implements Journal {
     return answered<KeptList[]>(this.#database.transaction('lists').objectStore('lists').getAll());
   }
 
+  async forgetNames(event: number): Promise<void> {
+    await forgetNames(this, event);
+  }
+
   async forgetLists(): Promise<void> {
     await this.#write('lists', (store) => store.clear());
   }
@@ -169,7 +175,19 @@ export class MemoryJournal implements Journal {
     return [...this.#lists.values()];
   }
 
+  async forgetNames(event: number): Promise<void> {
+    await forgetNames(this, event);
+  }
+
   async forgetLists(): Promise<void> {
     this.#lists.clear();
+  }
+}
+
+async function forgetNames(journal: Journal, event: number): Promise<void> {
+  const list = await journal.list(event);
+  if (list) await journal.putList(withoutNames(list));
+  for (const { name, merged, ...scan } of await journal.scans(event)) {
+    if (name || merged?.name) await journal.put({ ...scan, ...(merged ? { merged: { ...merged, name: null } } : {}) });
   }
 }

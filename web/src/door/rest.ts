@@ -34,7 +34,7 @@ export interface BundlePart {
   event_id: number;
   revision: number;
   keys: { id: number; public: string }[];
-  tickets: { id: number; generation: number; status: 'valid' | 'used' | 'transferred' | 'void'; code_hash: string }[];
+  tickets: { id: number; generation: number; status: 'valid' | 'used' | 'transferred' | 'void'; code_hash: string; name?: string | null }[];
   next: number | null;
 }
 
@@ -68,7 +68,8 @@ export interface TicketAttendee {
 /** A person stands at the door: after this long the list decides. */
 const SCAN_TIMEOUT_MS = 4_000;
 const NEWS_ROWS = 100;
-const FOUND_ROWS = 20;
+/** People who are shown at once when they are looked for by name. */
+export const FOUND_ROWS = 20;
 /** Events that begin up to this long from now can be chosen. */
 const AHEAD_MS = 14 * 24 * 60 * 60 * 1_000;
 const EVENTS_ROWS = 50;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Pass } from './pass.ts';
-import { TicketList, type KeptList } from './ticket-list.ts';
+import { isOver, TicketList, withoutNames, type KeptList } from './ticket-list.ts';
 
 function list(over: Partial<KeptList> = {}): TicketList {
   return new TicketList({
@@ -9,6 +9,7 @@ function list(over: Partial<KeptList> = {}): TicketList {
     title: 'Show',
     venue: 'Hall',
     starts_at: '2031-06-01T18:00:00Z',
+    ends_at: '2031-06-01T22:00:00Z',
     timezone: 'UTC',
     stands: true,
     types: [[5, 'Standing']],
@@ -71,4 +72,26 @@ it('opens the doors of a cancelled event to nobody', () => {
   const doors = list({ stands: false });
   for (const seen of [{ hash: 'ten' }, pass(11, 2), pass(99)]) expect(doors.decide(seen).result).toBe('void');
   expect(doors.decide({ hash: 'twelve' }).result).toBe('already_used');
+});
+
+it('finds people by a part of their name, with what the list knows of them, and forgets the names', () => {
+  const [valid, , used] = list().kept.tickets;
+  const doors = list({ tickets: [{ ...valid!, name: 'Ada Lovelace' }, { ...used!, name: 'ADA BYRON' }, { ...valid!, id: 14, code_hash: 'fourteen', name: null }] });
+  doors.admit(10, { at: '2031-06-01T18:05:00Z', gate: 'North' });
+  expect(doors.named('ada', 20)).toEqual([
+    { ticket_id: 10, name: 'Ada Lovelace', status: 'used', admission: { at: '2031-06-01T18:05:00Z', gate: 'North' } },
+    { ticket_id: 12, name: 'ADA BYRON', status: 'used', admission: undefined },
+  ]);
+  expect(doors.named('ada', 1)).toHaveLength(1);
+  expect(doors.nameOf(12)).toBe('ADA BYRON');
+  const forgotten = new TicketList(withoutNames(doors.snapshot()));
+  expect([forgotten.hasNames, forgotten.named('ada', 20), forgotten.decide({ hash: 'ten' }).result]).toEqual([false, [], 'already_used']);
+});
+
+it('knows when names have no business on the device any more', () => {
+  const { kept } = list();
+  const at = (text: string): number => Date.parse(text);
+  expect([isOver(kept, at('2031-06-01T21:59:59Z')), isOver(kept, at('2031-06-01T22:00:00Z'))]).toEqual([false, true]);
+  const open = { ...kept, ends_at: null };
+  expect([isOver(open, at('2031-06-02T17:59:59Z')), isOver(open, at('2031-06-02T18:00:00Z'))]).toEqual([false, true]);
 });

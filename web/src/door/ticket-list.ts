@@ -14,6 +14,7 @@ export interface KeptList {
   title: string;
   venue: string;
   starts_at: string;
+  ends_at: string | null;
   timezone: string;
   /** False: the event was cancelled, and opens its doors to nobody. */
   stands: boolean;
@@ -29,6 +30,28 @@ export interface KeptList {
 export interface Admission {
   at: string | null;
   gate: string | null;
+}
+
+/** A ticket of the list, by its holder's name. */
+export interface Named {
+  ticket_id: number;
+  name: string;
+  status: TicketStatus;
+  /** Where and when somebody came in with it. */
+  admission: Admission | undefined;
+}
+
+/** An event without an end is over so long after it began. */
+const LASTS_MS = 24 * 60 * 60 * 1_000;
+
+/** Whether a list's event is over: names have no business on the device any more. */
+export function isOver({ starts_at, ends_at }: KeptList, now: number): boolean {
+  return now >= (ends_at === null ? Date.parse(starts_at) + LASTS_MS : Date.parse(ends_at));
+}
+
+/** The list as far as it is not personal. */
+export function withoutNames(list: KeptList): KeptList {
+  return { ...list, tickets: list.tickets.map(({ name: _, ...ticket }) => ticket) };
 }
 
 export type Decision =
@@ -82,6 +105,27 @@ export class TicketList {
 
   typeName(id: number | undefined): string | undefined {
     return this.kept.types.find(([type]) => type === id)?.[1];
+  }
+
+  /** False where the event is over, or the door was left and opened without network. */
+  get hasNames(): boolean {
+    return this.kept.tickets.some(({ name }) => name);
+  }
+
+  nameOf(ticket: number | null | undefined): string | undefined {
+    return this.kept.tickets.find(({ id }) => id === ticket)?.name ?? undefined;
+  }
+
+  /** Tickets in whose holders' names these words are, at most so many. */
+  named(words: string, most: number): Named[] {
+    const sought = words.toLocaleLowerCase();
+    const found: Named[] = [];
+    for (const { id, name } of this.kept.tickets) {
+      if (!name?.toLocaleLowerCase().includes(sought)) continue;
+      found.push({ ticket_id: id, name, status: this.#tickets.get(id)?.status ?? 'valid', admission: this.#admissions.get(id) });
+      if (found.length === most) break;
+    }
+    return found;
   }
 
   decide(seen: Seen): Decision {

@@ -135,7 +135,11 @@ describe('the door', () => {
 
     await cut(link, page);
     await type(page, await payloadOf(show.codes[1]!));
-    await expect.poll(() => verdict(page)).toMatch(/^Welcome Let in Standard/);
+    await expect.poll(() => verdict(page)).toMatch(/^Welcome Let in Ada Lovelace/);
+    await page.getByLabel('Name, code or reference').fill('lovelace');
+    await page.getByRole('button', { name: 'Search by name' }).click();
+    await expect.poll(() => textOf(page.getByRole('search'))).toMatch(/3 tickets found From the list of this device.*Used at .*Expected/);
+    await picture(page, 'door by name offline');
     await type(page, show.codes[2]!.toLowerCase());
     await expect.poll(() => numbers(page)).toMatch(/^3 of 3 admitted Offline · 2 scans to merge/);
     await type(page, show.codes[1]!);
