@@ -8,22 +8,27 @@ import { styles } from './desk-app.styles.ts';
 import { PAGES } from './pages.ts';
 import { may } from './rights.ts';
 import { followLinks, pageOf, type Found } from './router.ts';
+import { forgetUnsaved, hasUnsaved, watchForms } from './unsaved.ts';
 import { WORDS } from './words.ts';
+import './desk-dialog.ts';
 import './event-frame.ts';
 import './sign-in.ts';
 import './toasts.ts';
 
 /** The frame of the desk: header, the page of the address or the door to it. */
 export class DeskApp extends LitElement {
-  static override properties = { found: { state: true } };
+  static override properties = { found: { state: true }, leaving: { state: true } };
   static override styles = styles;
 
   declare found: Found | undefined;
+  /** Answers the question whether to leave a form that is not saved. */
+  declare leaving: ((may: boolean) => void) | undefined;
   readonly #language = new LanguageController(this);
 
   constructor() {
     super();
-    followLinks(this, () => void this.#arrive());
+    followLinks(this, () => void this.#arrive(), () => this.#mayLeave());
+    watchForms(this);
     this.found = pageOf(location.pathname);
   }
 
@@ -48,13 +53,42 @@ export class DeskApp extends LitElement {
         ${desk().me ? this.#navigation(desk().me!) : nothing}
         <div class="end">
           ${languageSelect(this.#language.language, words.language)}
-          ${desk().me ? html`<span class="who">${desk().me!.name}</span><button class="button small" type="button" @click=${() => void desk().leave()}>${words.signOut}</button>` : nothing}
+          ${desk().me ? html`<span class="who">${desk().me!.name}</span><button class="button small" type="button" @click=${this.#signOut}>${words.signOut}</button>` : nothing}
         </div>
       </header>
-      <main tabindex="-1">${this.#content()}</main>
+      <main tabindex="-1">${this.#content()} ${this.leaving ? this.#leaveQuestion(this.leaving) : nothing}</main>
       <desk-toasts></desk-toasts>
     `;
   }
+
+  #leaveQuestion(answer: (may: boolean) => void): TemplateResult {
+    const words = WORDS[this.#language.language];
+    return html`<desk-dialog heading=${words.unsavedTitle} @close=${() => answer(false)}>
+      <p>${words.unsaved}</p>
+      <div slot="actions">
+        <button class="button" type="button" @click=${() => answer(false)}>${words.stay}</button>
+        <button class="button danger" type="button" @click=${() => answer(true)}>${words.leaveUnsaved}</button>
+      </div>
+    </desk-dialog>`;
+  }
+
+  async #mayLeave(): Promise<boolean> {
+    // Who goes on to somewhere else has said nothing to the question before.
+    this.leaving?.(false);
+    const may = await new Promise<boolean>((resolve) => {
+      const answer = (said: boolean): void => {
+        if (this.leaving === answer) this.leaving = undefined;
+        resolve(said);
+      };
+      this.leaving = answer;
+    });
+    if (may) forgetUnsaved();
+    return may;
+  }
+
+  readonly #signOut = async (): Promise<void> => {
+    if (!hasUnsaved() || (await this.#mayLeave())) await desk().leave();
+  };
 
   #navigation(me: Me): TemplateResult {
     const { language } = this.#language;

@@ -1,5 +1,6 @@
 /** Finds the page of an address, and follows links between pages. */
 import { PAGES, type PageRow } from './pages.ts';
+import { hasUnsaved } from './unsaved.ts';
 
 export interface Found {
   row: PageRow;
@@ -33,19 +34,34 @@ export function addressOf(row: PageRow, parameters: Readonly<Record<string, stri
 
 const arrivals = new EventTarget();
 
-/** Calls back with each address that the reader goes to within the desk. */
-export function followLinks(root: EventTarget, arrived: () => void): void {
+/** Calls back with each address that the reader goes to within the desk; `mayLeave` is asked before, where a form is not saved. */
+export function followLinks(root: EventTarget, arrived: () => void, mayLeave: () => Promise<boolean>): void {
   takeAlias();
+  let here = location.href;
   root.addEventListener('click', (event) => {
     const click = event as MouseEvent;
     const link = linkOf(click);
     if (!link || click.button !== 0 || click.metaKey || click.ctrlKey || click.shiftKey || click.altKey) return;
     if (click.defaultPrevented || link.origin !== location.origin || !isOfDesk(link.pathname)) return;
     click.preventDefault();
-    go(link.href);
+    const { href } = link;
+    if (hasUnsaved()) void mayLeave().then((may) => may && go(href));
+    else go(href);
   });
-  globalThis.addEventListener('popstate', arrived);
-  arrivals.addEventListener('arrived', arrived);
+  globalThis.addEventListener('popstate', () => {
+    const there = location.href;
+    if (!hasUnsaved()) {
+      here = there;
+      return arrived();
+    }
+    // The browser has gone already: back to the page that is still shown, until somebody has said.
+    history.pushState(null, '', here);
+    void mayLeave().then((may) => may && go(there));
+  });
+  arrivals.addEventListener('arrived', () => {
+    here = location.href;
+    arrived();
+  });
 }
 
 /** Goes to a page of the desk. */

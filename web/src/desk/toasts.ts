@@ -1,5 +1,6 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
+import { saved } from './unsaved.ts';
 import { tokens } from '../elements/internal/tokens.ts';
 
 interface Toast {
@@ -16,8 +17,9 @@ const said = new EventTarget();
 let toasts: readonly Toast[] = [];
 let last = 0;
 
-/** Says in the corner that something is done. */
+/** Says in the corner that something is done: the form that asked for it is saved. */
 export function say(text: string): void {
+  saved();
   put(text, false);
 }
 

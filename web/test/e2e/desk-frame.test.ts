@@ -119,3 +119,45 @@ it('a customer has no desk, and unknown addresses are answered so', async () => 
   await headingSays(page, 'No desk for this account');
   expect(await faultsOf(page)).toEqual([]);
 });
+
+it('asks before a form that is not saved is left, by a link, by «back» or with the page, and no more once it is saved', async () => {
+  const { id } = await makeEvent('To be left', 20);
+  const { page, errors } = await openDesk(browser, `/desk/events/${id}/tickets`, PHONE);
+  await page.getByRole('link', { name: 'Details' }).click();
+  const title = page.getByLabel('Title');
+  await title.fill('Not saved yet');
+  await page.getByRole('link', { name: 'Notices' }).click();
+  const question = page.getByRole('dialog', { name: 'Leave without saving?' });
+  await question.waitFor();
+  await picture(page, 'desk leave without saving');
+  expect(await faultsOf(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Stay here' }).click();
+  await question.waitFor({ state: 'detached' });
+  expect([await title.inputValue(), new URL(page.url()).pathname]).toEqual(['Not saved yet', `/desk/events/${id}/edit`]);
+
+  await page.goBack();
+  await question.waitFor();
+  expect(new URL(page.url()).pathname).toBe(`/desk/events/${id}/edit`);
+  await page.keyboard.press('Escape');
+  await question.waitFor({ state: 'detached' });
+  // The browser asks by itself where the whole page goes.
+  const asked = page.waitForEvent('dialog');
+  const left = page.close({ runBeforeUnload: true });
+  const native = await asked;
+  expect(native.type()).toBe('beforeunload');
+  await native.dismiss();
+  await left;
+
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect.poll(() => textOf(page.locator('desk-toasts'))).toContain('Saved');
+  await page.getByRole('link', { name: 'Notices' }).click();
+  await page.waitForURL(`${url}/desk/events/${id}/notices`);
+  expect(await question.count()).toBe(0);
+  await page.goBack();
+  await title.fill('Left behind');
+  await page.goBack();
+  await page.getByRole('button', { name: 'Leave without saving' }).click();
+  await page.waitForURL((address) => !address.pathname.endsWith('/edit'));
+  expect((await rest<{ title: string }>('GET', `/events/${id}`, undefined, 2)).title).toBe('Not saved yet');
+  expect(errors).toEqual([]);
+});
