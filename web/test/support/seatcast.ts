@@ -33,7 +33,18 @@ const binary = process.env['SEATCAST_BIN'] ?? fileURLToPath(new URL('../../../ta
 /** Time the server has to start, and to end when it is told to. */
 const PATIENCE_MS = 60_000;
 
+export interface Started extends Seatcast {
+  stop: () => Promise<void>;
+}
+
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { stop, ...seatcast } = await start();
+  project.provide('seatcast', seatcast);
+  return stop;
+}
+
+/** A server of its own: its private Postgres in a temporary folder, the demo data, and what the test wants otherwise. */
+export async function start(options: readonly string[] = []): Promise<Started> {
   const folder = await mkdtemp(join(tmpdir(), 'seatcast-e2e-'));
   // Started by root, Postgres runs as another user, who has to get in.
   await chmod(folder, 0o755);
@@ -49,21 +60,20 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // Set but empty would be an address that cannot be read.
   delete (environment as NodeJS.ProcessEnv)['DATABASE_URL'];
   let server: ChildProcess | undefined;
-  const teardown = async (): Promise<void> => {
+  const stop = async (): Promise<void> => {
     if (server) await end(server);
     await rm(folder, { recursive: true, force: true });
   };
   try {
     await promisify(execFile)(binary, ['seed'], { env: environment });
-    server = spawn(binary, ['serve', '--dev', '--limits', 'off'], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+    server = spawn(binary, ['serve', '--dev', '--limits', 'off', ...options], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
     const url = await addressOf(server);
     const host = encodeURIComponent(join(folder, 'postgres'));
-    project.provide('seatcast', { url, database: `postgres:///seatcast?host=${host}&user=seatcast` });
+    return { url, database: `postgres:///seatcast?host=${host}&user=seatcast`, stop };
   } catch (error) {
-    await teardown();
+    await stop();
     throw error;
   }
-  return teardown;
 }
 
 /** Reads `Seatcast is on http://…` from what the server prints. */
