@@ -580,8 +580,8 @@ create trigger seats_publish_delete after delete on seats referencing old table 
 create trigger seats_no_truncate before truncate on seats
     for each statement execute function refuse_truncate();
 
--- Section names are part of the geometry.
-create function sections_changed() returns trigger language plpgsql
+-- Section names and the stage are part of the geometry.
+create function hall_changed() returns trigger language plpgsql
     security definer set search_path from current set xmlbinary = hex as $$
 declare
     events bigint[];
@@ -602,11 +602,20 @@ begin
 end
 $$;
 create trigger sections_publish_insert after insert on sections referencing new table as changed_rows
-    for each statement execute function sections_changed();
+    for each statement execute function hall_changed();
 create trigger sections_publish_update after update on sections
     referencing old table as old_rows new table as new_rows
-    for each statement execute function sections_changed();
+    for each statement execute function hall_changed();
 create trigger sections_publish_delete after delete on sections referencing old table as changed_rows
-    for each statement execute function sections_changed();
+    for each statement execute function hall_changed();
 create trigger sections_no_truncate before truncate on sections
+    for each statement execute function refuse_truncate();
+create trigger stages_publish_insert after insert on stages referencing new table as changed_rows
+    for each statement execute function hall_changed();
+create trigger stages_publish_update after update on stages
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function hall_changed();
+create trigger stages_publish_delete after delete on stages referencing old table as changed_rows
+    for each statement execute function hall_changed();
+create trigger stages_no_truncate before truncate on stages
     for each statement execute function refuse_truncate();

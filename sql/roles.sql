@@ -27,7 +27,7 @@ declare
     home text := coalesce(current_schema(), split_part(current_setting('search_path'), ',', 1));
     role text;
     -- Tables that other programs may write without restriction.
-    written text := 'users, events, sections, seats, bookings, booking_items, claims, tickets, taxes, fees, voucher_uses';
+    written text := 'users, events, sections, seats, stages, bookings, booking_items, claims, tickets, taxes, fees, voucher_uses';
     partly text;
     columns text;
 begin
@@ -85,7 +85,7 @@ begin
     execute format('grant update (event_id) on turns to %I', role);
 
     role := home || '_reader';
-    execute format('grant select on events, ticket_types, pools, ticket_type_pools, sections, seats, notices, booking_items,
+    execute format('grant select on events, ticket_types, pools, ticket_type_pools, sections, seats, stages, notices, booking_items,
                     claims, tickets, taxes, fees, vouchers, voucher_uses, turns, changes, event_tickets, section_tickets, interactions, booking_numbers, refund_numbers,
                     ticket_numbers, organizations, organization_members,
                     memberships, transfers, checkins to %I', role);

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 pub use self::packed::{Packed, Packing};
 pub use self::runs::SeatRuns;
 use crate::config::inside::SEATMAP_STORED_SEATS_MIN;
-use crate::store::seats::{Geometry, PlacedSeat, SeatKind};
+use crate::store::seats::{Geometry, PlacedSeat, SeatKind, Stage};
 use crate::ticketing::{SeatId, TicketTypeId};
 
 /// How the seats' places are written.
@@ -64,6 +64,10 @@ pub enum SeatmapData {
 pub struct Seatmap {
     layout: i32,
     sections: Vec<SeatmapSection>,
+    /// Absent where the hall has none, or its place is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    stage: Option<Stage>,
     seats: SeatColumns,
     #[serde(flatten)]
     special: SpecialPlaces,
@@ -165,6 +169,7 @@ impl Seatmap {
         Seatmap {
             layout: geometry.layout,
             sections,
+            stage: geometry.stage,
             seats,
             special,
         }

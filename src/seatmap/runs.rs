@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{SeatmapSection, SpecialPlaces};
-use crate::store::seats::{Geometry, PlacedSeat};
+use crate::store::seats::{Geometry, PlacedSeat, Stage};
 
 /// Coordinates are rounded to this part of the usual distance of two seats in a row, or less.
 const PITCH_PARTS: f64 = 16.0;
@@ -26,6 +26,10 @@ const PLACES_PER_RUN_NUMBER_MIN: usize = 2;
 pub struct SeatRuns {
     layout: i32,
     sections: Vec<SeatmapSection>,
+    /// In the unit of the seats, as [`Stage`] has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    stage: Option<Stage>,
     rows: RowColumns,
     #[serde(flatten)]
     ids: Ids,
@@ -87,6 +91,7 @@ impl SeatRuns {
         SeatRuns {
             layout: geometry.layout,
             sections,
+            stage: geometry.stage.clone(),
             ids: Ids::of(&places),
             number: numbers(&places),
             ticket_type_id: runs(
@@ -302,6 +307,7 @@ mod tests {
         let geometry = Geometry {
             layout: 1,
             sections: vec![(5, "Stalls".to_owned())],
+            stage: None,
             seats,
         };
         serde_json::to_value(SeatRuns::of(&geometry, Vec::new(), |_| 0)).unwrap()
@@ -402,6 +408,7 @@ mod tests {
         let geometry = Geometry {
             layout: 4,
             sections: Vec::new(),
+            stage: serde_json::from_value(golden["columns"]["stage"].clone()).unwrap(),
             seats,
         };
         let shown = |section: &Value| SeatmapSection {

@@ -7,7 +7,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use super::Store;
 use super::edit::{EditResult, Edited};
-use super::seats::{SeatKind, refuse_unknown_types};
+use super::seats::{SeatKind, Stage, refuse_unknown_types};
 use crate::auth::Caller;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
@@ -16,6 +16,17 @@ use crate::ticketing::{EventId, SeatId, TicketTypeId};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NewSeatMap {
     pub seats: Vec<NewSeat>,
+    pub stage: NewStage,
+}
+
+/// The stage after an edit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum NewStage {
+    /// As it was.
+    #[default]
+    Kept,
+    /// There, or none.
+    Set(Option<Stage>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +77,7 @@ impl Store {
                 refuse_unknown_types(tx, *event, &columns.ticket_types()).await?;
                 refuse_lost(tx, *event, map).await?;
                 replace(tx, *event, &columns).await?;
+                set_stage(tx, *event, &map.stage).await?;
                 let layout = "select layout from turns where event_id = $1";
                 let layout: i32 = tx.query_one(layout, &[event]).await?.try_get(0)?;
                 Ok(layout.unsigned_abs())
@@ -104,6 +116,32 @@ impl StoredSeatColumns<'_> {
         let types: HashSet<_> = self.types.iter().copied().collect();
         types.into_iter().collect()
     }
+}
+
+async fn set_stage(tx: &Transaction<'_>, event: EventId, stage: &NewStage) -> EditResult<()> {
+    match stage {
+        NewStage::Kept => {}
+        NewStage::Set(None) => {
+            let clear = "delete from stages where event_id = $1";
+            tx.execute(clear, &[&event]).await?;
+        }
+        NewStage::Set(Some(stage)) => {
+            let Stage {
+                x,
+                y,
+                width,
+                height,
+                label,
+            } = stage;
+            let set = "
+                insert into stages (event_id, x, y, width, height, label) values ($1, $2, $3, $4, $5, $6)
+                    on conflict (event_id) do update set x = excluded.x, y = excluded.y, width = excluded.width,
+                       height = excluded.height, label = excluded.label";
+            tx.execute(set, &[&event, x, y, width, height, label])
+                .await?;
+        }
+    }
+    Ok(())
 }
 
 async fn refuse_lost(tx: &Transaction<'_>, event: EventId, map: &NewSeatMap) -> EditResult<()> {

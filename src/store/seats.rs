@@ -1,6 +1,8 @@
 //! Seats: their geometry, changes of their status, and taking them off sale.
 
 use deadpool_postgres::{GenericClient, Transaction};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Store;
 use super::StoreError;
@@ -16,8 +18,21 @@ use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId};
 pub struct Geometry {
     pub layout: i32,
     pub sections: Vec<(i64, String)>,
+    pub stage: Option<Stage>,
     /// In layout order; positions may be missing.
     pub seats: Vec<PlacedSeat>,
+}
+
+/// Where the stage of a hall is, in the unit of its seats. The corner has the least values of both axes.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
+pub struct Stage {
+    pub x: f32,
+    pub y: f32,
+    pub width: f32,
+    pub height: f32,
+    /// Empty: the word for a stage, in the viewer's language.
+    pub label: String,
 }
 
 /// For whom a place is made.
@@ -102,6 +117,8 @@ impl Store {
         };
         let sections = "select id, name from sections where event_id = $1 order by id";
         let sections = snapshot.query(sections, &[&event]).await?;
+        let stage = "select x, y, width, height, label from stages where event_id = $1";
+        let stage = snapshot.query_opt(stage, &[&event]).await?;
         let seats = "select id, section_id, row_label, number, ticket_type_id, x, y, position, kind
                        from seats where event_id = $1 order by position";
         let seats = snapshot.query(seats, &[&event]).await?;
@@ -112,6 +129,7 @@ impl Store {
                 .iter()
                 .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
                 .collect::<Result<_, StoreError>>()?,
+            stage: stage.as_ref().map(placed_stage).transpose()?,
             seats: seats.iter().map(placed).collect::<Result<_, _>>()?,
         }))
     }
@@ -223,6 +241,16 @@ impl Store {
         let rows = self.client().await?.query(held, &[&seats]).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
+}
+
+fn placed_stage(row: &tokio_postgres::Row) -> Result<Stage, StoreError> {
+    Ok(Stage {
+        x: row.try_get(0)?,
+        y: row.try_get(1)?,
+        width: row.try_get(2)?,
+        height: row.try_get(3)?,
+        label: row.try_get(4)?,
+    })
 }
 
 fn placed(row: &tokio_postgres::Row) -> Result<PlacedSeat, StoreError> {

@@ -425,6 +425,36 @@ async fn places_for_wheelchairs_are_named_in_the_map() {
 }
 
 #[tokio::test]
+async fn the_stage_is_part_of_the_map() {
+    let theatre = theatre().await;
+    let mut map = theatre.map();
+    let stage = json!({"x": -2.5, "y": -8.0, "width": 12.0, "height": 3.0, "label": "Orchestra"});
+    map["stage"] = stage.clone();
+    let first = theatre.draw(&map).await;
+    for form in ["columns", "runs"] {
+        let shown = theatre.get(&format!("seatmap?form={form}")).await;
+        assert_eq!(shown["stage"], stage, "{form}");
+    }
+    // A map that does not say keeps it; one that moves it, or takes it away, is another version.
+    assert_eq!(theatre.draw(&theatre.map()).await, first);
+    map["stage"] = json!({"x": 0, "y": -8, "width": 12, "height": 3});
+    let second = theatre.draw(&map).await;
+    assert!(second > first);
+    assert_eq!(theatre.get("seatmap").await["stage"]["label"], "");
+    map["stage"] = Value::Null;
+    assert!(theatre.draw(&map).await > second);
+    assert_eq!(theatre.get("seatmap").await["stage"], Value::Null);
+    map["stage"] = json!({"x": 0, "y": 0, "width": 0, "height": 3, "colour": "red"});
+    let path = format!("{}/seatmap", theatre.path);
+    let refused = theatre.organizer.put(&path, &map).await;
+    assert_eq!(refused.code(422), "VALIDATION_FAILED");
+    let errors = refused.body["data"]["errors"].as_array().unwrap();
+    let fields: Vec<_> = errors.iter().map(|error| &error["field"]).collect();
+    assert_eq!(fields, ["stage.width", "stage.colour"]);
+    theatre.server.audit().await;
+}
+
+#[tokio::test]
 async fn a_map_cannot_take_away_what_somebody_has() {
     let theatre = theatre().await;
     let map = theatre.map();

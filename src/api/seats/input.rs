@@ -11,22 +11,44 @@ use crate::api::extract::{self, BYTE_ORDER_MARK, Body};
 use crate::api::fields::{self, FieldError, Fields, Input};
 use crate::config::rest::{LABEL_CHARS_MAX, NAME_CHARS_MAX, SEATS_MAX};
 use crate::schema;
-use crate::store::seatmap::{NewSeat, NewSeatMap};
-use crate::store::seats::SeatKind;
+use crate::store::seatmap::{NewSeat, NewSeatMap, NewStage};
+use crate::store::seats::{SeatKind, Stage};
 use crate::ticketing::TicketTypeId;
 
 /// Largest coordinate; the unit is the organizer's.
 const COORDINATE_MAX: f64 = 1_000_000.0;
+/// Least width and height of a stage: a double that is more than nothing as the float that is stored, too.
+const STAGE_SIDE_MIN: f64 = 0.001;
 
 /// A seat map in layout order. A ticket type may be named for a section, a row or a seat; the innermost counts.
 #[derive(ToSchema)]
-#[schema(example = json!({"sections": [{"name": "Stalls", "ticket_type_id": 3, "rows": [
+#[schema(example = json!({"stage": {"x": 0, "y": -3, "width": 2, "height": 1.5}, "sections": [{"name": "Stalls", "ticket_type_id": 3, "rows": [
     {"label": "A", "seats": [{"number": "1", "x": 0, "y": 0}, {"number": "2", "x": 1, "y": 0}]},
 ]}]}))]
 #[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 pub(in crate::api) struct SeatmapBody {
     #[schema(max_items = 100_000)]
     sections: Vec<SectionBody>,
+    /// Where the stage is; without it that stays as it was, and `null` takes it away.
+    #[schema(required = false)]
+    stage: Option<StageBody>,
+}
+
+/// The corner has the least values of both axes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
+struct StageBody {
+    #[schema(minimum = -1_000_000, maximum = 1_000_000)]
+    x: f64,
+    #[schema(minimum = -1_000_000, maximum = 1_000_000)]
+    y: f64,
+    #[schema(minimum = 0.001, maximum = 1_000_000)]
+    width: f64,
+    #[schema(minimum = 0.001, maximum = 1_000_000)]
+    height: f64,
+    /// Without it viewers read the word for a stage in their language.
+    #[schema(schema_with = schema::label, required = false)]
+    label: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -155,7 +177,9 @@ pub(super) fn read_csv(
         }
         Some(seat)
     })?;
-    Ok(NewSeatMap { seats })
+    // A table has no place for it.
+    let stage = NewStage::Kept;
+    Ok(NewSeatMap { seats, stage })
 }
 
 fn check_columns(names: &[String]) -> Result<(), ApiError> {
@@ -205,8 +229,29 @@ impl Input for SeatmapInput {
         if map.seats.len() > SEATS_MAX {
             fields.refuse("sections", "TOO_MANY", SEATS_MAX);
         }
+        map.stage = match fields.take("stage") {
+            None if fields.is_null("stage") => NewStage::Set(None),
+            None => NewStage::Kept,
+            Some(value) => NewStage::Set(Some(fields.within("stage", value, read_stage)?)),
+        };
         Some(SeatmapInput(map))
     }
+}
+
+fn read_stage(fields: &mut Fields) -> Option<Stage> {
+    fields.require(&["x", "y", "width", "height"]);
+    let x = fields.real("x", -COORDINATE_MAX..=COORDINATE_MAX);
+    let y = fields.real("y", -COORDINATE_MAX..=COORDINATE_MAX);
+    let width = fields.real("width", STAGE_SIDE_MIN..=COORDINATE_MAX);
+    let height = fields.real("height", STAGE_SIDE_MIN..=COORDINATE_MAX);
+    let label = fields.filled_text("label", LABEL_CHARS_MAX);
+    Some(Stage {
+        x: x? as f32,
+        y: y? as f32,
+        width: width? as f32,
+        height: height? as f32,
+        label: label.unwrap_or_default(),
+    })
 }
 
 fn read_section(fields: &mut Fields, map: &mut NewSeatMap) -> Option<String> {

@@ -3,7 +3,7 @@
 //! The stage is at the top, its middle at (500, 0); a seat is 10 units wide. Rows are arcs of nearly a quarter circle,
 //! with two aisles.
 
-use crate::store::seats::SeatKind;
+use crate::store::seats::{SeatKind, Stage};
 
 /// Width of a seat, and the distance between rows.
 const SEAT: f32 = 10.0;
@@ -85,6 +85,20 @@ impl Hall {
 
     pub(super) fn sections(self) -> Vec<&'static str> {
         self.tiers().iter().map(|tier| tier.section).collect()
+    }
+
+    pub(super) fn stage(self) -> Stage {
+        let (y, width, height) = match self {
+            Hall::Theatre | Hall::Opera => (0.0, 200.0, 60.0),
+            Hall::Studio => (30.0, 120.0, 20.0),
+        };
+        Stage {
+            x: MIDDLE - width / 2.0,
+            y,
+            width,
+            height,
+            label: String::new(),
+        }
     }
 
     /// Every seat, in layout order: tier by tier, row by row, from the left.

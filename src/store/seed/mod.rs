@@ -12,6 +12,7 @@ use std::fmt;
 use deadpool_postgres::Transaction;
 use rand::seq::SliceRandom;
 
+use super::seats::Stage;
 use super::{Store, StoreError};
 use crate::auth::password::Passwords;
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
@@ -242,6 +243,18 @@ async fn add_seats(
     tx.execute(
         "insert into sections (event_id, name) select $1, unnest($2::text[])",
         &[&event, &sections],
+    )
+    .await?;
+    let Stage {
+        x,
+        y,
+        width,
+        height,
+        label,
+    } = &hall.stage();
+    tx.execute(
+        "insert into stages (event_id, x, y, width, height, label) values ($1, $2, $3, $4, $5, $6)",
+        &[&event, x, y, width, height, label],
     )
     .await?;
     let type_of = |seat: &HallSeat| {

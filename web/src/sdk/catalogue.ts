@@ -68,10 +68,22 @@ export interface EventQuery {
   offset?: number;
 }
 
+/** Where the stage of a hall is, in the unit of its seats; the corner has the least values of both axes. */
+export interface SeatMapStage {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  /** '': the word for a stage, in the viewer's language. */
+  label: string;
+}
+
 /** Column arrays in position order; deleted seats leave gaps whose id is null. */
 export interface SeatMapGeometry {
   layout: number;
   sections: Section[];
+  /** Left out where the hall has none. */
+  stage?: SeatMapStage;
   seats: {
     id: (number | null)[];
     /** Index into `sections`. */

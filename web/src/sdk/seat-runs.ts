@@ -2,11 +2,12 @@
  * A seat map as runs, a twentieth of its columns: `GET /events/{id}/seatmap?form=runs`. A list of runs has three numbers
  * for each: its first value, the step from one value to the next, and how many there are.
  */
-import type { SeatMapGeometry, Section } from './catalogue.ts';
+import type { SeatMapGeometry, SeatMapStage, Section } from './catalogue.ts';
 
 export interface SeatMapRuns {
   layout: number;
   sections: Section[];
+  stage?: SeatMapStage;
   /** Places that follow each other in the layout and are in the same row. */
   rows: {
     /** Index into `sections`. */
@@ -35,10 +36,11 @@ export interface SeatMapRuns {
 
 /** The same map, a value for each place. */
 export function columnsOf(runs: SeatMapRuns): SeatMapGeometry {
-  const { layout, sections, rows, unit, wheelchair, companion } = runs;
+  const { layout, sections, stage, rows, unit, wheelchair, companion } = runs;
   return {
     layout,
     sections,
+    ...(stage ? { stage } : {}),
     seats: {
       id: runs.id_steps ? walked(runs.id_steps) : expanded(runs.id ?? []).map((id) => (id === 0 ? null : Number(id))),
       section: repeated(rows.section, rows.places),

@@ -2,6 +2,7 @@
 import { newKey } from '../../sdk/booking.ts';
 import type { EventDetails } from '../../sdk/index.ts';
 import type { DeskClient } from '../desk-client.ts';
+import { stageBody } from '../seats/mapping.ts';
 
 export type Part = 'fees' | 'taxes' | 'vouchers' | 'policy' | 'map';
 
@@ -58,7 +59,8 @@ async function copyRows(client: DeskClient, from: EventDetails, to: EventDetails
 
 async function copyMap(client: DeskClient, from: EventDetails, to: EventDetails, types: ReadonlyMap<number, number | undefined>): Promise<void> {
   if (from.layout === 0) return;
-  const { sections, seats } = await client.seatMap(from.id, from.layout);
+  const { sections, stage, seats, wheelchair = [], companion = [] } = await client.seatMap(from.id, from.layout);
+  const kinds = new Map([...wheelchair.map((place) => [place, 'wheelchair'] as const), ...companion.map((place) => [place, 'companion'] as const)]);
   const rows = new Map<string, { label: string; seats: object[] }>();
   const halls = sections.map(({ name }) => ({ name, rows: [] as { label: string; seats: object[] }[] }));
   seats.id.forEach((id, at) => {
@@ -73,7 +75,7 @@ async function copyMap(client: DeskClient, from: EventDetails, to: EventDetails,
       rows.set(key, row);
       hall.rows.push(row);
     }
-    row.seats.push({ number: String(seats.number[at]), x: seats.x[at], y: seats.y[at], ticket_type_id: types.get(seats.ticket_type_id[at] ?? 0) });
+    row.seats.push({ number: String(seats.number[at]), x: seats.x[at], y: seats.y[at], ticket_type_id: types.get(seats.ticket_type_id[at] ?? 0), kind: kinds.get(at) });
   });
-  await client.change('PUT', `/events/${to.id}/seatmap`, { sections: halls.filter(({ rows: filled }) => filled.length > 0) });
+  await client.change('PUT', `/events/${to.id}/seatmap`, { ...stageBody(stage), sections: halls.filter(({ rows: filled }) => filled.length > 0) });
 }

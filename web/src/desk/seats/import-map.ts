@@ -170,7 +170,7 @@ export class ImportMap extends DeskPage {
   #preview(): void {
     if (!this.file) return;
     this.#previews += 1;
-    const { geometry, state } = previewOf(this.#judged(this.file).good, this.types, this.#previews);
+    const { geometry, state } = previewOf(this.#judged(this.file).good, this.types, this.#previews, this.file.stage);
     this.#stage.show({ event: onStage(this.event, geometry.layout, freeByType(geometry, state.seats)), seats: state, now: beforeStart(this.event, this.client.now()) }, geometry);
   }
 
@@ -178,7 +178,7 @@ export class ImportMap extends DeskPage {
     this.busy = true;
     this.problem = undefined;
     try {
-      await this.client.change('PUT', `/events/${this.event.id}/seatmap`, bodyOf(good, this.types));
+      await this.client.change('PUT', `/events/${this.event.id}/seatmap`, bodyOf(good, this.types, this.file?.stage));
       this.#discard();
       this.dispatchEvent(new EventChanged(undefined));
       say(WORDS[this.language].sent);

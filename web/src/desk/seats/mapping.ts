@@ -1,5 +1,5 @@
 /** From rows of a file to the map that the server takes, and to the one that a preview shows. */
-import { SeatStatuses, type SeatMapGeometry, type SeatsState, type TicketTypeDetails } from '../../sdk/index.ts';
+import { SeatStatuses, type SeatMapGeometry, type SeatMapStage, type SeatsState, type TicketTypeDetails } from '../../sdk/index.ts';
 import type { SeatRow } from './reading.ts';
 
 const BLOCKED = 3;
@@ -20,26 +20,39 @@ export function typesOf(seats: readonly SeatRow[], types: readonly TicketTypeDet
 }
 
 /** Body of `PUT /events/{id}/seatmap`. */
-export function bodyOf(seats: readonly SeatRow[], types: Types): object {
+export function bodyOf(seats: readonly SeatRow[], types: Types, stage?: SeatMapStage): object {
   const sections = new Map<string, Map<string, object[]>>();
-  for (const { section, row, number, x, y, type, blocked } of seats) {
+  for (const { section, row, number, x, y, type, blocked, kind } of seats) {
     const rows = sections.get(section) ?? new Map<string, object[]>();
     sections.set(section, rows);
     const others = rows.get(row) ?? [];
     rows.set(row, others);
-    others.push({ number, x, y, ticket_type_id: types.get(type), blocked });
+    // What is undefined is not sent.
+    others.push({ number, x, y, ticket_type_id: types.get(type), blocked, kind });
   }
   return {
+    ...stageBody(stage),
     sections: [...sections].map(([name, rows]) => ({ name, rows: [...rows].map(([label, inRow]) => ({ label, seats: inRow })) })),
   };
 }
 
+/** The server takes no empty label. */
+export function stageBody(stage: SeatMapStage | undefined): object {
+  if (!stage) return {};
+  const { label, ...place } = stage;
+  return { stage: label === '' ? place : stage };
+}
+
 /** `layout`: another one for each preview, as a layout is drawn once. */
-export function previewOf(seats: readonly SeatRow[], types: Types, layout: number): { geometry: SeatMapGeometry; state: SeatsState } {
+export function previewOf(seats: readonly SeatRow[], types: Types, layout: number, stage?: SeatMapStage): { geometry: SeatMapGeometry; state: SeatsState } {
   const names = [...new Set(seats.map(({ section }) => section))];
   const places = new Map(names.map((name, place) => [name, place]));
+  const placesOf = (wanted: SeatRow['kind']): number[] => seats.flatMap(({ kind }, place) => (kind === wanted ? [place] : []));
   const geometry: SeatMapGeometry = {
     layout,
+    ...(stage ? { stage } : {}),
+    wheelchair: placesOf('wheelchair'),
+    companion: placesOf('companion'),
     sections: names.map((name, place) => ({ id: place + 1, name })),
     seats: {
       id: seats.map((_seat, place) => place + 1),

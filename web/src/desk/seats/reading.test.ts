@@ -36,7 +36,7 @@ describe('a seat map as CSV', () => {
     );
     expect(form).toBe('csv');
     expect(seats.map(({ place, section, number, blocked }) => [place, section, number, blocked])).toEqual([
-      ['2', 'Stalls', '1', false],
+      ['2', 'Stalls', '1', undefined],
       ['3', 'Stalls, left', '1 "b"', true],
     ]);
     expect(bad.map(({ place, reason }) => [place, reason])).toEqual([
@@ -92,6 +92,20 @@ describe('a seat map as JSON', () => {
     ]);
   });
 
+  it('says where the stage is and for whom places are made, or what is wrong with that', () => {
+    const read = (stage: unknown, kind: unknown): ReturnType<typeof readSeats> =>
+      readSeats(JSON.stringify({ stage, sections: [{ name: 'Hall', rows: [{ label: 'A', seats: [{ number: '1', x: 0, y: 0, kind }] }] }] }));
+    const { stage, seats, bad } = read({ x: -5, y: -9, width: 10, height: 3 }, 'wheelchair');
+    expect([stage, seats[0]?.kind, bad]).toEqual([{ x: -5, y: -9, width: 10, height: 3, label: '' }, 'wheelchair', []]);
+    expect(bodyOf(seats, new Map(), stage)).toMatchObject({ stage: { x: -5, y: -9, width: 10, height: 3 } });
+    expect(previewOf(seats, new Map(), 1, stage).geometry).toMatchObject({ stage, wheelchair: [0], companion: [] });
+    expect(read({ x: 0, y: 0, width: 0, height: 3 }, 'throne').bad.map(({ place, reason }) => [place, reason])).toEqual([
+      ['sections[0].rows[0].seats[0]', 'kind'],
+      ['stage', 'stage'],
+    ]);
+    expect(bodyOf(read(undefined, undefined).seats, new Map())).not.toHaveProperty('stage');
+  });
+
   it.each([
     ['{"sections": ', /^json /],
     ['{"hall": []}', /^form$/],
@@ -144,7 +158,7 @@ it('what is sent has sections, rows and seats in the order of the file, and the 
   const types = typesOf(seats, TYPES);
   expect(bodyOf(seats, types)).toEqual({
     sections: [
-      { name: 'A', rows: [{ label: '1', seats: [{ number: '1', x: 0, y: 0, ticket_type_id: 7, blocked: false }, { number: '2', x: 1, y: 0, ticket_type_id: 7, blocked: false }] }] },
+      { name: 'A', rows: [{ label: '1', seats: [{ number: '1', x: 0, y: 0, ticket_type_id: 7 }, { number: '2', x: 1, y: 0, ticket_type_id: 7 }] }] },
       { name: 'B', rows: [{ label: '1', seats: [{ number: '1', x: 0, y: 1, ticket_type_id: 8, blocked: true }] }] },
     ],
   });

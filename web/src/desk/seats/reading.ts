@@ -3,11 +3,16 @@
  * told with its place in the file; the good ones can go without it.
  */
 
+import type { SeatMapStage } from '../../sdk/index.ts';
+
 /** As the server has them. */
 export const SEATS_MAX = 100_000;
 const NAME_CHARS_MAX = 200;
 const LABEL_CHARS_MAX = 20;
 const COORDINATE_MAX = 1_000_000;
+
+export const SEAT_KINDS = ['standard', 'wheelchair', 'companion'] as const;
+export type SeatKind = (typeof SEAT_KINDS)[number];
 
 export interface SeatRow {
   /** Where it is in the file: a line's number, or the way to it. */
@@ -19,10 +24,13 @@ export interface SeatRow {
   y: number;
   /** The ticket type as the file names it: its id or its name, or a category; '' for none. */
   type: string;
-  blocked: boolean;
+  /** Undefined: the file does not say, and a seat stays as it is. */
+  blocked: boolean | undefined;
+  /** As `blocked`. */
+  kind: SeatKind | undefined;
 }
 
-export type Reason = 'section' | 'row' | 'number' | 'tooLong' | 'coordinate' | 'duplicate' | 'blocked' | 'columns' | 'type';
+export type Reason = 'section' | 'row' | 'number' | 'tooLong' | 'coordinate' | 'duplicate' | 'blocked' | 'kind' | 'columns' | 'type' | 'stage';
 
 export interface BadRow {
   place: string;
@@ -34,6 +42,8 @@ export interface BadRow {
 export interface SeatFile {
   form: 'csv' | 'json' | 'pretix';
   seats: SeatRow[];
+  /** Undefined: the file has none. */
+  stage?: SeatMapStage;
   bad: BadRow[];
 }
 
@@ -70,6 +80,7 @@ interface Raw {
   y: unknown;
   type: unknown;
   blocked?: unknown;
+  kind?: unknown;
 }
 
 /** Gathers good rows and bad ones. */
@@ -89,12 +100,14 @@ class Gathered {
     if (label !== undefined) return refuse('tooLong', label);
     const [x, y] = [coordinateOf(raw.x), coordinateOf(raw.y)];
     if (x === undefined || y === undefined) return refuse('coordinate', `${textOf(raw.x)}, ${textOf(raw.y)}`);
-    const blocked = flagOf(raw.blocked);
-    if (blocked === undefined) return refuse('blocked', raw.blocked);
+    const blocked = isSaid(raw.blocked) ? flagOf(raw.blocked) : undefined;
+    if (isSaid(raw.blocked) && blocked === undefined) return refuse('blocked', raw.blocked);
+    const kind = SEAT_KINDS.find((one) => one === textOf(raw.kind).toLowerCase());
+    if (isSaid(raw.kind) && kind === undefined) return refuse('kind', raw.kind);
     const key = JSON.stringify([section, row, number]);
     if (this.#places.has(key)) return refuse('duplicate', `${section} ${row} ${number}`);
     this.#places.add(key);
-    this.seats.push({ place, section, row, number, x, y, type: textOf(raw.type), blocked });
+    this.seats.push({ place, section, row, number, x, y, type: textOf(raw.type), blocked, kind });
   }
 }
 
@@ -112,8 +125,11 @@ function coordinateOf(value: unknown): number | undefined {
   return Number.isFinite(number) && Math.abs(number) <= COORDINATE_MAX ? number : undefined;
 }
 
+function isSaid(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
+
 function flagOf(value: unknown): boolean | undefined {
-  if (value === undefined || value === null || value === '') return false;
   if (typeof value === 'boolean') return value;
   const text = textOf(value).toLowerCase();
   if (['true', 'yes', '1'].includes(text)) return true;
@@ -122,7 +138,7 @@ function flagOf(value: unknown): boolean | undefined {
 
 // ── CSV ──────────────────────────────────────────────────────────────────────────────────────────
 
-const COLUMNS = ['section', 'row', 'number', 'x', 'y', 'ticket_type', 'ticket_type_id', 'blocked'] as const;
+const COLUMNS = ['section', 'row', 'number', 'x', 'y', 'ticket_type', 'ticket_type_id', 'blocked', 'kind'] as const;
 const NEEDED = ['section', 'row', 'number', 'x', 'y'] as const;
 
 function readCsv(text: string): SeatFile {
@@ -147,7 +163,8 @@ function readCsv(text: string): SeatFile {
       x: cell('x'),
       y: cell('y'),
       type: cell('ticket_type_id') || cell('ticket_type'),
-      blocked: cell('blocked'),
+      blocked: cell('blocked')?.trim(),
+      kind: cell('kind')?.trim(),
     });
   }
   return { form: 'csv', seats: gathered.seats, bad: gathered.bad };
@@ -207,21 +224,32 @@ function readJson(text: string): SeatFile {
   } catch (error) {
     throw new UnreadableFile('json', error instanceof Error ? error.message : '');
   }
-  if (isObject(value) && Array.isArray(value['sections'])) return readOwn(value['sections']);
+  if (isObject(value) && Array.isArray(value['sections'])) return readOwn(value['sections'], value['stage']);
   if (isObject(value) && Array.isArray(value['zones'])) return readPretix(value['zones']);
   throw new UnreadableFile('form');
 }
 
-function readOwn(sections: unknown[]): SeatFile {
+function readOwn(sections: unknown[], ofStage: unknown): SeatFile {
   const gathered = new Gathered();
   objectsOf(sections, ({ name, ticket_type_id: ofSection, rows }, section) =>
     objectsOf(rows, ({ label, ticket_type_id: ofRow, seats }, row) =>
-      objectsOf(seats, ({ number, x, y, ticket_type_id: ofSeat, blocked }, seat) =>
-        gathered.add(`sections[${section}].rows[${row}].seats[${seat}]`, { section: name, row: label, number, x, y, type: ofSeat ?? ofRow ?? ofSection, blocked }),
+      objectsOf(seats, ({ number, x, y, ticket_type_id: ofSeat, blocked, kind }, seat) =>
+        gathered.add(`sections[${section}].rows[${row}].seats[${seat}]`, { section: name, row: label, number, x, y, type: ofSeat ?? ofRow ?? ofSection, blocked, kind }),
       ),
     ),
   );
-  return { form: 'json', seats: gathered.seats, bad: gathered.bad };
+  const { seats, bad } = gathered;
+  const stage = isSaid(ofStage) ? stageOf(ofStage) : undefined;
+  if (isSaid(ofStage) && !stage) bad.push({ place: 'stage', reason: 'stage', value: JSON.stringify(ofStage) });
+  return { form: 'json', seats, bad, ...(stage ? { stage } : {}) };
+}
+
+function stageOf(value: unknown): SeatMapStage | undefined {
+  const { x: left, y: top, width: wide, height: high, label } = isObject(value) ? value : {};
+  const [x, y, width, height] = [coordinateOf(left), coordinateOf(top), coordinateOf(wide), coordinateOf(high)];
+  if (x === undefined || y === undefined || !(width && width > 0) || !(height && height > 0)) return undefined;
+  const name = textOf(label);
+  return lengthOf(name) > LABEL_CHARS_MAX ? undefined : { x, y, width, height, label: name };
 }
 
 /** A seating plan of pretix: zones, their rows, their seats; each with a position relative to the one around it. */

@@ -9,6 +9,8 @@ const REASONS_EN: Record<Reason, string> = {
   coordinate: 'x and y are no numbers',
   duplicate: 'this seat is there twice',
   blocked: 'blocked is neither true nor false',
+  kind: 'kind is none of standard, wheelchair, companion',
+  stage: 'the stage has no place or no size',
   columns: 'not as many cells as the header has',
   type: 'no ticket type of the event',
 };
@@ -20,6 +22,8 @@ const REASONS_TH: Record<Reason, string> = {
   coordinate: 'x และ y ไม่ใช่ตัวเลข',
   duplicate: 'ที่นั่งนี้ซ้ำ',
   blocked: 'blocked ไม่ใช่ true หรือ false',
+  kind: 'kind ไม่ใช่ standard, wheelchair หรือ companion',
+  stage: 'เวทีไม่มีตำแหน่งหรือขนาด',
   columns: 'จำนวนช่องไม่เท่าหัวตาราง',
   type: 'ไม่ใช่ประเภทตั๋วของงาน',
 };
@@ -31,13 +35,15 @@ const REASONS_FA: Record<Reason, string> = {
   coordinate: 'x و y عدد نیستند',
   duplicate: 'این صندلی تکراری است',
   blocked: 'blocked نه true است نه false',
+  kind: 'kind هیچ‌یک از standard، wheelchair، companion نیست',
+  stage: 'صحنه جا یا اندازه ندارد',
   columns: 'تعداد خانه‌ها با سرستون نمی‌خواند',
   type: 'نوع بلیت این رویداد نیست',
 };
 const FILES_EN: Record<UnreadableFile['why'], (value: string) => string> = {
   json: (value) => `This is no JSON: ${value}`,
   form: () => 'This JSON is neither a seat map of ours (sections) nor a seating plan of pretix (zones).',
-  columns: (value) => `The header needs section, row, number, x, y, and may have ticket_type, ticket_type_id, blocked, each once: look at “${value}”.`,
+  columns: (value) => `The header needs section, row, number, x, y, and may have ticket_type, ticket_type_id, blocked, kind, each once: look at “${value}”.`,
   quote: (value) => `A quote that begins in line ${value} does not end.`,
   tooMany: () => 'More than 100,000 seats.',
   empty: () => 'There is no seat in it.',
@@ -45,7 +51,7 @@ const FILES_EN: Record<UnreadableFile['why'], (value: string) => string> = {
 const FILES_TH: Record<UnreadableFile['why'], (value: string) => string> = {
   json: (value) => `ไม่ใช่ JSON: ${value}`,
   form: () => 'JSON นี้ไม่ใช่ผังของเรา (sections) และไม่ใช่ผังของ pretix (zones)',
-  columns: (value) => `หัวตารางต้องมี section, row, number, x, y และมี ticket_type, ticket_type_id, blocked ได้อย่างละหนึ่ง: ดู “${value}”`,
+  columns: (value) => `หัวตารางต้องมี section, row, number, x, y และมี ticket_type, ticket_type_id, blocked, kind ได้อย่างละหนึ่ง: ดู “${value}”`,
   quote: (value) => `เครื่องหมายคำพูดที่เริ่มในบรรทัด ${value} ไม่สิ้นสุด`,
   tooMany: () => 'เกิน 100,000 ที่นั่ง',
   empty: () => 'ไม่มีที่นั่งในไฟล์',
@@ -53,7 +59,7 @@ const FILES_TH: Record<UnreadableFile['why'], (value: string) => string> = {
 const FILES_FA: Record<UnreadableFile['why'], (value: string) => string> = {
   json: (value) => `این JSON نیست: ${value}`,
   form: () => 'این JSON نه نقشهٔ ماست (sections) و نه نقشهٔ pretix (zones).',
-  columns: (value) => `سرستون باید section، row، number، x، y را داشته باشد و می‌تواند ticket_type، ticket_type_id، blocked را هر کدام یک بار: «${value}».`,
+  columns: (value) => `سرستون باید section، row، number، x، y را داشته باشد و می‌تواند ticket_type، ticket_type_id، blocked، kind را هر کدام یک بار: «${value}».`,
   quote: (value) => `نقل‌قولی که در خط ${value} آغاز شد پایان ندارد.`,
   tooMany: () => 'بیش از ۱۰۰٬۰۰۰ صندلی.',
   empty: () => 'صندلی‌ای در آن نیست.',

@@ -15,6 +15,8 @@ export interface Scene {
   letterOf(position: number): string;
   /** By index of section. */
   signs(): readonly Sign[];
+  /** What a stage is called that has no name of its own. */
+  stageWord(): string;
   /** Positions of the buyer's own seats. */
   chosen(): Iterable<number>;
   /** Positions with a ring: the keyboard's and the mouse's. */
@@ -35,7 +37,8 @@ const BARE_MAX = 0.2;
 const REST_MS = 120;
 /** A move to another part of the hall takes so long. */
 const GLIDE_MS = 280;
-/** Own seats that are too small to be seen have a ring of this radius. */
+/** Own seats that are smaller than this have a ring, of the radius below. */
+const PIN_BELOW_PX = 3;
 const PIN_PX = 6;
 
 /** Size, colours, and frames of the canvas of a seat map: at most one picture a frame, however many seats change. */
@@ -248,9 +251,13 @@ export class MapCanvas implements ReactiveController {
     const signs = this.#scene.signs();
     const sight = [scale, offsetX, offsetY];
     let isSigned = true;
-    const key = [width, height, signs, colours, ...sight];
+    const stageWord = this.#scene.stageWord();
+    const key = [width, height, signs, stageWord, colours, ...sight];
     context.globalCompositeOperation = 'destination-over';
-    this.#ground.draw(context, key, (layer) => this.#signs.drawGround(layer, viewport, ratio, signs, colours));
+    this.#ground.draw(context, key, (layer) => {
+      this.#signs.drawGround(layer, viewport, ratio, signs, colours);
+      this.#signs.drawStage(layer, viewport, ratio, stageWord, colours);
+    });
     context.globalCompositeOperation = 'source-over';
     this.#names.draw(context, key, (layer) => {
       this.#signs.drawRows(layer, viewport, ratio, colours);
@@ -298,7 +305,7 @@ export class MapCanvas implements ReactiveController {
 
   /** Own seats among a hundred thousand. */
   #drawPins(context: CanvasRenderingContext2D, { ink, surface }: Colours): void {
-    if (this.viewport.seatPx >= PIN_PX * 0.6) return;
+    if (this.viewport.seatPx >= PIN_BELOW_PX) return;
     for (const position of this.#scene.chosen()) {
       this.#circle(context, position, PIN_PX, 4, surface);
       this.#circle(context, position, PIN_PX, 2, ink);

@@ -2,7 +2,7 @@
  * Positions of a layout's seats. Pure: from the columns of REST to typed arrays, one value for each position, and
  * to rows and sections. A hundred thousand objects would cost half a second on a phone.
  */
-import type { SeatMapGeometry } from '../../sdk/index.ts';
+import type { SeatMapGeometry, SeatMapStage } from '../../sdk/index.ts';
 import { extent, Grid, type Bounds } from './grid.ts';
 
 export type { Bounds } from './grid.ts';
@@ -69,6 +69,8 @@ export class Geometry {
   readonly placeInRow: Uint32Array;
   readonly rows: readonly Row[];
   readonly sections: readonly PlanSection[];
+  readonly stage: SeatMapStage | undefined;
+  /** Of seats and stage. */
   readonly bounds: Bounds;
   readonly grid: Grid;
   /** The usual distance of neighbours in a row. */
@@ -77,7 +79,7 @@ export class Geometry {
   readonly radius: number;
   readonly #numbers: readonly (string | number)[];
 
-  constructor({ layout, sections, seats, wheelchair = [], companion = [] }: SeatMapGeometry) {
+  constructor({ layout, sections, stage, seats, wheelchair = [], companion = [] }: SeatMapGeometry) {
     const places = seats.id.length;
     this.layout = layout;
     this.x = Float32Array.from(seats.x);
@@ -112,7 +114,9 @@ export class Geometry {
     this.rowOf = new Uint32Array(places);
     this.placeInRow = new Uint32Array(places);
     this.rows = this.#rowsOf(seats.section, seats.row);
-    this.bounds = extent(this.x, this.y, this.positions);
+    this.stage = stage;
+    const bounds = extent(this.x, this.y, this.positions);
+    this.bounds = stage ? united(bounds, { minX: stage.x, minY: stage.y, maxX: stage.x + stage.width, maxY: stage.y + stage.height }) : bounds;
     this.pitch = this.#usualDistance();
     this.grid = new Grid(this.x, this.y, this.positions, this.pitch * 2.5);
     this.radius = this.#closest() * 0.44;

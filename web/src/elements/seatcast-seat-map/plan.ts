@@ -104,6 +104,7 @@ export class Plan {
       looks: this.#looks,
       letterOf: (position) => typeLetter(this.#order[this.geometry.type[position]!] ?? 0, this.#types.length),
       signs: () => this.#numbers.signs,
+      stageWord: () => WORDS[around.language()].stage,
       chosen: () => [...this.#chosen.values(), ...this.#mine],
       ringed: () => [this.#hovered, this.#list.isUsed ? this.#cursor : undefined].filter((position) => position !== undefined),
     });

@@ -39,6 +39,10 @@ const WIDER_PX = 36;
 const SPRITES_MAX = 600;
 /** Time for new ones in a frame. */
 const SPRITES_MS = 3;
+/** A stage's name, as a share of its depth, and in pixels. */
+const STAGE_NAME = { share: 0.6, minPx: 9, maxPx: 18 };
+/** How much of the ink is seen where the stage is. */
+const STAGE_SHADE = 0.08;
 /** How much of a section's colour is seen where all of it is free, and where nothing is. */
 const SHADE = { full: 0.3, none: 0.04 };
 
@@ -107,6 +111,39 @@ export class Signs {
       context.globalAlpha = SHADE.none + (SHADE.full - SHADE.none) * (signs[index]?.share ?? 0);
       context.fill(outline);
     });
+    context.restore();
+  }
+
+  /** Below the seats; its name runs along its longer side. */
+  drawStage(context: CanvasRenderingContext2D, viewport: Viewport, ratio: number, word: string, colours: Colours): void {
+    const { stage } = this.#geometry;
+    if (!stage) return;
+    const [left, top] = viewport.toScreen(stage.x, stage.y);
+    const [width, height] = [stage.width * viewport.scale, stage.height * viewport.scale];
+    if (isOutside({ left, top, right: left + width, bottom: top + height }, viewport)) return;
+    context.save();
+    context.scale(ratio, ratio);
+    context.beginPath();
+    context.roundRect(left, top, width, height, Math.min(6, width / 4, height / 4));
+    context.globalAlpha = STAGE_SHADE;
+    context.fillStyle = colours.ink;
+    context.fill();
+    context.globalAlpha = 1;
+    context.strokeStyle = colours.line;
+    context.stroke();
+    const [along, across] = width >= height ? [width, height] : [height, width];
+    const px = Math.min(STAGE_NAME.maxPx, across * STAGE_NAME.share);
+    const name = stage.label || word;
+    context.font = `600 ${px}px ${colours.font}`;
+    context.direction = colours.direction;
+    if (px >= STAGE_NAME.minPx && context.measureText(name).width <= along) {
+      context.translate(left + width / 2, top + height / 2);
+      if (width < height) context.rotate(-Math.PI / 2);
+      context.textAlign = 'center';
+      context.textBaseline = 'middle';
+      context.fillStyle = colours.inkSoft;
+      context.fillText(name, 0, 0);
+    }
     context.restore();
   }
 

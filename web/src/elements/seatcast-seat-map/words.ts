@@ -18,6 +18,8 @@ interface Words {
   /** How the wheel zooms, with the name of a key. */
   wheel: (key: string) => string;
   map: string;
+  /** Of a hall whose stage has no name of its own. */
+  stage: string;
   howMany: string;
   fewer: string;
   more: string;
@@ -67,6 +69,7 @@ export const WORDS: Translations<Words> = {
     fit: 'Show all',
     wheel: (key) => `Hold ${key} to zoom with the wheel`,
     map: 'Seat map',
+    stage: 'Stage',
     howMany: 'How many?',
     fewer: 'One seat fewer',
     more: 'One seat more',
@@ -110,6 +113,7 @@ export const WORDS: Translations<Words> = {
     fit: 'แสดงทั้งหมด',
     wheel: (key) => `กด ${key} ค้างไว้เพื่อซูมด้วยล้อเมาส์`,
     map: 'ผังที่นั่ง',
+    stage: 'เวที',
     howMany: 'กี่ที่นั่ง?',
     fewer: 'ลดหนึ่งที่นั่ง',
     more: 'เพิ่มหนึ่งที่นั่ง',
@@ -153,6 +157,7 @@ export const WORDS: Translations<Words> = {
     fit: 'نمایش همه',
     wheel: (key) => `برای بزرگ‌نمایی با چرخ موشواره ${key} را نگه دارید`,
     map: 'نقشهٔ صندلی‌ها',
+    stage: 'صحنه',
     howMany: 'چند صندلی؟',
     fewer: 'یک صندلی کمتر',
     more: 'یک صندلی بیشتر',
