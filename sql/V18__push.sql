@@ -51,20 +51,21 @@ create unique index push_subscriptions_one on push_subscriptions (endpoint_id, k
     nulls not distinct;
 alter table push_subscriptions add constraint push_subscriptions_pkey primary key (id);
 -- Last, so that on an empty table the planner takes this one.
-create index push_subscriptions_waiting on push_subscriptions (event_id, id) where kind = 'tickets_back' and fired_at is null;
+create index push_subscriptions_waiting on push_subscriptions (event_id, coalesce(ticket_type_id, 0), id)
+    where kind = 'tickets_back' and fired_at is null;
 
--- Ticket types of an event of which anybody could book some now: on sale, shown, and enough left for one booking.
-create function bookable_types(event bigint) returns bigint[] language sql stable as $$
-    select array(
-        select t.id
-          from ticket_types t
-          cross join lateral (select starts_at from events
-                               where id = t.event_id and status = 'active' and deleted_at is null limit 1) e
-          cross join lateral (select min(p.capacity - p.held - p.sold - p.blocked) as units
-                                from ticket_type_pools l join pools p on p.id = l.pool_id
-                               where l.ticket_type_id = t.id) stock
-         where t.event_id = event and not t.hidden and (t.sale_from is null or t.sale_from <= statement_timestamp())
-           and coalesce(t.sale_to, e.starts_at) > statement_timestamp() and stock.units >= t.min_per_booking)
+-- Ticket types of an event of which anybody could book some now: on sale, shown, and enough left for one booking. Where it
+-- stands in a `from` it becomes a part of its statement, which costs a tenth of a call.
+create function bookable_types(event bigint) returns setof bigint language sql stable as $$
+    select t.id
+      from ticket_types t
+      cross join lateral (select starts_at from events
+                           where id = t.event_id and status = 'active' and deleted_at is null limit 1) e
+      cross join lateral (select min(p.capacity - p.held - p.sold - p.blocked) as units
+                            from ticket_type_pools l join pools p on p.id = l.pool_id
+                           where l.ticket_type_id = t.id) stock
+     where t.event_id = event and not t.hidden and (t.sale_from is null or t.sale_from <= statement_timestamp())
+       and coalesce(t.sale_to, e.starts_at) > statement_timestamp() and stock.units >= t.min_per_booking
 $$;
 
 -- A browser without anything of which it is to be told is forgotten. It is locked first and looked at afterwards, by a

@@ -222,7 +222,9 @@ impl Store {
     /// Ticket types of an event of which anybody could book some now.
     pub async fn bookable_types(&self, event: EventId) -> Result<Vec<TicketTypeId>, StoreError> {
         let client = self.client().await?;
-        let statement = client.prepare_cached("select bookable_types($1)").await?;
+        let statement = client
+            .prepare_cached("select array(select id from bookable_types($1) as bookable (id))")
+            .await?;
         let row = client.query_one(&statement, &[&event]).await?;
         Ok(row.try_get(0)?)
     }
@@ -357,7 +359,8 @@ impl Store {
         fires_max: i64,
     ) -> Result<u64, StoreError> {
         let client = self.client().await?;
-        // From event to event along the index, however many wait for one. Who asked first is told first.
+        // From event to event along the index, however many wait for one; then by ticket type, 0 for any. Who asked first is
+        // told first.
         let sql = format!(
             "with recursive waited (event_id) as (
                  (select event_id from push_subscriptions where kind = 'tickets_back' and fired_at is null
@@ -368,25 +371,30 @@ impl Store {
                           order by s.event_id limit 1)
                    from waited where waited.event_id is not null
              ), back as materialized (
-                 select found.event_id, bookable.types
-                   from (select event_id from waited where event_id is not null limit $3) found
-                   cross join lateral (select bookable_types(found.event_id) as types offset 0) bookable
+                 select found.event_id, array_agg(bookable.id) as types
+                   from (select waited.event_id
+                           from waited
+                           cross join lateral (select from pools where event_id = waited.event_id and kind = 'event'
+                                                  and capacity - blocked - held - sold > 0 limit 1) something
+                          where waited.event_id is not null) found
+                   cross join lateral bookable_types(found.event_id) as bookable (id)
                    cross join lateral (select revision from turns where event_id = found.event_id limit 1) turn
-                  where bookable.types <> '{{}}'
-                    and (not exists (select from waitlist w where w.event_id = found.event_id and w.status = 'waiting')
+                  where (not exists (select from waitlist w where w.event_id = found.event_id and w.status = 'waiting')
                          or exists (select from unnest($1::bigint[], $2::bigint[]) as looked (event_id, revision)
                                      where looked.event_id = found.event_id and looked.revision = turn.revision))
+                  group by found.event_id limit $3
              ), room as (
                  select greatest($4 - (select count(*) from (
                      select from jobs where state = 'waiting' and run_at <= statement_timestamp() limit $5) as due), 0) as units
              ), chosen as (
                  select one.id
                    from back
+                   cross join lateral unnest(array_prepend(0::bigint, back.types)) as wanted (ticket_type_id)
                    cross join lateral (
                        select s.id from push_subscriptions s
                         where s.kind = 'tickets_back' and s.fired_at is null and s.event_id = back.event_id
-                          and (s.ticket_type_id is null or s.ticket_type_id = any(back.types))
-                        order by s.event_id, s.id limit $4 for update skip locked) one
+                          and coalesce(s.ticket_type_id, 0) = wanted.ticket_type_id
+                        order by s.event_id, coalesce(s.ticket_type_id, 0), s.id limit $4 for update skip locked) one
                   order by one.id limit (select units from room)
              ), fired as (
                  update push_subscriptions s set fired_at = clock_timestamp(), fires = s.fires + 1
@@ -428,9 +436,9 @@ impl Store {
         let sql = "
             select p.endpoint, p.p256dh, p.auth, p.id, s.lang, s.kind, s.event_id, e.title, t.name, s.fires,
                    s.fired_at is not null,
-                   case when s.kind <> 'tickets_back' then false
-                        when s.ticket_type_id is null then bookable_types(s.event_id) <> '{}'
-                        else s.ticket_type_id = any(bookable_types(s.event_id)) end,
+                   s.kind = 'tickets_back' and exists (
+                       select from bookable_types(s.event_id) as bookable (id)
+                        where s.ticket_type_id is null or s.ticket_type_id = bookable.id),
                    b.id, b.status, b.expires_at, b.processing_since is not null, o.expires_at, statement_timestamp()
               from push_subscriptions s
               join push_endpoints p on p.id = s.endpoint_id
