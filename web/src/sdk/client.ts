@@ -27,7 +27,7 @@ import { OwnStep, type MakeStep } from './own-step.ts';
 import type { PaymentAttempt, PaymentWish } from './payment.ts';
 import { POLLING } from './road-bounds.ts';
 import { given, Refusal, Unreachable, type Answer } from './rest.ts';
-import { columnsOf, type SeatMapRuns } from './seat-runs.ts';
+import type { SeatMapRuns } from './seat-runs.ts';
 import { bookingStore, isBookingKey, type BookingStore, type KeptBooking, type TextStorage } from './store.ts';
 import type { Subscription } from './subscription.ts';
 import type { JsonObject, NewNotice, Notice } from './protocol.ts';
@@ -216,10 +216,17 @@ export class SeatcastClient extends LiveClient {
     return event;
   }
 
+  /** The event's page in the server's own shop. */
+  eventAddress(id: number): string {
+    return `${this.url}/events/${id}`;
+  }
+
   /** Positions of the seats. A layout never changes: ask again only for another one. */
   async seatMap(eventId: number, layout: number): Promise<SeatMapGeometry> {
     const path = `/events/${eventId}/seatmap?layout=${layout}&form=runs`;
-    const map = given(await this.rest.send<SeatMapRuns | SeatMapGeometry>(path));
+    // Events without seats do without its reader.
+    const [answer, { columnsOf }] = await Promise.all([this.rest.send<SeatMapRuns | SeatMapGeometry>(path), import('./seat-runs.ts')]);
+    const map = given(answer);
     // A server that does not know this form answers columns.
     return 'seats' in map ? map : columnsOf(map);
   }

@@ -209,7 +209,7 @@ export class Connection {
     const generation = this.#generation;
     const current = (): boolean => generation === this.#generation;
     this.#enter('connecting');
-    this.#openTimer = setTimeout(() => this.reset('opening timed out'), CONNECTION.openTimeoutMs);
+    this.#openTimer = setTimeout(() => this.reset('no answer'), CONNECTION.openTimeoutMs);
     this.#transport = this.#options.transport(`${this.#options.url}?vsn=2.0.0`, {
       opened: () => current() && this.#opened(),
       received: (text) => current() && this.#received(text),

@@ -124,7 +124,7 @@ export class Fallback {
   /** Reconnects, perhaps to another node, unless this one keeps some topic live. */
   #tryAnotherNode(): void {
     if (this.#topics().some(({ view }) => view.status === 'live')) return;
-    this.#links.reset('another node may know more');
+    this.#links.reset('behind');
   }
 
   /** The topics of one kind that neither the socket nor a stream brings, by the id in their name. */

@@ -132,14 +132,9 @@ export class LiveClient {
     this.#links.nudge();
   }
 
-  /** The event's page in the server's own shop. */
-  eventAddress(id: number): string {
-    return `${this.url}/events/${id}`;
-  }
-
   /** The network is said to be gone (`offline`): nothing counts as live any more, until a connection says otherwise. */
   networkLost(): void {
-    this.#links.reset('the network is gone');
+    this.#links.reset('offline');
   }
 
   /** Another tab changed this key of the storage that we were given (a `storage` event; null: all of them). */

@@ -6,8 +6,9 @@ import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { SelectionChangedEvent } from '../events/selection-changed.ts';
 import type { SeatcastSeatMap } from './seatcast-seat-map.ts';
 import './seatcast-seat-map.ts';
-// Fetched when it is needed, which takes real time the first time; the tests have fake time.
+// Fetched when they are needed, which takes real time the first time; the tests have fake time.
 import './plan.ts';
+import '../../sdk/seat-runs.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;
