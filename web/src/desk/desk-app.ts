@@ -73,7 +73,7 @@ export class DeskApp extends LitElement {
   }
 
   async #mayLeave(): Promise<boolean> {
-    // Who goes on to somewhere else has said nothing to the question before.
+    // A question that was left unanswered is answered by «stay».
     this.leaving?.(false);
     const may = await new Promise<boolean>((resolve) => {
       const answer = (said: boolean): void => {

@@ -32,7 +32,7 @@ export abstract class DeskPage extends LitElement {
     return me;
   }
 
-  /** What was wished, or a word in the corner about what the server said; then it is undefined. */
+  /** The answer to a wish; undefined where the server refused it, which the corner says. */
   protected async tried<T>(wish: Promise<T>): Promise<T | undefined> {
     try {
       return await wish;

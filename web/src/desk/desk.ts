@@ -1,4 +1,4 @@
-/** Who is at the desk: the account that is signed in, or in the demo the person that was chosen. */
+/** The person at the desk: the account that is signed in, or in the demo the one that was chosen. */
 import { pageSession } from '../pages/session.ts';
 import { type Me, Refusal, type User } from '../sdk/index.ts';
 import { deskClient } from './desk-client.ts';

@@ -31,7 +31,7 @@ export interface TextField extends Described {
   maxlength?: number;
   /** The id of a `datalist`. */
   list?: string;
-  /** What a keyboard on a screen offers. */
+  /** The keys that a keyboard on a screen offers. */
   inputmode?: 'decimal' | 'numeric';
   /** Long text. */
   lines?: boolean;

@@ -1,4 +1,4 @@
-/** What this browser keeps for the desk. Where storage is forbidden, nothing is kept, and nothing breaks. */
+/** The desk's own storage in this browser. Where storage is forbidden, nothing is kept, and nothing breaks. */
 
 export function recall(key: string): string | null {
   try {

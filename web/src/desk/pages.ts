@@ -7,7 +7,7 @@ import type { Translations } from '../elements/internal/language.ts';
 import type { EventDetails } from '../sdk/index.ts';
 import type { Right } from './rights.ts';
 
-/** What a page gets of its address. */
+/** The parts of its address that a page gets. */
 export interface Visit {
   /** By name: those in braces in the row's `path`. */
   parameters: Readonly<Record<string, string>>;

@@ -103,7 +103,7 @@ export const deskStyles = [
     tbody th {
       font-weight: 600;
     }
-    /* What people wrote may be one long word; a column stays wide enough to be read. */
+    /* People write words of any length; a column stays wide enough to be read. */
     tbody :is(th, td) {
       min-width: 6rem;
     }

@@ -378,7 +378,7 @@ export class Gate extends EventTarget {
     await this.#keepList();
   }
 
-  /** What was heard of other gates outlives a reload as well; not each time, since a list may be long. */
+  /** News of other gates outlive a reload as well; not written each time, since a list may be long. */
   async #keepList(): Promise<void> {
     const { admitted } = this.#list ?? { admitted: 0 };
     // Whoever left has had the names forgotten.

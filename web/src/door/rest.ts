@@ -1,4 +1,4 @@
-/** What the doors ask the server for, and its answers. */
+/** The doors' questions to the server, and its answers. */
 import type { DeskClient } from '../desk/desk-client.ts';
 import type { EventDetails, EventSummary } from '../sdk/catalogue.ts';
 import { Refusal } from '../sdk/index.ts';
@@ -6,7 +6,7 @@ import { given } from '../sdk/rest.ts';
 
 export type ScanResult = 'admitted' | 'already_used' | 'void' | 'replaced' | 'wrong_event' | 'unknown' | 'nonce_reused';
 
-/** What was held before the scanner. */
+/** A code that was typed, or the text of a QR that was held before the scanner. */
 export type Shown = { code: string } | { payload: string };
 
 export type Scan = Shown & { nonce: string; gate?: string; scanned_at: string };

@@ -23,7 +23,7 @@ export function resultOf({ merged, result }: KeptScan): ShownResult {
   return last === 'nonce_reused' ? 'unchecked' : last;
 }
 
-/** What was shown at the door, whatever the server said later. */
+/** The result as it was shown at the door, whatever the server said later. */
 export function shownResultOf({ result }: KeptScan): ShownResult {
   return result === undefined || result === 'nonce_reused' ? 'unchecked' : result;
 }

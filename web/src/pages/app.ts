@@ -23,7 +23,7 @@ const LATER = {
   account: () => import('./account-page.ts'),
 } as const;
 
-/** What nobody needs at first comes this long after the page: words for refusals, and the demo's own things. */
+/** Parts that nobody needs at first come this long after the page: words for refusals, and the demo's own things. */
 const LATER_MS = 400;
 
 /** The frame around the pages: header, the page of the route, footer. */

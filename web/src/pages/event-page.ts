@@ -96,12 +96,12 @@ export class EventPage extends LiveElement {
     </seatcast-booking>`;
   }
 
-  /** What is booked at once has its page. */
+  /** A booking that is confirmed at once has its page. */
   #booked({ booking }: BookingMadeEvent): void {
     if (booking.status === 'confirmed') openPage(this, BOOKING_PAGE.replace('{reference}', booking.reference));
   }
 
-  /** What the server has said of the event in the page itself is read while its numbers come. */
+  /** The words that the server has put into the page itself are there to be read while the event's numbers come. */
   #loading(): TemplateResult {
     const served = servedEvent(this.event);
     return html`<section class="hero" aria-busy="true" aria-label=${WORDS[this.language].loading}>

@@ -18,7 +18,7 @@ export const shared = [
       text-wrap: balance;
       overflow-wrap: anywhere;
     }
-    /* What people wrote: titles, places. */
+    /* Titles and places are as long as people write them. */
     bdi {
       overflow-wrap: anywhere;
     }

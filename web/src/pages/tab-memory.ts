@@ -1,4 +1,4 @@
-/** What this tab keeps over a reload. Sandboxed frames have no such storage, and say so by throwing. */
+/** Storage of this tab, which outlives a reload. Sandboxed frames have no such storage, and say so by throwing. */
 export function tabMemory(): Storage | undefined {
   try {
     return globalThis.sessionStorage;

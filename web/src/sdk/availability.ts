@@ -1,5 +1,5 @@
 /**
- * What is left of events, by the names of ticket pages that polled for it: `trackEvents`, `getEventAvailability`,
+ * Availability of events, by the names of ticket pages that polled for it: `trackEvents`, `getEventAvailability`,
  * `getAvailabilityStatus`, `isEventSoldOut`. It is live, and needs no tracking to work: tracking only keeps events ready that
  * nobody looks at yet.
  */

@@ -303,7 +303,7 @@ export class SeatcastClient extends LiveClient {
   }
 
   /**
-   * What cancelling a booking would give back; with codes of tickets, giving back these alone.
+   * The money that cancelling a booking would give back; with codes of tickets, giving back these alone.
    * @throws Refusal for the reasons that `cancel` has, Unreachable
    */
   async cancellation({ id }: Pick<Booking, 'id'>, ticketCodes: readonly string[] = []): Promise<Cancellation> {

@@ -1,5 +1,5 @@
 /**
- * What the client did, for people who look for a fault. It is written while `localStorage['ticket-availability-debug']` is
+ * A log of the client's steps, for people who look for a fault. It is written while `localStorage['ticket-availability-debug']` is
  * `'true'`, or after `debugLog.enable()`; then it is read as `debugLog.entries`, or as the console's «debug» messages.
  */
 export const DEBUG_KEY = 'ticket-availability-debug';

@@ -5,7 +5,7 @@ export const POLLING = {
   /** Nothing changed for so long: it is asked half as often. */
   quietAfterMs: 120_000,
   quietFactor: 2,
-  /** What a poll proves counts until the next one is due, and so long. */
+  /** The proof of a poll counts until the next one is due, and so long. */
   answerMs: 2_000,
   /** Failed attempts to open the socket before polling begins. */
   afterFailures: 2,

@@ -1,4 +1,4 @@
-/** What the service worker keeps, and how it answers. Apart from `sw.ts`, so that it can be tested without a browser. */
+/** The service worker's rules of keeping and answering. Apart from `sw.ts`, so that it can be tested without a browser. */
 
 /** The page that stands for all of them: it reads its address itself. */
 export const SHELL = '/';

@@ -1,4 +1,4 @@
-/** What a refund gives back, before it is asked for: the rule of `src/ticketing/refund.rs`. The server has the last word. */
+/** The worth of a refund before it is asked for, by the rule of `src/ticketing/refund.rs`. The server has the last word. */
 import type { Booking, Money } from '../../sdk/index.ts';
 
 /** Amounts of currencies with three decimals are multiples of ten. */
@@ -34,7 +34,7 @@ export function worthOf({ tickets, items, total }: Pick<Booking, 'tickets' | 'it
   return { amount: Number(worth), currency: total.currency };
 }
 
-/** What was paid and is not on its way back. */
+/** Money that was paid and is not on its way back. */
 export function leftOf({ payment, total, paid_by: by, status }: Booking): Money {
   if (payment?.state === 'captured') return { amount: payment.amount.amount - payment.refunded.amount, currency: total.currency };
   // Staff were paid, by other means than a provider.

@@ -133,7 +133,7 @@ export class DeskChart extends LitElement {
   readonly #language = new LanguageController(this);
   readonly #dark = matchMedia('(prefers-color-scheme: dark)');
   #plot: uPlot | undefined;
-  /** What the picture was made for: other than its values. */
+  /** The picture is made anew where this is another one; values alone are given to the one that is there. */
   #made = '';
   #resize: ResizeObserver | undefined;
 

@@ -1,4 +1,4 @@
-/** What an organizer should look at, the most urgent first. */
+/** Matters for an organizer to look at, the most urgent first. */
 import { count, dateParts, percent } from '../../elements/internal/format.ts';
 import type { Language } from '../../elements/internal/language.ts';
 import { ALMOST_SOLD_OUT_SHARE } from '../../sdk/model.ts';

@@ -1,4 +1,4 @@
-/** What a copy of an event has of the first one beside its fields and ticket types: one request each. */
+/** Parts of an event that its copy gets by a request each, beside fields and ticket types. */
 import { newKey } from '../../sdk/booking.ts';
 import type { EventDetails } from '../../sdk/index.ts';
 import type { DeskClient } from '../desk-client.ts';

@@ -13,7 +13,7 @@ import { WORDS } from './words.ts';
 const TITLE_CHARS_MAX = 200;
 const DESCRIPTION_CHARS_MAX = 10_000;
 
-/** What a form changes of an event, as the server takes it. */
+/** The fields of an event that a form changes, as the server takes them. */
 export interface EventValues {
   title: string;
   description: string;
@@ -117,7 +117,7 @@ export function eventFields(language: Language, values: Partial<EventValues>, fa
   `;
 }
 
-/** What was typed. Numbers that were left empty stay as they are, or as the server has them for new events. */
+/** The fields as they were typed. Numbers that were left empty stay as they are, or as the server has them for new events. */
 export function readEvent(language: Language, typed: Typed, before: Partial<EventValues>): { values: Partial<EventValues>; faults: Faults } {
   const words = WORDS[language];
   const faults: Record<string, string> = {};

@@ -1,4 +1,4 @@
-/** What vouchers, fees and taxes are made of: the columns of their tables, the fields of their forms. */
+/** Vouchers, fees and taxes differ in these alone: the columns of their tables, the fields of their forms. */
 import { html, type TemplateResult } from 'lit';
 import { count, dateParts, percent, sum } from '../../elements/internal/format.ts';
 import type { Language } from '../../elements/internal/language.ts';
@@ -9,7 +9,7 @@ import { fromWall, toWall } from '../zoned.ts';
 import { WORDS } from './words.ts';
 
 export type Kind = 'vouchers' | 'fees' | 'taxes' | 'countryTaxes';
-/** What rules need of the event that they are about. */
+/** The part of an event that its rules need. */
 export type RuleEvent = Pick<EventDetails, 'currency' | 'timezone' | 'ticket_types'>;
 /** Of rules that are about no event. */
 export const NO_EVENT: RuleEvent = { currency: 'EUR', timezone: 'UTC', ticket_types: [] };

@@ -43,7 +43,7 @@ export interface Moment {
   seats: SeatStatuses | undefined;
 }
 
-/** What is known beside the log: things that it does not mention are as they are now. */
+/** Things that the log does not mention are as they are now. */
 export interface Known {
   capacity: number;
   status: string;

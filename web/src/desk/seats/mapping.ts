@@ -27,7 +27,7 @@ export function bodyOf(seats: readonly SeatRow[], types: Types, stage?: SeatMapS
     sections.set(section, rows);
     const others = rows.get(row) ?? [];
     rows.set(row, others);
-    // What is undefined is not sent.
+    // Members that are undefined are not sent.
     others.push({ number, x, y, ticket_type_id: types.get(type), blocked, kind });
   }
   return {

@@ -35,7 +35,7 @@ export type Reason = 'section' | 'row' | 'number' | 'tooLong' | 'coordinate' | '
 export interface BadRow {
   place: string;
   reason: Reason;
-  /** What stands there. */
+  /** The text as it stands there. */
   value: string;
 }
 

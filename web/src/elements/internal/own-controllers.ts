@@ -1,4 +1,4 @@
-/** What belongs to the caller, watched while an element is on the page. Elements that only show numbers do without. */
+/** The caller's own bookings and account, watched while an element is on the page. Elements that only show numbers do without. */
 import type { BookingsView, SeatcastClient } from '../../sdk/index.ts';
 import { WatchController, type Host } from './watch-controller.ts';
 

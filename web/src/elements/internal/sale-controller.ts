@@ -7,7 +7,7 @@ import { eventSaleState, nextSaleChange, saleStateOf } from '../../sdk/sale.ts';
 /** Looks at the clock so often at least: a machine that slept wakes with its timers late. */
 const LOOK_MS = 5_000;
 
-/** What is on sale now, by the server's clock. Draws its element anew at the moment at which that changes. */
+/** Tells by the server's clock which types are on sale. Draws its element anew at the moment at which that changes. */
 export class SaleController implements ReactiveController {
   readonly #host: ReactiveControllerHost;
   readonly #state: () => EventState | undefined;

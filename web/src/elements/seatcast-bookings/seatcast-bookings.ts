@@ -91,7 +91,7 @@ export class SeatcastBookings extends SellingElement {
   declare answering: string | undefined;
   /** The confirmed booking whose buyer is asked whether to cancel it indeed. */
   declare asking: string | undefined;
-  /** What comes back to them; undefined while that is asked for, null where nobody could say. */
+  /** The money that comes back to them; undefined while that is asked for, null where nobody could say. */
   declare back: Cancellation | Refusal | null | undefined;
   /** Codes of the tickets that may be given back one by one. */
   declare single: readonly string[];
@@ -329,7 +329,7 @@ export class SeatcastBookings extends SellingElement {
     return this.kept.size > 0 && this.#givenBack() !== undefined;
   }
 
-  /** What comes back of what was paid. */
+  /** The money that comes back of a payment. */
   #backWords({ total, event_id: event }: Booking): string {
     const words = WORDS[this.language];
     const { back } = this;

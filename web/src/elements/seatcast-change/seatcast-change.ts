@@ -116,7 +116,7 @@ export class SeatcastChange extends SellingElement {
     return sale === 'on_sale' && !(this.topic.client.isGuest && (forMembers || forAccounts));
   }
 
-  /** What the hold has of a type counts as free, and what is chosen of others counts for the whole booking. */
+  /** Tickets that the hold has count as free, and those of other types count for the whole booking. */
   #most({ items }: Booking, type: TicketType, quantity: number): number {
     const own = items.find(({ ticket_type_id: id, seats }) => id === type.id && seats.length === 0)?.quantity ?? 0;
     const inAll = this.topic.view.state?.event.max_per_booking ?? Number.POSITIVE_INFINITY;

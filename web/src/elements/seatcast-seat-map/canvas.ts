@@ -15,7 +15,7 @@ export interface Scene {
   letterOf(position: number): string;
   /** By index of section. */
   signs(): readonly Sign[];
-  /** What a stage is called that has no name of its own. */
+  /** Name of a stage that has none of its own. */
   stageWord(): string;
   /** Positions of the buyer's own seats. */
   chosen(): Iterable<number>;
@@ -63,7 +63,7 @@ export class MapCanvas implements ReactiveController {
   #ratio = 1;
   #frame: number | undefined;
   #observed: HTMLCanvasElement | undefined;
-  /** What was in sight when the canvas was last painted. */
+  /** The part of the layout that was in sight when the canvas was last painted. */
   #painted: Sight | undefined;
   /** Until then the scale changes, and the canvas is only enlarged. */
   #restAt = 0;
@@ -331,7 +331,7 @@ export class MapCanvas implements ReactiveController {
   }
 }
 
-/** What is drawn beside the seats, kept as a picture from the second frame on in which nothing of it changes. */
+/** A layer beside the seats, kept as a picture from the second frame on in which nothing of it changes. */
 class KeptLayer {
   #canvas: HTMLCanvasElement | undefined;
   #key: readonly unknown[] = [];

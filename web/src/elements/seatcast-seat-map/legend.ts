@@ -20,7 +20,7 @@ export interface Explained {
   changed(): void;
 }
 
-/** What the shapes mean. Types, prices and places for wheelchairs are filters as well: the map dims what they leave out. */
+/** Explains the shapes. Types, prices and places for wheelchairs are filters as well: the map dims what they leave out. */
 export class Legend {
   readonly #plan: Explained;
   /** Ids of the types that are shown; empty: all. */

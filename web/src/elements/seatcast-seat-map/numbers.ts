@@ -1,4 +1,4 @@
-/** What is left where and for how much, in words: for the signs on the map and for the list. */
+/** Counts and prices by section in words: for the signs on the map and for the list. */
 import type { TicketType } from '../../sdk/index.ts';
 import { money, percent, roundSum } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';

@@ -1,7 +1,7 @@
 import { css } from 'lit';
 import { skeleton, tokens } from '../internal/tokens.ts';
 
-/** What is seen before the map itself is here. */
+/** Styles until the map itself is here. */
 export const styles = [
   tokens,
   skeleton,

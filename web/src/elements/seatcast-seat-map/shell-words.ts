@@ -1,4 +1,4 @@
-/** What is said before the map itself is here. */
+/** Words until the map itself is here. */
 import type { Translations } from '../internal/language.ts';
 
 export const SHELL_WORDS: Translations<{ notLoaded: string; loading: string }> = {

@@ -1,4 +1,4 @@
-/** What is written on the map beside seats: names of sections and letters of rows. */
+/** Words on the map beside seats: names of sections and letters of rows. */
 import type { Geometry } from './geometry.ts';
 import type { Colours } from './palette.ts';
 import type { Viewport } from './viewport.ts';

@@ -13,7 +13,7 @@ const ROOM_PX = { top: 36, bottom: 16, side: 24 };
 const NARROW_PX = 544;
 const BUTTONS_PX = 60;
 
-/** What of the layout is in sight. */
+/** The part of the layout that is in sight. */
 export interface Sight {
   scale: number;
   offsetX: number;
