@@ -1,5 +1,4 @@
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
-import { repeat } from 'lit/directives/repeat.js';
 import { momentWords } from '../../elements/internal/format.ts';
 import { newKey } from '../../sdk/index.ts';
 import { DoorRest, type ListedCheckin, type TicketAttendee } from '../../door/rest.ts';
@@ -8,6 +7,7 @@ import { download } from '../files.ts';
 import { List } from '../list.ts';
 import { may } from '../rights.ts';
 import { deskStyles } from '../styles.ts';
+import { tableOf } from '../table.ts';
 import { complain, say } from '../toasts.ts';
 import { WORDS, type ScanResult } from './words.ts';
 
@@ -74,51 +74,35 @@ export class DoorListPage extends EventDeskPage {
 
   #table(rows: readonly TicketAttendee[]): TemplateResult {
     const words = WORDS[this.language];
-    return html`<div class="scroll">
-      <table class="stack">
-        <thead>
-          <tr>
-            <th scope="col">${words.name}</th>
-            <th scope="col">${words.ticket}</th>
-            <th scope="col">${words.code}</th>
-            <th scope="col">${words.booking}</th>
-            <th scope="col">${words.status}</th>
-            <td></td>
-          </tr>
-        </thead>
-        <tbody>
-          ${repeat(
-            rows,
-            ({ ticket_id: id }) => id,
-            (row) => this.#row(row),
-          )}
-        </tbody>
-      </table>
-    </div>`;
+    const seesBooking = may(this.me, ['sell', 'figures'], this.event.organizer_id);
+    const bookingOf = (reference: string): string | TemplateResult =>
+      seesBooking ? html`<span><a href="/desk/events/${this.event.id}/bookings/${reference}">${reference}</a></span>` : reference;
+    return tableOf(rows, {
+      key: ({ ticket_id: id }) => id,
+      columns: [
+        { head: words.name, cell: ({ name }) => name ?? words.noName },
+        { head: words.ticket, cell: ({ ticket_type: type, seat }) => [type, seat].filter(Boolean).join(' · ') },
+        { head: words.code, cell: ({ code }) => code },
+        { head: words.booking, cell: ({ reference }) => bookingOf(reference) },
+        { head: words.status, cell: (one) => this.#status(one) },
+      ],
+      actions: (one) => this.#actions(one),
+    });
   }
 
-  #row(one: TicketAttendee): TemplateResult {
+  #status({ status, checked_in_at: at, gate }: TicketAttendee): TemplateResult {
     const words = WORDS[this.language];
-    const { name, ticket_type: type, seat, code, reference, status, checked_in_at: at, gate, checkin_id: checkin } = one;
+    const look = status === 'used' ? 'good' : status === 'void' ? 'bad' : '';
+    return html`<span><span class="tag ${look}">${words.ticketStatus[status]}</span> ${at ? html`<span class="soft small">${words.in(momentWords(this.language, at), gate)}</span>` : nothing}</span>`;
+  }
+
+  #actions({ name, code, status, checkin_id: checkin }: TicketAttendee): TemplateResult {
+    const words = WORDS[this.language];
     const who = name ?? words.noName;
     const canUndo = status === 'used' && checkin !== null && may(this.me, 'manage', this.event.organizer_id);
     const canEnter = status === 'valid' || status === 'transferred';
-    const seesBooking = may(this.me, ['sell', 'figures'], this.event.organizer_id);
-    return html`<tr>
-      <th scope="row">${who}</th>
-      <td data-label=${words.ticket}><span>${[type, seat].filter(Boolean).join(' · ')}</span></td>
-      <td data-label=${words.code}><span>${code}</span></td>
-      <td data-label=${words.booking}><span>${seesBooking ? html`<a href="/desk/events/${this.event.id}/bookings/${reference}">${reference}</a>` : reference}</span></td>
-      <td data-label=${words.status}>
-        <span><span class="tag ${status === 'used' ? 'good' : status === 'void' ? 'bad' : ''}">${words.ticketStatus[status]}</span> ${at ? html`<span class="soft small">${words.in(momentWords(this.language, at), gate)}</span>` : nothing}</span>
-      </td>
-      <td>
-        <div class="actions">
-          ${canUndo ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label=${words.undoWho(who)} @click=${() => void this.#undo(who, checkin)}>${words.undo}</button>` : nothing}
-          ${canEnter ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label=${words.letInWho(who)} @click=${() => void this.#letIn(who, code)}>${words.letIn}</button>` : nothing}
-        </div>
-      </td>
-    </tr>`;
+    return html`${canUndo ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label=${words.undoWho(who)} @click=${() => void this.#undo(who, checkin)}>${words.undo}</button>` : nothing}
+    ${canEnter ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label=${words.letInWho(who)} @click=${() => void this.#letIn(who, code)}>${words.letIn}</button>` : nothing}`;
   }
 
   #wrongly(): TemplateResult | typeof nothing {
@@ -127,28 +111,15 @@ export class DoorListPage extends EventDeskPage {
     return html`<section class="panel" aria-labelledby="wrong">
       <h2 id="wrong">${words.wrong}</h2>
       <p class="soft">${words.wrongHint}</p>
-      <div class="scroll">
-        <table class="stack">
-          <thead>
-            <tr>
-              <th scope="col">${words.code}</th>
-              <th scope="col">${words.status}</th>
-              <th scope="col">${words.gate}</th>
-              <th scope="col">${words.when}</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${this.wrong.map(
-              ({ code, result, gate, scanned_at: at }) => html`<tr>
-                <th scope="row">${code ?? '–'}</th>
-                <td data-label=${words.status}><span class="tag bad">${words.result[result as ScanResult]}</span></td>
-                <td data-label=${words.gate}><span>${gate ?? ''}</span></td>
-                <td data-label=${words.when}><span>${momentWords(this.language, at)}</span></td>
-              </tr>`,
-            )}
-          </tbody>
-        </table>
-      </div>
+      ${tableOf(this.wrong, {
+        key: ({ id }) => id,
+        columns: [
+          { head: words.code, cell: ({ code }) => code ?? '–' },
+          { head: words.status, cell: ({ result }) => html`<span class="tag bad">${words.result[result as ScanResult]}</span>` },
+          { head: words.gate, cell: ({ gate }) => gate ?? '' },
+          { head: words.when, cell: ({ scanned_at: at }) => momentWords(this.language, at) },
+        ],
+      })}
     </section>`;
   }
 

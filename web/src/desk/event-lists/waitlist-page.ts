@@ -3,6 +3,7 @@ import { count, momentWords } from '../../elements/internal/format.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { List } from '../list.ts';
 import { deskStyles } from '../styles.ts';
+import { tableOf } from '../table.ts';
 import { wishWords, WORDS, type WaitingStatus } from './words.ts';
 
 /** As many as the server answers at once. */
@@ -49,37 +50,23 @@ export class WaitlistDeskPage extends EventDeskPage {
 
   #table(rows: readonly WaitingRow[]): TemplateResult {
     const words = WORDS[this.language];
-    return html`<div class="scroll">
-      <table class="stack">
-        <thead>
-          <tr>
-            <th scope="col">${words.place}</th>
-            <th scope="col">${words.who}</th>
-            <th scope="col">${words.wants}</th>
-            <th scope="col">${words.status}</th>
-            <th scope="col">${words.since}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map((row) => this.#row(row))}
-        </tbody>
-      </table>
-    </div>`;
+    const nameOf = (ids: readonly number[] | null): string[] => this.event.ticket_types.filter(({ id }) => ids?.includes(id)).map(({ name }) => name);
+    return tableOf(rows, {
+      key: ({ id }) => id,
+      columns: [
+        { head: words.place, cell: ({ place }) => (place === null ? '–' : count(this.language, place)) },
+        { head: words.who, cell: ({ user_id: user }) => count(this.language, user) },
+        { head: words.wants, cell: ({ quantity, ticket_type_ids: ids }) => wishWords(this.language, quantity, nameOf(ids)) },
+        { head: words.status, cell: (row) => this.#status(row) },
+        { head: words.since, cell: ({ created_at: at }) => momentWords(this.language, at) },
+      ],
+    });
   }
 
-  #row({ place, user_id: user, quantity, ticket_type_ids: ids, status, booking_id: booking, offer_until: until, created_at: at }: WaitingRow): TemplateResult {
+  #status({ status, booking_id: booking, offer_until: until }: WaitingRow): TemplateResult {
     const words = WORDS[this.language];
-    const types = this.event.ticket_types.filter(({ id }) => ids?.includes(id)).map(({ name }) => name);
     const tag = html`<span class="tag ${LOOKS[status]}">${words.waiting[status]}</span>`;
-    return html`<tr>
-      <th scope="row">${place === null ? '–' : count(this.language, place)}</th>
-      <td data-label=${words.who}><span>${count(this.language, user)}</span></td>
-      <td data-label=${words.wants}><span>${wishWords(this.language, quantity, types)}</span></td>
-      <td data-label=${words.status}>
-        <span>${booking ? html`<a href="/desk/events/${this.event.id}/bookings/${booking}">${tag}</a>` : tag} ${until ? html`<span class="soft small">${words.offerUntil(momentWords(this.language, until))}</span>` : nothing}</span>
-      </td>
-      <td data-label=${words.since}><span>${momentWords(this.language, at)}</span></td>
-    </tr>`;
+    return html`<span>${booking ? html`<a href="/desk/events/${this.event.id}/bookings/${booking}">${tag}</a>` : tag} ${until ? html`<span class="soft small">${words.offerUntil(momentWords(this.language, until))}</span>` : nothing}</span>`;
   }
 }
 

@@ -5,6 +5,7 @@ import { DeskPage } from '../desk-page.ts';
 import { List } from '../list.ts';
 import { may, type OrganizationRole } from '../rights.ts';
 import { deskStyles } from '../styles.ts';
+import { tableOf } from '../table.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { chosenOf, organizationChoice } from './choice.ts';
@@ -95,48 +96,33 @@ export class PeoplePage extends DeskPage {
 
   #memberTable(rows: readonly Member[]): TemplateResult {
     const words = WORDS[this.language];
-    return html`<div class="scroll">
-      <table class="stack">
-        <thead>
-          <tr>
-            <th scope="col">${words.name}</th>
-            <th scope="col">${words.email}</th>
-            <th scope="col">${words.role}</th>
-            <th scope="col">${words.since}</th>
-            <td></td>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map((row) => this.#member(row))}
-        </tbody>
-      </table>
-    </div>`;
+    return tableOf(rows, {
+      key: ({ user_id: user }) => user,
+      columns: [
+        { head: words.name, cell: ({ name }) => name },
+        { head: words.email, cell: ({ email }) => email ?? '' },
+        { head: words.role, cell: (member) => this.#role(member) },
+        { head: words.since, cell: ({ since }) => momentWords(this.language, since) },
+      ],
+      actions: (member) =>
+        this.#isFixed(member)
+          ? nothing
+          : html`<button class="button small danger" type="button" aria-label=${words.removeWho(member.name)} @click=${() => this.#ask({ what: 'remove', member })}>${words.remove}</button>`,
+    });
   }
 
-  #member(member: Member): TemplateResult {
+  /** The founder stays the owner. */
+  #isFixed({ user_id: user }: Member): boolean {
+    return !this.#isOwner || user === this.organization;
+  }
+
+  #role(member: Member): TemplateResult {
     const words = WORDS[this.language];
-    const { user_id: user, name, email, role, since } = member;
-    // The founder stays what they are.
-    const isFixed = !this.#isOwner || user === this.organization;
-    return html`<tr>
-      <th scope="row">${name}</th>
-      <td data-label=${words.email}><span>${email ?? ''}</span></td>
-      <td data-label=${words.role}>
-        ${
-          isFixed
-            ? html`<span class="tag">${words.roles[role]}</span>`
-            : html`<select aria-label=${words.roleOf(name)} ?disabled=${this.busy} @change=${(event: Event) => void this.#setRole(member, (event.target as HTMLSelectElement).value as OrganizationRole)}>
-                ${ROLES.map((one) => html`<option value=${one} ?selected=${one === role}>${words.roles[one]}</option>`)}
-              </select>`
-        }
-      </td>
-      <td data-label=${words.since}><span>${momentWords(this.language, since)}</span></td>
-      <td>
-        <div class="actions">
-          ${isFixed ? nothing : html`<button class="button small danger" type="button" aria-label=${words.removeWho(name)} @click=${() => this.#ask({ what: 'remove', member })}>${words.remove}</button>`}
-        </div>
-      </td>
-    </tr>`;
+    if (this.#isFixed(member)) return html`<span class="tag">${words.roles[member.role]}</span>`;
+    const chosen = ({ target }: Event): void => void this.#setRole(member, (target as HTMLSelectElement).value as OrganizationRole);
+    return html`<select aria-label=${words.roleOf(member.name)} ?disabled=${this.busy} @change=${chosen}>
+      ${ROLES.map((one) => html`<option value=${one} ?selected=${one === member.role}>${words.roles[one]}</option>`)}
+    </select>`;
   }
 
   #keyList(): TemplateResult {
@@ -149,33 +135,21 @@ export class PeoplePage extends DeskPage {
         </div>
         <button class="button" type="button" @click=${() => this.#ask({ what: 'key' })}>${words.makeKey}</button>
       </div>
-      ${this.#keys.view(
-        this.language,
-        { title: words.noKeysTitle, text: words.noKeys },
-        (rows) => html`<div class="scroll">
-          <table class="stack">
-            <thead>
-              <tr>
-                <th scope="col">${words.name}</th>
-                <th scope="col">${words.scopes}</th>
-                <th scope="col">${words.ends}</th>
-                <td></td>
-              </tr>
-            </thead>
-            <tbody>
-              ${rows.map(
-                (key) => html`<tr>
-                  <th scope="row">${key.name} <code class="soft small">${key.prefix}…</code></th>
-                  <td data-label=${words.scopes}><span>${key.scopes.map((scope) => html`<span class="tag">${scope}</span> `)}</span></td>
-                  <td data-label=${words.ends}><span>${key.expires_at ? momentWords(this.language, key.expires_at) : words.never}</span></td>
-                  <td><div class="actions"><button class="button small danger" type="button" aria-label=${words.revokeWhat(key.name)} @click=${() => this.#ask({ what: 'revoke', key })}>${words.revoke}</button></div></td>
-                </tr>`,
-              )}
-            </tbody>
-          </table>
-        </div>`,
-      )}
+      ${this.#keys.view(this.language, { title: words.noKeysTitle, text: words.noKeys }, (rows) => this.#keyTable(rows))}
     `;
+  }
+
+  #keyTable(rows: readonly ApiKey[]): TemplateResult {
+    const words = WORDS[this.language];
+    return tableOf(rows, {
+      key: ({ id }) => id,
+      columns: [
+        { head: words.name, cell: ({ name, prefix }) => html`${name} <code class="soft small">${prefix}…</code>` },
+        { head: words.scopes, cell: ({ scopes }) => html`<span>${scopes.map((scope) => html`<span class="tag">${scope}</span> `)}</span>` },
+        { head: words.ends, cell: ({ expires_at: at }) => (at ? momentWords(this.language, at) : words.never) },
+      ],
+      actions: (key) => html`<button class="button small danger" type="button" aria-label=${words.revokeWhat(key.name)} @click=${() => this.#ask({ what: 'revoke', key })}>${words.revoke}</button>`,
+    });
   }
 
   #question(asks: Asks): TemplateResult {

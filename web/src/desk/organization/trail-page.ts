@@ -4,6 +4,7 @@ import type { JsonObject } from '../../sdk/protocol.ts';
 import { DeskPage } from '../desk-page.ts';
 import { List } from '../list.ts';
 import { deskStyles } from '../styles.ts';
+import { tableOf } from '../table.ts';
 import { chosenOf, organizationChoice } from './choice.ts';
 import { WORDS } from './words.ts';
 
@@ -78,35 +79,21 @@ export class TrailPage extends DeskPage {
 
   #table(rows: readonly Audited[]): TemplateResult {
     const words = WORDS[this.language];
-    return html`<div class="scroll">
-      <table class="stack">
-        <thead>
-          <tr>
-            <th scope="col">${words.action}</th>
-            <th scope="col">${words.object}</th>
-            <th scope="col">${words.who}</th>
-            <th scope="col">${words.when}</th>
-            <th scope="col">${words.details}</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map((row) => this.#row(row))}
-        </tbody>
-      </table>
-    </div>`;
+    return tableOf(rows, {
+      key: ({ id }) => id,
+      columns: [
+        { head: words.action, cell: ({ action }) => html`<code>${action}</code>` },
+        { head: words.object, cell: ({ object }) => object },
+        { head: words.who, cell: ({ user_id: user, api_key_id: key }) => (user !== null ? words.user(user) : key !== null ? words.key(key) : '–') },
+        { head: words.when, cell: ({ at }) => momentWords(this.language, at) },
+        { head: words.details, cell: ({ detail }) => this.#details(JSON.stringify(detail, null, 1)) },
+      ],
+    });
   }
 
-  #row({ action, object, user_id: user, api_key_id: key, at, detail }: Audited): TemplateResult {
-    const words = WORDS[this.language];
-    const who = user !== null ? words.user(user) : key !== null ? words.key(key) : '–';
-    const details = JSON.stringify(detail, null, 1);
-    return html`<tr>
-      <th scope="row"><code>${action}</code></th>
-      <td data-label=${words.object}><span>${object}</span></td>
-      <td data-label=${words.who}><span>${who}</span></td>
-      <td data-label=${words.when}><span>${momentWords(this.language, at)}</span></td>
-      <td data-label=${words.details}>${details.length > 2 ? html`<details><summary>${words.details}</summary><pre>${details}</pre></details>` : html`<span>–</span>`}</td>
-    </tr>`;
+  #details(text: string): string | TemplateResult {
+    const isEmpty = text.length <= '{}'.length;
+    return isEmpty ? '–' : html`<details><summary>${WORDS[this.language].details}</summary><pre>${text}</pre></details>`;
   }
 
   readonly #choose = (id: number): void => {
