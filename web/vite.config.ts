@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -137,6 +138,15 @@ function filesOfWorkers(): Plugin {
     },
   };
 }
+/** Puts the lines that all pages' heads have in their place. */
+function sharedHead(): Plugin {
+  const lines = readFileSync(new URL('head.html', import.meta.url), 'utf8').trim();
+  return {
+    name: 'shared-head',
+    transformIndexHtml: { order: 'pre', handler: (page) => page.replace('<!-- head.html -->', lines) },
+  };
+}
+
 /** Enough to tell builds apart. */
 const SHELL_VERSION_LENGTH = 12;
 
@@ -145,7 +155,7 @@ const PAGES = new Set(['page', 'desk', 'checkin', 'dev']);
 const WORKERS = new Map([['checkin-worker', 'checkin.js'], ['sw', 'sw.js']]);
 
 export default defineConfig({
-  plugins: [smallest, squeezedStyles(), plainImports(), filesOfWorkers(), precompressed()],
+  plugins: [sharedHead(), smallest, squeezedStyles(), plainImports(), filesOfWorkers(), precompressed()],
   build: {
     target: 'es2022',
     // Everything is a file of its own: the page's CSP forbids what is inlined.
