@@ -47,6 +47,43 @@ export const buttons = css`
   }
 `;
 
+/** A quantity between its two buttons. */
+export const stepper = css`
+  .stepper {
+    display: inline-flex;
+    align-items: center;
+    border: 1px solid var(--line-strong);
+    border-radius: 99px;
+    background: var(--surface);
+  }
+  .stepper button {
+    width: 40px;
+    height: 40px;
+    border: 0;
+    border-radius: 50%;
+    background: none;
+    font-size: 1.25rem;
+    line-height: 1;
+  }
+  /* A finger does not hover: the colour would stay. */
+  @media (hover: hover) {
+    .stepper button:hover:not(:disabled) {
+      background: var(--sunken);
+    }
+  }
+  .stepper button:disabled {
+    color: var(--ink-soft);
+    opacity: 0.5;
+    cursor: not-allowed;
+  }
+  .stepper output {
+    min-width: 1.6rem;
+    font-variant-numeric: tabular-nums;
+    font-weight: 600;
+    text-align: center;
+  }
+`;
+
 /** A form's fields, each in its label. */
 export const fields = css`
   label {

@@ -1,11 +1,12 @@
 import { css } from 'lit';
-import { buttons, notes } from '../internal/controls.ts';
+import { buttons, notes, stepper } from '../internal/controls.ts';
 import { skeleton, tokens } from '../internal/tokens.ts';
 
 export const styles = [
   tokens,
   buttons,
   notes,
+  stepper,
   skeleton,
   css`
     :host {
@@ -66,33 +67,6 @@ export const styles = [
     }
     .sum {
       font-weight: 650;
-    }
-    .stepper {
-      display: inline-flex;
-      align-items: center;
-      border: 1px solid var(--line-strong);
-      border-radius: 99px;
-      background: var(--surface);
-    }
-    .stepper button {
-      width: 40px;
-      height: 40px;
-      border: 0;
-      border-radius: 50%;
-      background: none;
-      font-size: 1.25rem;
-      line-height: 1;
-    }
-    .stepper button:disabled {
-      color: var(--ink-soft);
-      opacity: 0.5;
-      cursor: not-allowed;
-    }
-    output {
-      min-width: 1.6rem;
-      font-variant-numeric: tabular-nums;
-      font-weight: 600;
-      text-align: center;
     }
     .answers {
       display: flex;

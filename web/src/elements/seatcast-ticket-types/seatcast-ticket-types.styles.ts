@@ -1,10 +1,11 @@
 import { css } from 'lit';
-import { buttons } from '../internal/controls.ts';
+import { buttons, stepper } from '../internal/controls.ts';
 import { skeleton, tokens } from '../internal/tokens.ts';
 
 export const styles = [
   tokens,
   buttons,
+  stepper,
   skeleton,
   css`
     :host {
@@ -73,37 +74,7 @@ export const styles = [
       fill: color-mix(in srgb, var(--accent) 60%, var(--sunken));
     }
     .stepper {
-      display: inline-flex;
       grid-area: stepper;
-      align-items: center;
-      border: 1px solid var(--line-strong);
-      border-radius: 99px;
-    }
-    .stepper button {
-      width: 40px;
-      height: 40px;
-      border: 0;
-      border-radius: 50%;
-      background: none;
-      font-size: 1.25rem;
-      line-height: 1;
-    }
-    /* A finger does not hover: the colour would stay. */
-    @media (hover: hover) {
-      .stepper button:hover:not(:disabled) {
-        background: var(--sunken);
-      }
-    }
-    .stepper button:disabled {
-      color: var(--ink-soft);
-      opacity: 0.5;
-      cursor: not-allowed;
-    }
-    output {
-      min-width: 1.6rem;
-      font-variant-numeric: tabular-nums;
-      font-weight: 600;
-      text-align: center;
     }
     .closed {
       grid-area: stepper;
