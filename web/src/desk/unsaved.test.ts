@@ -40,6 +40,9 @@ it('what the server fills anew is not unsaved, nor is a search, nor a form that 
   field.value = 'by somebody else';
   expect(hasUnsaved()).toBe(false);
   type(shown('search').field, 'words');
+  const passing = shown();
+  passing.form.dataset['passing'] = '';
+  type(passing.field, 'words');
   expect(hasUnsaved()).toBe(false);
   type(field, 'mine');
   expect(hasUnsaved()).toBe(true);

@@ -1,6 +1,6 @@
 /**
- * Fields of the desk's forms that somebody has filled and not saved. Any form counts, that of a dialog too, but for searches: what
- * its fields hold is compared with what the page gave them.
+ * Fields of the desk's forms that somebody has filled and not saved. Any form counts, that of a dialog too, but for searches and
+ * those whose fields are on their way to something else of the page (`data-passing`): what its fields hold is compared with what the page gave them.
  */
 
 /** Forms in which somebody typed or chose something; true: and which were then submitted. */
@@ -54,7 +54,7 @@ function formOf(event: Event): HTMLFormElement | undefined {
   for (const node of event.composedPath()) {
     // The button of a dialog's form stands beside it.
     const form = node instanceof HTMLFormElement ? node : node instanceof HTMLButtonElement ? node.form : null;
-    if (form) return form.getAttribute('role') === 'search' ? undefined : form;
+    if (form) return form.matches('[role=search], [data-passing]') ? undefined : form;
   }
   return undefined;
 }

@@ -12,7 +12,7 @@ type Flag = boolean | 'true' | 'false' | '';
 export interface SeatcastElements {
   'seatcast-availability': OfEvent & { 'ticket-type'?: number | string; quiet?: Flag; announce?: Flag; 'fallback-available'?: number | string; 'fallback-total'?: number | string };
   'seatcast-ticket-types': OfEvent & { readonly?: Flag; unseated?: Flag; 'sign-in-page'?: string };
-  'seatcast-seat-map': OfEvent;
+  'seatcast-seat-map': OfEvent & { 'one-by-one'?: Flag };
   'seatcast-booking': OfEvent & { 'booking-page'?: string; 'sign-in-page'?: string };
   'seatcast-bookings': OfEvent & { active?: Flag; booking?: string; 'booking-page'?: string; 'sign-in-page'?: string };
   'seatcast-waitlist': OfEvent & { 'sign-in-page'?: string };

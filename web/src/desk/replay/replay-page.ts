@@ -174,7 +174,7 @@ export class ReplayPage extends EventDeskPage {
       ${recording.isWhole ? nothing : html`<p class="soft small">${words.part}</p>`}
       ${this.isCut ? html`<p class="soft small">${words.cut(count(this.language, recording.changes.length))}</p>` : nothing}
       ${this.#controls(recording)} ${this.#figures(recording, moment)}
-      ${this.#geometry ? html`<section class="panel"><seatcast-seat-map event=${this.event.id} .client=${this.#stage}></seatcast-seat-map></section>` : nothing}
+      ${this.#geometry ? html`<section class="panel"><seatcast-seat-map one-by-one event=${this.event.id} .client=${this.#stage}></seatcast-seat-map></section>` : nothing}
       ${this.#chart(recording)}
       <div class="pair">${this.#types(moment)} ${this.#told(recording)}</div>
     `;

@@ -81,7 +81,7 @@ export class ImportMap extends DeskPage {
       ${this.#typeFields()} ${bad.length > 0 ? this.#badRows(bad) : nothing}
       ${good.length > 0
         ? html`<h3>${words.preview}</h3>
-            <seatcast-seat-map event=${this.event.id} .client=${this.#stage}></seatcast-seat-map>`
+            <seatcast-seat-map one-by-one event=${this.event.id} .client=${this.#stage}></seatcast-seat-map>`
         : nothing}
       <div class="actions">
         <button class="button primary" type="button" ?disabled=${this.busy || good.length === 0} @click=${() => void this.#send(good)}>

@@ -132,7 +132,7 @@ export class SeatsPage extends EventDeskPage {
         <div class="modes">${mode('block', words.block)} ${mode('unblock', words.unblock)}</div>
       </fieldset>
       <p class="soft small">${words.hint}</p>
-      <seatcast-seat-map event=${this.event.id} .client=${this.#stage} @seatcast-selection=${this.#selected}></seatcast-seat-map>
+      <seatcast-seat-map one-by-one event=${this.event.id} .client=${this.#stage} @seatcast-selection=${this.#selected}></seatcast-seat-map>
       <div class="bar">
         <span role="status">${this.chosen.length > 0 ? words.chosen(count(this.language, this.chosen.length)) : nothing}</span>
         <button class="button primary" type="button" ?disabled=${this.chosen.length === 0} @click=${() => this.#askChosen()}>
@@ -149,7 +149,7 @@ export class SeatsPage extends EventDeskPage {
     const chosen = names.includes(this.section) ? this.section : (names[0] ?? '');
     const place = names.indexOf(chosen);
     const rows = [...new Set(seats.row.filter((_row, at) => seats.id[at] !== null && seats.section[at] === place))];
-    return html`<form class="whole-one" aria-label=${words.whole} @submit=${this.#askWhole}>
+    return html`<form class="whole-one" data-passing aria-label=${words.whole} @submit=${this.#askWhole}>
       <div class="field">
         <label for="section">${words.section}</label>
         <select id="section" name="section" @change=${(event: Event) => (this.section = (event.target as HTMLSelectElement).value)}>

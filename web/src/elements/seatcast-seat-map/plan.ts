@@ -45,6 +45,8 @@ export interface Surroundings {
   mine(): readonly number[];
   /** The choice is being booked: our own hold is no reason to reduce it. */
   busy(): boolean;
+  /** A click is for one seat, and nobody picks for the buyer. */
+  oneByOne(): boolean;
   /** Another choice, or other prices of it. */
   selected(lines: readonly SelectionLine[]): void;
 }
@@ -615,12 +617,18 @@ export class Plan {
   }
 
   #bar(event: EventState): TemplateResult {
+    return html`<div class="bar">
+      ${this.#around.oneByOne() ? nothing : this.#partyAndBest(event)}
+      <button class="button to-list" type="button" aria-expanded=${this.#list.isOpen} @click=${() => this.#list.open()}>${WORDS[this.#language].list}</button>
+    </div>`;
+  }
+
+  #partyAndBest(event: EventState): TemplateResult {
     const words = WORDS[this.#language];
     const most = event.event.max_per_booking;
     const best = this.#bestTypes(event);
     const chosen = best.find(({ id }) => id === this.#bestType) ?? best[0];
-    return html`<div class="bar">
-      <div class="party">
+    return html`<div class="party">
         <span id="party">${words.howMany}</span>
         <div class="stepper" role="group" aria-labelledby="party">
           <button type="button" aria-label=${words.fewer} ?disabled=${this.#party <= 1} @click=${() => this.#setParty(this.#party - 1)}>${ICONS.minus}</button>
@@ -642,9 +650,7 @@ export class Plan {
             </select>`
           : nothing}
         <button class="button" type="button" aria-pressed=${this.#best !== undefined} ?disabled=${!chosen && !this.#best} @click=${() => this.#toggleBest()}>${words.bestAvailable}</button>
-      </div>
-      <button class="button to-list" type="button" aria-expanded=${this.#list.isOpen} @click=${() => this.#list.open()}>${words.list}</button>
-    </div>`;
+      </div>`;
   }
 
   #tip(): TemplateResult | typeof nothing {

@@ -227,3 +227,11 @@ describe('the seat map', () => {
     expect(server.requests.slice(before).map(({ path }) => path)).toEqual(['/events/1/seatmap?layout=2&form=runs']);
   });
 });
+
+it('asks for no party where seats are chosen one by one', async () => {
+  expect(element.renderRoot.querySelector('.party')).not.toBeNull();
+  element.setAttribute('one-by-one', '');
+  await element.updateComplete;
+  expect([element.renderRoot.querySelector('.party'), element.renderRoot.querySelector('.best')]).toEqual([null, null]);
+  expect(find(element, '.to-list')).toBeTruthy();
+});

@@ -3,7 +3,7 @@ import type { EventState, SeatStatus } from '../../sdk/index.ts';
 import { samePrices, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { isEvent } from '../internal/event-guard.ts';
 import { faultOf } from '../internal/fault.ts';
-import { define } from '../internal/live-element.ts';
+import { define, FLAG } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
 import { TopicController } from '../internal/watch-controller.ts';
 import type { Geometry } from './geometry.ts';
@@ -20,19 +20,22 @@ const RETRY_MS = 3_000;
  *
  *     <seatcast-seat-map event="4"></seatcast-seat-map>
  *
- * The map itself (`plan.ts`) is fetched with the first layout: events without seats do without. Fires `seatcast-selection`.
+ * With `one-by-one` nobody is asked how many seats a party needs. The map itself (`plan.ts`) is fetched with the first layout: events without seats do without. Fires `seatcast-selection`.
  */
 export class SeatcastSeatMap extends SellingElement implements SelectionSource {
   static override styles = styles;
   static override properties = {
     ...SellingElement.properties,
     mine: { attribute: false },
+    oneByOne: { attribute: 'one-by-one', ...FLAG },
     plan: { state: true },
     problem: { state: true },
   };
 
   /** Ids of the seats that are the buyer's already. `seatcast-booking` around the map sets it. */
   declare mine: readonly number[] | undefined;
+  /** No party, and no best seats: each click is for one seat. */
+  declare oneByOne: boolean | undefined;
   declare plan: Plan | undefined;
   /** The layout could not be had; it is asked for again. */
   declare problem: boolean | undefined;
@@ -117,6 +120,7 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
       statuses: () => this.#seats.view.state?.seats,
       mine: () => this.mine ?? NONE,
       busy: () => this.#busy,
+      oneByOne: () => this.oneByOne === true,
       selected: (lines) => this.#tell(lines),
     };
   }
