@@ -1,11 +1,12 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import { shared } from '../pages/shared.styles.ts';
+import { focused } from '../elements/internal/focus-keeper.ts';
 import { LanguageController } from '../elements/internal/language.ts';
 import { WORDS } from './words.ts';
 
 /**
- * A dialog over the page. It is there as long as its element is: the browser keeps the focus inside, and gives it back
- * afterwards. Fires `close` when the reader wants it away; whoever shows it takes the element away then.
+ * A dialog over the page. It is there as long as its element is: the browser keeps the focus inside; afterwards it is where it
+ * was before. Fires `close` when the reader wants it away; whoever shows it takes the element away then.
  *
  *     <desk-dialog heading="Cancel the event?" @close=${…}> … <div slot="actions">…</div></desk-dialog>
  */
@@ -86,6 +87,8 @@ export class DeskDialog extends LitElement {
   declare heading: string;
   declare wide: boolean;
   readonly #language = new LanguageController(this);
+  /** The button that led here. */
+  #opener: HTMLElement | undefined;
 
   constructor() {
     super();
@@ -94,12 +97,15 @@ export class DeskDialog extends LitElement {
   }
 
   override firstUpdated(): void {
+    this.#opener = focused();
     this.#dialog?.showModal();
   }
 
   override disconnectedCallback(): void {
     this.#dialog?.close();
     super.disconnectedCallback();
+    // The browser gives the focus back only where the dialog is closed before it is gone.
+    if (this.#opener?.isConnected && focused() === undefined) this.#opener.focus({ preventScroll: true });
   }
 
   override render(): TemplateResult {

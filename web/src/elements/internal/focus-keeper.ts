@@ -38,7 +38,7 @@ export class FocusKeeper implements ReactiveController {
     // Browsers take the focus from a disabled element a moment later.
     if (isThere && element.matches(':disabled')) return;
     this.#lost = undefined;
-    if (!isNowhere()) return;
+    if (focused()) return;
     if (isThere) return element.focus({ preventScroll: true });
     const place = [...(this.#behind ? [this.#behind] : []), ...around].find(canHaveFocus);
     this.#behind = undefined;
@@ -75,8 +75,9 @@ function canHaveFocus(element: HTMLElement): boolean {
   return element.isConnected && !element.matches(':disabled') && element.checkVisibility();
 }
 
-/** The focus is on nothing that one could have chosen. */
-function isNowhere(): boolean {
-  const { activeElement: active, body, documentElement: root } = document;
-  return active === null || active === body || active === root;
+/** The innermost element that has the focus; undefined: it is on nothing that one could have chosen. */
+export function focused(): HTMLElement | undefined {
+  let one = document.activeElement;
+  while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
+  return one instanceof HTMLElement && one !== document.body && one !== document.documentElement ? one : undefined;
 }
