@@ -1,8 +1,10 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
+import { WORDS as SHOP } from '../pages/app.words.ts';
 import { languageSelect, MARK } from './frame.ts';
+import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
 import { LanguageController } from '../elements/internal/language.ts';
-import { desk } from './desk.ts';
+import { desk, type DemoPerson } from './desk.ts';
 import type { Me } from '../sdk/index.ts';
 import { styles } from './desk-app.styles.ts';
 import { PAGES } from './pages.ts';
@@ -17,16 +19,20 @@ import './toasts.ts';
 
 /** The frame of the desk: header, the page of the address or the door to it. */
 export class DeskApp extends LitElement {
-  static override properties = { found: { state: true }, leaving: { state: true } };
+  static override properties = { found: { state: true }, lost: { state: true }, leaving: { state: true } };
   static override styles = styles;
 
   declare found: Found | undefined;
+  /** The script of this page could not be loaded. */
+  declare lost: boolean;
   /** Answers the question whether to leave a form that is not saved. */
   declare leaving: ((may: boolean) => void) | undefined;
   readonly #language = new LanguageController(this);
 
   constructor() {
     super();
+    new FocusKeeper(this);
+    this.lost = false;
     followLinks(this, () => void this.#arrive(), () => this.#mayLeave());
     watchForms(this);
     this.found = pageOf(location.pathname);
@@ -35,8 +41,8 @@ export class DeskApp extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     desk().addEventListener('change', this.#changed);
-    desk().begin();
-    void this.found?.row.load();
+    desk().begin(true);
+    void this.#load();
   }
 
   override disconnectedCallback(): void {
@@ -107,7 +113,26 @@ export class DeskApp extends LitElement {
     if (attendance === 'away') return html`<div class="message" role="status"><p>${words.away}</p></div>`;
     if (!me) return html`<div class="skeleton waiting" role="status" aria-label=${words.loading}></div>`;
     if (!this.found) return html`<div class="message"><h1>${words.nothingTitle}</h1><p>${words.nothing}</p><a class="button primary" href="/desk">${words.toEvents}</a></div>`;
-    return this.#page(this.found, me);
+    if (this.lost) return this.#failed();
+    // What was typed stays where it is, behind the dialog.
+    return html`${this.#page(this.found, me)}${attendance === 'ended' ? this.#signInAgain(people) : nothing}`;
+  }
+
+  #failed(): TemplateResult {
+    const words = SHOP[this.#language.language];
+    return html`<div class="message" role="alert">
+      <h1>${words.failed}</h1>
+      <p>${words.failedMeans}</p>
+      <button class="button primary" type="button" @click=${() => (navigator.onLine ? location.reload() : void this.#load())}>${words.reload}</button>
+    </div>`;
+  }
+
+  #signInAgain(people: readonly DemoPerson[]): TemplateResult {
+    const words = WORDS[this.#language.language];
+    return html`<desk-dialog heading=${words.endedTitle} @close=${() => void desk().leave()}>
+      <p>${words.ended}</p>
+      <desk-sign-in .people=${people}></desk-sign-in>
+    </desk-dialog>`;
   }
 
   #page({ row, parameters }: Found, me: Me): TemplateResult {
@@ -126,10 +151,20 @@ export class DeskApp extends LitElement {
   /** After a link was followed: a screen reader is told of the new page. */
   async #arrive(): Promise<void> {
     this.found = pageOf(location.pathname);
-    void this.found?.row.load();
+    void this.#load();
     this.requestUpdate();
     await this.updateComplete;
     this.#toContent();
+  }
+
+  async #load(): Promise<void> {
+    const { found } = this;
+    this.lost = false;
+    try {
+      await found?.row.load();
+    } catch {
+      this.lost = this.found === found;
+    }
   }
 
   #toContent(): void {

@@ -5,7 +5,8 @@
 import { sharedClient } from '../elements/internal/full-client.ts';
 import { newKey, sendOnce } from '../sdk/booking.ts';
 import { fileOf } from '../sdk/files.ts';
-import { SeatcastClient } from '../sdk/index.ts';
+import { pageSession } from '../pages/session.ts';
+import { Refusal, SeatcastClient } from '../sdk/index.ts';
 import { given, type Answer, type RestRequest } from '../sdk/rest.ts';
 
 /** One page of a list. */
@@ -20,17 +21,17 @@ export interface Rows<T> {
 export class DeskClient extends SeatcastClient {
   /** @throws Refusal, Unreachable; and so do all below */
   async read<T>(path: string): Promise<T> {
-    return given(await this.rest.send<T>(path));
+    return given(await this.#send<T>(path));
   }
 
   /** With status, headers and revision. */
   async ask<T>(path: string, request: RestRequest = {}): Promise<Answer<T>> {
-    return this.rest.send<T>(path, request);
+    return this.#send<T>(path, request);
   }
 
   /** A list's page. */
   async rows<T>(path: string): Promise<Rows<T>> {
-    const answer = await this.rest.send<T[]>(path);
+    const answer = await this.#send<T[]>(path);
     const rows = given(answer);
     return { rows, total: Number(answer.headers.get('x-total-count') ?? rows.length), next: nextOf(path, answer.headers.get('link')) };
   }
@@ -42,22 +43,36 @@ export class DeskClient extends SeatcastClient {
 
   /** The same, with the answer's headers: `Location` names a job. */
   async makeAnswer<T>(path: string, body?: unknown, key: string = newKey()): Promise<Answer<T>> {
-    return sendOnce<T>(this.rest, path, { method: 'POST', body }, key);
+    return signed(() => sendOnce<T>(this.rest, path, { method: 'POST', body }, key));
   }
 
   /** Changes something. `revision`: only if it is the newest (`VERSION_CONFLICT` otherwise). */
   async change<T>(method: 'PUT' | 'PATCH', path: string, body: unknown, revision?: number): Promise<T> {
     const headers = revision === undefined ? {} : { headers: { 'if-match': `"${revision}"` } };
-    return given(await this.rest.send<T>(path, { method, body, ...headers }));
+    return given(await this.#send<T>(path, { method, body, ...headers }));
   }
 
   async remove(path: string): Promise<void> {
-    await this.rest.send(path, { method: 'DELETE' });
+    await this.#send(path, { method: 'DELETE' });
   }
 
   /** A PDF or a table. */
   async file(path: string): Promise<Blob> {
-    return fileOf(this.rest, path, {});
+    return signed(() => fileOf(this.rest, path, {}));
+  }
+
+  #send<T>(path: string, request: RestRequest = {}): Promise<Answer<T>> {
+    return signed(() => this.rest.send<T>(path, request));
+  }
+}
+
+/** A session that ended is renewed, once; where that cannot be, nobody is signed in any more. */
+export async function signed<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.status !== 401 || (await pageSession().another()) === undefined) throw error;
+    return ask();
   }
 }
 

@@ -20,6 +20,8 @@ export type Attendance =
   /** Asked, and not answered yet. */
   | 'asking'
   | 'nobody'
+  /** The session ended elsewhere, while somebody worked here: who it was is still known. */
+  | 'ended'
   /** Signed in, with an account that works for no organization. */
   | 'customer'
   | 'staff'
@@ -31,6 +33,8 @@ export class Desk extends EventTarget {
   #attendance: Attendance = 'asking';
   #people: readonly DemoPerson[] = [];
   #asked = 0;
+  #keepsPlace = false;
+  #isLeaving = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Fires `change`, as all of these. */
@@ -47,7 +51,9 @@ export class Desk extends EventTarget {
     return this.#people;
   }
 
-  begin(): void {
+  /** `keepsPlace`: whose session ends elsewhere may sign in again without losing what they typed. */
+  begin(keepsPlace = false): void {
+    this.#keepsPlace = keepsPlace;
     pageSession().addEventListener('change', () => void this.#look());
     void this.#look();
   }
@@ -58,12 +64,16 @@ export class Desk extends EventTarget {
   }
 
   async leave(): Promise<void> {
+    this.#isLeaving = true;
     await pageSession()
       .end(false)
       .catch((error: unknown) => {
         // Here one is signed out all the same; the server's session ends by itself.
         if (!(error instanceof Error)) throw error;
       });
+    // A session that had ended before makes no news.
+    if (this.#attendance === 'ended') await this.#look();
+    this.#isLeaving = false;
   }
 
   async #demo(): Promise<void> {
@@ -85,7 +95,8 @@ export class Desk extends EventTarget {
     const asked = ++this.#asked;
     const client = deskClient();
     if (client.isGuest) {
-      this.#become('nobody', undefined);
+      if (this.#keepsPlace && this.#me && !this.#isLeaving) this.#become('ended', this.#me);
+      else this.#become('nobody', undefined);
       return this.#demo();
     }
     try {

@@ -161,3 +161,54 @@ it('asks before a form that is not saved is left, by a link, by «back» or with
   expect((await rest<{ title: string }>('GET', `/events/${id}`, undefined, 2)).title).toBe('Not saved yet');
   expect(errors).toEqual([]);
 });
+
+it('a session that ends elsewhere is renewed in place: what was typed is kept', async () => {
+  const { id } = await makeEvent('Signed out elsewhere', 30);
+  const { page } = await openDesk(browser, `/desk/events/${id}/edit`);
+  await page.getByLabel('Title', { exact: true }).fill('Typed before');
+  const { access_token: token } = JSON.parse((await page.evaluate(() => localStorage.getItem('seatcast.session')))!) as { access_token: string };
+  // Of this session alone: others of the same person work on.
+  await fetch(`${url}/api/v1/auth/logout`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: '{}' });
+  await expect
+    .poll(async () => (await fetch(`${url}/api/v1/auth/me`, { headers: { authorization: `Bearer ${token}` } })).status)
+    .toBe(401);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'You are signed out' });
+  await dialog.waitFor();
+  expect(await faultsOf(page)).toEqual([]);
+  await page.getByLabel('E-mail').fill('jonas@seatcast.example');
+  await page.getByLabel('Password').fill('seatcast-demo');
+  await page.keyboard.press('Enter');
+  await dialog.waitFor({ state: 'detached' });
+  expect(await page.getByLabel('Title', { exact: true }).inputValue()).toBe('Typed before');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await headingSays(page, 'Typed before');
+  // Who leaves by the button is not asked back.
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  expect(await page.getByRole('dialog').count()).toBe(0);
+});
+
+it('a page whose script does not come says so', async () => {
+  const { id } = await makeEvent('Half loaded', 30);
+  const { page, context } = await openDesk(browser, `/desk/events/${id}`);
+  await page.getByRole('link', { name: 'Bookings' }).waitFor();
+  await context.setOffline(true);
+  await page.getByRole('link', { name: 'Bookings' }).click();
+  await page.getByRole('alert').getByRole('heading', { name: 'This page could not be loaded' }).waitFor();
+  expect(await faultsOf(page)).toEqual([]);
+  await context.setOffline(false);
+  await page.getByRole('button', { name: 'Load again' }).click();
+  await page.getByRole('heading', { name: 'Bookings' }).waitFor();
+});
+
+it('a dialog that is left gives the focus back to the button that opened it', async () => {
+  const { id } = await makeEvent('Left again', 30);
+  const { page } = await openDesk(browser, `/desk/events/${id}/tickets`);
+  const edit = page.getByRole('button', { name: 'Edit Standard' });
+  await edit.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await expect.poll(() => edit.evaluate((button) => button.matches(':focus'))).toBe(true);
+});
