@@ -51,7 +51,7 @@ pub(super) struct JobData {
 
 /// How far a job is
 ///
-/// For the people of the organization for which it works. A job that is done is known for an hour.
+/// For those who sell, manage or keep the money of the organization for which it works. A job that is done is known for an hour.
 #[utoipa::path(
     get, path = "/jobs/{job_id}", tag = "jobs", params(("job_id" = i64, Path, minimum = 1)),
     responses(
@@ -64,7 +64,14 @@ pub(super) async fn show(
     caller: Caller,
     At(id): At<i64>,
 ) -> ApiResult<Reply<JobData>> {
-    let job = seen(&state, &caller, id).await?;
+    // Box offices have bookings worked on, and look how far that is.
+    let job = seen(
+        &state,
+        &caller,
+        id,
+        &[Right::Sell, Right::Money, Right::Manage],
+    )
+    .await?;
     Ok(Reply::ok("JOB", JobData::from(job)))
 }
 
@@ -81,11 +88,10 @@ impl From<KnownJob> for JobData {
     }
 }
 
-/// A job of an organization that the caller works for.
-async fn seen(state: &ApiState, caller: &Caller, id: i64) -> ApiResult<KnownJob> {
+/// A job of an organization in which the caller has one of these rights.
+async fn seen(state: &ApiState, caller: &Caller, id: i64, rights: &[Right]) -> ApiResult<KnownJob> {
     let none = || ApiError::not_found("JOB_NOT_FOUND");
     let job = state.store.job(id).await?.ok_or_else(none)?;
-    let rights = [Right::Money, Right::Manage];
     let may = |of| rights.iter().any(|right| caller.may(*right, of));
     match caller.is_admin() || job.organization.is_some_and(may) {
         true => Ok(job),
@@ -151,7 +157,7 @@ pub(super) async fn retry(
     caller: Caller,
     At(id): At<i64>,
 ) -> ApiResult<Reply<JobData>> {
-    let job = seen(&state, &caller, id).await?;
+    let job = seen(&state, &caller, id, &[Right::Money, Right::Manage]).await?;
     if !state.store.retry_job(&caller, &job).await? {
         return Err(ApiError::conflict("JOB_NOT_WAITING"));
     }
@@ -176,7 +182,7 @@ pub(super) async fn give_up(
     caller: Caller,
     At(id): At<i64>,
 ) -> ApiResult<Reply<JobData>> {
-    let job = seen(&state, &caller, id).await?;
+    let job = seen(&state, &caller, id, &[Right::Money, Right::Manage]).await?;
     if !state.store.drop_job(&caller, &job).await? {
         return Err(ApiError::conflict("JOB_NOT_WAITING"));
     }

@@ -872,7 +872,7 @@ async fn a_box_office_gives_no_money_back_by_cancelling() {
     let ids = json!([paid["id"], held["id"]]);
     let body = json!({"action": "cancel", "booking_ids": ids});
     let written = box_office.post("/api/v1/bookings/bulk", &body).await;
-    written.data(202);
+    let job = format!("/api/v1/jobs/{}", written.data(202)["job_id"]);
     let done = "select state = 'done' from jobs where kind = 'bulk_bookings'";
     eventually(&client, "an end", done).await;
     let failed: Value = client
@@ -889,6 +889,13 @@ async fn a_box_office_gives_no_money_back_by_cancelling() {
     );
     assert_eq!(status_of(&staff, &held).await, "cancelled");
     assert_eq!(status_of(&staff, &paid).await, "confirmed");
+    // It sees how far its own work is, and decides nothing about it.
+    assert_eq!(
+        box_office.get(&job).await.data(200)["progress"]["failed"],
+        failed
+    );
+    let drop = box_office.post(&format!("{job}/drop"), &json!({})).await;
+    assert_eq!(drop.code(404), "JOB_NOT_FOUND");
     // Its owner and those who keep the money may.
     staff.put(&path(&paid, "/status"), &cancel).await.data(200);
     eventually(

@@ -323,7 +323,6 @@ export class BookingsDeskPage extends EventDeskPage {
     while (this.job && this.isConnected) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       if (!this.job) return;
-      // Somebody who only sells may not look at jobs, which work all the same.
       const job = await this.client.read<Job>(`/jobs/${id}`).catch(() => undefined);
       if (!this.job) return;
       if (job) this.job = job;
