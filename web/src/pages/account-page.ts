@@ -17,6 +17,9 @@ import { shared } from './shared.styles.ts';
 /** As many characters as the server asks of a password. */
 const PASSWORD_CHARS_MIN = 8;
 
+/** How a wish ended, in the words of whichever language is spoken now. */
+type Said = (words: (typeof WORDS)[Language]) => string;
+
 /** The account: to sign in, to register, to sign out; opens the links of the mails that lead here. */
 export class AccountPage extends PageElement {
   static override styles = [
@@ -94,7 +97,7 @@ export class AccountPage extends PageElement {
   };
 
   /** How the last wish ended. */
-  declare said: string | undefined;
+  declare said: Said | undefined;
   declare account: Account | undefined;
   /** Of a mail: the address is confirmed by it, and a password set. */
   declare confirmation: string | undefined;
@@ -134,7 +137,7 @@ export class AccountPage extends PageElement {
   override render(): TemplateResult {
     return html`
       <h1>${WORDS[this.language].title}</h1>
-      <p role="status" class="said">${this.said ?? nothing}</p>
+      <p role="status" class="said">${this.said?.(WORDS[this.language]) ?? nothing}</p>
       ${this.ticket ? this.#taken(this.ticket) : this.transfer ? this.#offered(this.transfer) : nothing}
       ${this.invitation && !this.reset ? this.#invited(this.invitation) : nothing}
       ${this.confirmation ? this.#passwordToConfirm() : this.reset ? this.#newPassword() : this.account ? this.#signedIn(this.account) : this.#signedOut()}
@@ -234,10 +237,6 @@ export class AccountPage extends PageElement {
     </form>`;
   }
 
-  get #words(): (typeof WORDS)[Language] {
-    return WORDS[this.language];
-  }
-
   readonly #changed = (): void => {
     this.account = pageSession().account;
   };
@@ -265,10 +264,10 @@ export class AccountPage extends PageElement {
         // A link that was opened before has done what it is for.
         if (!isUsedUp(error) || !(await this.#isProven())) throw error;
         this.confirmation = undefined;
-        return this.#words.confirmedAlready;
+        return (words) => words.confirmedAlready;
       }
       this.confirmation = undefined;
-      return this.#words.confirmed;
+      return (words) => words.confirmed;
     });
   }
 
@@ -277,9 +276,9 @@ export class AccountPage extends PageElement {
     return pageSession().account?.email_confirmed ?? false;
   }
 
-  async #openLink(token: string): Promise<string> {
+  async #openLink(token: string): Promise<Said> {
     pageSession().begin(await sharedClient().openSignInLink(token));
-    return this.#words.signedIn;
+    return (words) => words.signedIn;
   }
 
   #take(link: string): void {
@@ -287,7 +286,7 @@ export class AccountPage extends PageElement {
       const held = await sharedClient().acceptTicket(link);
       this.ticket = { held, qr: await addressOf(await sharedClient().heldTicketQr(held)) };
       this.transfer = undefined;
-      return this.#words.taken;
+      return (words) => words.taken;
     });
   }
 
@@ -297,7 +296,7 @@ export class AccountPage extends PageElement {
       this.invitation = undefined;
       // The tokens so far do not say the new role, and have ended.
       await pageSession().another();
-      return this.#words.joined((this.#words.roles as Record<string, string>)[member.role] ?? member.role);
+      return (words) => words.joined((words.roles as Record<string, string>)[member.role] ?? member.role);
     });
   }
 
@@ -307,7 +306,7 @@ export class AccountPage extends PageElement {
       pageSession().begin(await sharedClient().signIn(typed('email'), typed('password')));
       const back = pageToGoBackTo(location.search);
       if (back) openPage(this, back);
-      return this.#words.signedIn;
+      return (words) => words.signedIn;
     });
   }
 
@@ -316,7 +315,7 @@ export class AccountPage extends PageElement {
     void this.#wish(async () => {
       const [email, password] = [typed('email'), typed('password')];
       await sharedClient().register({ name: typed('name'), email, password });
-      return this.#words.registered;
+      return (words) => words.registered;
     });
   }
 
@@ -325,7 +324,7 @@ export class AccountPage extends PageElement {
     if (!email?.reportValidity()) return;
     void this.#wish(async () => {
       await sharedClient().forgotPassword(email.value.trim());
-      return this.#words.forgotSent;
+      return (words) => words.forgotSent;
     });
   }
 
@@ -335,22 +334,22 @@ export class AccountPage extends PageElement {
     void this.#wish(async () => {
       await sharedClient().resetPassword(token, typed('password'));
       this.reset = undefined;
-      return this.#words.passwordSet;
+      return (words) => words.passwordSet;
     });
   }
 
   #signOut(everywhere: boolean): void {
     void this.#wish(async () => {
       await pageSession().end(everywhere);
-      return this.#words.signedOut;
+      return (words) => words.signedOut;
     });
   }
 
   /** One wish at a time. */
-  async #wish(wish: () => Promise<string>): Promise<void> {
+  async #wish(wish: () => Promise<Said>): Promise<void> {
     this.busy = true;
     this.said = undefined;
-    this.said = await wish().catch((error: unknown) => explain(this.language, error));
+    this.said = await wish().catch((error: unknown) => () => explain(this.language, error));
     this.busy = false;
   }
 }

@@ -120,6 +120,10 @@ it('a forgotten password is set anew by a mailed link', async () => {
   await page.getByRole('form', { name: 'Sign in' }).getByLabel('E-mail').fill(email);
   await page.getByRole('button', { name: 'Forgot the password?' }).click();
   await expect.poll(() => said(page)).toContain('If there is such an account');
+  // What is said follows the language.
+  await page.getByRole('combobox', { name: 'Language' }).selectOption('fa');
+  await expect.poll(() => said(page)).toMatch(/\p{Script=Arabic}/u);
+  await page.locator('.languages select').selectOption('en');
   await page.goto(await mailed(email, /http\S+#reset=\S+/));
   await picture(page, 'new password on a phone');
   await page.getByRole('textbox', { name: 'New password' }).fill('another horse battery');

@@ -15,6 +15,9 @@ const NAME_CHARS_MAX = 200;
 /** For so long after the booking was confirmed its QRs are shown without asking. */
 const FRESH_MS = 30 * 60_000;
 
+/** How a wish ended, in the words of whichever language is spoken now. */
+type Said = (words: (typeof WORDS)[Language]) => string;
+
 /**
  * The tickets of one booking: code, place, status, the QR that opens the door, and the files to print and for the
  * calendar. They are fetched with the buyer's proof, so no address of theirs can be passed on. Part of `seatcast-bookings`.
@@ -36,7 +39,7 @@ export class SeatcastTickets extends LitElement {
   declare client: SeatcastClient | undefined;
   /** Whether the QRs are shown; undefined: nobody said so. */
   declare opened: boolean | undefined;
-  declare problem: string | undefined;
+  declare problem: unknown;
   /** The file that is on its way. */
   declare fetching: 'pdf' | 'ics' | undefined;
 
@@ -44,7 +47,7 @@ export class SeatcastTickets extends LitElement {
   declare handing: string | undefined;
   declare busy: boolean | undefined;
   /** How that went. */
-  declare said: string | undefined;
+  declare said: Said | undefined;
 
   readonly #speech = new LanguageController(this);
 
@@ -79,8 +82,8 @@ export class SeatcastTickets extends LitElement {
     return html`<ul class="tickets ${this.#isOpen() ? 'open' : ''}" aria-label=${this.#words.tickets}>
         ${booking.tickets.map((ticket) => this.#ticket(booking, ticket))}
       </ul>
-      <p class="said" role="status">${this.said ?? nothing}</p>
-      <p class="problem" role="alert">${this.problem ?? nothing}</p>
+      <p class="said" role="status">${this.said?.(this.#words) ?? nothing}</p>
+      <p class="problem" role="alert">${this.problem ? explain(this.#speech.language, this.problem) : nothing}</p>
       ${opens ? this.#actions(booking) : nothing}`;
   }
 
@@ -139,7 +142,7 @@ export class SeatcastTickets extends LitElement {
       }
       this.#offered.add(code);
       this.handing = undefined;
-      return this.#words.offered(code, name);
+      return (words) => words.offered(code, name);
     });
   }
 
@@ -148,24 +151,24 @@ export class SeatcastTickets extends LitElement {
       await this.#client.withdrawTicket(code, booking);
       this.#offered.delete(code);
       this.handing = undefined;
-      return this.#words.withdrawn(code);
+      return (words) => words.withdrawn(code);
     });
   }
 
   #resend(booking: Booking): void {
     void this.#wish(async () => {
       await this.#client.resendTickets(booking);
-      return this.#words.resent;
+      return (words) => words.resent;
     });
   }
 
-  async #wish(wish: () => Promise<string>): Promise<void> {
+  async #wish(wish: () => Promise<Said>): Promise<void> {
     this.busy = true;
     this.problem = this.said = undefined;
     try {
       this.said = await wish();
     } catch (error) {
-      this.problem = explain(this.#speech.language, error);
+      this.problem = error;
     } finally {
       this.busy = false;
     }
@@ -212,7 +215,7 @@ export class SeatcastTickets extends LitElement {
         this.requestUpdate();
       }
     } catch (error) {
-      this.problem = explain(this.#speech.language, error);
+      this.problem = error;
       // «Show» tries again.
       this.opened = false;
     } finally {
@@ -233,7 +236,7 @@ export class SeatcastTickets extends LitElement {
       if (kind === 'pdf') save(await this.#client.ticketsPdf(booking), `tickets-${booking.reference}.pdf`);
       else save(await this.#client.calendarEntry(booking), `${booking.reference}.ics`);
     } catch (error) {
-      this.problem = explain(this.#speech.language, error);
+      this.problem = error;
     } finally {
       this.fetching = undefined;
     }

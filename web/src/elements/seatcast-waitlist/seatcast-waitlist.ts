@@ -39,7 +39,7 @@ export class SeatcastWaitlist extends SellingElement {
   declare waiting: Waiting | null | undefined;
   declare quantity: number;
   declare busy: boolean;
-  declare problem: string | undefined;
+  declare problem: unknown;
   /** News for users of screen readers. */
   declare said: string | undefined;
 
@@ -127,7 +127,7 @@ export class SeatcastWaitlist extends SellingElement {
   }
 
   #problemLine(): TemplateResult {
-    return html`<p class="problem" role="alert">${this.problem ?? nothing}</p>`;
+    return html`<p class="problem" role="alert">${this.problem ? explain(this.language, this.problem) : nothing}</p>`;
   }
 
   #typed(event: Event): void {
@@ -194,7 +194,7 @@ export class SeatcastWaitlist extends SellingElement {
     try {
       this.said = await wish();
     } catch (error) {
-      this.problem = explain(this.language, error);
+      this.problem = error;
       // Another window was faster.
       if (error instanceof Refusal) void this.#read();
     } finally {
