@@ -118,6 +118,10 @@ export const frame = css`
     font-size: 0.875rem;
   }
   .who {
+    max-width: min(14rem, 100%);
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
     font-weight: 600;
   }
   .language {

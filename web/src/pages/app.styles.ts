@@ -62,6 +62,7 @@ export const styles = [
     }
     nav {
       display: flex;
+      flex-wrap: wrap;
       gap: 0.25rem;
     }
     nav a {
@@ -70,6 +71,13 @@ export const styles = [
       color: var(--ink-soft);
       font-weight: 550;
       text-decoration: none;
+    }
+    /* The name of an account may be as long as it likes. */
+    .account {
+      max-width: min(14rem, 100%);
+      overflow: hidden;
+      text-overflow: ellipsis;
+      white-space: nowrap;
     }
     nav a:hover {
       background: var(--sunken);

@@ -102,7 +102,7 @@ export class SeatcastApp extends PageElement {
         <nav aria-label=${words.main}>
           <a href="/" aria-current=${page === 'events' ? 'page' : nothing}>${words.events}</a>
           <a href="/bookings" aria-current=${page === 'bookings' ? 'page' : nothing}>${words.bookings}</a>
-          <a href="/account" aria-current=${page === 'account' ? 'page' : nothing}>${this.account ?? words.signIn}</a>
+          <a class="account" href="/account" aria-current=${page === 'account' ? 'page' : nothing}>${this.account ?? words.signIn}</a>
           ${this.staff ? html`<a href="/desk">${words.desk}</a>` : nothing}
         </nav>
         <div class="tools">

@@ -66,6 +66,7 @@ export const shared = [
       border-radius: var(--radius);
       color: var(--ink-soft);
       text-align: center;
+      overflow-wrap: anywhere;
     }
     .message p {
       margin: 0;

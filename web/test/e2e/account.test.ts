@@ -2,6 +2,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
+import { faultsOf, headingSays } from '../support/desk.ts';
 import { makeEvent, makeUser, rest, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
@@ -115,7 +116,16 @@ it('somebody registers, confirms the address, books, stays signed in, and signs 
 it('a forgotten password is set anew by a mailed link', async () => {
   const { page } = await open(browser, `${url}/account`, { viewport: { width: 390, height: 844 }, reducedMotion: 'reduce' });
   const email = `forgot-${crypto.randomUUID()}@example.org`;
-  await join(page, 'Flora', email);
+  // A name that is wider than the screen, as one word.
+  await page.setViewportSize({ width: 320, height: 720 });
+  await join(page, `Flora${'vonundzu'.repeat(12)}`, email);
+  expect(await faultsOf(page)).toEqual([]);
+  await picture(page, 'account with a long name');
+  await page.goto(`${url}/desk`);
+  await headingSays(page, 'No desk for this account');
+  expect(await faultsOf(page)).toEqual([]);
+  await page.goto(`${url}/account`);
+  await page.setViewportSize({ width: 390, height: 844 });
   await page.getByRole('button', { name: 'Sign out', exact: true }).click();
   await page.getByRole('form', { name: 'Sign in' }).getByLabel('E-mail').fill(email);
   await page.getByRole('button', { name: 'Forgot the password?' }).click();
