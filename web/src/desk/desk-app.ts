@@ -2,7 +2,7 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
 import { WORDS as SHOP } from '../pages/app.words.ts';
 import { languageSelect, MARK } from './frame.ts';
-import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
+import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { LanguageController } from '../elements/internal/language.ts';
 import { desk, type DemoPerson } from './desk.ts';
 import type { Me } from '../sdk/index.ts';
@@ -31,7 +31,7 @@ export class DeskApp extends LitElement {
 
   constructor() {
     super();
-    new FocusKeeper(this);
+    keepFocus(this);
     this.lost = false;
     followLinks(this, () => void this.#arrive(), () => this.#mayLeave());
     watchForms(this);

@@ -1,5 +1,5 @@
 import { LitElement, type PropertyDeclarations } from 'lit';
-import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
+import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { LanguageController, type Language } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import type { EventDetails } from '../sdk/index.ts';
@@ -14,7 +14,7 @@ export abstract class DeskPage extends LitElement {
 
   constructor() {
     super();
-    new FocusKeeper(this);
+    keepFocus(this);
   }
 
   protected get language(): Language {

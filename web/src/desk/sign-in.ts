@@ -1,5 +1,5 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
-import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
+import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { LanguageController } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { pageSession } from '../pages/session.ts';
@@ -35,7 +35,7 @@ export class DeskSignIn extends LitElement {
 
   constructor() {
     super();
-    new FocusKeeper(this);
+    keepFocus(this);
     this.people = [];
     this.busy = false;
   }

@@ -1,6 +1,6 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
+import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { Refusal, SeatcastClient, totalsOf, type Booking, type EventState, type EventSummary, type Topic, type TopicView } from '../sdk/index.ts';
 import { tabMemory } from '../pages/tab-memory.ts';
 import { TEST_CARDS } from './cards.ts';
@@ -81,7 +81,7 @@ export class SeatcastDev extends LitElement {
 
   constructor() {
     super();
-    new FocusKeeper(this);
+    keepFocus(this);
     this.people = [];
     this.events = [];
     this.holds = [];

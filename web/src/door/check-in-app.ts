@@ -1,7 +1,7 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
 import { dateParts } from '../elements/internal/format.ts';
-import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
+import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { LanguageController } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { desk } from '../desk/desk.ts';
@@ -111,7 +111,7 @@ export class CheckInApp extends LitElement {
 
   constructor() {
     super();
-    new FocusKeeper(this);
+    keepFocus(this);
     this.isAway = false;
     this.signsIn = false;
   }

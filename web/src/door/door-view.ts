@@ -1,7 +1,7 @@
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { count, momentWords } from '../elements/internal/format.ts';
-import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
+import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { LanguageController } from '../elements/internal/language.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { deskClient } from '../desk/desk-client.ts';
@@ -296,7 +296,7 @@ export class DoorView extends LitElement {
 
   constructor() {
     super();
-    new FocusKeeper(this);
+    keepFocus(this);
     this.busy = false;
     this.sound = recall(SOUND_KEY) !== 'off';
   }

@@ -1,5 +1,5 @@
 import { LitElement } from 'lit';
-import { FocusKeeper } from '../elements/internal/focus-keeper.ts';
+import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { LanguageController, type Language } from '../elements/internal/language.ts';
 
 /** Base of the pages: they speak the language of the document, and draw themselves anew when it changes. */
@@ -8,7 +8,7 @@ export class PageElement extends LitElement {
 
   constructor() {
     super();
-    new FocusKeeper(this);
+    keepFocus(this);
   }
 
   protected get language(): Language {

@@ -3,7 +3,7 @@ import { repeat } from 'lit/directives/repeat.js';
 import type { EventState, Notice } from '../../sdk/index.ts';
 import { momentWords, withMoments } from '../internal/format.ts';
 import { faultOf } from '../internal/fault.ts';
-import { FocusKeeper } from '../internal/focus-keeper.ts';
+import { keepFocus } from '../internal/keep-focus.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { isPutAway, putAway } from './put-away.ts';
 import { styles } from './seatcast-notices.styles.ts';
@@ -40,7 +40,7 @@ export class SeatcastNotices extends LiveElement {
 
   constructor() {
     super();
-    new FocusKeeper(this);
+    keepFocus(this);
   }
 
   protected override topicChanged(): void {

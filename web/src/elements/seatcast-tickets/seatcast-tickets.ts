@@ -1,6 +1,6 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { Refusal, type Booking, type SeatcastClient, type Ticket } from '../../sdk/index.ts';
-import { FocusKeeper } from '../internal/focus-keeper.ts';
+import { keepFocus } from '../internal/keep-focus.ts';
 import { LanguageController, type Language } from '../internal/language.ts';
 import { define } from '../internal/live-element.ts';
 import { addressOf } from '../internal/qr.ts';
@@ -53,7 +53,7 @@ export class SeatcastTickets extends LitElement {
 
   constructor() {
     super();
-    new FocusKeeper(this);
+    keepFocus(this);
   }
 
   /** Addresses of the images, by code. */

@@ -2,7 +2,7 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { BookingItem, SeatcastClient, UnsentBooking } from '../../sdk/index.ts';
 import { BookingMadeEvent } from '../events/booking-made.ts';
-import { FocusKeeper } from '../internal/focus-keeper.ts';
+import { keepFocus } from '../internal/keep-focus.ts';
 import { sharedClient } from '../internal/full-client.ts';
 import { LanguageController } from '../internal/language.ts';
 import { define } from '../internal/live-element.ts';
@@ -35,7 +35,7 @@ export class SeatcastUnsent extends LitElement {
 
   constructor() {
     super();
-    new FocusKeeper(this);
+    keepFocus(this);
     this.attempts = [];
     this.titles = new Map();
   }
