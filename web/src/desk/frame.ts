@@ -114,11 +114,12 @@ export const frame = css`
     flex-wrap: wrap;
     align-items: center;
     gap: 0.5rem 0.9rem;
+    max-width: 100%;
     margin-inline-start: auto;
     font-size: 0.875rem;
   }
   .who {
-    max-width: min(14rem, 100%);
+    max-width: 12rem;
     overflow: hidden;
     text-overflow: ellipsis;
     white-space: nowrap;
