@@ -58,6 +58,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("BOOKING_NOT_FOUND", "Booking not found", "ไม่พบการจอง", "رزرو یافت نشد"),
     ("BOOKING_STATS", "Booking statistics retrieved", "ดึงสถิติการจองแล้ว", "آمار رزروها دریافت شد"),
     ("BUSY", "Too many requests at once; please try again", "มีคำขอพร้อมกันมากเกินไป โปรดลองอีกครั้ง", "درخواست‌ها بسیار زیاد است؛ دوباره تلاش کنید"),
+    ("CANCELLATION_TERMS", "What cancelling would give back", "จำนวนเงินที่จะคืนหากยกเลิก", "مبلغی که با لغو برمی‌گردد"),
     ("CAPACITY_BELOW_COMMITTED", "More tickets are sold or held than this capacity allows", "มีบัตรที่ขายหรือจองไว้มากกว่าความจุนี้", "تعداد بلیت‌های فروخته یا رزروشده از این ظرفیت بیشتر است"),
     ("CAPACITY_IS_SEATS", "The capacity of a ticket type with seats is their number; change the seat map", "ความจุของบัตรแบบระบุที่นั่งคือจำนวนที่นั่ง โปรดแก้ไขผังที่นั่ง", "ظرفیت بلیت دارای صندلی همان تعداد صندلی‌هاست؛ نقشهٔ صندلی‌ها را تغییر دهید"),
     ("CHECKED_IN", "Admitted", "เข้างานได้", "ورود مجاز است"),

@@ -138,7 +138,7 @@ pub(in crate::api) async fn preview(
             }
         }
     };
-    Ok(Reply::ok("CANCELLATION", data))
+    Ok(Reply::ok("CANCELLATION_TERMS", data))
 }
 
 async fn as_owner(
