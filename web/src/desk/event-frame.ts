@@ -9,6 +9,7 @@ import { PAGES } from './pages.ts';
 import { may } from './rights.ts';
 import { addressOf, type Found } from './router.ts';
 import { deskStyles } from './styles.ts';
+import { Watch } from './watch.ts';
 import { WORDS } from './words.ts';
 
 /** Several changes at once are read together. */
@@ -116,7 +117,7 @@ export class EventFrame extends DeskPage {
   declare event: EventDetails | undefined;
   declare problem: unknown;
 
-  #stop: (() => void) | undefined;
+  readonly #watch = new Watch(this, () => this.#begin());
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The parts of the topic's state that were read last. */
   #seen: { event: EventInfo; terms: string } | undefined;
@@ -126,17 +127,11 @@ export class EventFrame extends DeskPage {
   override connectedCallback(): void {
     super.connectedCallback();
     this.addEventListener(EventChanged.type, this.#changedHere);
-    if (this.hasUpdated) this.#begin();
-  }
-
-  override firstUpdated(): void {
-    this.#begin();
   }
 
   override disconnectedCallback(): void {
     this.removeEventListener(EventChanged.type, this.#changedHere);
     clearTimeout(this.#timer);
-    this.#stop?.();
     super.disconnectedCallback();
   }
 
@@ -196,14 +191,13 @@ export class EventFrame extends DeskPage {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('number') && this.hasUpdated) this.#begin();
+    if (changed.has('number') && this.hasUpdated) this.#watch.restart();
   }
 
-  #begin(): void {
-    this.#stop?.();
+  #begin(): () => void {
     this.#seen = undefined;
     void this.#read();
-    this.#stop = this.client.watch(`event:${this.number}`, ({ state }) => {
+    return this.client.watch(`event:${this.number}`, ({ state }) => {
       if (!state) return;
       const before = this.#seen;
       this.#seen = { event: state.event, terms: termsOf(state.ticket_types) };

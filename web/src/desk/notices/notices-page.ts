@@ -11,6 +11,7 @@ import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { fromWall } from '../zoned.ts';
+import { Watch } from '../watch.ts';
 import { WORDS } from './words.ts';
 import '../desk-dialog.ts';
 
@@ -78,7 +79,6 @@ export class NoticesPage extends EventDeskPage {
   declare busy: boolean;
 
   readonly #stage = new StagedClient(() => this.client.now());
-  #stop: (() => void) | undefined;
 
   constructor() {
     super();
@@ -86,20 +86,7 @@ export class NoticesPage extends EventDeskPage {
     this.message = '';
     this.faults = NO_FAULTS;
     this.busy = false;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    if (this.hasUpdated) this.#begin();
-  }
-
-  override firstUpdated(): void {
-    this.#begin();
-  }
-
-  override disconnectedCallback(): void {
-    this.#stop?.();
-    super.disconnectedCallback();
+    new Watch(this, () => this.#watch());
   }
 
   override render(): TemplateResult {
@@ -189,14 +176,15 @@ export class NoticesPage extends EventDeskPage {
     </desk-dialog>`;
   }
 
-  #begin(): void {
-    this.#stop = this.client.watch(`event:${this.event.id}`, ({ state }) => {
+  #watch(): () => void {
+    const stop = this.client.watch(`event:${this.event.id}`, ({ state }) => {
       if (state) this.notices = state.notices.toSorted((one, other) => other.id - one.id);
     });
     // A draft has no topic for the public, and its notices may be waiting all the same.
     void this.tried(this.client.rows<Notice>(`/events/${this.event.id}/notices`)).then((list) => {
       if (list && !this.notices) this.notices = list.rows.toSorted((one, other) => other.id - one.id);
     });
+    return stop;
   }
 
   #typed({ currentTarget }: Event): void {

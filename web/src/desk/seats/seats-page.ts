@@ -11,6 +11,7 @@ import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { beforeStart, freeByType, onStage, SEATS_CHANGED_MAX } from './stage.ts';
+import { Watch } from '../watch.ts';
 import { WORDS } from './words.ts';
 import '../desk-dialog.ts';
 import './import-map.ts';
@@ -85,7 +86,7 @@ export class SeatsPage extends EventDeskPage {
   declare busy: boolean;
 
   readonly #stage = new StagedClient(() => this.client.now());
-  #stop: (() => void) | undefined;
+  readonly #watch = new Watch(this, () => this.#begin());
 
   constructor() {
     super();
@@ -94,20 +95,6 @@ export class SeatsPage extends EventDeskPage {
     this.section = '';
     this.force = false;
     this.busy = false;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    if (this.hasUpdated) this.#begin();
-  }
-
-  override firstUpdated(): void {
-    this.#begin();
-  }
-
-  override disconnectedCallback(): void {
-    this.#stop?.();
-    super.disconnectedCallback();
   }
 
   override render(): TemplateResult {
@@ -205,14 +192,13 @@ export class SeatsPage extends EventDeskPage {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('event') && this.hasUpdated && this.event.layout !== changed.get('event')?.layout) this.#begin();
+    if (changed.has('event') && this.hasUpdated && this.event.layout !== changed.get('event')?.layout) this.#watch.restart();
   }
 
-  #begin(): void {
+  #begin(): (() => void) | undefined {
     const { id, layout } = this.event;
-    this.#stop?.();
-    if (layout === 0) return;
-    this.#stop = this.client.watch(`seats:${id}`, ({ state }) => {
+    if (layout === 0) return undefined;
+    const stop = this.client.watch(`seats:${id}`, ({ state }) => {
       this.seats = state ?? this.seats;
       this.#play();
     });
@@ -220,6 +206,7 @@ export class SeatsPage extends EventDeskPage {
       this.geometry = geometry;
       this.#play();
     });
+    return stop;
   }
 
   /** The map lets choose what is free: to put seats back, the blocked ones are shown as free, and free ones as blocked. */
