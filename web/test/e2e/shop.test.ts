@@ -97,7 +97,7 @@ describe('the language', () => {
       // Names are as they are; these words were English ones.
       expect(shown).not.toMatch(/\b(Loading|left|Sign|tickets|Search|events|Nothing|Choose)\b/);
       expect(await faults(page)).toEqual([]);
-      await picture(page, `shop ${language} ${Object.keys(look).join('')} ${path.replaceAll('/', ' ').replaceAll(String(id), 'event')}`);
+      await picture(page, `shop ${language} ${Object.keys(look).join('')} ${path.replaceAll('/', ' ').replace(new RegExp(`\\b${id}\\b`), 'event')}`);
     }
     expect(errors).toEqual([]);
   });

@@ -43,7 +43,11 @@ export class FocusKeeper implements ReactiveController {
     const place = [...(this.#behind ? [this.#behind] : []), ...around].find(canHaveFocus);
     this.#behind = undefined;
     if (!place) return;
-    if (!place.hasAttribute('tabindex')) place.tabIndex = -1;
+    if (!place.hasAttribute('tabindex')) {
+      // It may be the page's own: it is as it was when the focus goes on.
+      place.tabIndex = -1;
+      place.addEventListener('blur', () => place.removeAttribute('tabindex'), { once: true });
+    }
     place.focus({ preventScroll: true });
   }
 
