@@ -384,7 +384,8 @@ it('the list is narrowed by category, days and city; the address says so, and «
 
 it('the font of Thai words is fetched where they are shown, and nowhere else', async () => {
   for (const [language, isThai] of [['en', false], ['fa', false], ['th', true]] as const) {
-    for (const path of ['/', '/desk', '/checkin']) {
+    // Not the list, which has a price in baht: Persian writes it with the sign of Thailand.
+    for (const path of ['/account', '/desk', '/checkin']) {
       const context = await browser.newContext();
       const page = await context.newPage();
       await page.goto(`${url}${path}?lang=${language}`);
