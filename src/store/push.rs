@@ -274,11 +274,13 @@ impl Store {
     ) -> Result<Vec<PushSubscription>, StoreError> {
         let client = self.client().await?;
         let of_browser = format!(
-            "select {COLUMNS} from push_endpoints e join push_subscriptions s on s.endpoint_id = e.id
+            "select {COLUMNS} from push_endpoints e
+              cross join lateral (select * from push_subscriptions where endpoint_id = e.id offset 0) s
               where e.auth = $1 order by s.id desc limit $2"
         );
         let of_user = format!(
-            "select {COLUMNS} from push_subscriptions s where s.user_id = $1 order by s.id desc limit $2"
+            "select {COLUMNS} from push_subscriptions s where s.user_id = $1
+              order by s.user_id desc, s.id desc limit $2"
         );
         let rows = match (auth, user) {
             (Some(auth), _) => {
@@ -379,7 +381,8 @@ impl Store {
                           where waited.event_id is not null) found
                    cross join lateral bookable_types(found.event_id) as bookable (id)
                    cross join lateral (select revision from turns where event_id = found.event_id limit 1) turn
-                  where (not exists (select from waitlist w where w.event_id = found.event_id and w.status = 'waiting')
+                  where ((select count(*) from (select from waitlist w where w.event_id = found.event_id and w.status = 'waiting'
+                                                 limit 1) as one) = 0
                          or exists (select from unnest($1::bigint[], $2::bigint[]) as looked (event_id, revision)
                                      where looked.event_id = found.event_id and looked.revision = turn.revision))
                   group by found.event_id limit $3
