@@ -154,6 +154,9 @@ const SHELL_VERSION_LENGTH = 12;
 const PAGES = new Set(['page', 'desk', 'checkin', 'dev']);
 const WORKERS = new Map([['checkin-worker', 'checkin.js'], ['sw', 'sw.js']]);
 
+/** Small files that all pages of the shop load are packed worse than one. */
+const OF_ALL_PAGES = /\/src\/pages\/(?:shared\.styles|app\.words|language)\.ts$/;
+
 export default defineConfig({
   plugins: [sharedHead(), smallest, squeezedStyles(), plainImports(), filesOfWorkers(), precompressed()],
   build: {
@@ -174,7 +177,12 @@ export default defineConfig({
       },
       preserveEntrySignatures: 'exports-only',
       output: {
-        codeSplitting: { groups: [{ name: 'live', test: (id) => smallest.has(id) }] },
+        codeSplitting: {
+          groups: [
+            { name: 'live', test: (id) => smallest.has(id), priority: 1 },
+            { name: 'shop', test: OF_ALL_PAGES },
+          ],
+        },
         // Other sites embed the elements by this name; what it loads is named by its content.
         entryFileNames: ({ name }) => WORKERS.get(name) ?? (PAGES.has(name) ? 'assets/[name]-[hash].js' : 'embed/[name].js'),
         chunkFileNames: 'assets/[name]-[hash].js',

@@ -13,7 +13,6 @@ import { poster } from './poster.ts';
 import '../elements/seatcast-availability/seatcast-availability.ts';
 import '../elements/seatcast-booking/seatcast-booking.ts';
 import '../elements/seatcast-notices/seatcast-notices.ts';
-import '../elements/seatcast-presence/seatcast-presence.ts';
 import '../elements/seatcast-ticket-types/seatcast-ticket-types.ts';
 
 /** One event: description, stock, choosing, holding. Everything on it is live. */
@@ -26,6 +25,8 @@ export class EventPage extends LiveElement {
     const { state, status } = this.topic.view;
     if (state) titled(state.event.title);
     if (state && state.event.layout > 0) void this.#loadSeatMap();
+    // How many look is not for the first sight.
+    if (state) void import('../elements/seatcast-presence/seatcast-presence.ts').catch(() => undefined);
     // Of an event that stands the booking form brings them.
     if (state?.event.status === 'cancelled') void import('../elements/seatcast-bookings/seatcast-bookings.ts').catch(() => undefined);
     // The page says it once; each number says it for itself as well.
