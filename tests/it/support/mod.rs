@@ -7,6 +7,7 @@ pub(crate) mod cut;
 pub(crate) mod database;
 pub(crate) mod issuer;
 pub(crate) mod nats;
+pub(crate) mod node;
 pub(crate) mod numbers;
 pub(crate) mod own;
 pub(crate) mod pgbouncer;

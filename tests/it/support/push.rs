@@ -1,14 +1,11 @@
 //! A push service of the test's own, outside of the process: `tests/push/service.mjs` says what it does.
 
-use std::path::Path;
-use std::process::Stdio;
-
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::mpsc;
 
 use super::caller::Caller;
+use super::node::NodeServer;
 use super::server::DEADLINE;
 
 pub(crate) struct PushService {
@@ -20,18 +17,11 @@ pub(crate) struct PushService {
 
 impl PushService {
     pub(crate) async fn start() -> PushService {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut server = Command::new("node")
-            .arg(root.join("tests/push/service.mjs"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("Node.js starts (scripts/setup.sh installs it)");
-        let said = server.stdout.take().expect("it is piped");
-        let mut lines = BufReader::new(said).lines();
-        let line = lines.next_line().await.expect("it speaks");
-        let said: Value = serde_json::from_str(&line.expect("it lives")).expect("JSON");
+        let NodeServer {
+            said,
+            mut lines,
+            process,
+        } = NodeServer::start("tests/push/service.mjs").await;
         let (read, heard) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
@@ -45,7 +35,7 @@ impl PushService {
             base: format!("http://127.0.0.1:{}", said["port"]),
             http: super::http_client(),
             heard,
-            _server: server,
+            _server: process,
         }
     }
 

@@ -1,11 +1,9 @@
 //! A payment provider of the test's own, outside of the process: `tests/stripe/server.mjs` says what it does.
 
-use std::path::Path;
-use std::process::Stdio;
-
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
+
+use super::node::NodeServer;
 
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_test";
 
@@ -17,22 +15,11 @@ pub(crate) struct Stripe {
 
 impl Stripe {
     pub(crate) async fn start() -> Stripe {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut server = Command::new("node")
-            .arg(root.join("tests/stripe/server.mjs"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("Node.js starts (scripts/setup.sh installs it)");
-        let said = server.stdout.take().expect("it is piped");
-        let line = BufReader::new(said).lines().next_line().await;
-        let line = line.expect("it speaks").expect("it lives");
-        let said: Value = serde_json::from_str(&line).expect("JSON");
+        let NodeServer { said, process, .. } = NodeServer::start("tests/stripe/server.mjs").await;
         Stripe {
             port: said["port"].as_u64().expect("a port") as u16,
             http: super::http_client(),
-            _server: server,
+            _server: process,
         }
     }
 
