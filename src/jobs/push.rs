@@ -27,7 +27,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Attempts without an answer; then it may have arrived often enough.
 const UNANSWERED_MAX: i32 = 3;
 
-/// What follows from how things stand.
+/// The outcome by how things stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PushStep {
     Send {
@@ -35,7 +35,7 @@ pub(crate) enum PushStep {
     },
     /// It is not time yet.
     Waits(Duration),
-    /// What was back is gone: it waits until it is back again.
+    /// Tickets that were back are gone: it waits until there are some again.
     WaitsAnew,
     /// There is nothing to tell any more.
     Over,
@@ -43,7 +43,7 @@ pub(crate) enum PushStep {
     Stale,
 }
 
-/// What follows from an attempt to send.
+/// The outcome of an attempt to send.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum AfterPush {
     /// It was told, or never will be.

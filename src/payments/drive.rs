@@ -188,8 +188,8 @@ async fn step(
     }
     if step == Next::Sell {
         match desk.sell(&attempt, &booking).await? {
-            Sold::Now(now) => {
-                booking = *now;
+            Sold::Now(as_sold) => {
+                booking = *as_sold;
                 step = sold(&charge);
             }
             Sold::Refused => step = refused(&charge),

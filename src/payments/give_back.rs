@@ -147,7 +147,7 @@ fn exceeds(left: i64, of: &Booking) -> NotGiven {
     }
 }
 
-/// What the wish gives back, and of which payment. `payment` as in [`RefundOrder`].
+/// The amount and tickets that the wish gives back, and their payment. `payment` as in [`RefundOrder`].
 async fn decided(
     table: &impl RefundTable,
     booking: &Booking,

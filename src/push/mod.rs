@@ -40,7 +40,7 @@ pub enum Urgency {
 /// A message as it goes out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PushMessage {
-    /// What the service worker shows, as JSON.
+    /// The message that the service worker shows, as JSON.
     pub payload: Vec<u8>,
     /// How long it is worth delivering.
     pub ttl: Duration,
@@ -167,7 +167,7 @@ impl Pusher {
     }
 }
 
-/// What an answer of a push service means. Its body is not read: it may say whatever it likes.
+/// The meaning of a push service's answer. Its body is not read: it may say whatever it likes.
 fn judge(status: StatusCode, headers: &header::HeaderMap) -> Result<(), PushError> {
     let why = || status.as_u16().to_string();
     match status {

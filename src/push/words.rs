@@ -1,4 +1,4 @@
-//! What messages say. The service worker shows it as it is, and puts times in the place of `{time}`: only the browser knows
+//! Texts of messages. The service worker shows it as it is, and puts times in the place of `{time}`: only the browser knows
 //! in which zone its reader is when it is shown.
 
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ pub struct Notification {
     pub until: Option<Timestamp>,
 }
 
-/// What is to be told.
+/// The news of a message.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum News<'a> {
     TicketsBack {

@@ -121,7 +121,7 @@ pub struct TooManyPushes {
     pub max: i64,
 }
 
-/// What a job says.
+/// The payload of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushJob {
     pub subscription_id: PushSubscriptionId,
@@ -148,7 +148,7 @@ pub struct PushToSend {
     pub fires: i32,
     /// Its message is on the way.
     pub is_fired: bool,
-    /// What was asked for can be booked.
+    /// The tickets that were asked for can be booked.
     pub is_back: bool,
     pub hold: Option<HoldToTell>,
     /// Of the offer that its user has: until when it stands.
@@ -430,7 +430,7 @@ impl Store {
         Ok(client.execute(&statement, &values).await?)
     }
 
-    /// What a job's message needs; `None`: nobody is to be told any more.
+    /// The parts of a job's message; `None`: nobody is to be told any more.
     pub async fn push_to_send(
         &self,
         id: PushSubscriptionId,
@@ -482,7 +482,7 @@ impl Store {
         .await
     }
 
-    /// What was back is gone again before its message went out: it waits anew.
+    /// Tickets that were back are gone again before the message went out: it waits anew.
     pub async fn rearm_push(&self, id: PushSubscriptionId, fires: i32) -> Result<(), StoreError> {
         let client = self.client().await?;
         let sql = "update push_subscriptions set fired_at = null where id = $1 and fires = $2";

@@ -284,7 +284,7 @@ async fn no_statement_scans_what_grows() {
 async fn no_statement_planned_on_empty_tables_scans_what_they_become() {
     let explaining = Explaining::start().await;
     let young = explaining.database("young").await;
-    // What runs by the clock comes to its sixth execution in some runs and not in others.
+    // A statement that runs by the clock comes to its sixth execution in some runs and not in others.
     let settled = "alter database young set plan_cache_mode = force_generic_plan";
     young
         .client

@@ -775,7 +775,7 @@ async fn a_browser_and_an_account_may_ask_for_so_many() {
     let refused = phone.asks(one_more.clone()).await;
     assert_eq!(refused.code(429), "TOO_MANY_SUBSCRIPTIONS");
     assert_eq!(refused.body["data"]["max"], 50);
-    // What it has it may ask for again.
+    // It may ask again for the things that it has.
     assert_eq!(phone.waits_for(&show).await["id"], first["id"]);
     // An account with all its browsers.
     world

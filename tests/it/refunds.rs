@@ -713,7 +713,7 @@ async fn kept_fees_stay_income() {
     server.audit().await;
 }
 
-/// What is said before a cancellation is what it gives back, whole and by ticket, to owners and by staff.
+/// A cancellation gives back the amount that was said before it, whole and by ticket, to owners and by staff.
 #[tokio::test]
 async fn a_cancellation_gives_back_what_was_said_before() {
     let server = TestServer::start().await;

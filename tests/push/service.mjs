@@ -43,7 +43,7 @@ export function decrypt(body, { ecdh, auth }) {
   return padded.subarray(0, end);
 }
 
-/** What a signature says (RFC 8292); throws where it does not hold. */
+/** The claims of a signature (RFC 8292); throws where it does not hold. */
 export function checkSignature(header, audience, knownKey) {
   const [, token, key] = /^vapid t=([^,\s]+), ?k=([\w-]+)$/.exec(header ?? '') ?? [];
   if (!token) throw new Error('no signature');

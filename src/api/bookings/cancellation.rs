@@ -58,7 +58,7 @@ impl Input for CancellationQuery {
     }
 }
 
-/// What a cancellation would give back now.
+/// The terms of a cancellation, now.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct CancellationData {
     /// Owners can cancel until then. Absent for staff, and where nothing was paid.
@@ -78,7 +78,7 @@ pub(in crate::api) struct CancellationData {
     ticket_ids: Vec<String>,
 }
 
-/// What cancelling a booking would give back
+/// Preview of a cancellation: the money that it would give back
 ///
 /// For those who may cancel it. The refusals are those of the cancellation itself, which judges once more: another refund may
 /// come in between.

@@ -98,7 +98,7 @@ impl PushTable for Way<'_> {
         Ok(())
     }
 
-    /// What was told and is not forgotten is told again: the browser drops the double by its tag.
+    /// News that were told and not forgotten are told again: the browser drops the double by its tag.
     async fn forget_push(&self, id: PushSubscriptionId) -> Result<(), StoreError> {
         let excuse = |by: i32| {
             let excuse = |job: &mut SimJob| job.excuses = job.excuses.saturating_add_signed(by);
@@ -131,7 +131,7 @@ impl PushWay for Way<'_> {
             return Err(PushError::Gone);
         }
         world.with(|shared| shared.deliver(job));
-        // What comes back may be lost, or too late for the attempt, or the browser is forgotten too late.
+        // The answer may be lost, or too late for the attempt, or the browser is forgotten too late.
         let is_lost = world.with(|shared| {
             let is_lost = shared.goes_wrong(4);
             if is_lost || MoneyShared::is_long(back) {

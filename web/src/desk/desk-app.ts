@@ -114,7 +114,7 @@ export class DeskApp extends LitElement {
     if (!me) return html`<div class="skeleton waiting" role="status" aria-label=${words.loading}></div>`;
     if (!this.found) return html`<div class="message"><h1>${words.nothingTitle}</h1><p>${words.nothing}</p><a class="button primary" href="/desk">${words.toEvents}</a></div>`;
     if (this.lost) return this.#failed();
-    // What was typed stays where it is, behind the dialog.
+    // Typed values stay where they are, behind the dialog.
     return html`${this.#page(this.found, me)}${attendance === 'ended' ? this.#signInAgain(people) : nothing}`;
   }
 

@@ -1,4 +1,4 @@
-/** What the service worker shows of a message. Apart from `sw.ts`, so that it can be tested without a browser. */
+/** Messages, as the service worker shows them. Apart from `sw.ts`, so that it can be tested without a browser. */
 
 /** As the server writes it (`src/push/words.rs`). */
 interface Message {

@@ -130,7 +130,7 @@ it('a forgotten password is set anew by a mailed link', async () => {
   await page.getByRole('form', { name: 'Sign in' }).getByLabel('E-mail').fill(email);
   await page.getByRole('button', { name: 'Forgot the password?' }).click();
   await expect.poll(() => said(page)).toContain('If there is such an account');
-  // What is said follows the language.
+  // Messages follow the language.
   await page.getByRole('combobox', { name: 'Language' }).selectOption('fa');
   await expect.poll(() => said(page)).toMatch(/\p{Script=Arabic}/u);
   await page.locator('.languages select').selectOption('en');

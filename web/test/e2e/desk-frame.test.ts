@@ -183,7 +183,7 @@ it('a session that ends elsewhere is renewed in place: what was typed is kept', 
   expect(await page.getByLabel('Title', { exact: true }).inputValue()).toBe('Typed before');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await headingSays(page, 'Typed before');
-  // Who leaves by the button is not asked back.
+  // Leaving by the button leads back to no question.
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   expect(await page.getByRole('dialog').count()).toBe(0);

@@ -47,7 +47,7 @@ async function newSubscription(name: string): Promise<object> {
   return (await answer.json()) as object;
 }
 
-/** What the browser has at its push service lives in the storage, so that a reload finds it. */
+/** The browser's subscription at its push service lives in the storage, so that a reload finds it. */
 async function scripted(context: BrowserContext, subscription: object): Promise<void> {
   await context.addInitScript((json) => {
     const made = { toJSON: () => json, unsubscribe: () => (localStorage.removeItem('test.key'), Promise.resolve(true)) };

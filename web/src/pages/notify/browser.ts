@@ -64,7 +64,7 @@ export class NotifiedBrowser {
     return own;
   }
 
-  /** What the browser is to be told goes with it. The service worker does so as well, where its browser tells it. */
+  /** Its subscriptions go with it. The service worker does so as well, where its browser tells it. */
   async #renew(own: PushBrowser): Promise<void> {
     const last = this.#storage?.getItem(KEY) ?? undefined;
     if (last === own.keys.auth) return;

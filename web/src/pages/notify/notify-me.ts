@@ -60,7 +60,7 @@ export class NotifyMe extends PageElement {
   declare wish: PushWish | undefined;
   /** The ticket type's, where it is one of several. */
   declare name: string | undefined;
-  /** What the browser is to be told; null: nothing of it, undefined: not known. */
+  /** The browser's subscription; null: none to this, undefined: not known. */
   declare note: PushNote | null | undefined;
   declare permission: NotificationPermission;
   declare busy: boolean;
@@ -68,7 +68,7 @@ export class NotifyMe extends PageElement {
   /** News for users of screen readers. */
   declare said: string | undefined;
 
-  /** What is read now is of this wish. */
+  /** The wish that is being read. */
   #about = '';
 
   constructor() {
