@@ -13,7 +13,7 @@ use mio::net::TcpStream;
 use super::Admission;
 use super::channel::ChannelKey;
 use super::outbox::{Outbox, WriteOutcome};
-use super::session::{Effect, Rules, Session};
+use super::session::{Effect, Rules, Session, Subscription};
 use crate::config::inside::{CLOSE_TIMEOUT_MS, READS_PER_TURN_MAX};
 use crate::protocol::code;
 use crate::protocol::phoenix;
@@ -40,6 +40,10 @@ pub(super) struct Connection {
     /// Counts this connection against the limits for as long as it lives.
     pub(super) admission: Admission,
 }
+
+// A viewer that waits costs one of each, so a field more is paid for by all of them.
+const _: () = assert!(size_of::<Connection>() <= 256);
+const _: () = assert!(size_of::<Subscription>() <= 136);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {

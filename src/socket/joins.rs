@@ -89,6 +89,7 @@ impl Shard {
             OpenedEvent {
                 channel: channel_id,
                 member: channel.members.len(),
+                topic: channel.key.topic.clone(),
                 event: &history.state().event,
                 revision: history.revision(),
                 here,

@@ -27,6 +27,7 @@ pub(crate) use self::answers::OpenedEvent;
 pub(crate) use self::effect::Effect;
 pub(crate) use self::private::ShownTopic;
 use self::replies::ReplyTo;
+use self::rights::KeptCaller;
 pub(crate) use self::subscription::{PendingJoin, Stage, Subscription};
 pub(crate) use self::tracks::TrackReply;
 pub(crate) use self::voice::{Saying, Voice};
@@ -41,9 +42,9 @@ use crate::protocol::phoenix::{ClientFrame, Malformed, Vsn};
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) vsn: Vsn,
-    caller: Caller,
+    caller: KeptCaller,
     /// The caller of the handshake, who is the caller again after signing out.
-    opened_by: Caller,
+    opened_by: KeptCaller,
     /// The API key in the URL, if there was one: sent as a token it means anonymous.
     api_key: Option<Box<str>>,
     /// Indexed by place; places of ended subscriptions are reused.
@@ -76,10 +77,11 @@ impl Session {
         limits: &SocketConfig,
         joins_of_address: Option<Arc<SharedTokenBucket>>,
     ) -> Self {
+        let caller = KeptCaller::from(caller);
         Self {
             vsn,
+            opened_by: caller.clone(),
             caller,
-            opened_by: caller,
             api_key,
             subscriptions: Vec::new(),
             joins: TokenBucket::new(limits.joins_per_s_max),

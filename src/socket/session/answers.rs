@@ -1,5 +1,7 @@
 //! Answers joins, once their event is open or known not to exist.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -21,6 +23,8 @@ use crate::ticketing::{EventId, Revision};
 pub(crate) struct OpenedEvent<'a> {
     pub(crate) channel: usize,
     pub(crate) member: usize,
+    /// The topic's name in the key of the channel, which all its viewers share.
+    pub(crate) topic: Arc<str>,
     pub(crate) event: &'a EventInfo,
     /// The revision that the answer brings the viewer to.
     pub(crate) revision: Revision,
@@ -40,6 +44,7 @@ impl Session {
         let OpenedEvent {
             channel,
             member,
+            topic,
             event,
             revision,
             here,
@@ -82,6 +87,7 @@ impl Session {
                 None
             }
         };
+        subscription.topic = topic;
         subscription.stage = Stage::Live {
             channel,
             member,

@@ -1,5 +1,8 @@
 //! The caller of a session, and its rights.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{Rules, Session};
@@ -7,6 +10,24 @@ use crate::auth::{self, Auth, AuthError, Caller, Right};
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::topic::Topic;
 use crate::ticketing::live::EventInfo;
+
+/// A caller as a session keeps it. Most viewers are anonymous, so only the others pay for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeptCaller(Option<Arc<Caller>>);
+
+impl From<Caller> for KeptCaller {
+    fn from(caller: Caller) -> Self {
+        KeptCaller((caller != Caller::Anonymous).then(|| Arc::new(caller)))
+    }
+}
+
+impl Deref for KeptCaller {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        self.0.as_deref().unwrap_or(&Caller::Anonymous)
+    }
+}
 
 impl Session {
     /// Makes the bearer of a token the caller; without a token nothing changes. Supabase's clients send their API key as a token
@@ -21,10 +42,13 @@ impl Session {
             self.sign_out();
             return Ok(());
         }
-        self.caller = rules.auth.verify(token).map_err(|error| match error {
+        let caller = rules.auth.verify(token).map_err(|error| match error {
             AuthError::Unready => code::UNAVAILABLE.because(error),
             error => code::INVALID_TOKEN.because(error),
         })?;
+        if *self.caller != caller {
+            self.caller = caller.into();
+        }
         self.caller_changed = true;
         Ok(())
     }
@@ -32,7 +56,7 @@ impl Session {
     /// Resets the caller to that of the handshake.
     pub(super) fn sign_out(&mut self) {
         self.caller_changed |= self.caller != self.opened_by;
-        self.caller = self.opened_by;
+        self.caller = self.opened_by.clone();
     }
 
     /// Whether a new token came, so that joined topics have to be checked again.
@@ -41,7 +65,7 @@ impl Session {
     }
 
     pub(crate) fn caller(&self) -> Caller {
-        self.caller
+        *self.caller
     }
 
     /// Whether the changed caller may not have this topic: an event's figures, or another user's bookings.
@@ -57,13 +81,13 @@ impl Session {
     /// but may not broadcast any more.
     pub(crate) fn token_has_ended(&mut self, auth: &Auth, now: Timestamp) -> bool {
         let ended_early = auth.has_ended(&self.caller);
-        match self.caller {
+        match *self.caller {
             Caller::User {
                 token_expires: Some(end),
                 ..
             } if end <= now || ended_early => {
                 if !self.needs_token {
-                    self.caller = Caller::Anonymous;
+                    self.caller = Caller::Anonymous.into();
                 }
                 self.needs_token
             }

@@ -197,6 +197,10 @@ impl Session {
             .iter()
             .position(Option::is_none)
             .unwrap_or_else(|| {
+                if self.subscriptions.is_empty() {
+                    // A widget joins one topic, and growth would make room for four.
+                    self.subscriptions.reserve_exact(1);
+                }
                 self.subscriptions.push(None);
                 self.subscriptions.len() - 1
             });

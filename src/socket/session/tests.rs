@@ -123,6 +123,7 @@ impl Talk {
                     let opened = OpenedEvent {
                         channel: 70,
                         member: 0,
+                        topic: key.topic.clone(),
                         event: &self.event,
                         revision: 7,
                         here: None,
@@ -177,6 +178,13 @@ fn a_join_is_answered_with_the_state_and_a_resume_with_what_changed() {
         json!(["2", "2", "seats:42", "phx_reply",
         {"status": "ok", "response": {"revision": 7, "resumed": true, "state": {}}}])
     );
+}
+
+#[test]
+fn a_viewer_of_one_topic_has_room_for_no_other() {
+    let mut talk = Talk::new();
+    talk.say(r#"["1","1","event:42","phx_join",{}]"#);
+    assert_eq!(talk.session.subscriptions.capacity(), 1);
 }
 
 #[test]
@@ -506,7 +514,7 @@ fn who_signs_out_has_no_more_rights_than_the_handshake_gave() {
         let says =
             json!(["1", "2", "realtime:event-updates:1", "access_token", {"access_token": token}]);
         assert_eq!(talk.ask(&says.to_string())[4]["status"], "ok");
-        assert_eq!(talk.session.caller, Caller::Anonymous, "{token}");
+        assert_eq!(*talk.session.caller, Caller::Anonymous, "{token}");
         assert!(talk.session.take_caller_changed(), "{token}");
         let said = r#"["1","7","realtime:event-updates:1","broadcast",
             {"type":"broadcast","event":"update","payload":{"updateType":"custom"}}]"#;
@@ -516,11 +524,11 @@ fn who_signs_out_has_no_more_rights_than_the_handshake_gave() {
     let mut talk = speaker();
     talk.say(r#"["1","2","realtime:event-updates:1","access_token",{}]"#);
     talk.say(r#"["3","3","event:1","phx_join",{}]"#);
-    assert_ne!(talk.session.caller, Caller::Anonymous);
+    assert_ne!(*talk.session.caller, Caller::Anonymous);
     // A join with the API key as token signs out.
     talk.session.api_key = Some("anon-key".into());
     talk.say(r#"["4","4","realtime:event-tickets:1","phx_join",{"access_token":"anon-key"}]"#);
-    assert_eq!(talk.session.caller, Caller::Anonymous);
+    assert_eq!(*talk.session.caller, Caller::Anonymous);
 }
 
 #[test]

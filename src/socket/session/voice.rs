@@ -79,7 +79,7 @@ impl Session {
     }
 
     fn read_saying(&mut self, place: u32, frame: &ClientFrame) -> Result<Effect, ErrorReply> {
-        let caller = self.caller;
+        let caller = *self.caller;
         let unknown = || {
             let topic = &frame.topic;
             code::UNKNOWN_EVENT.because(format_args!("\"{topic}\" takes no broadcasts"))
