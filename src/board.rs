@@ -5,7 +5,7 @@
 //! database is out of reach it says since when nobody knows. It holds watched events only, so `watched_events_max`
 //! bounds it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
@@ -27,8 +27,6 @@ struct BoardShared {
     current: AtomicBool,
     /// Written by the feed about once a second, read by the health routes.
     freshness: Mutex<Freshness>,
-    /// How often the database was seen to have lost history.
-    histories: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -81,12 +79,6 @@ impl Board {
         }
     }
 
-    /// How often the database was seen to have lost history (a restored backup): what was remembered by revision before
-    /// that may be wrong now, of any event.
-    pub fn histories(&self) -> u64 {
-        self.0.histories.load(Ordering::Acquire)
-    }
-
     pub fn freshness(&self) -> Freshness {
         *self.lock()
     }
@@ -98,10 +90,6 @@ impl Board {
 
     pub(crate) fn show(&self, event: EventId, state: Arc<EventState>) {
         self.0.slots.entry(event).or_default().state = Some(state);
-    }
-
-    pub(crate) fn history_was_lost(&self) {
-        self.0.histories.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(crate) fn remove(&self, event: EventId) {

@@ -30,6 +30,7 @@ use crate::schema;
 use crate::store::availability::SectionStand;
 use crate::store::edit::EditError;
 use crate::store::seats::SeatsChange;
+use crate::ticketing::availability::EventVersion;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::{Delta, EventState};
 use crate::ticketing::transition::Transition;
@@ -128,7 +129,7 @@ pub(super) async fn statuses(
 ) -> ApiResult<Response> {
     let event = availability::visible(&state, &caller, event_id).await?;
     let since = since.since.map(|since| since as Revision);
-    let current = event.revision().to_string();
+    let current = event.version().to_string();
     if event.stale_since().is_none() && is_known(&headers, &current) {
         return Ok(tagged(&headers, &current, event.moment(), "SEATS", || ()));
     }
@@ -148,7 +149,11 @@ pub(super) async fn statuses(
         Some(delta) => SeatStatuses::changed(event.event().layout, &delta),
         None => whole(&state, event_id, &event).await?,
     };
-    let tag = answer.revision.to_string();
+    // A revision that was written meanwhile has a tag that no later answer has.
+    let tag = match answer.revision == event.revision() {
+        true => current,
+        false => answer.revision.to_string(),
+    };
     let control = event.moment();
     let answer = tagged(&headers, &tag, control, "SEATS", || answer);
     Ok(cache::stale(answer, event.stale_since()))
@@ -173,10 +178,11 @@ async fn whole(state: &ApiState, event_id: EventId, seen: &EventStock) -> ApiRes
         } = &*known.state;
         return Ok(SeatStatuses::all(event.layout, *revision, seats.bytes()));
     }
-    let (revision, layout) = (seen.revision(), seen.event().layout);
+    let (version, layout) = (seen.version(), seen.event().layout);
+    let revision = version.revision;
     let key = KeptKey::Statuses {
         event: event_id,
-        revision,
+        version,
     };
     let read = async {
         let read = state.store.seat_statuses(event_id).await;
@@ -187,8 +193,7 @@ async fn whole(state: &ApiState, event_id: EventId, seen: &EventStock) -> ApiRes
             false => Err(NotKept::Moved(read)),
         }
     };
-    let history = state.board.histories();
-    match state.seatmaps.get((history, key), read).await {
+    match state.seatmaps.get(key, read).await {
         Ok(seats) => Ok(SeatStatuses::all(layout, revision, &seats)),
         Err(NotKept::Moved(read)) => {
             let seats = read.seats.bytes();
@@ -202,25 +207,24 @@ async fn whole(state: &ApiState, event_id: EventId, seen: &EventStock) -> ApiRes
 pub(super) async fn by_section(
     state: &ApiState,
     event_id: EventId,
-    revision: Revision,
+    version: EventVersion,
 ) -> ApiResult<Vec<SectionStand>> {
     let key = KeptKey::Sections {
         event: event_id,
-        revision,
+        version,
     };
     let read = async {
         let read = state.store.section_stands(event_id).await;
         let read = read.map_err(ApiError::from)?;
         let (now, sections) = read.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-        match now == revision {
+        match now == version.revision {
             true => Ok(serde_json::to_vec(&sections)
                 .map_err(ApiError::internal)?
                 .into()),
             false => Err(NotKept::Moved(sections)),
         }
     };
-    let history = state.board.histories();
-    match state.seatmaps.get((history, key), read).await {
+    match state.seatmaps.get(key, read).await {
         Ok(kept) => Ok(serde_json::from_slice(&kept).map_err(ApiError::internal)?),
         Err(NotKept::Moved(sections)) => Ok(sections),
         Err(NotKept::Failed(error)) => Err(error),

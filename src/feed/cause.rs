@@ -58,8 +58,6 @@ pub(super) enum FeedEffect {
     Looked(usize, EventId, Looked),
     /// The event is deleted, or its viewers have to start again.
     Closed(ShardSet, EventId, NotOpened),
-    /// The database no longer has revisions that were shown.
-    HistoryLost,
     /// The event has no viewers any more.
     Left(EventId),
     /// All commits before the beginning of the read of all events, or before `not_after` if that is earlier, have been

@@ -173,7 +173,6 @@ impl Publisher {
             }
             FeedEffect::Looked(shard, event, looked) => hub.looked(shard, event, looked),
             FeedEffect::Closed(shards, event, why) => hub.closed(shards, event, why),
-            FeedEffect::HistoryLost => board.history_was_lost(),
             FeedEffect::Left(event) => {
                 board.remove(event);
                 interest.remove(event);

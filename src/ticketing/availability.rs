@@ -1,5 +1,7 @@
 //! Availability as counts and as words. The words («almost sold out») are rules here, so that all pages agree.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -163,7 +165,7 @@ impl Availability {
             low_stock: totals.available < thresholds.low_stock_below,
             event_status: event.status,
             revision,
-            last_updated: last_updated(event, ticket_types),
+            last_updated: last_updated(event, ticket_types.iter().copied()).to_owned(),
             ticket_types: sorted
                 .into_iter()
                 .map(|ticket_type| TicketTypeAvailability::of(event, ticket_type, thresholds, now))
@@ -196,10 +198,44 @@ impl TicketTypeAvailability {
     }
 }
 
+/// A version of an event's numbers and seats. A restored backup writes the same revisions again, but later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventVersion {
+    pub revision: Revision,
+    /// When the newest number was written.
+    written: Timestamp,
+    /// Of the seat map.
+    layout: u32,
+}
+
+impl EventVersion {
+    /// `ticket_types` are all of the event, since a hidden one has seats as well.
+    pub fn of<'a>(
+        revision: Revision,
+        event: &'a EventInfo,
+        ticket_types: impl IntoIterator<Item = &'a TicketType>,
+    ) -> EventVersion {
+        let written = parsed(last_updated(event, ticket_types));
+        EventVersion {
+            revision,
+            written: written.unwrap_or_default(),
+            layout: event.layout,
+        }
+    }
+}
+
+impl fmt::Display for EventVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let written_us = self.written.as_microsecond();
+        write!(f, "{}-{written_us:x}-{:x}", self.revision, self.layout)
+    }
+}
+
 /// The number of the event's times (its beginning, its types' sale windows) that have passed since its last change. A
 /// sale that opens by the clock makes no revision, so ETags have to add this number.
 pub fn times_passed(event: &EventInfo, ticket_types: &[&TicketType], now: Timestamp) -> usize {
-    let changed = parsed(&last_updated(event, ticket_types)).unwrap_or(Timestamp::MIN);
+    let changed =
+        parsed(last_updated(event, ticket_types.iter().copied())).unwrap_or(Timestamp::MIN);
     let windows = ticket_types
         .iter()
         .flat_map(|ticket_type| [&ticket_type.sale_from, &ticket_type.sale_to]);
@@ -211,13 +247,12 @@ pub fn times_passed(event: &EventInfo, ticket_types: &[&TicketType], now: Timest
 }
 
 /// The latest time. All texts come from one writer, in UTC and of one length, so the greatest text is the latest.
-fn last_updated(event: &EventInfo, ticket_types: &[&TicketType]) -> String {
-    let types = ticket_types
-        .iter()
-        .map(|ticket_type| &ticket_type.updated_at);
-    types
-        .fold(&event.updated_at, |latest, at| latest.max(at))
-        .clone()
+fn last_updated<'a>(
+    event: &'a EventInfo,
+    ticket_types: impl IntoIterator<Item = &'a TicketType>,
+) -> &'a str {
+    let types = ticket_types.into_iter().map(|t| &t.updated_at);
+    types.fold(&event.updated_at, |latest, at| latest.max(at))
 }
 
 /// `part` in percent of `whole`, to two decimals; 0 if `whole` is 0.

@@ -9,7 +9,8 @@ use tokio::sync::OnceCell;
 
 use crate::config::inside::{SEATMAPS_KEPT_BYTES_MAX, SEATMAPS_KEPT_MAX};
 use crate::seatmap::Form;
-use crate::ticketing::{EventId, Revision};
+use crate::ticketing::EventId;
+use crate::ticketing::availability::EventVersion;
 
 /// A seat map: of a version, in a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,9 +25,15 @@ pub(super) enum KeptKey {
     /// The data of a seat map, as [`crate::seatmap::Packed`] has it.
     Map(MapKey),
     /// The statuses of an event's seats, two bits a seat.
-    Statuses { event: EventId, revision: Revision },
+    Statuses {
+        event: EventId,
+        version: EventVersion,
+    },
     /// The numbers of an event's seats by section, as JSON.
-    Sections { event: EventId, revision: Revision },
+    Sections {
+        event: EventId,
+        version: EventVersion,
+    },
 }
 
 /// A handle; clones share what is kept. The bodies that were asked for last stay.
@@ -39,8 +46,6 @@ struct Shelf {
     bytes: usize,
     /// Grows with each request: what was used last has the highest.
     clock: u64,
-    /// As the board counts it: numbers of revisions mean something else in another history of the database.
-    history: u64,
 }
 
 #[derive(Clone, Default)]
@@ -53,14 +58,13 @@ struct Kept {
 }
 
 impl KeptMaps {
-    /// The bytes, made by `make` where they are not kept. Of several that ask at a time one makes them. Nothing is
-    /// kept from one `history` of the database to another.
+    /// The bytes, made by `make` where they are not kept. Of several that ask at a time one makes them.
     pub(super) async fn get<E>(
         &self,
-        (history, key): (u64, KeptKey),
+        key: KeptKey,
         make: impl Future<Output = Result<Bytes, E>>,
     ) -> Result<Bytes, E> {
-        let cell = self.on_shelf(|shelf| shelf.take(history, key));
+        let cell = self.on_shelf(|shelf| shelf.take(key));
         match cell.get_or_try_init(|| make).await {
             Ok(body) => {
                 self.on_shelf(|shelf| shelf.weigh(key, &cell, body.len()));
@@ -84,11 +88,7 @@ impl KeptMaps {
 }
 
 impl Shelf {
-    fn take(&mut self, history: u64, key: KeptKey) -> Arc<OnceCell<Bytes>> {
-        if self.history != history {
-            self.bodies.clear();
-            (self.bytes, self.history) = (0, history);
-        }
+    fn take(&mut self, key: KeptKey) -> Arc<OnceCell<Bytes>> {
         self.clock += 1;
         let kept = self.bodies.entry(key).or_default();
         kept.used = self.clock;
@@ -149,15 +149,12 @@ mod tests {
 
     use super::*;
 
-    fn kept_key(event: i64) -> KeptKey {
-        KeptKey::Statuses {
+    fn key(event: i64) -> KeptKey {
+        KeptKey::Map(MapKey {
             event: EventId(event),
-            revision: 1,
-        }
-    }
-
-    fn key(event: i64) -> (u64, KeptKey) {
-        (0, kept_key(event))
+            layout: 1,
+            form: Form::Columns,
+        })
     }
 
     #[tokio::test]
@@ -200,7 +197,7 @@ mod tests {
         }
         let mut left: Vec<i64> = kept.on_shelf(|shelf| {
             (1..=4)
-                .filter(|event| shelf.bodies.contains_key(&kept_key(*event)))
+                .filter(|event| shelf.bodies.contains_key(&key(*event)))
                 .collect()
         });
         left.sort_unstable();
@@ -216,27 +213,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_kept_from_another_history_of_the_database() {
-        let kept = KeptMaps::default();
-        let ask = |history, body: &'static [u8]| {
-            let made = async move { Ok::<_, Infallible>(Bytes::from_static(body)) };
-            kept.get((history, kept_key(1)), made)
-        };
-        assert_eq!(ask(0, b"lost").await.unwrap(), "lost");
-        assert_eq!(ask(0, b"again").await.unwrap(), "lost");
-        assert_eq!(ask(1, b"restored").await.unwrap(), "restored");
-        assert_eq!(kept.on_shelf(|shelf| shelf.bytes), 8);
-    }
-
-    #[tokio::test]
     async fn smaller_bytes_take_the_place_of_those_that_were_made_fast() {
         let kept = KeptMaps::default();
         let body =
             |body: &'static [u8]| async move { Ok::<_, Infallible>(Bytes::from_static(body)) };
         kept.get(key(1), body(b"made fast")).await.unwrap();
-        kept.replace(kept_key(1), Bytes::from_static(b"small"));
+        kept.replace(key(1), Bytes::from_static(b"small"));
         // Nobody asks for it any more.
-        kept.replace(kept_key(2), Bytes::from_static(b"small"));
+        kept.replace(key(2), Bytes::from_static(b"small"));
         assert_eq!(kept.get(key(1), body(b"")).await.unwrap(), "small");
         assert_eq!(
             kept.on_shelf(|shelf| (shelf.bytes, shelf.bodies.len())),

@@ -108,8 +108,8 @@ pub(in crate::api) async fn show(
             layout,
             form: version.form,
         };
-        let kept = (state.board.histories(), KeptKey::Map(key));
-        match state.seatmaps.get(kept, make(&state, key)).await {
+        let made = make(&state, key);
+        match state.seatmaps.get(KeptKey::Map(key), made).await {
             Ok(packed) => return Ok(marked(sent(packed, lang, &headers).await?, &tag, control)),
             // It was drawn anew.
             Err(NotMade::Now(newer)) => layout = newer,

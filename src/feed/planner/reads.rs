@@ -84,9 +84,6 @@ impl Planner {
         self.backoff.reset();
         let page_is_full = rows.len() >= self.config.log_rows_max;
         // Handled first: rows after such a head belong to another history.
-        if !ahead_of.is_empty() {
-            self.effects.push(FeedEffect::HistoryLost);
-        }
         for event in ahead_of.into_iter().filter(|_| !mistaken!(KeepRewound)) {
             tracing::warn!(
                 event = event.0,

@@ -168,7 +168,6 @@ impl PlannerWorld {
                     self.shown.remove(&(shard, event));
                 }
             }
-            FeedEffect::HistoryLost => {}
             FeedEffect::Left(event) => {
                 self.published.remove(&event);
                 self.left.push(event);
