@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::InteractionsConfig;
 use crate::limits::address::Network;
-use crate::limits::rates::{Kind, Rates, TooOften, Who};
+use crate::limits::rates::{RateKind, Rates, TooOften, Who};
 use crate::metrics;
 use crate::pacing::{Backoff, TokenBucket};
 use crate::store::Store;
@@ -94,7 +94,7 @@ impl Interactions {
         let room = room.map_err(|_| Untold::NoRoom)?;
         let senders = [Some(Who::Network(from)), account.map(Who::Account)];
         for who in senders.into_iter().flatten() {
-            let counted = self.rates.count_many(Kind::Interactions, who, count);
+            let counted = self.rates.count_many(RateKind::Interactions, who, count);
             counted.map_err(Untold::TooOften)?;
         }
         let now_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);

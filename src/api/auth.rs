@@ -23,7 +23,7 @@ use crate::config::inside::ACCESS_TOKEN_S;
 use crate::config::rest::{NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use crate::jobs::{AccountMail, Purpose};
 use crate::lang::Lang;
-use crate::limits::rates::{Kind, Who};
+use crate::limits::rates::{RateKind, Who};
 use crate::schema;
 use crate::store::accounts::{Login, Refreshed, Registered, SignedIn};
 use crate::store::users::User;
@@ -260,7 +260,7 @@ pub(in crate::api) async fn login(
     Body { input, .. }: Body<SignInAttempt>,
 ) -> ApiResult<Reply<Tokens>> {
     can_sign_in(&state)?;
-    state.rates.count(Kind::SignIns, tried(&input.login))?;
+    state.rates.count(RateKind::SignIns, tried(&input.login))?;
     let account = state.store.account(&input.login).await?;
     let (user, known) = match account {
         Some(account) => (

@@ -21,7 +21,7 @@ use crate::auth::{AuthError, Caller, Credentials, Role};
 use crate::config::HttpConfig;
 use crate::config::inside::KEYS_KNOWN_MAX;
 use crate::limits::address::Client;
-use crate::limits::rates::Kind;
+use crate::limits::rates::RateKind;
 use crate::store::audit_trail::{self, RequestOrigin};
 use crate::store::organizations::KeyRights;
 use crate::store::users::UserRights;
@@ -35,7 +35,7 @@ pub(super) async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let kind = request.extensions().get::<Kind>().copied();
+    let kind = request.extensions().get::<RateKind>().copied();
     let found = caller(&state, request.headers()).await;
     match found.and_then(|caller| count_account(&state.rates, &caller, kind).map(|()| caller)) {
         Ok(caller) => {

@@ -24,7 +24,9 @@ use crate::auth::{Caller, Right};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
-use crate::store::checkins::{Attendee, ListedCheckin, NotUndone, Scan, Scanned, ShownTicket};
+use crate::store::checkins::{
+    ListedCheckin, NotUndone, Scan, Scanned, ShownTicket, TicketAttendee,
+};
 use crate::ticketing::admission::ScanResult;
 use crate::ticketing::pass::PASS_CHARS_MAX;
 use crate::ticketing::record::TicketStatus;
@@ -115,15 +117,15 @@ enum Given {
 }
 
 /// A scan as it was sent.
-pub(super) struct Read {
+pub(super) struct ScanInput {
     given: Given,
     nonce: String,
     gate: Option<String>,
     scanned_at: Option<Timestamp>,
 }
 
-impl Input for Read {
-    fn read(fields: &mut Fields) -> Option<Read> {
+impl Input for ScanInput {
+    fn read(fields: &mut Fields) -> Option<ScanInput> {
         fields.require(&["nonce"]);
         if fields.has("code") == fields.has("payload") {
             fields.refuse("code", "CODE_OR_PAYLOAD", "");
@@ -142,7 +144,7 @@ impl Input for Read {
             (Some(code), _) => Given::Code(plain_code(&code)),
             (None, payload) => Given::Payload(payload?),
         };
-        Some(Read {
+        Some(ScanInput {
             given,
             nonce: nonce?,
             gate,
@@ -152,21 +154,21 @@ impl Input for Read {
 }
 
 pub(super) struct ReadAt {
-    scan: Read,
+    scan: ScanInput,
     event: Option<EventId>,
 }
 
 impl Input for ReadAt {
     fn read(fields: &mut Fields) -> Option<ReadAt> {
         let event = fields.id("event_id");
-        let scan = Read::read(fields)?;
+        let scan = ScanInput::read(fields)?;
         Some(ReadAt { scan, event })
     }
 }
 
 pub(super) struct ReadBatch {
     event: EventId,
-    entries: Vec<Read>,
+    entries: Vec<ScanInput>,
 }
 
 impl Input for ReadBatch {
@@ -184,7 +186,7 @@ impl Input for ReadBatch {
     }
 }
 
-fn scan(state: &ApiState, keys: &[PublicKey], read: Read) -> Scan {
+fn scan(state: &ApiState, keys: &[PublicKey], read: ScanInput) -> Scan {
     let (kind, text) = match &read.given {
         Given::Code(code) => ("code", code),
         Given::Payload(text) => ("payload", text),
@@ -471,7 +473,7 @@ impl Input for AttendeeList {
     get, path = "/events/{event_id}/attendees", tag = "tickets",
     params(("event_id" = EventId, Path), AttendeeList, Page),
     responses(
-        (status = 200, description = "A page of them", body = Envelope<Vec<Attendee>>,
+        (status = 200, description = "A page of them", body = Envelope<Vec<TicketAttendee>>,
             headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
     )
@@ -482,7 +484,7 @@ pub(super) async fn attendees(
     At(event): At<EventId>,
     Query(AttendeeList { q, page }): Query<AttendeeList>,
     asked: RequestedUri,
-) -> ApiResult<Reply<Vec<Attendee>>> {
+) -> ApiResult<Reply<Vec<TicketAttendee>>> {
     guard(&state, &caller, Right::CheckIn, event).await?;
     let after = page.after_id("attendees")?;
     let words = q.map(|words| plain_digits(&words));

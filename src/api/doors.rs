@@ -13,7 +13,7 @@ use super::layers::request_id;
 use crate::auth::Caller;
 use crate::lang::Lang;
 use crate::limits::address::Client;
-use crate::limits::rates::{Kind, Rates, TooOften, Who};
+use crate::limits::rates::{RateKind, Rates, TooOften, Who};
 
 /// As in <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>.
 pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -64,7 +64,7 @@ fn check(
     rates: &Rates,
     client: Client,
     request: &Request,
-    kind: Option<Kind>,
+    kind: Option<RateKind>,
 ) -> Result<(), ApiError> {
     // Caches and proxies may each go by another one of two hosts.
     let hosts = request.headers().get_all(header::HOST).iter().count();
@@ -80,7 +80,7 @@ fn check(
 pub(super) fn count_account(
     rates: &Rates,
     caller: &Caller,
-    kind: Option<Kind>,
+    kind: Option<RateKind>,
 ) -> Result<(), ApiError> {
     let who = match caller {
         Caller::Anonymous => None,
@@ -94,28 +94,28 @@ pub(super) fn count_account(
 }
 
 /// `None`: not counted. Operators ask how the node is while it is flooded, and browsers ask before they ask.
-fn kind(method: &Method, uri: &Uri) -> Option<Kind> {
+fn kind(method: &Method, uri: &Uri) -> Option<RateKind> {
     let path = uri.path();
     let opens = path == "/realtime/v1/websocket" || path == "/socket/websocket";
     match (method, path) {
         (&Method::OPTIONS, _) | (_, "/healthz" | "/readyz" | "/metrics") => None,
-        (&Method::GET, path) if opens || is_stream(path) => Some(Kind::Connections),
-        (&Method::GET | &Method::HEAD, _) => Some(Kind::Reads),
-        (&Method::POST, "/api/v1/bookings") => Some(Kind::Bookings),
+        (&Method::GET, path) if opens || is_stream(path) => Some(RateKind::Connections),
+        (&Method::GET | &Method::HEAD, _) => Some(RateKind::Reads),
+        (&Method::POST, "/api/v1/bookings") => Some(RateKind::Bookings),
         // These make an account, or have a mail sent to somebody.
         (&Method::POST, "/api/v1/users" | "/api/v1/email-codes" | "/api/v1/bookings/find") => {
-            Some(Kind::SignUps)
+            Some(RateKind::SignUps)
         }
-        (&Method::POST, path) if offers_a_ticket(path) => Some(Kind::SignUps),
+        (&Method::POST, path) if offers_a_ticket(path) => Some(RateKind::SignUps),
         (
             &Method::POST,
             "/api/v1/auth/register" | "/api/v1/auth/password/forgot" | "/api/v1/auth/link",
-        ) => Some(Kind::SignUps),
+        ) => Some(RateKind::SignUps),
         // These try a password.
         (&Method::POST, "/api/v1/auth/login") | (&Method::PUT, "/api/v1/auth/password") => {
-            Some(Kind::SignIns)
+            Some(RateKind::SignIns)
         }
-        _ => Some(Kind::Writes),
+        _ => Some(RateKind::Writes),
     }
 }
 

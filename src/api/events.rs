@@ -20,7 +20,7 @@ use super::people::voucher_code;
 use crate::auth::{Caller, Right};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::limits::address::Client;
-use crate::limits::rates::{Kind, Who};
+use crate::limits::rates::{RateKind, Who};
 use crate::schema;
 use crate::store::events::{EventFilter, EventInFull, EventSort, ManagedFilter};
 use crate::ticketing::edit;
@@ -303,7 +303,7 @@ pub(super) async fn revealed(
         return visible(state, caller, event_id).await;
     };
     let who = Who::Network(client.network());
-    state.rates.count(Kind::SignIns, who)?;
+    state.rates.count(RateKind::SignIns, who)?;
     let types = match voucher_code(&typed) {
         Some(code) => state.store.revealed_types(event_id, &code).await?,
         None => None,

@@ -56,17 +56,17 @@ impl Input for ChangesQuery {
 
 /// A part of an event's change log.
 #[derive(Serialize, ToSchema)]
-pub(super) struct History {
+pub(super) struct EventHistory {
     event_id: EventId,
     /// Oldest first. The first one has a revision that follows `after`, unless older ones were dropped meanwhile.
-    changes: Vec<Change>,
+    changes: Vec<HistoryChange>,
     /// Ask again with this `after`; `null` where nothing came after these.
     next: Option<Revision>,
 }
 
 /// One change, in absolute values: what is left out stayed.
 #[derive(Serialize, ToSchema)]
-struct Change {
+struct HistoryChange {
     revision: Revision,
     /// RFC 3339, UTC.
     at: String,
@@ -107,8 +107,8 @@ struct TypeNumbers {
     sold: i64,
 }
 
-impl Change {
-    fn of(delta: Delta) -> Change {
+impl HistoryChange {
+    fn of(delta: Delta) -> HistoryChange {
         let then = |(id, change): (TicketTypeId, RowChange<TicketType>)| TypeThen {
             id,
             numbers: change.row.map(|row| TypeNumbers {
@@ -120,7 +120,7 @@ impl Change {
             }),
         };
         let seats = delta.seats.into_iter();
-        Change {
+        HistoryChange {
             revision: delta.to,
             at: delta.at,
             event: delta.event.map(|event| EventThen {
@@ -144,7 +144,7 @@ impl Change {
 #[utoipa::path(get, path = "/events/{event_id}/changes", tag = "numbers",
     params(("event_id" = EventId, Path), ChangesQuery),
     responses(
-        (status = 200, body = Envelope<History>),
+        (status = 200, body = Envelope<EventHistory>),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
         (status = 422, body = Failure, description = "`VALIDATION_FAILED`"),
     ))]
@@ -153,7 +153,7 @@ pub(super) async fn changes(
     caller: Caller,
     At(event_id): At<EventId>,
     Query(asked): Query<ChangesQuery>,
-) -> ApiResult<Reply<History>> {
+) -> ApiResult<Reply<EventHistory>> {
     event_with(&state, &caller, Right::Figures, event_id).await?;
     let after = Revision::try_from(asked.after).unwrap_or_default();
     let rows_max = usize::try_from(asked.limit).unwrap_or_default();
@@ -163,13 +163,13 @@ pub(super) async fn changes(
         .changes_after(&[(event_id, after)], rows_max + 1)
         .await?;
     let has_more = log.len() > rows_max;
-    let changes: Vec<Change> = log
+    let changes: Vec<HistoryChange> = log
         .into_iter()
         .take(rows_max)
-        .map(|(_, delta)| Change::of(delta))
+        .map(|(_, delta)| HistoryChange::of(delta))
         .collect();
     let next = changes.last().map(|change| change.revision);
-    let history = History {
+    let history = EventHistory {
         event_id,
         next: next.filter(|_| has_more),
         changes,

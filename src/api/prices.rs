@@ -18,7 +18,7 @@ use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Right};
 use crate::config::rest::{NAME_CHARS_MAX, PRICE_AMOUNT_MAX};
 use crate::schema;
-use crate::store::price_rules::{Columns, PriceRule};
+use crate::store::price_rules::{PriceRule, RuleColumns};
 use crate::ticketing::EventId;
 use crate::ticketing::price::WHOLE_BP;
 
@@ -30,7 +30,7 @@ fn value() -> Object {
 /// Reads columns into `columns`; `null` empties one that may be empty.
 struct ColumnReader<'a> {
     fields: &'a mut Fields,
-    columns: Columns,
+    columns: RuleColumns,
 }
 
 impl ColumnReader<'_> {
@@ -70,10 +70,10 @@ impl ColumnReader<'_> {
     }
 }
 
-fn read(fields: &mut Fields, into: impl FnOnce(&mut ColumnReader<'_>)) -> Columns {
+fn read(fields: &mut Fields, into: impl FnOnce(&mut ColumnReader<'_>)) -> RuleColumns {
     let mut reading = ColumnReader {
         fields,
-        columns: Columns::new(),
+        columns: RuleColumns::new(),
     };
     into(&mut reading);
     reading.columns
@@ -105,7 +105,7 @@ async fn made<R: PriceRule>(
     (state, caller, event): RulesOf<'_>,
     said: &'static str,
     headers: &HeaderMap,
-    (columns, hash): (&Columns, [u8; 32]),
+    (columns, hash): (&RuleColumns, [u8; 32]),
 ) -> ApiResult<Reply<R>> {
     let route = format!("POST /events/{event}/{}", R::TABLE);
     let key = idempotency::given_key(headers, caller, &route, hash)?;
@@ -125,7 +125,7 @@ async fn changed<R: PriceRule>(
     (state, caller, event): RulesOf<'_>,
     id: i64,
     said: &'static str,
-    columns: &Columns,
+    columns: &RuleColumns,
 ) -> ApiResult<Reply<R>> {
     let changed = state
         .store

@@ -28,7 +28,7 @@ use crate::push::{Pusher, encryption};
 use crate::schema;
 use crate::store::bookings::Name;
 use crate::store::push::{
-    AUTH_BYTES, HoldPush, NewPush, PushKind, PushSubscription, Recipient, TooManyPushes,
+    AUTH_BYTES, HoldPush, NewPush, PushKind, PushRecipient, PushSubscription, TooManyPushes,
 };
 use crate::store::waitlist::WaitingStatus;
 use crate::ticketing::availability::SaleState;
@@ -88,12 +88,12 @@ pub(super) struct PushBody {
 }
 
 pub(super) struct PushInput {
-    to: Recipient,
-    about: About,
+    to: PushRecipient,
+    about: PushSubject,
 }
 
 /// Of what a browser is to be told.
-enum About {
+enum PushSubject {
     TicketsBack(EventId, Option<TicketTypeId>),
     HoldEnds(BookingId),
     WaitlistOffer(EventId),
@@ -108,15 +108,15 @@ impl Input for PushInput {
                 fields.require(&["event_id"]);
                 let ticket_type = fields.id("ticket_type_id");
                 let event = fields.id("event_id");
-                event.map(|event| About::TicketsBack(event, ticket_type))
+                event.map(|event| PushSubject::TicketsBack(event, ticket_type))
             }
             Some(PushKind::HoldEnds) => {
                 fields.require(&["booking_id"]);
-                booking(fields).map(About::HoldEnds)
+                booking(fields).map(PushSubject::HoldEnds)
             }
             Some(PushKind::WaitlistOffer) => {
                 fields.require(&["event_id"]);
-                fields.id("event_id").map(About::WaitlistOffer)
+                fields.id("event_id").map(PushSubject::WaitlistOffer)
             }
             None => {
                 fields.known(&["event_id", "ticket_type_id", "booking_id"]);
@@ -141,7 +141,7 @@ fn booking(fields: &mut Fields) -> Option<BookingId> {
 
 /// `{endpoint, keys: {p256dh, auth}}`, as browsers write their subscription. Whether the address may be asked is judged by
 /// the way out, which knows what is allowed.
-fn browser(fields: &mut Fields) -> Option<Recipient> {
+fn browser(fields: &mut Fields) -> Option<PushRecipient> {
     fields.require(&["endpoint", "keys"]);
     let endpoint = fields.filled_text("endpoint", URL_CHARS_MAX);
     let keys = fields.take("keys").and_then(|keys| {
@@ -153,7 +153,7 @@ fn browser(fields: &mut Fields) -> Option<Recipient> {
         })
     });
     let (p256dh, auth) = keys?;
-    Some(Recipient {
+    Some(PushRecipient {
         endpoint: endpoint?,
         p256dh,
         auth,
@@ -191,7 +191,7 @@ pub(super) struct RenewBody {
 
 pub(super) struct RenewInput {
     auth: Vec<u8>,
-    to: Recipient,
+    to: PushRecipient,
 }
 
 impl Input for RenewInput {
@@ -258,16 +258,16 @@ pub(super) async fn subscribe(
         hold: None,
     };
     match about {
-        About::TicketsBack(event, ticket_type) => {
+        PushSubject::TicketsBack(event, ticket_type) => {
             await_tickets(&state, &caller, event, ticket_type).await?;
             (new.event, new.ticket_type) = (event, ticket_type);
         }
-        About::HoldEnds(booking) => {
+        PushSubject::HoldEnds(booking) => {
             let (event, hold) = held(&state, &caller, &headers, booking).await?;
             new.kind = PushKind::HoldEnds;
             (new.event, new.booking, new.hold) = (event, Some(booking), Some(hold));
         }
-        About::WaitlistOffer(event) => {
+        PushSubject::WaitlistOffer(event) => {
             let user = new.user;
             let user = user.ok_or_else(|| ApiError::new(StatusCode::FORBIDDEN, "ACCOUNT_REQUIRED"));
             waits(&state, user?, event).await?;
@@ -363,7 +363,7 @@ fn pusher(state: &ApiState) -> ApiResult<&Pusher> {
     state.pusher.as_ref().ok_or_else(none)
 }
 
-fn check(pusher: &Pusher, to: &Recipient) -> ApiResult<()> {
+fn check(pusher: &Pusher, to: &PushRecipient) -> ApiResult<()> {
     let checked = pusher.check(&to.endpoint);
     checked.map_err(|fault| ApiError::invalid_field("endpoint", fault.code()))
 }

@@ -150,19 +150,19 @@ pub(super) async fn list(
 /// The decision that was made.
 #[derive(ToSchema)]
 #[schema(example = json!({"decision": "accept", "note": "Agreed with the buyer on the telephone"}))]
-pub(super) struct Verdict {
+pub(super) struct ReviewVerdict {
     decision: Decision,
     /// For the audit trail. Nothing personal.
     #[schema(schema_with = schema::reason, required = false)]
     note: Option<String>,
 }
 
-impl Input for Verdict {
-    fn read(fields: &mut Fields) -> Option<Verdict> {
+impl Input for ReviewVerdict {
+    fn read(fields: &mut Fields) -> Option<ReviewVerdict> {
         fields.require(&["decision"]);
         let decision = fields.choice("decision", &Decision::ALL);
         let note = fields.text("note", REASON_CHARS_MAX);
-        Some(Verdict {
+        Some(ReviewVerdict {
             decision: decision?,
             note,
         })
@@ -181,7 +181,7 @@ pub(super) struct Decided {
 /// tickets become void. `cancel`: the booking is cancelled, and no money moves. `retry`: the provider is asked again. The
 /// list says which of them are possible.
 #[utoipa::path(
-    post, path = "/payments/{id}/review", tag = "payments", request_body = Verdict, params(("id" = Uuid, Path)),
+    post, path = "/payments/{id}/review", tag = "payments", request_body = ReviewVerdict, params(("id" = Uuid, Path)),
     responses(
         (status = 200, description = "It is off the list", body = Envelope<Decided>),
         (status = 404, description = "`PAYMENT_NOT_FOUND`: there is none that waits, or it is somebody else's", body = Failure),
@@ -196,10 +196,10 @@ pub(super) async fn decide(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<PaymentId>,
-    body: Body<Verdict>,
+    body: Body<ReviewVerdict>,
 ) -> ApiResult<Reply<Decided>> {
     let none = || ApiError::not_found("PAYMENT_NOT_FOUND");
-    let Verdict { decision, note } = body.input;
+    let ReviewVerdict { decision, note } = body.input;
     let note = note.unwrap_or_default();
     let found = state.store.payment_for_review(id).await?;
     let found = found.filter(|found| caller.may(Right::Money, found.organizer));

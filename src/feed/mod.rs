@@ -30,7 +30,7 @@ use crate::config::inside::{FEED_CONNECTIONS_MAX, RINGS_MAX};
 use crate::config::{Config, DatabaseConfig, FeedConfig};
 use crate::hub::Watch;
 use crate::metrics;
-use crate::nats::Heard;
+use crate::nats::BusMessage;
 use crate::pacing::{now, until};
 use crate::store::doorbell::{self, Hearers, PrivateRing, Ring};
 use crate::store::presence::PresenceRing;
@@ -45,7 +45,7 @@ pub struct FeedInputs {
     /// Requests of the shards.
     pub watches: mpsc::Receiver<Watch>,
     /// Messages of the bus, if there is one.
-    pub heard: mpsc::Receiver<Heard>,
+    pub heard: mpsc::Receiver<BusMessage>,
 }
 
 /// Starts the feed, and the doorbell, which other stages use as well.
@@ -53,7 +53,7 @@ pub(crate) fn start(
     back: &mut Tasks,
     config: &FeedConfig,
     store: Store,
-    (watches, heard): (mpsc::Receiver<Watch>, mpsc::Receiver<Heard>),
+    (watches, heard): (mpsc::Receiver<Watch>, mpsc::Receiver<BusMessage>),
     (presence, private): (mpsc::Sender<PresenceRing>, mpsc::Sender<PrivateRing>),
     outputs: Outputs,
 ) {

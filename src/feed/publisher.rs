@@ -12,7 +12,7 @@ use crate::board::Board;
 use crate::config::FeedConfig;
 use crate::hub::{Hub, Publication};
 use crate::metrics;
-use crate::nats::{Heard, Interest};
+use crate::nats::{BusMessage, Interest};
 use crate::store::doorbell::Ring;
 use crate::store::relay::read_log_row;
 use crate::telemetry::trail;
@@ -205,10 +205,10 @@ impl Publisher {
 }
 
 /// Turns a message of the bus into a cause.
-pub(crate) fn cause_of(heard: Heard) -> FeedCause {
+pub(crate) fn cause_of(heard: BusMessage) -> FeedCause {
     match heard {
-        Heard::Change(event, delta) => FeedCause::Delivered(event, delta),
-        Heard::LookAgain(event) => FeedCause::LookAgain(event),
-        Heard::Carried(carried) => FeedCause::Carried(carried),
+        BusMessage::Change(event, delta) => FeedCause::Delivered(event, delta),
+        BusMessage::LookAgain(event) => FeedCause::LookAgain(event),
+        BusMessage::Carried(carried) => FeedCause::Carried(carried),
     }
 }

@@ -28,7 +28,7 @@ use tracing::Span;
 use uuid::Uuid;
 
 use self::frames::Encoded;
-use self::presence::View;
+use self::presence::PresenceView;
 use self::private::Picture;
 pub use mailbox::{Asker, Bell, Mailbox};
 pub use watched::Waiter;
@@ -148,7 +148,7 @@ pub enum News {
         why: NotOpened,
     },
     /// The presence of an event has changed.
-    Present(Arc<View>),
+    Present(Arc<PresenceView>),
     /// The time at which the node last heard from the database, and whether it does now.
     Checked(Checked),
 }
@@ -298,7 +298,7 @@ impl Hub {
 
     /// Sends a view of presence to these shards; those without viewers keep it for their first one. Returns the shards whose
     /// mailbox is full: they have to be sent this view or a later one again.
-    pub fn present(&self, shards: ShardSet, view: &Arc<View>) -> ShardSet {
+    pub fn present(&self, shards: ShardSet, view: &Arc<PresenceView>) -> ShardSet {
         let news = || ToShard::News(News::Present(view.clone()));
         let missed = |shard: &usize| !self.shards[*shard].offer(news());
         shards.iter().filter(missed).collect()

@@ -12,13 +12,13 @@ use crate::ticketing::EventId;
 
 /// One event's presence.
 #[derive(Debug)]
-pub struct View {
+pub struct PresenceView {
     pub event: EventId,
     pub counted: Arc<Counted>,
     pub listing: Arc<Listing>,
 }
 
-impl View {
+impl PresenceView {
     /// Whether the event has no visitors.
     pub fn is_empty(&self) -> bool {
         self.counted.counts.is_empty() && self.listing.state.get() == "{}"

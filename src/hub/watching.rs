@@ -25,7 +25,7 @@ use tracing::Span;
 
 use super::history::History;
 use super::mailbox::Asker;
-use super::presence::View;
+use super::presence::PresenceView;
 use super::watched::{Opened, Waiter, WatchVerdict, Watched};
 use super::{News, NotOpened, Opening, Publication, Watch};
 use crate::metrics;
@@ -68,7 +68,7 @@ pub struct Watching<W> {
     /// Ordered, so that a simulated schedule can be replayed.
     events: BTreeMap<EventId, Watched<W>>,
     /// The latest view of every event with visitors.
-    views: HashMap<EventId, Arc<View>>,
+    views: HashMap<EventId, Arc<PresenceView>>,
     /// How recently the node heard from its database.
     checked: Checked,
     /// The newest [`Checked`] in the mail; believed once the mail is read and messages lost before it have been noticed.
@@ -109,7 +109,7 @@ impl<W: Waiter> Watching<W> {
         Some(self.events.get(&event)?.era)
     }
 
-    pub fn here(&self, event: EventId) -> Option<&Arc<View>> {
+    pub fn here(&self, event: EventId) -> Option<&Arc<PresenceView>> {
         self.views.get(&event)
     }
 

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
-use crate::push::words::{News, Notification, direction, words};
+use crate::push::words::{Notification, PushNews, direction, words};
 use crate::push::{PushError, PushMessage, Pusher, Urgency};
 use crate::store::push::{
-    HoldToTell, PUSH_JOB, PUSH_JOB_WORTH, PushJob, PushKind, PushToSend, Recipient,
+    HoldToTell, PUSH_JOB, PUSH_JOB_WORTH, PushJob, PushKind, PushRecipient, PushToSend,
 };
 use crate::store::{Store, StoreError};
 use crate::ticketing::PushSubscriptionId;
@@ -95,7 +95,7 @@ pub(crate) trait PushTable {
 pub(crate) trait PushWay {
     fn send(
         &self,
-        to: &Recipient,
+        to: &PushRecipient,
         message: &PushMessage,
     ) -> impl Future<Output = Result<(), PushError>> + Send;
 }
@@ -154,7 +154,7 @@ impl PushTable for Store {
 }
 
 impl PushWay for Pusher {
-    async fn send(&self, to: &Recipient, message: &PushMessage) -> Result<(), PushError> {
+    async fn send(&self, to: &PushRecipient, message: &PushMessage) -> Result<(), PushError> {
         Pusher::send(self, to, message).await
     }
 }
@@ -225,15 +225,15 @@ fn message(
     let (news, url, until) = match (told.kind, told.hold) {
         (PushKind::HoldEnds, Some(hold)) => {
             let url = format!("/bookings/{}", hold.booking_id);
-            (News::HoldEnds { event }, url, hold.expires_at)
+            (PushNews::HoldEnds { event }, url, hold.expires_at)
         }
         (PushKind::WaitlistOffer, _) => {
             let url = "/bookings".to_owned();
-            (News::WaitlistOffer { event }, url, told.offer_until)
+            (PushNews::WaitlistOffer { event }, url, told.offer_until)
         }
         _ => {
             let ticket_type = told.ticket_type.as_deref();
-            (News::TicketsBack { event, ticket_type }, of_event, None)
+            (PushNews::TicketsBack { event, ticket_type }, of_event, None)
         }
     };
     let (title, body) = words(news, told.lang);

@@ -57,11 +57,11 @@ impl Kind for RefundMail {
         let back = refund.tickets.as_deref().unwrap_or_default();
         let back = tickets.iter().filter(|one| back.contains(&one.code));
         let payment = hands.store.payment(refund.payment_id).await?;
-        let said = Said {
+        let said = RefundFacts {
             money,
             places: places(back),
             reason: Reason::of(&refund.reason),
-            way: payment.map_or(Way::AsPaid, |payment| Way::of(&payment)),
+            way: payment.map_or(RefundRoute::AsPaid, |payment| RefundRoute::of(&payment)),
         };
         let letter = letter(&told, words(told.lang, &told.title, &said), hands);
         let mut mail = letter.mail(&told.email, &task.mail_key())?;
@@ -82,12 +82,12 @@ pub(crate) fn is_due(refund: &Refund) -> bool {
 }
 
 /// The contents of the mail about one refund.
-struct Said<'a> {
+struct RefundFacts<'a> {
     money: String,
     /// Of the tickets that were given back.
     places: Vec<String>,
     reason: Reason<'a>,
-    way: Way,
+    way: RefundRoute,
 }
 
 /// Why money goes back, as far as the buyer is told.
@@ -115,7 +115,7 @@ impl Reason<'_> {
 
 /// Where the money goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum RefundRoute {
     Card,
     /// The organizer's people took it, and hand it back.
     Staff,
@@ -123,18 +123,18 @@ enum Way {
     AsPaid,
 }
 
-impl Way {
-    fn of(payment: &Attempt) -> Way {
+impl RefundRoute {
+    fn of(payment: &Attempt) -> RefundRoute {
         match (payment.provider, payment.method.as_deref()) {
-            (ProviderName::Offline, Some("transfer" | "invoice")) => Way::Transfer,
-            (ProviderName::Offline, _) => Way::Staff,
-            (_, Some("card")) => Way::Card,
-            _ => Way::AsPaid,
+            (ProviderName::Offline, Some("transfer" | "invoice")) => RefundRoute::Transfer,
+            (ProviderName::Offline, _) => RefundRoute::Staff,
+            (_, Some("card")) => RefundRoute::Card,
+            _ => RefundRoute::AsPaid,
         }
     }
 }
 
-fn words(lang: Lang, title: &str, said: &Said<'_>) -> Words {
+fn words(lang: Lang, title: &str, said: &RefundFacts<'_>) -> Words {
     let money = &said.money;
     let subject = match lang {
         Lang::En => format!("Your money for {title} is on its way back"),
@@ -142,38 +142,38 @@ fn words(lang: Lang, title: &str, said: &Said<'_>) -> Words {
         Lang::Fa => format!("پول شما برای {} در راه بازگشت است", isolated(title)),
     };
     let way = match (lang, said.way) {
-        (Lang::En, Way::Card) => format!(
+        (Lang::En, RefundRoute::Card) => format!(
             "{money} went back to the card that you paid with. Banks may need some days to show it."
         ),
-        (Lang::En, Way::Staff) => {
+        (Lang::En, RefundRoute::Staff) => {
             format!("The organizer gives you {money} back, in the way you paid on site.")
         }
-        (Lang::En, Way::Transfer) => {
+        (Lang::En, RefundRoute::Transfer) => {
             format!("{money} is transferred back to your account. Banks may need some days.")
         }
-        (Lang::En, Way::AsPaid) => {
+        (Lang::En, RefundRoute::AsPaid) => {
             format!("{money} went back the way it was paid. Banks may need some days to show it.")
         }
-        (Lang::Th, Way::Card) => {
+        (Lang::Th, RefundRoute::Card) => {
             format!("คืนเงิน {money} ไปยังบัตรที่คุณใช้ชำระแล้ว ธนาคารอาจใช้เวลาสองสามวัน")
         }
-        (Lang::Th, Way::Staff) => format!("ผู้จัดงานจะคืนเงิน {money} ให้คุณตามวิธีที่คุณชำระหน้างาน"),
-        (Lang::Th, Way::Transfer) => {
+        (Lang::Th, RefundRoute::Staff) => format!("ผู้จัดงานจะคืนเงิน {money} ให้คุณตามวิธีที่คุณชำระหน้างาน"),
+        (Lang::Th, RefundRoute::Transfer) => {
             format!("กำลังโอนเงิน {money} คืนเข้าบัญชีของคุณ ธนาคารอาจใช้เวลาสองสามวัน")
         }
-        (Lang::Th, Way::AsPaid) => {
+        (Lang::Th, RefundRoute::AsPaid) => {
             format!("คืนเงิน {money} ตามช่องทางที่ชำระแล้ว ธนาคารอาจใช้เวลาสองสามวัน")
         }
-        (Lang::Fa, Way::Card) => format!(
+        (Lang::Fa, RefundRoute::Card) => format!(
             "{money} به کارتی که با آن پرداختید بازگردانده شد. ممکن است چند روز طول بکشد تا بانک نشانش دهد."
         ),
-        (Lang::Fa, Way::Staff) => {
+        (Lang::Fa, RefundRoute::Staff) => {
             format!("برگزارکننده {money} را به همان شیوه‌ای که در محل پرداختید به شما پس می‌دهد.")
         }
-        (Lang::Fa, Way::Transfer) => {
+        (Lang::Fa, RefundRoute::Transfer) => {
             format!("{money} به حساب شما بازگردانده می‌شود. ممکن است چند روز طول بکشد.")
         }
-        (Lang::Fa, Way::AsPaid) => format!(
+        (Lang::Fa, RefundRoute::AsPaid) => format!(
             "{money} از همان راه پرداخت بازگردانده شد. ممکن است چند روز طول بکشد تا بانک نشانش دهد."
         ),
     };
@@ -229,11 +229,11 @@ mod tests {
         ] {
             assert!(!matches!(Reason::of(own), Reason::Given(_)), "{own}");
             for lang in [Lang::En, Lang::Th, Lang::Fa] {
-                let said = Said {
+                let said = RefundFacts {
                     money: "45.00 EUR".to_owned(),
                     places: vec!["2 × Standing".to_owned()],
                     reason: Reason::of(own),
-                    way: Way::Card,
+                    way: RefundRoute::Card,
                 };
                 let said = words(lang, "Concert", &said).lines.join("\n");
                 assert!(said.contains("45.00 EUR") && said.contains("2 × Standing"));

@@ -16,7 +16,7 @@ use crate::store::tickets::TicketInFull;
 use crate::store::transfers::{
     TICKET_GIVEN_JOB, TICKET_SENT_JOB, TRANSFER_OFFER_JOB, given_key, sent_key,
 };
-use crate::ticketing::calendar::{self, Entry};
+use crate::ticketing::calendar::{self, CalendarEntry};
 use crate::ticketing::record::TicketStatus;
 use crate::ticketing::{EventId, TransferId};
 
@@ -85,7 +85,7 @@ impl Kind for TicketSent {
             return Ok(End::Done);
         };
         let code = ticket.live_code();
-        let entry = Entry {
+        let entry = CalendarEntry {
             uid: code,
             description: format!("{code}\n{}", ticket.place()),
             sequence: i64::from(ticket.generation),

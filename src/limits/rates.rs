@@ -13,7 +13,7 @@ use crate::ticketing::{ApiKeyId, UserId};
 
 /// Kinds of requests, each with a rate of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum RateKind {
     Reads,
     Writes,
     Bookings,
@@ -39,7 +39,7 @@ pub enum Who {
 /// A request too many, or more rows than are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooOften {
-    pub kind: Kind,
+    pub kind: RateKind,
     pub rate: Rate,
     /// When the next one is allowed, in seconds: at least 1.
     pub retry_after_s: u64,
@@ -72,7 +72,7 @@ impl Rates {
     ///
     /// # Errors
     /// It is one too many.
-    pub fn count(&self, kind: Kind, who: Who) -> Result<(), TooOften> {
+    pub fn count(&self, kind: RateKind, who: Who) -> Result<(), TooOften> {
         self.count_many(kind, who, 1)
     }
 
@@ -80,12 +80,12 @@ impl Rates {
     ///
     /// # Errors
     /// They are more than are allowed.
-    pub fn count_many(&self, kind: Kind, who: Who, many: usize) -> Result<(), TooOften> {
+    pub fn count_many(&self, kind: RateKind, who: Who, many: usize) -> Result<(), TooOften> {
         let now_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.count_at(kind, who, many, now_ms)
     }
 
-    fn count_at(&self, kind: Kind, who: Who, many: usize, now_ms: u64) -> Result<(), TooOften> {
+    fn count_at(&self, kind: RateKind, who: Who, many: usize, now_ms: u64) -> Result<(), TooOften> {
         if self.config.limits == Switch::Off {
             return Ok(());
         }
@@ -108,30 +108,30 @@ impl Rates {
         }
     }
 
-    fn rate(&self, kind: Kind) -> Rate {
+    fn rate(&self, kind: RateKind) -> Rate {
         match kind {
-            Kind::Reads => self.config.reads,
-            Kind::Writes => self.config.writes,
-            Kind::Bookings => self.config.bookings,
-            Kind::SignUps => self.config.sign_ups,
-            Kind::SignIns => self.config.sign_ins,
-            Kind::Connections => self.config.connections,
-            Kind::Interactions => self.config.interactions,
+            RateKind::Reads => self.config.reads,
+            RateKind::Writes => self.config.writes,
+            RateKind::Bookings => self.config.bookings,
+            RateKind::SignUps => self.config.sign_ups,
+            RateKind::SignIns => self.config.sign_ins,
+            RateKind::Connections => self.config.connections,
+            RateKind::Interactions => self.config.interactions,
         }
     }
 }
 
-impl Kind {
+impl RateKind {
     /// Its name on the wire.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Reads => "reads",
-            Kind::Writes => "writes",
-            Kind::Bookings => "bookings",
-            Kind::SignUps => "sign-ups",
-            Kind::SignIns => "sign-ins",
-            Kind::Connections => "connections",
-            Kind::Interactions => "interactions",
+            RateKind::Reads => "reads",
+            RateKind::Writes => "writes",
+            RateKind::Bookings => "bookings",
+            RateKind::SignUps => "sign-ups",
+            RateKind::SignIns => "sign-ins",
+            RateKind::Connections => "connections",
+            RateKind::Interactions => "interactions",
         }
     }
 }
@@ -141,15 +141,15 @@ impl Kind {
 /// was idle while so many others came, so it would be full by now, or nearly.
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<(Kind, Who), TokenBucket>,
-    old: HashMap<(Kind, Who), TokenBucket>,
+    young: HashMap<(RateKind, Who), TokenBucket>,
+    old: HashMap<(RateKind, Who), TokenBucket>,
 }
 
 impl Generations {
     /// The bucket of `key`. There are at most `most` in all.
     fn of(
         &mut self,
-        key: (Kind, Who),
+        key: (RateKind, Who),
         most: usize,
         new: impl FnOnce() -> TokenBucket,
     ) -> &mut TokenBucket {
@@ -187,20 +187,24 @@ mod tests {
     fn a_burst_then_the_rate_and_nobody_pays_for_others() {
         let rates = rates(|_| {});
         let granted = |who, ms| {
-            let all = (0..1_000).filter(|_| rates.count_at(Kind::Bookings, who, 1, ms).is_ok());
+            let all = (0..1_000).filter(|_| rates.count_at(RateKind::Bookings, who, 1, ms).is_ok());
             all.count()
         };
         assert_eq!(granted(network(1), 0), 30);
         assert_eq!(granted(network(1), 1_000), 5);
         assert_eq!(granted(network(2), 1_000), 30);
         assert_eq!(granted(Who::Account(UserId(1)), 1_000), 30);
-        assert!(rates.count_at(Kind::Reads, network(1), 1, 1_000).is_ok());
+        assert!(
+            rates
+                .count_at(RateKind::Reads, network(1), 1, 1_000)
+                .is_ok()
+        );
     }
 
     #[test]
     fn who_is_refused_is_told_when_to_come_again() {
         let rates = rates(|_| {});
-        let ask = |ms| rates.count_at(Kind::SignUps, network(1), 1, ms);
+        let ask = |ms| rates.count_at(RateKind::SignUps, network(1), 1, ms);
         for _ in 0..10 {
             assert!(ask(0).is_ok());
         }
@@ -212,7 +216,7 @@ mod tests {
     #[test]
     fn faults_1_rows_are_counted_and_not_what_brings_them() {
         let rates = rates(|_| {});
-        let ask = |many, ms| rates.count_at(Kind::Interactions, network(1), many, ms);
+        let ask = |many, ms| rates.count_at(RateKind::Interactions, network(1), many, ms);
         for _ in 0..2 {
             assert!(ask(1_000, 0).is_ok());
         }
@@ -226,7 +230,7 @@ mod tests {
     #[test]
     fn all_limits_can_be_lifted() {
         let rates = rates(|limits| limits.limits = Switch::Off);
-        assert!((0..1_000).all(|_| rates.count_at(Kind::SignUps, network(1), 1, 0).is_ok()));
+        assert!((0..1_000).all(|_| rates.count_at(RateKind::SignUps, network(1), 1, 0).is_ok()));
     }
 
     /// A flood of addresses neither takes memory without end nor gives the flooder a new burst.
@@ -236,9 +240,9 @@ mod tests {
         let busy = network(0);
         let mut granted = 0;
         for one in 1..50_000_u32 {
-            let _ = rates.count_at(Kind::Reads, network(one), 1, 0);
+            let _ = rates.count_at(RateKind::Reads, network(one), 1, 0);
             if one % 10 == 0 {
-                granted += usize::from(rates.count_at(Kind::Bookings, busy, 1, 0).is_ok());
+                granted += usize::from(rates.count_at(RateKind::Bookings, busy, 1, 0).is_ok());
             }
         }
         assert_eq!(granted, 30);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Heard, Interest};
+use super::{BusMessage, Interest};
 use crate::metrics;
 use crate::store::relay::read_log_row;
 use crate::ticketing::EventId;
@@ -68,7 +68,7 @@ fn count(event: Event) {
 pub(super) async fn follow(
     client: Client,
     interest: Interest,
-    heard: mpsc::Sender<Heard>,
+    heard: mpsc::Sender<BusMessage>,
     cancel: CancellationToken,
 ) {
     let following = Follower {
@@ -92,7 +92,7 @@ struct FeedEnded;
 struct Follower {
     client: Client,
     interest: Interest,
-    heard: mpsc::Sender<Heard>,
+    heard: mpsc::Sender<BusMessage>,
     changes: SelectAll<BoxStream<'static, (EventId, Bytes)>>,
     subscribed: HashMap<EventId, AbortHandle>,
     carrier: Option<Uuid>,
@@ -137,20 +137,20 @@ impl Follower {
     async fn carried(&mut self, carrier: Option<Uuid>) -> Result<(), FeedEnded> {
         self.carrier = carrier;
         metrics::BUS_CARRIED.set(i64::from(carrier.is_some()));
-        self.say(Heard::Carried(carrier.is_some())).await
+        self.say(BusMessage::Carried(carrier.is_some())).await
     }
 
     async fn changed(&mut self, event: EventId, json: &[u8]) -> Result<(), FeedEnded> {
         metrics::BUS_RECEIVED.add(1);
         let heard = match read_log_row(json) {
-            Ok(delta) => Heard::Change(event, Box::new(delta)),
+            Ok(delta) => BusMessage::Change(event, Box::new(delta)),
             Err(error) => {
                 // The relay sends an empty message for a row that is too big for NATS.
                 if !json.is_empty() {
                     metrics::BUS_DROPPED.one("unreadable");
                     tracing::warn!(%error, event = event.0, "the relay says what cannot be read");
                 }
-                Heard::LookAgain(event)
+                BusMessage::LookAgain(event)
             }
         };
         self.say(heard).await
@@ -187,13 +187,13 @@ impl Follower {
         // Changes published before the server knew of the subscription did not come here.
         if !added.is_empty() && matches!(timeout(PATIENCE, self.client.flush()).await, Ok(Ok(()))) {
             for event in added {
-                self.say(Heard::LookAgain(event)).await?;
+                self.say(BusMessage::LookAgain(event)).await?;
             }
         }
         Ok(())
     }
 
-    async fn say(&mut self, heard: Heard) -> Result<(), FeedEnded> {
+    async fn say(&mut self, heard: BusMessage) -> Result<(), FeedEnded> {
         self.heard.send(heard).await.map_err(|_| FeedEnded)
     }
 }

@@ -7,7 +7,7 @@
 //! log is still polled, and every node reads it once when the relay falls silent or another takes over. Postgres
 //! stays the only truth.
 //!
-//! `follower` is the subscriber; it passes to the feed what it [`Heard`]. Both sides are built with the feature `nats`.
+//! `follower` is the subscriber; it passes each [`BusMessage`] to the feed. Both sides are built with the feature `nats`.
 
 #[cfg(feature = "nats")]
 mod follower;
@@ -31,7 +31,7 @@ use crate::ticketing::live::Delta;
 
 /// A message from the bus to the feed.
 #[derive(Debug)]
-pub enum Heard {
+pub enum BusMessage {
     /// One change of a watched event.
     Change(EventId, Box<Delta>),
     /// The event has, or may have, changes that the bus did not bring: read the log.
@@ -82,7 +82,7 @@ pub(crate) async fn start(
     config: &Config,
     store: &Store,
     interest: &Interest,
-) -> Result<mpsc::Receiver<Heard>, Box<dyn Error + Send + Sync>> {
+) -> Result<mpsc::Receiver<BusMessage>, Box<dyn Error + Send + Sync>> {
     let (out, heard) = mpsc::channel(HEARD_CHANGES_MAX);
     #[cfg(feature = "nats")]
     if config.bus.bus == Bus::Nats {

@@ -6,7 +6,7 @@ use crate::protocol::supabase::{PublishedTable, split_conditions, unquote};
 
 /// A table's name and the names of its columns.
 #[derive(Debug, Clone)]
-pub(super) struct Columns {
+pub(super) struct TableColumns {
     pub(super) table: &'static str,
     pub(super) names: Vec<&'static str>,
 }
@@ -19,9 +19,9 @@ pub(super) struct Selected {
     pub(super) name: String,
 }
 
-impl Columns {
-    pub(super) fn of(table: &PublishedTable) -> Columns {
-        Columns {
+impl TableColumns {
+    pub(super) fn of(table: &PublishedTable) -> TableColumns {
+        TableColumns {
             table: table.name,
             names: table.columns.iter().map(|column| column.name).collect(),
         }
@@ -102,8 +102,8 @@ mod tests {
 
     use super::*;
 
-    fn columns() -> Columns {
-        Columns {
+    fn columns() -> TableColumns {
+        TableColumns {
             table: "shows",
             names: vec!["id", "name", "left"],
         }

@@ -2,7 +2,7 @@
 //!
 //! Conditions are those of the dialect's bindings, but for regular expressions.
 
-use super::columns::Columns;
+use super::columns::TableColumns;
 use super::error::RestError;
 use crate::config::rest::{PUBLISHED_DEPTH_MAX, PUBLISHED_TERMS_MAX, PUBLISHED_VALUES_MAX};
 use crate::protocol::supabase::{ConditionFault, PublishedTable, Quotes, Test, split_conditions};
@@ -11,13 +11,13 @@ use crate::store::published::{Filter, FilterKind};
 /// Reads the filters of one query.
 pub(super) struct Filters<'a> {
     table: &'a PublishedTable,
-    columns: &'a Columns,
+    columns: &'a TableColumns,
     read: Vec<Filter>,
     conditions: usize,
 }
 
 impl<'a> Filters<'a> {
-    pub(super) fn new(table: &'a PublishedTable, columns: &'a Columns) -> Filters<'a> {
+    pub(super) fn new(table: &'a PublishedTable, columns: &'a TableColumns) -> Filters<'a> {
         Filters {
             table,
             columns,
@@ -136,7 +136,7 @@ mod tests {
     use crate::protocol::supabase::TABLES;
 
     fn read(name: &str, value: &str) -> Result<Vec<Filter>, RestError> {
-        let columns = Columns::of(TABLES[0]);
+        let columns = TableColumns::of(TABLES[0]);
         let mut filters = Filters::new(TABLES[0], &columns);
         filters.add(name, value)?;
         Ok(filters.done())

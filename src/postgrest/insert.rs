@@ -4,7 +4,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::answer::AnswerRow;
-use super::columns::Columns;
+use super::columns::TableColumns;
 use super::error::RestError;
 use crate::config::rest::PUBLISHED_ROWS_MAX;
 use crate::protocol::supabase::unquote;
@@ -24,8 +24,8 @@ const COLUMNS: [&str; 8] = [
     "event_id",
 ];
 
-pub(super) fn columns() -> Columns {
-    Columns {
+pub(super) fn columns() -> TableColumns {
+    TableColumns {
         table: TABLE,
         names: COLUMNS.to_vec(),
     }

@@ -1,11 +1,11 @@
 //! `order=starts_at.desc.nullslast,id`.
 
-use super::columns::Columns;
+use super::columns::TableColumns;
 use super::error::RestError;
 use crate::config::rest::PUBLISHED_TERMS_MAX;
 use crate::store::published::OrderKey;
 
-pub(super) fn read(text: &str, columns: &Columns) -> Result<Vec<OrderKey>, RestError> {
+pub(super) fn read(text: &str, columns: &TableColumns) -> Result<Vec<OrderKey>, RestError> {
     let mut order: Vec<OrderKey> = Vec::new();
     for term in text.split(',').filter(|term| !term.trim().is_empty()) {
         let unreadable = || {
@@ -49,8 +49,8 @@ mod tests {
 
     use super::*;
 
-    fn columns() -> Columns {
-        Columns {
+    fn columns() -> TableColumns {
+        TableColumns {
             table: "shows",
             names: vec!["id", "name", "left"],
         }

@@ -1,6 +1,6 @@
 //! The query string of a read.
 
-use super::columns::{Columns, Selected};
+use super::columns::{Selected, TableColumns};
 use super::error::RestError;
 use super::filter::Filters;
 use super::headers::RowRange;
@@ -23,7 +23,7 @@ pub(super) fn read(
     range: Option<RowRange>,
     counted: bool,
 ) -> Result<ParsedQuery, RestError> {
-    let columns = Columns::of(table);
+    let columns = TableColumns::of(table);
     let mut filters = Filters::new(table, &columns);
     let mut selected = columns.all();
     let (mut order, mut limit, mut offset) = (Vec::new(), None, 0);

@@ -2,7 +2,7 @@
 //! sockets, not tables.
 //!
 //! Shards report their visitors; one task merges these reports with the counts of other nodes, and gives every
-//! shard a [`View`](crate::hub::presence::View) of each event that changed. Counts are absolute and sent at most
+//! shard a [`PresenceView`](crate::hub::presence::View) of each event that changed. Counts are absolute and sent at most
 //! once a second; the dialect's list of members is bounded and sent as diffs. A viewer has the serial of the view
 //! that it was last sent, so presence needs no queue.
 //!

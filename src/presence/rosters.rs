@@ -7,7 +7,7 @@ use super::PresenceReport;
 use super::peers::Peers;
 use super::roster::Roster;
 use crate::config::PresenceConfig;
-use crate::hub::presence::View;
+use crate::hub::presence::PresenceView;
 use crate::protocol::presence::Counts;
 use crate::ticketing::EventId;
 
@@ -74,7 +74,7 @@ impl Rosters {
     }
 
     /// The views that are due.
-    pub(crate) fn due(&mut self, now: Instant) -> Vec<View> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<PresenceView> {
         let mut views = Vec::new();
         while let Some(&(at, event)) = self.timers.first()
             && at <= now
@@ -86,7 +86,7 @@ impl Rosters {
             views.extend(
                 roster
                     .view(now, &mut self.serial)
-                    .map(|(counted, listing)| View {
+                    .map(|(counted, listing)| PresenceView {
                         event,
                         counted,
                         listing,

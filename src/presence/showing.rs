@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::hub::presence::View;
+use crate::hub::presence::PresenceView;
 use crate::hub::{Hub, ShardSet};
 use crate::metrics;
 use crate::ticketing::EventId;
@@ -18,7 +18,7 @@ const OFFER_AGAIN_AFTER: Duration = Duration::from_millis(20);
 pub(crate) struct Showing {
     hub: Hub,
     /// The latest view of an event, and the shards that have not taken it.
-    missed: BTreeMap<EventId, (Arc<View>, ShardSet)>,
+    missed: BTreeMap<EventId, (Arc<PresenceView>, ShardSet)>,
     offer_again_at: Option<Instant>,
     /// The last sent total of each event, for the metric `seatcast_present`. Bounded as the rosters are.
     present: HashMap<EventId, i64>,
@@ -35,7 +35,7 @@ impl Showing {
     }
 
     /// Offers a view to every shard. It replaces an earlier view of the event that some shards have not taken.
-    pub(crate) fn show(&mut self, view: View, now: Instant) {
+    pub(crate) fn show(&mut self, view: PresenceView, now: Instant) {
         self.note(&view);
         let shards = self.hub.shards();
         self.offer(shards, Arc::new(view), now);
@@ -57,7 +57,7 @@ impl Showing {
         self.offer_again_at
     }
 
-    fn offer(&mut self, shards: ShardSet, view: Arc<View>, now: Instant) {
+    fn offer(&mut self, shards: ShardSet, view: Arc<PresenceView>, now: Instant) {
         let missed = self.hub.present(shards, &view);
         if missed.is_empty() {
             self.missed.remove(&view.event);
@@ -67,7 +67,7 @@ impl Showing {
         }
     }
 
-    fn note(&mut self, view: &View) {
+    fn note(&mut self, view: &PresenceView) {
         let present = i64::try_from(view.counted.counts.total).unwrap_or(i64::MAX);
         let before = match present {
             0 => self.present.remove(&view.event),
@@ -86,13 +86,13 @@ mod tests {
 
     const EVENT: EventId = EventId(42);
 
-    fn view(total: u64) -> View {
+    fn view(total: u64) -> PresenceView {
         let empty = || serde_json::value::RawValue::NULL.to_owned();
         let counts = Counts {
             total,
             ..Counts::default()
         };
-        View {
+        PresenceView {
             event: EVENT,
             counted: Arc::new(Counted::new(total, counts)),
             listing: Arc::new(Listing::new(0, 0, empty(), empty())),

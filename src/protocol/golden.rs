@@ -19,7 +19,8 @@ use super::fixtures::{
 };
 use super::native::{self, EntityKind, Response, Told};
 use super::phoenix::{
-    self, BroadcastBody, ClientFrame, Empty, Malformed, Payload, Ref, Reply, UserBroadcast, Vsn,
+    self, BroadcastBody, ClientFrame, Empty, Malformed, Payload, PhoenixReply, Ref, UserBroadcast,
+    Vsn,
 };
 use super::supabase::{self, JoinConfig, System};
 use super::topic::Topic;
@@ -121,21 +122,21 @@ const READ_AT: Revision = 1_795_222_983_456_789;
 fn replies() -> Made {
     let (one, two) = (Ref::of_text("1"), Ref::of_text("2"));
     let (one, two) = (Some(&one), Some(&two));
-    let not_found = || Reply::refused(code::EVENT_NOT_FOUND.because("no event 43"));
+    let not_found = || PhoenixReply::refused(code::EVENT_NOT_FOUND.because("no event 43"));
     let unmatched = code::UNMATCHED_TOPIC.because("\"event:42\" is not joined");
     let malformed = code::MALFORMED_FRAME.because("topic has to be a string");
     vec![
         (
             "heartbeat",
-            phoenix::reply(Vsn::V2, None, two, "phoenix", Reply::OK),
+            phoenix::reply(Vsn::V2, None, two, "phoenix", PhoenixReply::OK),
         ),
         (
             "heartbeat, 1.0.0",
-            phoenix::reply(Vsn::V1, None, two, "phoenix", Reply::OK),
+            phoenix::reply(Vsn::V1, None, two, "phoenix", PhoenixReply::OK),
         ),
         (
             "heartbeat without a ref, 1.0.0",
-            phoenix::reply(Vsn::V1, None, None, "phoenix", Reply::OK),
+            phoenix::reply(Vsn::V1, None, None, "phoenix", PhoenixReply::OK),
         ),
         (
             "join refused",
@@ -147,13 +148,22 @@ fn replies() -> Made {
         ),
         (
             "push on a topic that is not joined",
-            phoenix::reply(Vsn::V2, None, two, EVENT, Reply::refused(unmatched)),
+            phoenix::reply(Vsn::V2, None, two, EVENT, PhoenixReply::refused(unmatched)),
         ),
         (
             "malformed frame",
-            phoenix::reply(Vsn::V2, None, None, "phoenix", Reply::refused(malformed)),
+            phoenix::reply(
+                Vsn::V2,
+                None,
+                None,
+                "phoenix",
+                PhoenixReply::refused(malformed),
+            ),
         ),
-        ("leave", phoenix::reply(Vsn::V2, one, two, EVENT, Reply::OK)),
+        (
+            "leave",
+            phoenix::reply(Vsn::V2, one, two, EVENT, PhoenixReply::OK),
+        ),
     ]
 }
 
@@ -177,8 +187,14 @@ fn events() -> Made {
     };
     let join = |response| phoenix::reply(Vsn::V2, Some(&one), Some(&one), EVENT, response);
     vec![
-        ("event joined", join(Reply::Ok(phoenix::encoded(&whole)))),
-        ("event resumed", join(Reply::Ok(phoenix::encoded(&resumed)))),
+        (
+            "event joined",
+            join(PhoenixReply::Ok(phoenix::encoded(&whole))),
+        ),
+        (
+            "event resumed",
+            join(PhoenixReply::Ok(phoenix::encoded(&resumed))),
+        ),
         ("one sold", update(Vsn::V2, &sold_one())),
         ("one sold, 1.0.0", update(Vsn::V1, &sold_one())),
         ("ticket type and notice removed", update(Vsn::V2, &removed)),
@@ -218,7 +234,13 @@ fn seats() -> Made {
     vec![
         (
             "seats joined",
-            phoenix::reply(Vsn::V2, Some(&one), Some(&one), SEATS, Reply::Ok(joined)),
+            phoenix::reply(
+                Vsn::V2,
+                Some(&one),
+                Some(&one),
+                SEATS,
+                PhoenixReply::Ok(joined),
+            ),
         ),
         ("two seats taken", update(Vsn::V2, &seats_taken())),
         ("two seats taken, 1.0.0", update(Vsn::V1, &seats_taken())),
@@ -237,7 +259,7 @@ fn own_bookings() -> Made {
         gone: gone.to_vec(),
     };
     let join = |revision, resumed, state| {
-        let response = Reply::Ok(Response {
+        let response = PhoenixReply::Ok(Response {
             revision,
             resumed,
             state,
@@ -375,7 +397,7 @@ fn dialect() -> Made {
                 Some(&one),
                 Some(&one),
                 TICKETS,
-                Reply::Ok(bindings.reply()),
+                PhoenixReply::Ok(bindings.reply()),
             ),
         ),
         (

@@ -8,7 +8,7 @@ use rand::Rng;
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use sha2::Sha256;
 
-use crate::store::push::{POINT_BYTES, Recipient};
+use crate::store::push::{POINT_BYTES, PushRecipient};
 
 const SALT_BYTES: usize = 16;
 /// The one record's size as it is told; push services take no more either.
@@ -48,12 +48,12 @@ pub(super) fn random_key() -> SecretKey {
 
 /// # Errors
 /// The browser's key is none, or the payload is longer than [`PAYLOAD_BYTES_MAX`].
-pub fn encrypt(to: &Recipient, payload: &[u8]) -> Result<Encrypted, EncryptionError> {
+pub fn encrypt(to: &PushRecipient, payload: &[u8]) -> Result<Encrypted, EncryptionError> {
     seal(to, payload, &random_key(), &rand::rng().random())
 }
 
 fn seal(
-    to: &Recipient,
+    to: &PushRecipient,
     payload: &[u8],
     ours: &SecretKey,
     salt: &[u8; SALT_BYTES],
@@ -117,7 +117,7 @@ mod tests {
     /// That of RFC 8291, appendix A.
     #[test]
     fn the_example_of_the_standard() {
-        let to = Recipient {
+        let to = PushRecipient {
             endpoint: String::new(),
             p256dh: bytes(
                 "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn what_cannot_be_encrypted_is_refused() {
         let good = random_key().public_key().to_encoded_point(false);
-        let mut to = Recipient {
+        let mut to = PushRecipient {
             endpoint: String::new(),
             p256dh: good.as_bytes().to_vec(),
             auth: vec![7; AUTH_BYTES],

@@ -20,7 +20,7 @@ use self::vapid::Vapid;
 use crate::config::PushConfig;
 use crate::metrics;
 use crate::outgoing::{self, Hosts};
-use crate::store::push::Recipient;
+use crate::store::push::PushRecipient;
 use crate::tasks::BoxError;
 
 /// Time that a push service has for a message.
@@ -80,9 +80,9 @@ pub enum PushSetupError {
 
 /// The way out. Cheap to clone.
 #[derive(Clone)]
-pub struct Pusher(Arc<Inner>);
+pub struct Pusher(Arc<PusherShared>);
 
-struct Inner {
+struct PusherShared {
     client: Client,
     vapid: Vapid,
     hosts: Hosts,
@@ -105,7 +105,7 @@ impl Pusher {
         };
         let client = outgoing::client_for(hosts, SEND_TIMEOUT).map_err(PushSetupError::Client)?;
         let vapid = Vapid::new(secret, contact).map_err(PushSetupError::Key)?;
-        Ok(Some(Pusher(Arc::new(Inner {
+        Ok(Some(Pusher(Arc::new(PusherShared {
             client,
             vapid,
             hosts,
@@ -123,7 +123,7 @@ impl Pusher {
     }
 
     /// Sends a message. It may arrive although this fails: the answer may be lost.
-    pub async fn send(&self, to: &Recipient, message: &PushMessage) -> Result<(), PushError> {
+    pub async fn send(&self, to: &PushRecipient, message: &PushMessage) -> Result<(), PushError> {
         let sent = self.try_send(to, message).await;
         metrics::PUSHES.one(match sent {
             Ok(()) => "sent",
@@ -133,7 +133,7 @@ impl Pusher {
         sent
     }
 
-    async fn try_send(&self, to: &Recipient, message: &PushMessage) -> Result<(), PushError> {
+    async fn try_send(&self, to: &PushRecipient, message: &PushMessage) -> Result<(), PushError> {
         let refused = |why: String| PushError::Refused(why);
         // Once more: the row may be older than the setting.
         let url = endpoint::read(&to.endpoint, self.0.hosts);

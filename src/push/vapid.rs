@@ -25,7 +25,7 @@ pub(super) struct Vapid {
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct VapidClaims<'a> {
     aud: String,
     exp: u64,
     sub: &'a str,
@@ -51,7 +51,7 @@ impl Vapid {
     /// The header for a message to this address.
     pub(super) fn authorization(&self, to: &Url) -> Result<String, BoxError> {
         let until = SystemTime::now().duration_since(UNIX_EPOCH)? + LIFE;
-        let claims = Claims {
+        let claims = VapidClaims {
             aud: to.origin().ascii_serialization(),
             exp: until.as_secs(),
             sub: &self.contact,

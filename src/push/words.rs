@@ -24,7 +24,7 @@ pub struct Notification {
 
 /// The news of a message.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum News<'a> {
+pub enum PushNews<'a> {
     TicketsBack {
         event: &'a str,
         /// Where one ticket type was asked for.
@@ -39,9 +39,9 @@ pub enum News<'a> {
 }
 
 /// Title and body.
-pub fn words(news: News<'_>, lang: Lang) -> (String, String) {
+pub fn words(news: PushNews<'_>, lang: Lang) -> (String, String) {
     let (title, body) = match (news, lang) {
-        (News::TicketsBack { event, ticket_type }, _) => {
+        (PushNews::TicketsBack { event, ticket_type }, _) => {
             let what = match ticket_type {
                 Some(name) => format!("{} · {}", isolated(event, lang), isolated(name, lang)),
                 None => isolated(event, lang),
@@ -58,30 +58,30 @@ pub fn words(news: News<'_>, lang: Lang) -> (String, String) {
                 ),
             }
         }
-        (News::HoldEnds { event }, Lang::En) => (
+        (PushNews::HoldEnds { event }, Lang::En) => (
             "Your tickets are not paid yet",
             format!("{event}: they are held for you until {{time}}."),
         ),
-        (News::HoldEnds { event }, Lang::Th) => (
+        (PushNews::HoldEnds { event }, Lang::Th) => (
             "บัตรของคุณยังไม่ได้ชำระเงิน",
             format!("{event}: เราเก็บบัตรไว้ให้คุณถึง {{time}}"),
         ),
-        (News::HoldEnds { event }, Lang::Fa) => (
+        (PushNews::HoldEnds { event }, Lang::Fa) => (
             "بهای بلیت‌های شما هنوز پرداخت نشده است",
             format!(
                 "{}: تا {{time}} برای شما نگه داشته می‌شوند.",
                 isolated(event, lang)
             ),
         ),
-        (News::WaitlistOffer { event }, Lang::En) => (
+        (PushNews::WaitlistOffer { event }, Lang::En) => (
             "Tickets for you",
             format!("{event}: tickets have come free and are held for you until {{time}}."),
         ),
-        (News::WaitlistOffer { event }, Lang::Th) => (
+        (PushNews::WaitlistOffer { event }, Lang::Th) => (
             "มีบัตรสำหรับคุณ",
             format!("{event}: มีบัตรว่างและเก็บไว้ให้คุณถึง {{time}}"),
         ),
-        (News::WaitlistOffer { event }, Lang::Fa) => (
+        (PushNews::WaitlistOffer { event }, Lang::Fa) => (
             "بلیت برای شما",
             format!(
                 "{}: بلیت آزاد شده و تا {{time}} برای شما نگه داشته می‌شود.",
@@ -119,12 +119,12 @@ mod tests {
         let long = "ก".repeat(200);
         for lang in [Lang::En, Lang::Th, Lang::Fa] {
             for news in [
-                News::TicketsBack {
+                PushNews::TicketsBack {
                     event: &long,
                     ticket_type: Some(&long),
                 },
-                News::HoldEnds { event: &long },
-                News::WaitlistOffer { event: &long },
+                PushNews::HoldEnds { event: &long },
+                PushNews::WaitlistOffer { event: &long },
             ] {
                 let (title, body) = words(news, lang);
                 assert!(body.contains(&long));

@@ -75,14 +75,14 @@ impl Failing for JobFault {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Row {
+enum ModelRow {
     Waiting { at_ms: u64 },
     Leased { until_ms: u64 },
     Review,
 }
 
 struct ModelJob {
-    row: Row,
+    row: ModelRow,
     attempts: i32,
     /// Its address does not exist.
     is_hopeless: bool,
@@ -218,10 +218,10 @@ impl JobTable for JobNode {
     async fn take(&self, jobs_max: usize) -> Result<Vec<TakenJob>, StoreError> {
         let taken = self.world.ask(|shared| {
             let due =
-                |job: &ModelJob| matches!(job.row, Row::Waiting { at_ms } if at_ms <= now_ms());
+                |job: &ModelJob| matches!(job.row, ModelRow::Waiting { at_ms } if at_ms <= now_ms());
             let due = shared.table.iter_mut().filter(|(_, job)| due(job));
             let taken = due.take(jobs_max).map(|(id, job)| {
-                job.row = Row::Leased {
+                job.row = ModelRow::Leased {
                     until_ms: now_ms() + LEASE_MS,
                 };
                 job.attempts += 1;
@@ -245,17 +245,18 @@ impl JobTable for JobNode {
         let (id, attempts) = (job.id, job.attempts);
         let answer = self.world.ask(|shared| {
             let row = shared.table.get_mut(&id);
-            let is_ours =
-                |job: &ModelJob| job.attempts == attempts && matches!(job.row, Row::Leased { .. });
+            let is_ours = |job: &ModelJob| {
+                job.attempts == attempts && matches!(job.row, ModelRow::Leased { .. })
+            };
             let Some(row) = row.filter(|job| is_ours(job)) else {
                 return false;
             };
             match settled {
                 Settled::Again { after, .. } | Settled::GoesOn { after, .. } => {
                     let at_ms = now_ms() + after.as_millis() as u64;
-                    row.row = Row::Waiting { at_ms };
+                    row.row = ModelRow::Waiting { at_ms };
                 }
-                Settled::Review { .. } => row.row = Row::Review,
+                Settled::Review { .. } => row.row = ModelRow::Review,
                 Settled::Done { .. } => drop(shared.table.remove(&id)),
             }
             shared.tell(|| format!("node {} settles {id}: {settled:?}", self.number));
@@ -276,7 +277,7 @@ impl JobTable for JobNode {
             let row = shared.table.get_mut(&job.id);
             let row = row.filter(|row| row.attempts == job.attempts);
             let Some(ModelJob {
-                row: Row::Leased { until_ms },
+                row: ModelRow::Leased { until_ms },
                 ..
             }) = row
             else {
@@ -294,8 +295,8 @@ impl JobTable for JobNode {
     async fn tidy(&self) -> Result<Backlog, StoreError> {
         let tidied = self.world.ask(|shared| {
             for (id, job) in &mut shared.table {
-                if matches!(job.row, Row::Leased { until_ms } if until_ms < now_ms()) {
-                    job.row = Row::Waiting { at_ms: now_ms() };
+                if matches!(job.row, ModelRow::Leased { until_ms } if until_ms < now_ms()) {
+                    job.row = ModelRow::Waiting { at_ms: now_ms() };
                     shared.stories.entry(*id).or_default().at_work = None;
                 }
             }
@@ -416,7 +417,7 @@ async fn requests(world: JobWorld) {
         world.with(|shared| {
             let is_hopeless = shared.dice.percent(10);
             let job = ModelJob {
-                row: Row::Waiting { at_ms: now_ms() },
+                row: ModelRow::Waiting { at_ms: now_ms() },
                 attempts: 0,
                 is_hopeless,
             };
@@ -433,7 +434,7 @@ async fn requests(world: JobWorld) {
 /// Ends the run as soon as nothing waits any more.
 async fn calm(world: JobWorld) {
     pause(FAULTS_MS + REQUEST_MS_MAX).await;
-    while world.with(|shared| shared.table.values().any(|job| job.row != Row::Review)) {
+    while world.with(|shared| shared.table.values().any(|job| job.row != ModelRow::Review)) {
         pause(1_000).await;
     }
     world.with(|shared| shared.nodes.fill(None));
@@ -467,9 +468,9 @@ fn run(seed: u64, is_told: bool) -> Result<(), JobFault> {
             let story = &shared.stories[id];
             let is_unsure = story.delivered > 0 || story.hung || story.excuses > 0;
             let has_reason = job.is_hopeless || is_unsure;
-            if job.row != Row::Review || !has_reason {
+            if job.row != ModelRow::Review || !has_reason {
                 let check = match job.row {
-                    Row::Review => JobCheck::Review,
+                    ModelRow::Review => JobCheck::Review,
                     _ => JobCheck::Kept,
                 };
                 let what = format!("job {id} is {:?} at the end", job.row);

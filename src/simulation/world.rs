@@ -17,7 +17,7 @@ use super::plan::Odds;
 use crate::config::FeedConfig;
 use crate::feed::cause::{FeedCause, LogPage, QueryFailure};
 use crate::feed::publisher::{FeedQuery, Moment, cause_of};
-use crate::nats::Heard;
+use crate::nats::BusMessage;
 use crate::presence::peers;
 use crate::private;
 use crate::store::doorbell::{PrivateRing, Ring};
@@ -52,7 +52,7 @@ pub(super) enum Thing {
     /// A ring with the change in its payload.
     Ride(usize, EventId, Box<Delta>),
     Carrier(usize, bool),
-    Heard(usize, Heard),
+    BusMessage(usize, BusMessage),
     /// A query's snapshot of the database; the arrival of its answer follows.
     Look(usize, FeedQuery),
     Answer(usize, FeedCause),
@@ -240,9 +240,9 @@ impl<'a> World<'a> {
             }
             Thing::Carrier(node, carried) => {
                 self.nodes[node].carried = carried;
-                self.cause(node, cause_of(Heard::Carried(carried)));
+                self.cause(node, cause_of(BusMessage::Carried(carried)));
             }
-            Thing::Heard(node, heard) => self.cause(node, cause_of(heard)),
+            Thing::BusMessage(node, heard) => self.cause(node, cause_of(heard)),
             Thing::Look(node, query) => self.look(node, query),
             Thing::Answer(node, cause) => {
                 if let FeedCause::Read(Ok(page)) = &cause {
@@ -361,11 +361,11 @@ impl<'a> World<'a> {
     fn carry(&mut self, node: usize, event: EventId) {
         let change = Box::new(self.database.last_change(event).clone());
         let heard = match self.dice.percent(5) {
-            true => Heard::LookAgain(event),
-            false => Heard::Change(event, change),
+            true => BusMessage::LookAgain(event),
+            false => BusMessage::Change(event, change),
         };
         let ms = self.now_ms + self.dice.between(0, BUS_DELAY_MS);
-        self.at(ms, Thing::Heard(node, heard));
+        self.at(ms, Thing::BusMessage(node, heard));
     }
 
     fn bell(&mut self, node: usize, listens: bool) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::channel::{Frames, Has, PHOENIX, View};
-use super::session::{Stage, Subscription};
+use super::session::{JoinStage, Subscription};
 use super::shard::Shard;
 use crate::metrics;
 use crate::protocol::native;
@@ -50,8 +50,10 @@ impl Shard {
         let outbox_bytes_max = self.config.socket.outbox_bytes_max;
         let (mut to_read_anew, mut bytes_of_rows) = (Vec::new(), 0);
         for (place, subscription) in connection.session.subscriptions_mut() {
-            if !matches!(subscription.stage, Stage::Asking { .. } | Stage::Waiting(_))
-                && let Some(shown) = subscription.private.as_deref_mut()
+            if !matches!(
+                subscription.stage,
+                JoinStage::Asking { .. } | JoinStage::Waiting(_)
+            ) && let Some(shown) = subscription.private.as_deref_mut()
                 && let Some(picture) = self.private.latest(shown.name)
                 && let Some(frame) = picture.frame(vsn, shown.sent)
             {
@@ -59,7 +61,7 @@ impl Shard {
                 shown.sent = picture.revision;
             }
             let without = subscription.without();
-            let Stage::Live { channel, sent, .. } = &mut subscription.stage else {
+            let JoinStage::Live { channel, sent, .. } = &mut subscription.stage else {
                 continue;
             };
             let Some(channel) = self.channels.get_mut(*channel) else {
@@ -128,7 +130,7 @@ impl Shard {
         connection.beat_in = self.wheel.beat_visits();
         let vsn = connection.session.vsn;
         let told = connection.session.subscriptions_mut();
-        let told = told.filter(|(_, subscription)| matches!(subscription.stage, Stage::Told));
+        let told = told.filter(|(_, subscription)| matches!(subscription.stage, JoinStage::Told));
         let told = told.filter_map(|(_, subscription)| {
             let shown = subscription.private.as_deref()?;
             let picture = self.private.latest(shown.name)?;
@@ -140,7 +142,7 @@ impl Shard {
         });
         let (told, read_at): (Vec<_>, Vec<_>) = told.unzip();
         let joined = |(_, subscription): (u32, &mut Subscription)| match subscription.stage {
-            Stage::Live {
+            JoinStage::Live {
                 channel,
                 sent,
                 view: Some(_),

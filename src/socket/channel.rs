@@ -313,7 +313,7 @@ impl Channel {
         view: NativeView,
         history: &History,
         since: Option<Revision>,
-        here: Option<&here::View>,
+        here: Option<&here::PresenceView>,
         limits: &AvailabilityConfig,
         now: Timestamp,
     ) -> Joined {
@@ -366,7 +366,7 @@ impl Channel {
         &mut self,
         view: NativeView,
         history: &History,
-        here: Option<&here::View>,
+        here: Option<&here::PresenceView>,
         limits: &AvailabilityConfig,
         now: Timestamp,
     ) -> Arc<RawValue> {
@@ -395,7 +395,12 @@ impl Channel {
     }
 
     /// The bytes that bring a viewer from the presence view `sent` to the current one; `None` if this channel has no presence.
-    pub(crate) fn presence(&self, here: &here::View, sent: u64, vsn: Vsn) -> Option<(u64, Bytes)> {
+    pub(crate) fn presence(
+        &self,
+        here: &here::PresenceView,
+        sent: u64,
+        vsn: Vsn,
+    ) -> Option<(u64, Bytes)> {
         let topic = &*self.key.topic;
         let (counted, listing) = (&here.counted, &here.listing);
         match self.key.name {

@@ -22,7 +22,7 @@ use super::connections::Connections;
 use crate::config::AvailabilityConfig;
 use crate::hub::Publication;
 use crate::hub::history::History;
-use crate::hub::presence::View;
+use crate::hub::presence::PresenceView;
 use crate::metrics;
 use crate::ticketing::EventId;
 
@@ -100,7 +100,7 @@ pub(super) struct Portion {
 /// The content of a pass.
 pub(super) struct PassContent<'a> {
     pub(super) history: &'a History,
-    pub(super) here: Option<&'a View>,
+    pub(super) here: Option<&'a PresenceView>,
     pub(super) limits: &'a AvailabilityConfig,
 }
 

@@ -3,7 +3,7 @@
 use super::channel::{ChannelKey, ChannelMember};
 use super::channels::Relocated;
 use super::connection::{Connection, Postponed};
-use super::session::{OpenedEvent, Stage};
+use super::session::{JoinStage, OpenedEvent};
 use super::shard::Shard;
 use crate::auth::Caller;
 use crate::clock::database_now;
@@ -174,7 +174,7 @@ impl Shard {
         if let Some(Relocated { member, place }) = self.channels.leave(channel, place)
             && let Some(connection) = self.connections.get_mut(member.connection as usize)
             && let Some(subscription) = connection.session.subscription_mut(member.subscription)
-            && let Stage::Live { member, .. } = &mut subscription.stage
+            && let JoinStage::Live { member, .. } = &mut subscription.stage
         {
             *member = place;
         }

@@ -1,6 +1,6 @@
 //! Carries out the effects of sessions.
 
-use super::session::{Effect, Stage};
+use super::session::{Effect, JoinStage};
 use super::shard::Shard;
 use crate::config::inside::EFFECTS_KEPT_MAX;
 use crate::metrics;
@@ -72,7 +72,7 @@ impl Shard {
         for (place, subscription) in connection.session.subscriptions_mut() {
             let name = subscription.private.as_deref().map(|shown| shown.name);
             let state = match subscription.stage {
-                Stage::Live { channel, .. } => {
+                JoinStage::Live { channel, .. } => {
                     let event = self.channels.event_of(channel);
                     let history = event.and_then(|event| self.watching.history(event));
                     history.map(|history| history.state().clone())
@@ -123,7 +123,7 @@ impl Shard {
             if let Some(shown) = &subscription.private {
                 self.unwatch_private(id, place, shown.name);
             }
-            if let Stage::Live {
+            if let JoinStage::Live {
                 channel, member, ..
             } = subscription.stage
             {

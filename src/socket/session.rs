@@ -28,7 +28,7 @@ pub(crate) use self::effect::Effect;
 pub(crate) use self::private::ShownTopic;
 use self::replies::ReplyTo;
 use self::rights::KeptCaller;
-pub(crate) use self::subscription::{PendingJoin, Stage, Subscription};
+pub(crate) use self::subscription::{JoinStage, PendingJoin, Subscription};
 pub(crate) use self::tracks::TrackReply;
 pub(crate) use self::voice::{Saying, Voice};
 pub(crate) use self::whereabouts::SubscriptionPresence;

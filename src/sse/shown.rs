@@ -18,7 +18,7 @@ use crate::config::inside::{PREPARED_BYTES_MAX, PREPARED_REVISIONS_MAX};
 use crate::config::{AvailabilityConfig, Config};
 use crate::hub::frames::Prepared;
 use crate::hub::history::{History, HistoryStep};
-use crate::hub::presence::View;
+use crate::hub::presence::PresenceView;
 use crate::hub::watching::{Bounds, Then, Watching};
 use crate::hub::{Mailbox, NativeView, NotOpened, ToShard, Waiter};
 use crate::metrics;
@@ -340,7 +340,7 @@ impl Texts {
         &mut self,
         position: &Position,
         history: &History,
-        here: Option<&View>,
+        here: Option<&PresenceView>,
         limits: &AvailabilityConfig,
     ) -> (Bytes, bool) {
         let (view, state) = (position.view, history.state());

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::AvailabilityConfig;
 use crate::hub::NativeView;
-use crate::hub::presence::View;
+use crate::hub::presence::PresenceView;
 use crate::protocol::native::{self, Response};
 use crate::protocol::presence::Counts;
 use crate::ticketing::Revision;
@@ -36,7 +36,7 @@ pub(super) fn snapshot(
     view: NativeView,
     state: &EventState,
     now: Timestamp,
-    here: Option<&View>,
+    here: Option<&PresenceView>,
     limits: &AvailabilityConfig,
 ) -> Bytes {
     let nobody = Counts::default();

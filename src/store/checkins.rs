@@ -80,14 +80,13 @@ pub struct BundleTicket {
     pub status: TicketStatus,
     /// That opens the door.
     pub code: String,
-    /// The holder's, as of an [`Attendee`].
+    /// The holder's, as of a [`TicketAttendee`].
     pub name: Option<String>,
 }
 
 /// Somebody who may come in.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(as = TicketAttendee)]
-pub struct Attendee {
+pub struct TicketAttendee {
     pub ticket_id: TicketId,
     /// That opens the door: of a ticket that was handed on, its holder's.
     pub code: String,
@@ -258,7 +257,7 @@ impl Store {
         after: Option<TicketId>,
         limit: i64,
         offset: i64,
-    ) -> Result<(Vec<Attendee>, Total), StoreError> {
+    ) -> Result<(Vec<TicketAttendee>, Total), StoreError> {
         let matches = format!(
             "from tickets k
              join lateral (select reference from bookings where id = k.booking_id limit 1) b on true
@@ -294,7 +293,7 @@ impl Store {
             .await?;
         let total = Total::of(&client, &matches, &[&event, &words], SEARCH_COUNTED_MAX).await?;
         let read = |row: &Row| {
-            Ok(Attendee {
+            Ok(TicketAttendee {
                 ticket_id: row.try_get(0)?,
                 code: row.try_get(1)?,
                 status: ticket_status(row.try_get(2)?)?,

@@ -9,7 +9,7 @@ use tokio_postgres::types::Json;
 use super::audit_trail::AuditEntry;
 use super::idempotency::{self, IdempotencyKey, Once};
 use super::organizations::{People, PeopleRefusal, locked};
-use super::price_rules::Columns;
+use super::price_rules::RuleColumns;
 use super::{Store, StoreError, Total};
 use crate::auth::Caller;
 use crate::config::rest::{LIST_COUNTED_MAX, PRICE_RULES_MAX};
@@ -45,7 +45,7 @@ impl Store {
         &self,
         caller: &Caller,
         organization: OrganizationId,
-        columns: &Columns,
+        columns: &RuleColumns,
         key: Option<&IdempotencyKey>,
     ) -> People<Once<OrganizationTax>> {
         let lent = (caller, organization, columns, key);
@@ -86,7 +86,7 @@ impl Store {
         caller: &Caller,
         organization: OrganizationId,
         id: TaxId,
-        columns: &Columns,
+        columns: &RuleColumns,
     ) -> People<OrganizationTax> {
         let lent = (caller, organization, id, columns);
         self.transaction(&lent, |tx, (caller, organization, id, columns)| {

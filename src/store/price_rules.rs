@@ -18,7 +18,7 @@ use crate::ticketing::rules::{FeeRule, TaxRule, VoucherRule};
 use crate::ticketing::{EventId, TicketTypeId};
 
 /// Values of columns by their names.
-pub type Columns = Map<String, Value>;
+pub type RuleColumns = Map<String, Value>;
 
 /// A table of price rules.
 pub trait PriceRule: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -119,7 +119,7 @@ impl Store {
         &self,
         event: EventId,
         caller: &Caller,
-        columns: &Columns,
+        columns: &RuleColumns,
         key: Option<&IdempotencyKey>,
     ) -> EditResult<Once<Edited<R>>> {
         let given = (event, columns);
@@ -154,7 +154,7 @@ impl Store {
         event: EventId,
         id: i64,
         caller: &Caller,
-        columns: &Columns,
+        columns: &RuleColumns,
     ) -> EditResult<Edited<R>> {
         let given = (event, id, columns);
         self.edit(event, caller, &given, |tx, (event, id, columns), _| {
@@ -200,7 +200,7 @@ async fn check_step<R: PriceRule>(
     tx: &Transaction<'_>,
     event: EventId,
     id: Option<i64>,
-    columns: &Columns,
+    columns: &RuleColumns,
 ) -> EditResult<()> {
     let mut kind = columns
         .get("kind")
@@ -233,7 +233,11 @@ async fn check_step<R: PriceRule>(
 }
 
 /// Every ticket type that is named is one of the event.
-async fn check_types(tx: &Transaction<'_>, event: EventId, columns: &Columns) -> EditResult<()> {
+async fn check_types(
+    tx: &Transaction<'_>,
+    event: EventId,
+    columns: &RuleColumns,
+) -> EditResult<()> {
     let one = columns.get("ticket_type_id").and_then(Value::as_i64);
     let several = columns.get("ticket_type_ids").and_then(Value::as_array);
     let several = several.into_iter().flatten().filter_map(Value::as_i64);

@@ -36,7 +36,7 @@ const LISTED_MAX: i64 = 500;
 
 /// A browser, as its push service knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient {
+pub struct PushRecipient {
     pub endpoint: String,
     /// Its public key.
     pub p256dh: Vec<u8>,
@@ -81,7 +81,7 @@ impl PushKind {
 /// Something of which a browser is to be told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewPush {
-    pub to: Recipient,
+    pub to: PushRecipient,
     pub user: Option<UserId>,
     pub kind: PushKind,
     pub event: EventId,
@@ -137,7 +137,7 @@ pub struct PushJob {
 /// All that a message needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PushToSend {
-    pub to: Recipient,
+    pub to: PushRecipient,
     /// Of the browser.
     pub endpoint_id: i64,
     pub lang: Lang,
@@ -190,7 +190,7 @@ fn read(row: &Row) -> Result<PushSubscription, StoreError> {
 }
 
 /// Writes a browser, or its new keys, and locks it.
-async fn keep_browser(client: &impl GenericClient, to: &Recipient) -> Result<i64, StoreError> {
+async fn keep_browser(client: &impl GenericClient, to: &PushRecipient) -> Result<i64, StoreError> {
     let sql = "
         insert into push_endpoints (endpoint, p256dh, auth) values ($1, $2, $3)
             on conflict (endpoint) do update set p256dh = excluded.p256dh, auth = excluded.auth
@@ -317,7 +317,7 @@ impl Store {
     }
 
     /// The browser with this secret has another address and other keys; answers whether it is known.
-    pub async fn renew_push(&self, auth: &[u8], to: &Recipient) -> Result<bool, StoreError> {
+    pub async fn renew_push(&self, auth: &[u8], to: &PushRecipient) -> Result<bool, StoreError> {
         self.transaction(&(auth, to), |tx, (auth, to)| {
             Box::pin(async move {
                 let sql =
@@ -542,7 +542,7 @@ fn to_send(row: &Row) -> Result<PushToSend, StoreError> {
         _ => None,
     };
     Ok(PushToSend {
-        to: Recipient {
+        to: PushRecipient {
             endpoint: row.try_get(0)?,
             p256dh: row.try_get(1)?,
             auth: row.try_get(2)?,

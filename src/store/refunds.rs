@@ -15,7 +15,7 @@ use super::letters::refund_mail_job;
 use super::payments::MONEY_WORTH;
 use super::{Store, StoreError};
 use crate::config::inside::REFUND_LOOK_S;
-use crate::ticketing::ledger::{Parts, Returned, explained, refund};
+use crate::ticketing::ledger::{Parts, ReturnedParts, explained, refund};
 use crate::ticketing::payment::Attempt;
 use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId, UserId};
@@ -404,7 +404,7 @@ impl Store {
 async fn sold_and_returned(
     client: &impl GenericClient,
     payment: PaymentId,
-) -> Result<(Parts, Returned), StoreError> {
+) -> Result<(Parts, ReturnedParts), StoreError> {
     let sql = "
         select a.name, e.amount from ledger_transactions t
          cross join lateral (select * from ledger_entries where transaction_id = t.id) e
@@ -430,7 +430,7 @@ async fn sold_and_returned(
         kept_fees |= row.try_get::<_, bool>(2)?;
     }
     let parts = parts_in(&rows)?.negated();
-    Ok((whole, Returned { parts, kept_fees }))
+    Ok((whole, ReturnedParts { parts, kept_fees }))
 }
 
 /// The parts that these entries are of: names of accounts, with amounts.

@@ -8,7 +8,7 @@ use super::bookings::Belongs;
 use super::{Store, StoreError};
 use crate::auth::passes::{self, PublicKey, TicketKey};
 use crate::lang::Lang;
-use crate::ticketing::calendar::Entry;
+use crate::ticketing::calendar::CalendarEntry;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::pass::Pass;
 use crate::ticketing::record::{Money, TicketStatus};
@@ -40,7 +40,7 @@ pub struct TicketInFull {
     /// The name that the booking gave for this ticket, by its place among the booking's tickets.
     pub attendee: Option<String>,
     /// Somebody whom it was handed to.
-    pub holder: Option<Holder>,
+    pub holder: Option<TicketHolder>,
     /// By the database's clock.
     pub now: Timestamp,
 }
@@ -76,7 +76,7 @@ pub struct Addressee {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct TicketHolder {
     /// Opens the door.
     pub code: String,
     pub user_id: Option<UserId>,
@@ -131,9 +131,9 @@ impl TicketInFull {
     }
 
     /// The calendar entry of its booking. `is_over`: the booking has no good ticket any more.
-    pub fn entry(&self, is_over: bool) -> Entry<'_> {
+    pub fn entry(&self, is_over: bool) -> CalendarEntry<'_> {
         let cancelled = is_over || self.event.status == EventStatus::Cancelled;
-        Entry {
+        CalendarEntry {
             uid: &self.reference,
             // An event is cancelled without a change of its bookings.
             sequence: self.version + i64::from(cancelled),
@@ -167,12 +167,12 @@ pub fn places<'a>(tickets: impl Iterator<Item = &'a TicketInFull>) -> Vec<String
 }
 
 /// The calendar entry of a booking with these tickets; the buyer's own are listed in it. `None`: it has none.
-pub fn entry_of(tickets: &[TicketInFull], is_over: bool) -> Option<Entry<'_>> {
+pub fn entry_of(tickets: &[TicketInFull], is_over: bool) -> Option<CalendarEntry<'_>> {
     let first = tickets.first()?;
     let own = tickets.iter().filter(|one| is_over || one.is_buyers());
     let mut lines = vec![first.reference.clone()];
     lines.extend(places(own));
-    Some(Entry {
+    Some(CalendarEntry {
         description: lines.join("\n"),
         ..first.entry(is_over)
     })
@@ -381,7 +381,7 @@ fn read(row: &Row) -> Result<TicketInFull, StoreError> {
         },
         holder: match holder {
             None => None,
-            Some(code) => Some(Holder {
+            Some(code) => Some(TicketHolder {
                 code,
                 user_id: row.try_get(31)?,
                 person: Addressee {

@@ -13,7 +13,7 @@ const ORGANIZER: &str = "ORGANIZER:invalid:nomail";
 
 /// The content of an entry.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry<'a> {
+pub struct CalendarEntry<'a> {
     /// The same each time the entry is given out.
     pub uid: &'a str,
     /// Rises with each change; a calendar takes the highest.
@@ -29,7 +29,7 @@ pub struct Entry<'a> {
 }
 
 /// A calendar with this entry alone.
-pub fn calendar(entry: &Entry<'_>) -> String {
+pub fn calendar(entry: &CalendarEntry<'_>) -> String {
     let (method, status) = match entry.cancelled {
         // Takes out of the calendar what came under the same UID before.
         true => ("CANCEL", "CANCELLED"),
@@ -102,8 +102,8 @@ mod tests {
 
     use super::*;
 
-    fn entry<'a>(title: &'a str, venue: &'a str) -> Entry<'a> {
-        Entry {
+    fn entry<'a>(title: &'a str, venue: &'a str) -> CalendarEntry<'a> {
+        CalendarEntry {
             uid: "BK-7F3K9Q",
             sequence: 2,
             title,
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_cancellation_names_the_entry_and_takes_it_out() {
         let shown = entry("Concert", "Hall");
-        let cancelled = Entry {
+        let cancelled = CalendarEntry {
             cancelled: true,
             sequence: 3,
             ends_at: Some("2026-12-04T22:00:00Z".parse().unwrap()),

@@ -138,7 +138,7 @@ impl Parts {
 
     /// The parts of `amount`, when `returned` went back already. `keeps_fees`: it is of tickets and their tax alone, as long
     /// as there is so much of them.
-    pub fn given_back(&self, returned: &Returned, amount: i64, keeps_fees: bool) -> Parts {
+    pub fn given_back(&self, returned: &ReturnedParts, amount: i64, keeps_fees: bool) -> Parts {
         if !keeps_fees && !returned.kept_fees {
             return self.of_refund(returned.parts.total(), amount);
         }
@@ -207,7 +207,7 @@ impl Parts {
 
 /// Refunds of a sale, together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Returned {
+pub struct ReturnedParts {
     pub parts: Parts,
     /// One of them left the fees, so that their shares are not those of all parts.
     pub kept_fees: bool,
@@ -328,7 +328,7 @@ mod tests {
             cuts in prop::collection::vec((1..40_000_i64, any::<bool>()), 0..12),
         ) {
             let parts = Parts { revenue, fees, tax, fee_tax, absorbed };
-            let mut returned = Returned::default();
+            let mut returned = ReturnedParts::default();
             for (cut, keeps_fees) in cuts.into_iter().chain([(i64::MAX, false)]) {
                 let left = parts.total() - returned.parts.total();
                 let rest = left - (parts.fees - returned.parts.fees) - (parts.fee_tax - returned.parts.fee_tax);

@@ -241,7 +241,7 @@ impl ChargeStatus {
 
 /// How the booking stands to the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum StandingToAttempt {
     Held,
     Expired,
     PaidByThis,
@@ -249,30 +249,32 @@ enum Standing {
     Elsewhere,
 }
 
-fn standing(attempt: &Attempt, booking: &Booking, now: Timestamp) -> Standing {
+fn standing(attempt: &Attempt, booking: &Booking, now: Timestamp) -> StandingToAttempt {
     let is_unpaid = matches!(
         booking.status,
         BookingStatus::Pending | BookingStatus::Expired
     );
     if is_unpaid && (booking.total != attempt.amount || attempt.unwanted) {
         // Its tickets were changed since, or its buyer pays another way: another attempt pays those.
-        return Standing::Elsewhere;
+        return StandingToAttempt::Elsewhere;
     }
     match booking.status {
         BookingStatus::Pending if booking.expires_at.is_some_and(|at| at <= now) => {
-            Standing::Expired
+            StandingToAttempt::Expired
         }
-        BookingStatus::Pending => Standing::Held,
-        BookingStatus::Expired => Standing::Expired,
-        BookingStatus::Confirmed if booking.payment_id == Some(attempt.id) => Standing::PaidByThis,
+        BookingStatus::Pending => StandingToAttempt::Held,
+        BookingStatus::Expired => StandingToAttempt::Expired,
+        BookingStatus::Confirmed if booking.payment_id == Some(attempt.id) => {
+            StandingToAttempt::PaidByThis
+        }
         // Also of a booking that has ended since: what goes back of it is its end's to say.
         BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Refunded
             if is_paid_to_staff(attempt, booking) =>
         {
-            Standing::PaidByThis
+            StandingToAttempt::PaidByThis
         }
         BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Refunded => {
-            Standing::Elsewhere
+            StandingToAttempt::Elsewhere
         }
     }
 }
@@ -342,27 +344,32 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
     }
     let standing = standing(attempt, booking, now);
     match (charge.status, standing) {
-        (ChargeStatus::Open, Standing::Held) => match attempt.pay_by {
+        (ChargeStatus::Open, StandingToAttempt::Held) => match attempt.pay_by {
             Some(until) if attempt.provider == ProviderName::Offline => hold_until(until, booking),
             _ => Next::Wait,
         },
-        (ChargeStatus::Open, Standing::Expired | Standing::Elsewhere) => Next::CancelCharge,
-        (ChargeStatus::Processing, Standing::Held) => match attempt.pay_by {
+        (ChargeStatus::Open, StandingToAttempt::Expired | StandingToAttempt::Elsewhere) => {
+            Next::CancelCharge
+        }
+        (ChargeStatus::Processing, StandingToAttempt::Held) => match attempt.pay_by {
             Some(until) => hold_until(until, booking),
             None => hold(booking, now),
         },
         // It cannot be stopped: the money comes, or it does not.
         (ChargeStatus::Processing, _) => Next::Wait,
-        (ChargeStatus::Authorized | ChargeStatus::Captured, Standing::Held | Standing::Expired) => {
-            Next::Sell
+        (
+            ChargeStatus::Authorized | ChargeStatus::Captured,
+            StandingToAttempt::Held | StandingToAttempt::Expired,
+        ) => Next::Sell,
+        (ChargeStatus::Authorized, StandingToAttempt::PaidByThis) => Next::Capture,
+        (ChargeStatus::Authorized, StandingToAttempt::Elsewhere) => Next::CancelCharge,
+        (ChargeStatus::Captured, StandingToAttempt::PaidByThis) => Next::Settle,
+        (ChargeStatus::Captured, StandingToAttempt::Elsewhere) => Next::GiveBack,
+        (ChargeStatus::Canceled | ChargeStatus::Open, StandingToAttempt::PaidByThis) => {
+            Next::Review {
+                reason: "the booking is confirmed and its money did not come",
+            }
         }
-        (ChargeStatus::Authorized, Standing::PaidByThis) => Next::Capture,
-        (ChargeStatus::Authorized, Standing::Elsewhere) => Next::CancelCharge,
-        (ChargeStatus::Captured, Standing::PaidByThis) => Next::Settle,
-        (ChargeStatus::Captured, Standing::Elsewhere) => Next::GiveBack,
-        (ChargeStatus::Canceled | ChargeStatus::Open, Standing::PaidByThis) => Next::Review {
-            reason: "the booking is confirmed and its money did not come",
-        },
         (ChargeStatus::Canceled, _) => Next::End,
     }
 }

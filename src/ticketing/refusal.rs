@@ -46,7 +46,7 @@ pub enum Refusal {
     PendingBookingExists { booking_id: Option<BookingId> },
     /// The buyer has as many pending bookings or tickets of this event as one buyer may have, or would have more
     /// with this booking. Buyers without an account count together if they have the same address.
-    HoldsExceeded { max: i64, of: Of },
+    HoldsExceeded { max: i64, of: BuyerLimit },
     /// The ticket type is sold only to buyers with an account.
     AccountRequired { ticket_type_id: TicketTypeId },
     /// The ticket type is sold only to buyers with an account or a proven e-mail address.
@@ -115,7 +115,7 @@ pub enum Refusal {
 /// The things of which a buyer has too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Of {
+pub enum BuyerLimit {
     PendingBookings,
     Tickets,
 }
@@ -262,7 +262,7 @@ mod tests {
             },
             Refusal::HoldsExceeded {
                 max: 4,
-                of: Of::PendingBookings,
+                of: BuyerLimit::PendingBookings,
             },
             Refusal::AccountRequired {
                 ticket_type_id: TicketTypeId(1),

@@ -27,12 +27,12 @@ pub(in crate::api) struct LinkInput {
     token: String,
 }
 
-pub(in crate::api) struct Link(String);
+pub(in crate::api) struct AccountLink(String);
 
-impl Input for Link {
-    fn read(fields: &mut Fields) -> Option<Link> {
+impl Input for AccountLink {
+    fn read(fields: &mut Fields) -> Option<AccountLink> {
         fields.require(&["token"]);
-        fields.filled_text("token", NAME_CHARS_MAX).map(Link)
+        fields.filled_text("token", NAME_CHARS_MAX).map(AccountLink)
     }
 }
 
@@ -177,7 +177,7 @@ pub(in crate::api) async fn ask(
     ))]
 pub(in crate::api) async fn open(
     State(state): State<ApiState>,
-    Body { input, .. }: Body<Link>,
+    Body { input, .. }: Body<AccountLink>,
 ) -> ApiResult<Reply<Tokens>> {
     can_sign_in(&state)?;
     let refresh = secrets::random();

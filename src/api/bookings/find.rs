@@ -86,12 +86,12 @@ pub(in crate::api) struct BookingLinkBody {
     link: String,
 }
 
-pub(in crate::api) struct Link(String);
+pub(in crate::api) struct MailedLink(String);
 
-impl Input for Link {
-    fn read(fields: &mut Fields) -> Option<Link> {
+impl Input for MailedLink {
+    fn read(fields: &mut Fields) -> Option<MailedLink> {
         fields.require(&["link"]);
-        fields.filled_text("link", NAME_CHARS_MAX).map(Link)
+        fields.filled_text("link", NAME_CHARS_MAX).map(MailedLink)
     }
 }
 
@@ -110,7 +110,7 @@ impl Input for Link {
 pub(in crate::api) async fn open(
     State(state): State<ApiState>,
     _: Caller,
-    Body { input, .. }: Body<Link>,
+    Body { input, .. }: Body<MailedLink>,
 ) -> ApiResult<Reply<BookingData>> {
     let id = match state.proofs.open(&input.0, state.desk.now()) {
         Ok(id) => id,

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::input::{Cancellation, EventBody, EventCreation, EventPatch};
+use super::input::{EventBody, EventCancellation, EventCreation, EventPatch};
 use super::view::EventDetail;
 use super::{context, shown, visible};
 use crate::api::ApiState;
@@ -213,7 +213,7 @@ pub(in crate::api) async fn complete(
 /// Its viewers are told by a notice, and no more is sold. Pending bookings are cancelled with it and their stock
 /// is given back; what was paid for confirmed ones goes back by a job, whose address is in `Location`. Free ones stay as
 /// they are. Once more changes nothing.
-#[utoipa::path(post, path = "/events/{event_id}/cancel", tag = "events", request_body = Option<Cancellation>,
+#[utoipa::path(post, path = "/events/{event_id}/cancel", tag = "events", request_body = Option<EventCancellation>,
     params(("event_id" = EventId, Path), IfMatch),
     responses(
         (status = 202, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64), ("Location" = String))),
@@ -226,7 +226,7 @@ pub(in crate::api) async fn cancel(
     caller: Caller,
     At(event_id): At<EventId>,
     headers: HeaderMap,
-    body: Option<Body<Cancellation>>,
+    body: Option<Body<EventCancellation>>,
 ) -> ApiResult<Reply<EventDetail>> {
     let change = EventChange {
         cancel_reason: body.and_then(|body| body.input.reason),

@@ -20,7 +20,7 @@ use crate::ticketing::live::EventStatus;
 /// Why an event is cancelled; the body may be left out.
 #[derive(ToSchema)]
 #[schema(example = json!({"reason": "The stage is under water"}))]
-pub(in crate::api) struct Cancellation {
+pub(in crate::api) struct EventCancellation {
     /// Told to viewers, and kept with the bookings that end.
     #[schema(schema_with = schema::reason)]
     pub(super) reason: Option<String>,
@@ -327,10 +327,10 @@ impl EventBody {
     }
 }
 
-impl Input for Cancellation {
-    fn read(fields: &mut Fields) -> Option<Cancellation> {
+impl Input for EventCancellation {
+    fn read(fields: &mut Fields) -> Option<EventCancellation> {
         let reason = fields.text("reason", REASON_CHARS_MAX);
-        Some(Cancellation {
+        Some(EventCancellation {
             reason: reason.filter(|reason| !reason.trim().is_empty()),
         })
     }

@@ -207,7 +207,7 @@ impl Input for Acceptance {
 
 /// The organization that one has joined.
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct Joined {
+pub(in crate::api) struct JoinedOrganization {
     organization_id: OrganizationId,
     member: Member,
 }
@@ -218,7 +218,7 @@ pub(in crate::api) struct Joined {
 /// do not say the new role: refresh them.
 #[utoipa::path(post, path = "/invitations/accept", tag = "organizations", request_body = AcceptanceInput,
     responses(
-        (status = 200, body = Envelope<Joined>),
+        (status = 200, body = Envelope<JoinedOrganization>),
         (status = 403, body = Failure, description = "`INVITATION_OF_ANOTHER`: the caller's account has not proven the address \
             that was invited"),
         (status = 404, body = Failure, description = "`USER_NOT_FOUND`: the caller is no user of this server"),
@@ -229,14 +229,14 @@ pub(in crate::api) async fn accept(
     State(state): State<ApiState>,
     caller: Caller,
     Body { input, .. }: Body<Acceptance>,
-) -> ApiResult<Reply<Joined>> {
+) -> ApiResult<Reply<JoinedOrganization>> {
     let user = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
     let (organization_id, member) = state
         .store
         .accept_invitation(&caller, user, &hash_of(&input.0))
         .await??;
     state.roles.forget(user);
-    let joined = Joined {
+    let joined = JoinedOrganization {
         organization_id,
         member,
     };

@@ -17,11 +17,11 @@ use crate::api::page::{self, LongPage, Page, RequestedUri};
 use crate::api::prices::taxes::{rate, shared_columns};
 use crate::auth::{Caller, Right};
 use crate::schema;
-use crate::store::price_rules::Columns;
+use crate::store::price_rules::RuleColumns;
 use crate::ticketing::rules::OrganizationTax;
 use crate::ticketing::{OrganizationId, TaxId};
 
-fn columns(fields: &mut Fields, is_new: bool) -> Columns {
+fn columns(fields: &mut Fields, is_new: bool) -> RuleColumns {
     let mut columns = shared_columns(fields, is_new);
     let code = match fields.is_null("country") {
         true => Some(Value::Null),
@@ -69,20 +69,20 @@ pub(in crate::api) struct OrganizationTaxPatchBody {
     included: bool,
 }
 
-pub(in crate::api) struct NewTax(Columns);
+pub(in crate::api) struct NewOrganizationTax(RuleColumns);
 
-impl Input for NewTax {
-    fn read(fields: &mut Fields) -> Option<NewTax> {
+impl Input for NewOrganizationTax {
+    fn read(fields: &mut Fields) -> Option<NewOrganizationTax> {
         fields.require(&["name", "rate"]);
-        Some(NewTax(columns(fields, true)))
+        Some(NewOrganizationTax(columns(fields, true)))
     }
 }
 
-pub(in crate::api) struct TaxChange(Columns);
+pub(in crate::api) struct OrganizationTaxChange(RuleColumns);
 
-impl Input for TaxChange {
-    fn read(fields: &mut Fields) -> Option<TaxChange> {
-        Some(TaxChange(columns(fields, false)))
+impl Input for OrganizationTaxChange {
+    fn read(fields: &mut Fields) -> Option<OrganizationTaxChange> {
+        Some(OrganizationTaxChange(columns(fields, false)))
     }
 }
 
@@ -132,7 +132,7 @@ pub(in crate::api) async fn create(
     caller: Caller,
     At(organization): At<OrganizationId>,
     headers: HeaderMap,
-    body: Body<NewTax>,
+    body: Body<NewOrganizationTax>,
 ) -> ApiResult<Reply<OrganizationTax>> {
     needs(&caller, Right::Manage, organization)?;
     let route = format!("POST /organizations/{organization}/taxes");
@@ -165,7 +165,7 @@ pub(in crate::api) async fn change(
     State(state): State<ApiState>,
     caller: Caller,
     At((organization, id)): At<(OrganizationId, TaxId)>,
-    body: Body<TaxChange>,
+    body: Body<OrganizationTaxChange>,
 ) -> ApiResult<Reply<OrganizationTax>> {
     needs(&caller, Right::Manage, organization)?;
     let changed = state

@@ -14,11 +14,11 @@ use crate::api::idempotency::IdempotencyHeader;
 use crate::api::page::{LongPage, Page, RequestedUri};
 use crate::auth::Caller;
 use crate::schema;
-use crate::store::price_rules::Columns;
+use crate::store::price_rules::RuleColumns;
 use crate::ticketing::rules::{FeeKind, FeeRule};
 use crate::ticketing::{EventId, FeeId};
 
-fn columns(fields: &mut Fields, is_new: bool) -> Columns {
+fn columns(fields: &mut Fields, is_new: bool) -> RuleColumns {
     read(fields, |reading| {
         reading.put("name", name);
         reading.kind_and_value(&[
@@ -63,7 +63,7 @@ pub(in crate::api) struct FeePatchBody {
     absorbed: bool,
 }
 
-pub(in crate::api) struct NewFee(Columns);
+pub(in crate::api) struct NewFee(RuleColumns);
 
 impl Input for NewFee {
     fn read(fields: &mut Fields) -> Option<NewFee> {
@@ -72,7 +72,7 @@ impl Input for NewFee {
     }
 }
 
-pub(in crate::api) struct FeeChange(Columns);
+pub(in crate::api) struct FeeChange(RuleColumns);
 
 impl Input for FeeChange {
     fn read(fields: &mut Fields) -> Option<FeeChange> {

@@ -16,7 +16,7 @@ use crate::api::idempotency::IdempotencyHeader;
 use crate::api::page::{LongPage, Page, RequestedUri};
 use crate::auth::Caller;
 use crate::schema;
-use crate::store::price_rules::Columns;
+use crate::store::price_rules::RuleColumns;
 use crate::ticketing::price::WHOLE_BP;
 use crate::ticketing::rules::TaxRule;
 use crate::ticketing::{EventId, TaxId, TicketTypeId};
@@ -26,7 +26,7 @@ pub(in crate::api) fn rate() -> Object {
 }
 
 /// Columns of every tax, whomever it belongs to.
-pub(in crate::api) fn shared_columns(fields: &mut Fields, is_new: bool) -> Columns {
+pub(in crate::api) fn shared_columns(fields: &mut Fields, is_new: bool) -> RuleColumns {
     read(fields, |reading| {
         reading.put("name", name);
         reading.put("rate", |fields, name| {
@@ -36,7 +36,7 @@ pub(in crate::api) fn shared_columns(fields: &mut Fields, is_new: bool) -> Colum
     })
 }
 
-fn columns(fields: &mut Fields, is_new: bool) -> Columns {
+fn columns(fields: &mut Fields, is_new: bool) -> RuleColumns {
     let mut columns = shared_columns(fields, is_new);
     columns.extend(read(fields, |reading| {
         reading.put_or_null("ticket_type_id", |fields, name| {
@@ -82,7 +82,7 @@ pub(in crate::api) struct TaxPatchBody {
     ticket_type_id: Option<TicketTypeId>,
 }
 
-pub(in crate::api) struct NewTax(Columns);
+pub(in crate::api) struct NewTax(RuleColumns);
 
 impl Input for NewTax {
     fn read(fields: &mut Fields) -> Option<NewTax> {
@@ -91,7 +91,7 @@ impl Input for NewTax {
     }
 }
 
-pub(in crate::api) struct TaxChange(Columns);
+pub(in crate::api) struct TaxChange(RuleColumns);
 
 impl Input for TaxChange {
     fn read(fields: &mut Fields) -> Option<TaxChange> {

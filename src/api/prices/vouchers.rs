@@ -21,7 +21,7 @@ use crate::config::rest::{
     NAME_CHARS_MAX, VOUCHER_CODE_CHARS_MAX, VOUCHER_TYPES_MAX, VOUCHER_USES_MAX,
 };
 use crate::schema;
-use crate::store::price_rules::Columns;
+use crate::store::price_rules::RuleColumns;
 use crate::ticketing::rules::{VoucherKind, VoucherRule};
 use crate::ticketing::{EventId, TicketTypeId, VoucherId};
 
@@ -39,7 +39,7 @@ fn time(fields: &mut Fields, name: &str) -> Option<Value> {
     fields.time(name).map(|time| json!(time))
 }
 
-fn columns(fields: &mut Fields, is_new: bool) -> Columns {
+fn columns(fields: &mut Fields, is_new: bool) -> RuleColumns {
     let many = |fields: &mut Fields, name: &str, least| {
         let number = fields.integer(name, least..=VOUCHER_USES_MAX);
         number.map(Value::from)
@@ -135,7 +135,7 @@ pub(in crate::api) struct VoucherPatchBody {
     reveals_hidden: bool,
 }
 
-pub(in crate::api) struct NewVoucher(Columns);
+pub(in crate::api) struct NewVoucher(RuleColumns);
 
 impl Input for NewVoucher {
     fn read(fields: &mut Fields) -> Option<NewVoucher> {
@@ -144,7 +144,7 @@ impl Input for NewVoucher {
     }
 }
 
-pub(in crate::api) struct VoucherChange(Columns);
+pub(in crate::api) struct VoucherChange(RuleColumns);
 
 impl Input for VoucherChange {
     fn read(fields: &mut Fields) -> Option<VoucherChange> {

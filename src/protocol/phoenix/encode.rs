@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Ref, Reply, Vsn};
+use super::{PhoenixReply, Ref, Vsn};
 use crate::protocol::websocket::{Opcode, frame, text_frame};
 
 const NULL: &str = "null";
@@ -38,7 +38,7 @@ pub fn reply<T: Serialize>(
     join_ref: Option<&Ref>,
     reference: Option<&Ref>,
     topic: &str,
-    reply: Reply<T>,
+    reply: PhoenixReply<T>,
 ) -> Bytes {
     let (join_ref, reference) = (json(join_ref), json(reference));
     fields(vsn, join_ref, reference, topic, "phx_reply", &reply)

@@ -119,18 +119,18 @@ pub struct Malformed {
 /// The payload of a `phx_reply`: `{"status": "ok" | "error", "response": {…}}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "status", content = "response", rename_all = "lowercase")]
-pub enum Reply<T> {
+pub enum PhoenixReply<T> {
     /// Has to serialize to an object; [`Empty`] if there is no content.
     Ok(T),
     Error(ErrorReply),
 }
 
-impl Reply<Empty> {
-    pub const OK: Reply<Empty> = Reply::Ok(Empty {});
+impl PhoenixReply<Empty> {
+    pub const OK: PhoenixReply<Empty> = PhoenixReply::Ok(Empty {});
 
     /// A refusal, with a concrete `T` for code that builds no other reply.
     pub fn refused(error: ErrorReply) -> Self {
-        Reply::Error(error)
+        PhoenixReply::Error(error)
     }
 }
 

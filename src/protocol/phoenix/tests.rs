@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    BroadcastBody, ClientFrame, Empty, Malformed, Payload, Ref, Reply, UserBroadcast, Vsn,
+    BroadcastBody, ClientFrame, Empty, Malformed, Payload, PhoenixReply, Ref, UserBroadcast, Vsn,
     decode_binary, decode_text, push, push_to, reply, user_broadcast,
 };
 use crate::protocol::code;
@@ -45,7 +45,7 @@ fn refs_come_back_as_they_were() {
             &format!(r#"[{reference},{reference},"t","e",{{}}]"#),
         );
         let (join_ref, reference_) = (frame.join_ref.as_ref(), frame.reference.as_ref());
-        let answer = sent(&reply(Vsn::V2, join_ref, reference_, "t", Reply::OK));
+        let answer = sent(&reply(Vsn::V2, join_ref, reference_, "t", PhoenixReply::OK));
         let wanted: Value = serde_json::from_str(reference).unwrap();
         assert_eq!((&answer[0], &answer[1]), (&wanted, &wanted));
     }
@@ -208,13 +208,13 @@ fn an_ending_names_its_join_in_both_versions() {
 fn a_ref_is_there_even_when_it_is_null() {
     let shared = push(Vsn::V1, "event:1", "update", &Empty {});
     assert!(sent(&shared).as_object().unwrap().contains_key("ref"));
-    let answer = reply(Vsn::V1, None, None, "phoenix", Reply::OK);
+    let answer = reply(Vsn::V1, None, None, "phoenix", PhoenixReply::OK);
     assert!(sent(&answer).as_object().unwrap().contains_key("ref"));
 }
 
 #[test]
 fn a_refusal_is_an_error_reply() {
-    let error = Reply::refused(code::EVENT_NOT_FOUND.because("no event 42"));
+    let error = PhoenixReply::refused(code::EVENT_NOT_FOUND.because("no event 42"));
     assert_eq!(
         sent(&reply(Vsn::V2, None, None, "event:42", error))[4],
         json!({"status": "error", "response": {

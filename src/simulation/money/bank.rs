@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::clockwork::{SimPart, now_ms, pause};
-use super::world::{MoneyShared, MoneyWorld, Row};
+use super::world::{MoneyShared, MoneyWorld, SimJobRow};
 use super::{FAULTS_MS, MoneyCheck};
 use crate::payments::hear::{ProviderEvent, take_in};
 use crate::payments::refunds::provider_key;
@@ -348,6 +348,6 @@ pub(super) fn is_busy(shared: &mut MoneyShared) -> bool {
     for id in &unnoted {
         shared.ring(&payment_job(*id), 0);
     }
-    let is_open = |row: Row| !matches!(row, Row::Done | Row::Review);
+    let is_open = |row: SimJobRow| !matches!(row, SimJobRow::Done | SimJobRow::Review);
     !unnoted.is_empty() || shared.jobs.values().any(|job| is_open(job.row))
 }

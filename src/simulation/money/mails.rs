@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::clockwork::{now_ms, pause};
 use super::nodes::read;
 use super::pushes;
-use super::world::{Handed, MoneyShared, MoneyWorld, Row, Sale, SimJob, at};
+use super::world::{Handed, MoneyShared, MoneyWorld, Sale, SimJob, SimJobRow, at};
 use super::{EVENT, LATER_MS, MoneyCheck};
 use crate::jobs::{
     Cancellation, Confirmation, End, Failed, PaymentReminder, RefundMail, TicketGiven, TicketSent,
@@ -267,7 +267,7 @@ impl MoneyShared {
             let job = self.job_ids.get(key).and_then(|id| self.jobs.get(id));
             // Else a person looks at it.
             let for_review =
-                |job: &SimJob| job.row == Row::Review && (job.refused || job.unanswered > 0);
+                |job: &SimJob| job.row == SimJobRow::Review && (job.refused || job.unanswered > 0);
             !job.is_some_and(|job| job.delivered > 0 || for_review(job))
         });
         due

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::clockwork::{now_ms, pause};
 use super::mails;
-use super::world::{MoneyWorld, Row, SimJob, at};
+use super::world::{MoneyWorld, SimJob, SimJobRow, at};
 use super::{FAULTS_MS, LEASE_MS, MoneyCheck};
 use crate::jobs::give_back::{GiveBack, LOOK_AGAIN};
 use crate::jobs::payments::{PaymentJob, RefundJob, end};
@@ -28,7 +28,7 @@ struct MoneyNode {
 }
 
 fn is_leased(job: &SimJob, taken: &TakenJob) -> bool {
-    job.attempts == taken.attempts && matches!(job.row, Row::Leased { .. })
+    job.attempts == taken.attempts && matches!(job.row, SimJobRow::Leased { .. })
 }
 
 impl JobTable for MoneyNode {
@@ -36,11 +36,11 @@ impl JobTable for MoneyNode {
         let taken = self.world.store(|shared| {
             let mut taken = Vec::new();
             let is_due =
-                |job: &SimJob| matches!(job.row, Row::Waiting { at_ms } if at_ms <= now_ms());
+                |job: &SimJob| matches!(job.row, SimJobRow::Waiting { at_ms } if at_ms <= now_ms());
             let due = shared.jobs.iter_mut().filter(|(_, job)| is_due(job));
             for (id, job) in due.take(jobs_max) {
                 let until_ms = now_ms() + LEASE_MS;
-                job.row = Row::Leased { until_ms };
+                job.row = SimJobRow::Leased { until_ms };
                 job.attempts += 1;
                 job.taken_ms = now_ms();
                 job.at_work = Some(self.number);
@@ -69,7 +69,7 @@ impl JobTable for MoneyNode {
                 _ if std::mem::take(&mut job.rung) => Some(Duration::ZERO),
                 Settled::Done { .. } => None,
                 Settled::Review { .. } => {
-                    job.row = Row::Review;
+                    job.row = SimJobRow::Review;
                     return true;
                 }
                 Settled::Again { after, .. } => {
@@ -82,8 +82,8 @@ impl JobTable for MoneyNode {
                 }
             };
             job.row = match again {
-                None => Row::Done,
-                Some(after) => Row::Waiting {
+                None => SimJobRow::Done,
+                Some(after) => SimJobRow::Waiting {
                     at_ms: now_ms() + after.as_millis() as u64,
                 },
             };
@@ -104,7 +104,7 @@ impl JobTable for MoneyNode {
                 return false;
             };
             let until_ms = now_ms() + LEASE_MS;
-            job.row = Row::Leased { until_ms };
+            job.row = SimJobRow::Leased { until_ms };
             true
         });
         renewed.await
@@ -113,8 +113,8 @@ impl JobTable for MoneyNode {
     async fn tidy(&self) -> Result<Backlog, StoreError> {
         let tidied = self.world.store(|shared| {
             for job in shared.jobs.values_mut() {
-                if matches!(job.row, Row::Leased { until_ms } if until_ms < now_ms()) {
-                    job.row = Row::Waiting { at_ms: now_ms() };
+                if matches!(job.row, SimJobRow::Leased { until_ms } if until_ms < now_ms()) {
+                    job.row = SimJobRow::Waiting { at_ms: now_ms() };
                     job.rung = false;
                     job.at_work = None;
                 }

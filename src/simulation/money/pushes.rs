@@ -15,20 +15,20 @@ use crate::push::{PushError, PushMessage};
 use crate::store::StoreError;
 use crate::store::jobs::{QueuedJob, TakenJob};
 use crate::store::letters::LETTER_WORTH;
-use crate::store::push::{HoldToTell, PUSH_JOB, PushJob, PushKind, PushToSend, Recipient};
+use crate::store::push::{HoldToTell, PUSH_JOB, PushJob, PushKind, PushRecipient, PushToSend};
 use crate::ticketing::{BookingId, PushSubscriptionId};
 
 /// How long before a hold's end its buyer is told.
 const LEAD_S: u64 = 20;
 
 /// The world as one job sees it.
-struct Way<'a> {
+struct SimPushWay<'a> {
     world: &'a MoneyWorld,
     job: &'a TakenJob,
 }
 
 pub(super) async fn send(world: &MoneyWorld, job: &TakenJob, of: PushJob) -> Result<End, Failed> {
-    let way = Way { world, job };
+    let way = SimPushWay { world, job };
     tell(&way, &way, &of, job.failures).await
 }
 
@@ -56,7 +56,7 @@ impl MoneyShared {
             is_processing: booking.processing_since.is_some(),
         };
         Some(PushToSend {
-            to: Recipient {
+            to: PushRecipient {
                 endpoint: "https://push.example.org/1".to_owned(),
                 p256dh: Vec::new(),
                 auth: Vec::new(),
@@ -89,7 +89,7 @@ impl MoneyShared {
     }
 }
 
-impl PushTable for Way<'_> {
+impl PushTable for SimPushWay<'_> {
     async fn push_to_send(&self, id: PushSubscriptionId) -> Result<Option<PushToSend>, StoreError> {
         self.world.store(|shared| shared.to_tell(id)).await
     }
@@ -115,8 +115,8 @@ impl PushTable for Way<'_> {
     }
 }
 
-impl PushWay for Way<'_> {
-    async fn send(&self, _: &Recipient, _: &PushMessage) -> Result<(), PushError> {
+impl PushWay for SimPushWay<'_> {
+    async fn send(&self, _: &PushRecipient, _: &PushMessage) -> Result<(), PushError> {
         let (world, job) = (self.world, self.job);
         let (there, back) = world.with(|shared| (shared.travel(), shared.travel()));
         pause(there).await;

@@ -33,7 +33,7 @@ pub(super) const PRICE: i64 = 1_500;
 const ROOT: PoolId = PoolId(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Row {
+pub(super) enum SimJobRow {
     Waiting { at_ms: u64 },
     Leased { until_ms: u64 },
     Done,
@@ -45,7 +45,7 @@ pub(super) struct SimJob {
     pub(super) kind: &'static str,
     pub(super) key: String,
     pub(super) payload: Value,
-    pub(super) row: Row,
+    pub(super) row: SimJobRow,
     pub(super) attempts: i32,
     pub(super) failures: i32,
     pub(super) rung: bool,
@@ -400,14 +400,14 @@ impl MoneyShared {
         if let Some(known) = self.job(&job.key) {
             known.failures = 0;
             known.row = match known.row {
-                Row::Leased { until_ms } => {
+                SimJobRow::Leased { until_ms } => {
                     known.rung |= after_ms == 0;
-                    Row::Leased { until_ms }
+                    SimJobRow::Leased { until_ms }
                 }
-                Row::Waiting { at_ms: before } => Row::Waiting {
+                SimJobRow::Waiting { at_ms: before } => SimJobRow::Waiting {
                     at_ms: before.min(at_ms),
                 },
-                Row::Done | Row::Review => Row::Waiting { at_ms },
+                SimJobRow::Done | SimJobRow::Review => SimJobRow::Waiting { at_ms },
             };
         } else {
             self.write(job, at_ms);
@@ -441,7 +441,7 @@ impl MoneyShared {
             kind: job.kind,
             key: job.key.clone(),
             payload: job.payload.clone(),
-            row: Row::Waiting { at_ms },
+            row: SimJobRow::Waiting { at_ms },
             attempts: 0,
             failures: 0,
             rung: false,

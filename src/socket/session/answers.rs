@@ -5,13 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Effect, ReplyTo, Session, ShownTopic, Stage, Subscription, SubscriptionPresence};
+use super::{Effect, JoinStage, ReplyTo, Session, ShownTopic, Subscription, SubscriptionPresence};
 use crate::auth::Right;
 use crate::hub::presence as here;
 use crate::hub::{NativeView, NotOpened};
 use crate::metrics;
 use crate::protocol::code::{self, ErrorReply};
-use crate::protocol::phoenix::{self, Empty, Reply, Vsn};
+use crate::protocol::phoenix::{self, Empty, PhoenixReply, Vsn};
 use crate::protocol::presence;
 use crate::protocol::supabase::{Bindings, SYSTEM};
 use crate::protocol::topic::Topic;
@@ -28,7 +28,7 @@ pub(crate) struct OpenedEvent<'a> {
     pub(crate) event: &'a EventInfo,
     /// The revision that the answer brings the viewer to.
     pub(crate) revision: Revision,
-    pub(crate) here: Option<&'a here::View>,
+    pub(crate) here: Option<&'a here::PresenceView>,
 }
 
 impl Session {
@@ -59,7 +59,7 @@ impl Session {
         else {
             return false;
         };
-        let Stage::Waiting(join) = &subscription.stage else {
+        let JoinStage::Waiting(join) = &subscription.stage else {
             return false;
         };
         if !seen {
@@ -88,7 +88,7 @@ impl Session {
             }
         };
         subscription.topic = topic;
-        subscription.stage = Stage::Live {
+        subscription.stage = JoinStage::Live {
             channel,
             member,
             sent: revision,
@@ -142,11 +142,11 @@ impl Session {
         let Some(subscription) = self
             .subscriptions
             .get_mut(place as usize)
-            .and_then(|slot| slot.take_if(|slot| matches!(slot.stage, Stage::Waiting(_))))
+            .and_then(|slot| slot.take_if(|slot| matches!(slot.stage, JoinStage::Waiting(_))))
         else {
             return;
         };
-        let Stage::Waiting(join) = &subscription.stage else {
+        let JoinStage::Waiting(join) = &subscription.stage else {
             return;
         };
         let at = ReplyTo {
@@ -162,16 +162,16 @@ impl Subscription {
     /// The reply to the join.
     fn answer(&self, vsn: Vsn, body: impl Serialize) -> Bytes {
         let reference = match &self.stage {
-            Stage::Waiting(join) => join.reference.as_ref(),
+            JoinStage::Waiting(join) => join.reference.as_ref(),
             _ => None,
         };
-        let (join_ref, body) = (self.join_ref.as_ref(), Reply::Ok(body));
+        let (join_ref, body) = (self.join_ref.as_ref(), PhoenixReply::Ok(body));
         phoenix::reply(vsn, join_ref, reference, &self.topic, body)
     }
 
     /// The list of members, for a join of the dialect that asked for it; sent even if it is empty, since clients hold back every
     /// diff until they have a state.
-    fn members(&mut self, vsn: Vsn, here: Option<&here::View>) -> Option<Effect> {
+    fn members(&mut self, vsn: Vsn, here: Option<&here::PresenceView>) -> Option<Effect> {
         let SubscriptionPresence::Listed {
             shown: true, sent, ..
         } = &mut self.presence

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Effect, PendingJoin, ReplyTo, Rules, Session, ShownTopic, Stage, Subscription,
+    Effect, JoinStage, PendingJoin, ReplyTo, Rules, Session, ShownTopic, Subscription,
     SubscriptionPresence, Voice,
 };
 use crate::hub::NativeView;
@@ -139,7 +139,7 @@ impl Session {
         let subscription = Subscription {
             topic,
             join_ref: self.join_ref(frame),
-            stage: Stage::Waiting(Box::new(asked.join)),
+            stage: JoinStage::Waiting(Box::new(asked.join)),
             presence: asked.presence,
             voice: asked.voice,
             private: None,
@@ -172,7 +172,7 @@ impl Session {
         let subscription = self.place(Subscription {
             topic,
             join_ref,
-            stage: Stage::Asking {
+            stage: JoinStage::Asking {
                 reference: frame.reference.clone(),
             },
             presence: SubscriptionPresence::None,

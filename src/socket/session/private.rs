@@ -1,12 +1,12 @@
 //! Private topics: rights to join them, and answers to joins.
 
-use super::{Effect, ReplyTo, Session, Stage, Subscription};
+use super::{Effect, JoinStage, ReplyTo, Session, Subscription};
 use crate::auth::Right;
 use crate::hub::NotOpened;
 use crate::hub::private::Picture;
 use crate::metrics;
 use crate::protocol::code::{self, ErrorReply};
-use crate::protocol::phoenix::{self, Reply};
+use crate::protocol::phoenix::{self, PhoenixReply};
 use crate::protocol::topic::Topic;
 use crate::ticketing::Revision;
 
@@ -68,7 +68,7 @@ impl Session {
         let Some(subscription) = self.subscription_mut(place) else {
             return;
         };
-        let (Stage::Asking { reference }, Some(shown)) =
+        let (JoinStage::Asking { reference }, Some(shown)) =
             (&mut subscription.stage, &mut subscription.private)
         else {
             return;
@@ -83,9 +83,9 @@ impl Session {
             subscription.join_ref.as_ref(),
             reference.as_ref(),
             &subscription.topic,
-            Reply::Ok(body),
+            PhoenixReply::Ok(body),
         )));
-        subscription.stage = Stage::Told;
+        subscription.stage = JoinStage::Told;
         metrics::JOINS.one("private");
         (self.joined_once, self.needs_token) = (true, true);
     }
@@ -93,7 +93,7 @@ impl Session {
     /// Tells a waiting join why there is no picture. A viewer that has one keeps it.
     pub(crate) fn no_private(&mut self, place: u32, why: NotOpened, effects: &mut Vec<Effect>) {
         let asking = |subscription: &mut Subscription| match &mut subscription.stage {
-            Stage::Asking { reference } => Some(reference.take()),
+            JoinStage::Asking { reference } => Some(reference.take()),
             _ => None,
         };
         let Some(reference) = self.subscription_mut(place).and_then(asking) else {

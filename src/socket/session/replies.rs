@@ -3,7 +3,7 @@
 use super::{Effect, Session};
 use crate::metrics;
 use crate::protocol::code::ErrorReply;
-use crate::protocol::phoenix::{self, ClientFrame, Empty, Ref, Reply};
+use crate::protocol::phoenix::{self, ClientFrame, Empty, PhoenixReply, Ref};
 
 /// The message that a reply answers.
 #[derive(Clone, Copy)]
@@ -33,15 +33,15 @@ impl<'a> ReplyTo<'a> {
 
 impl Session {
     pub(super) fn ok(&self, at: ReplyTo<'_>) -> Effect {
-        self.reply(at, Reply::OK)
+        self.reply(at, PhoenixReply::OK)
     }
 
     pub(super) fn refuse(&self, at: ReplyTo<'_>, error: ErrorReply) -> Effect {
         metrics::SOCKET_REFUSALS.one(error.code);
-        self.reply(at, Reply::refused(error))
+        self.reply(at, PhoenixReply::refused(error))
     }
 
-    pub(super) fn reply(&self, at: ReplyTo<'_>, reply: Reply<Empty>) -> Effect {
+    pub(super) fn reply(&self, at: ReplyTo<'_>, reply: PhoenixReply<Empty>) -> Effect {
         Effect::Send(phoenix::reply(
             self.vsn,
             at.join_ref,

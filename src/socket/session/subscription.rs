@@ -16,7 +16,7 @@ use crate::ticketing::Revision;
 pub(crate) struct Subscription {
     pub(super) topic: Arc<str>,
     pub(super) join_ref: Option<Ref>,
-    pub(crate) stage: Stage,
+    pub(crate) stage: JoinStage,
     pub(crate) presence: SubscriptionPresence,
     pub(crate) voice: Option<Box<Voice>>,
     /// Its private topic, beside a channel or instead of one.
@@ -24,7 +24,7 @@ pub(crate) struct Subscription {
 }
 
 #[derive(Debug)]
-pub(crate) enum Stage {
+pub(crate) enum JoinStage {
     /// The event is being loaded; then the join is answered.
     Waiting(Box<PendingJoin>),
     /// A private topic is being read; then the join is answered.
@@ -50,7 +50,7 @@ pub(crate) struct PendingJoin {
 
 impl Subscription {
     pub(crate) fn is_live_in(&self, channel: usize) -> bool {
-        matches!(self.stage, Stage::Live { channel: own, .. } if own == channel)
+        matches!(self.stage, JoinStage::Live { channel: own, .. } if own == channel)
     }
 }
 
@@ -92,7 +92,7 @@ impl Session {
             return;
         };
         let (join_ref, topic) = (subscription.join_ref.as_ref(), &*subscription.topic);
-        if let Stage::Live {
+        if let JoinStage::Live {
             channel, member, ..
         } = subscription.stage
         {
@@ -116,8 +116,8 @@ impl Session {
     pub(super) fn give_up(&mut self, place: u32) -> Option<Effect> {
         let subscription = self.subscriptions.get_mut(place as usize)?.as_mut()?;
         let reference = match &mut subscription.stage {
-            Stage::Waiting(join) => join.reference.take()?,
-            Stage::Asking { reference } => reference.take()?,
+            JoinStage::Waiting(join) => join.reference.take()?,
+            JoinStage::Asking { reference } => reference.take()?,
             _ => return None,
         };
         let subscription = self.subscriptions[place as usize].as_ref()?;
@@ -136,7 +136,7 @@ impl Session {
     pub(crate) fn has(&self, place: u32) -> Option<Has> {
         let subscription = self.subscriptions.get(place as usize)?.as_ref()?;
         match subscription.stage {
-            Stage::Live { sent, .. } => Some(Has {
+            JoinStage::Live { sent, .. } => Some(Has {
                 revision: sent,
                 vsn: self.vsn,
                 without: subscription.without(),
@@ -147,7 +147,7 @@ impl Session {
 
     pub(crate) fn set_sent(&mut self, place: u32, revision: Revision) {
         if let Some(Subscription {
-            stage: Stage::Live { sent, .. },
+            stage: JoinStage::Live { sent, .. },
             ..
         }) = self.subscription_mut(place)
         {
@@ -169,7 +169,7 @@ impl Session {
             .get(place as usize)
             .and_then(Option::as_ref)
             .is_some_and(|subscription| {
-                matches!(&subscription.stage, Stage::Waiting(join)
+                matches!(&subscription.stage, JoinStage::Waiting(join)
                 if subscription.topic == key.topic && join.view == key.view)
             })
     }
@@ -178,7 +178,7 @@ impl Session {
     pub(crate) fn since(&self, place: u32, key: &ChannelKey) -> Option<Revision> {
         let subscription = self.subscriptions.get(place as usize)?.as_ref()?;
         match &subscription.stage {
-            Stage::Waiting(join) if self.waits_for(place, key) => join.since,
+            JoinStage::Waiting(join) if self.waits_for(place, key) => join.since,
             _ => None,
         }
     }

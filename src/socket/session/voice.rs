@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Effect, ReplyTo, Session, Stage, Subscription};
+use super::{Effect, JoinStage, ReplyTo, Session, Subscription};
 use crate::auth::Caller;
 use crate::hub::ErrandAnswer;
 use crate::protocol::code::{self, ErrorReply};
@@ -88,7 +88,7 @@ impl Session {
         if subscription.voice.is_none() {
             return Err(unknown());
         }
-        let Stage::Live { channel, .. } = subscription.stage else {
+        let JoinStage::Live { channel, .. } = subscription.stage else {
             return Err(code::UNMATCHED_TOPIC.because("the join is not answered yet"));
         };
         if !caller.is_staff() {

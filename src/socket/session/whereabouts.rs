@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Effect, ReplyTo, Rules, Session, Stage};
+use super::{Effect, JoinStage, ReplyTo, Rules, Session};
 use crate::presence::Owner;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::native;
@@ -95,7 +95,7 @@ impl Session {
             return Err(unknown());
         };
         let subscription = self.subscription_mut(place).ok_or_else(unknown)?;
-        let Stage::Live { channel, .. } = subscription.stage else {
+        let JoinStage::Live { channel, .. } = subscription.stage else {
             return Err(code::UNMATCHED_TOPIC.because("the join is not answered yet"));
         };
         match &mut subscription.presence {

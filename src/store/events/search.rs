@@ -30,10 +30,10 @@ pub(super) async fn search(
     if total.is_exact {
         return Ok((sorted(client, &found, filter).await?, total));
     }
-    let mut page = page(client, part, filter, matching, Way::Walk).await?;
+    let mut page = page(client, part, filter, matching, SearchPlan::Walk).await?;
     if (page.len() as i64) < filter.limit {
         let by_words = self::by_words(client).await?;
-        page = self::page(&by_words, part, filter, matching, Way::Words).await?;
+        page = self::page(&by_words, part, filter, matching, SearchPlan::Words).await?;
         by_words.commit().await?;
     }
     Ok((page, total))
@@ -88,7 +88,7 @@ async fn sorted(
 
 /// The way to a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum SearchPlan {
     /// The first events of the list's order.
     Walk,
     /// Those that the index finds, sorted.
@@ -100,7 +100,7 @@ async fn page(
     part: &str,
     filter: &EventFilter,
     matching: Matching<'_>,
-    way: Way,
+    way: SearchPlan,
 ) -> Result<Vec<EventId>, StoreError> {
     let PageSql {
         beyond,
@@ -109,12 +109,12 @@ async fn page(
         order,
     } = filter.page_sql(8);
     let (events, way, rows_max) = match way {
-        Way::Walk => (
+        SearchPlan::Walk => (
             "events e".to_owned(),
             format!("order by {order}"),
             SEARCH_WALKED_MAX,
         ),
-        Way::Words => (having("$10"), String::new(), SEARCH_CANDIDATES_MAX),
+        SearchPlan::Words => (having("$10"), String::new(), SEARCH_CANDIDATES_MAX),
     };
     let sql = format!(
         "select e.id from (select e.id, {key} as place, e.searched from {events} {MATCHING} {beyond} {way} limit $11) e

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use super::Stage;
+use super::StagedEvent;
 use super::fill::{IMPATIENT, PATIENT};
 use crate::store::{Store, StoreError};
 use crate::ticketing::{EventId, UserId};
@@ -16,7 +16,7 @@ const SEATS_A_BOOKING: i32 = 25;
 /// An event with seats.
 #[derive(Debug, Clone)]
 pub struct BenchHall {
-    pub stage: Stage,
+    pub stage: StagedEvent,
     /// Of all of its bookings.
     pub buyer: UserId,
     pub bookings: u64,

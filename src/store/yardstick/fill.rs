@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join_all;
 
-use super::Stage;
+use super::StagedEvent;
 use crate::store::{Store, StoreError};
 use crate::ticketing::UserId;
 
@@ -24,7 +24,7 @@ impl Store {
         for hall in &halls {
             self.fill_seats(hall, rows.min(SEATS_EACH).into()).await?;
         }
-        let statements: Vec<&[Stage]> = shows.chunks(EVENTS_EACH).collect();
+        let statements: Vec<&[StagedEvent]> = shows.chunks(EVENTS_EACH).collect();
         let write = async |writer: usize| {
             for shows in statements.iter().skip(writer).step_by(WRITERS) {
                 self.fill_bookings(shows, &buyers).await?;
@@ -48,7 +48,7 @@ impl Store {
             .get(0))
     }
 
-    async fn fill_seats(&self, hall: &Stage, seats: i64) -> Result<(), StoreError> {
+    async fn fill_seats(&self, hall: &StagedEvent, seats: i64) -> Result<(), StoreError> {
         let sql = "
             with hall as (
                 insert into sections (event_id, name) values ($1, 'Hall') returning id
@@ -64,7 +64,11 @@ impl Store {
     }
 
     /// Adds bookings as buyers would make them: with items and claims, and with tickets if they are paid.
-    async fn fill_bookings(&self, shows: &[Stage], buyers: &[UserId]) -> Result<(), StoreError> {
+    async fn fill_bookings(
+        &self,
+        shows: &[StagedEvent],
+        buyers: &[UserId],
+    ) -> Result<(), StoreError> {
         let sql = "
             with booked as (
                 insert into bookings (reference, event_id, user_id, status, quantity, total_amount, currency,

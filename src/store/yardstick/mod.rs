@@ -18,7 +18,7 @@ use crate::ticketing::{EventId, Revision, TicketTypeId, UserId};
 
 /// An event of a bench.
 #[derive(Debug, Clone)]
-pub struct Stage {
+pub struct StagedEvent {
     pub event: EventId,
     pub ticket_types: Vec<TicketTypeId>,
     pub organizer: UserId,
@@ -83,13 +83,17 @@ impl Store {
     }
 
     /// A new event on sale, with one ticket type.
-    pub async fn set_stage(&self) -> Result<Stage, StoreError> {
+    pub async fn set_stage(&self) -> Result<StagedEvent, StoreError> {
         let stage = self.set_stages(1, 1).await?.pop();
         stage.ok_or_else(|| StoreError::corrupt("no event was made"))
     }
 
     /// New events on sale, with `types` ticket types each, which share the event's capacity evenly.
-    pub async fn set_stages(&self, events: i64, types: i32) -> Result<Vec<Stage>, StoreError> {
+    pub async fn set_stages(
+        &self,
+        events: i64,
+        types: i32,
+    ) -> Result<Vec<StagedEvent>, StoreError> {
         let client = self.client().await?;
         let sql = "insert into users (name, role) values ('Bench', 'organizer') returning id";
         let organizer: UserId = client.query_one(sql, &[]).await?.get(0);
@@ -111,7 +115,7 @@ impl Store {
             from unnest($1::bigint[]) event join turns t on t.event_id = event
             order by event";
         let rows = client.query(sql, &[&ids]).await?;
-        let stage = |row: &tokio_postgres::Row| Stage {
+        let stage = |row: &tokio_postgres::Row| StagedEvent {
             event: row.get(0),
             revision: row.get::<_, i64>(1).cast_unsigned(),
             ticket_types: row.get(2),
@@ -121,7 +125,11 @@ impl Store {
     }
 
     /// Gives events what a price may have: a tax, a fee, a voucher of this code, and a limit for each user.
-    pub async fn set_price_rules(&self, stages: &[Stage], voucher: &str) -> Result<(), StoreError> {
+    pub async fn set_price_rules(
+        &self,
+        stages: &[StagedEvent],
+        voucher: &str,
+    ) -> Result<(), StoreError> {
         let events: Vec<EventId> = stages.iter().map(|stage| stage.event).collect();
         let client = self.client().await?;
         for sql in [
@@ -149,7 +157,7 @@ impl Store {
 
     /// Changes the event's first ticket type `times` times, each in a transaction of its own, all sent at once on one
     /// connection. Each moves the event's revision by one.
-    pub async fn change(&self, stage: &Stage, times: u64) -> Result<(), StoreError> {
+    pub async fn change(&self, stage: &StagedEvent, times: u64) -> Result<(), StoreError> {
         let client = self.client().await?;
         let sql = "update ticket_types set price_amount = price_amount # 1 where id = $1";
         let statement = client.prepare_cached(sql).await?;

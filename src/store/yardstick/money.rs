@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Stage;
+use super::StagedEvent;
 use super::fill::{IMPATIENT, PATIENT};
 use crate::store::{Store, StoreError};
 
@@ -21,7 +21,7 @@ impl Store {
     /// Adds holds of one ticket each, by buyers without an account, that all end at the same instant.
     pub async fn fill_holds(
         &self,
-        stage: &Stage,
+        stage: &StagedEvent,
         holds: i64,
         after: Duration,
     ) -> Result<(), StoreError> {
@@ -49,14 +49,14 @@ impl Store {
     }
 
     /// Holds that should have ended.
-    pub async fn overdue(&self, stage: &Stage) -> Result<i64, StoreError> {
+    pub async fn overdue(&self, stage: &StagedEvent) -> Result<i64, StoreError> {
         let client = self.client().await?;
         let sql = "select count(*) from bookings
                     where event_id = $1 and due_at is not null and due_at <= statement_timestamp()";
         Ok(client.query_one(sql, &[&stage.event]).await?.try_get(0)?)
     }
 
-    pub async fn sold_so_far(&self, stage: &Stage) -> Result<SoldSoFar, StoreError> {
+    pub async fn sold_so_far(&self, stage: &StagedEvent) -> Result<SoldSoFar, StoreError> {
         let client = self.client().await?;
         let sql = "
             select (select count(*) from bookings where event_id = $1 and due_at is not null),

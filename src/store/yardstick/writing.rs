@@ -6,7 +6,7 @@ use futures_util::stream::{BoxStream, poll_fn};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Statement};
 
-use super::Stage;
+use super::StagedEvent;
 use crate::store::{Store, StoreError};
 use crate::ticketing::{BookingId, EventId, TicketTypeId, UserId};
 
@@ -14,7 +14,7 @@ impl Store {
     /// Makes pending bookings without claims for each event, in the events' order; the claims follow later.
     pub async fn set_bookings(
         &self,
-        stages: &[Stage],
+        stages: &[StagedEvent],
         bookings_each: i32,
     ) -> Result<Vec<Vec<BookingId>>, StoreError> {
         let events: Vec<EventId> = stages.iter().map(|stage| stage.event).collect();
@@ -77,7 +77,7 @@ impl Store {
     }
 
     /// The same without triggers, with tables of its own for these events.
-    pub async fn bare_writer(&self, stages: &[Stage]) -> Result<BareWriter, StoreError> {
+    pub async fn bare_writer(&self, stages: &[StagedEvent]) -> Result<BareWriter, StoreError> {
         let sql = "
             create schema if not exists bare;
             create table if not exists bare.claims (
@@ -159,14 +159,14 @@ pub struct Writer {
 
 impl Writer {
     /// Writes the claim of a prepared booking. The triggers do the rest.
-    pub async fn write(&self, stage: &Stage, booking: BookingId) -> Result<(), StoreError> {
+    pub async fn write(&self, stage: &StagedEvent, booking: BookingId) -> Result<(), StoreError> {
         let values: [&(dyn ToSql + Sync); 3] = [&booking, &stage.event, &stage.ticket_types[0]];
         self.client.execute(&self.claim, &values).await?;
         Ok(())
     }
 
     /// Writes the claims of one booking of each of these events, in one statement.
-    pub async fn write_many(&self, claims: &[(&Stage, BookingId)]) -> Result<(), StoreError> {
+    pub async fn write_many(&self, claims: &[(&StagedEvent, BookingId)]) -> Result<(), StoreError> {
         let bookings: Vec<BookingId> = claims.iter().map(|(_, booking)| *booking).collect();
         let events: Vec<EventId> = claims.iter().map(|(stage, _)| stage.event).collect();
         let types: Vec<_> = claims
@@ -202,7 +202,7 @@ pub struct BareWriter {
 
 impl BareWriter {
     /// Writes a claim, a counter, a row of the log and a notification, by one statement.
-    pub async fn write(&self, stage: &Stage, booking: BookingId) -> Result<(), StoreError> {
+    pub async fn write(&self, stage: &StagedEvent, booking: BookingId) -> Result<(), StoreError> {
         let values: [&(dyn ToSql + Sync); 3] = [&booking, &stage.event, &stage.ticket_types[0]];
         self.client.execute(&self.write, &values).await?;
         Ok(())

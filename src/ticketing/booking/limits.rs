@@ -1,7 +1,7 @@
 //! Bounds of a booking, and of what one buyer may have of an event.
 
 use super::{Request, RequestedType, ticket_type, total_quantity};
-use crate::ticketing::refusal::{Of, Refusal};
+use crate::ticketing::refusal::{BuyerLimit, Refusal};
 use crate::ticketing::stock::{Share, Stock, TicketTypeTerms};
 use crate::ticketing::{TicketTypeId, UserId};
 
@@ -83,10 +83,10 @@ pub(super) fn check_share(stock: &Stock, request: &Request, quantity: i64) -> Re
     match request.share {
         Share {
             pending: Some(max), ..
-        } if pending >= max => exceeded(max, Of::PendingBookings),
+        } if pending >= max => exceeded(max, BuyerLimit::PendingBookings),
         Share {
             tickets: Some(max), ..
-        } if tickets.saturating_add(quantity) > max => exceeded(max, Of::Tickets),
+        } if tickets.saturating_add(quantity) > max => exceeded(max, BuyerLimit::Tickets),
         _ => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::ticketing::adjacent::{Place, SeatRow};
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::Money;
-use crate::ticketing::refusal::Of;
+use crate::ticketing::refusal::BuyerLimit;
 use crate::ticketing::stock::{Buyer, Pool, Proof, Seat};
 use crate::ticketing::{EventId, PoolId};
 
@@ -614,11 +614,11 @@ fn guests_of_one_address_get_one_share_whatever_the_batch() {
     let mut stock = stock();
     let exceeded = |max, of| Err(Refusal::HoldsExceeded { max, of });
     let mut ask = |guest, count| ask_as(&mut stock, None, Some(guest), quantity(STANDING, count));
-    assert_eq!(ask(HOME, 6), exceeded(5, Of::Tickets));
+    assert_eq!(ask(HOME, 6), exceeded(5, BuyerLimit::Tickets));
     assert!(ask(HOME, 3).is_ok());
-    assert_eq!(ask(HOME, 3), exceeded(5, Of::Tickets));
+    assert_eq!(ask(HOME, 3), exceeded(5, BuyerLimit::Tickets));
     assert!(ask(HOME, 1).is_ok());
-    assert_eq!(ask(HOME, 1), exceeded(2, Of::PendingBookings));
+    assert_eq!(ask(HOME, 1), exceeded(2, BuyerLimit::PendingBookings));
     assert!(ask(ELSEWHERE, 5).is_ok());
 }
 

@@ -9,15 +9,15 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::ticketing::EventId;
 
-pub(super) struct Client {
+pub(super) struct BenchClient {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
-impl Client {
-    pub(super) async fn connect(address: SocketAddr) -> Result<Client, Error> {
+impl BenchClient {
+    pub(super) async fn connect(address: SocketAddr) -> Result<BenchClient, Error> {
         let url = format!("ws://{address}/realtime/v1/websocket?vsn=2.0.0");
         let (socket, _) = connect_async(url).await?;
-        Ok(Client { socket })
+        Ok(BenchClient { socket })
     }
 
     /// Sends, and waits for the reply; whether it says `ok`.

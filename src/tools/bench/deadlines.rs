@@ -15,7 +15,7 @@ use super::report::{Report, Target, count, millis, percentile};
 use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 use crate::store::desk::OVERDUE_PER_EVENT_MAX;
-use crate::store::yardstick::Stage;
+use crate::store::yardstick::StagedEvent;
 
 /// The longest booking beside all deadlines, of the longest beside one batch of them: the batch that is under way when it
 /// comes, and its own.
@@ -103,7 +103,7 @@ fn measure(
 
 struct DeadlineBench<'a> {
     world: &'a BenchWorld,
-    stages: Arc<Vec<Stage>>,
+    stages: Arc<Vec<StagedEvent>>,
     address: std::net::SocketAddr,
     buyers: usize,
     time: Duration,
@@ -147,7 +147,7 @@ impl DeadlineBench<'_> {
     }
 
     /// Waits until no hold is overdue; how long after their deadline that was.
-    fn ended(&self, stage: &Stage, deadline: Instant) -> Result<Duration, BenchError> {
+    fn ended(&self, stage: &StagedEvent, deadline: Instant) -> Result<Duration, BenchError> {
         loop {
             let overdue = self.world.store.overdue(stage);
             let overdue = self.world.runtime.block_on(overdue)?;

@@ -15,7 +15,7 @@ use super::process::{BenchProcess, allow_sockets};
 use super::report::{Report, Target, count, micros, millis, percentile};
 use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
-use crate::store::yardstick::Stage;
+use crate::store::yardstick::StagedEvent;
 use crate::ticketing::Revision;
 
 /// Updates that wait together.
@@ -129,7 +129,7 @@ impl Cost {
 /// The true server with its viewers, which are closed before it.
 struct Server<'a> {
     world: &'a BenchWorld,
-    stage: Stage,
+    stage: StagedEvent,
     revision: Revision,
     viewers: Viewers,
     process: BenchProcess,

@@ -19,7 +19,7 @@ use super::usage::Meter;
 use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 use crate::store::Store;
-use crate::store::yardstick::Stage;
+use crate::store::yardstick::StagedEvent;
 use crate::store::yardstick::writing::{BareWriter, Writer};
 use crate::ticketing::{BookingId, EventId, Revision};
 
@@ -151,7 +151,7 @@ fn measure(
 /// statement has its turn.
 async fn write(
     (writer, bare): &(Writer, BareWriter),
-    stages: &[Stage],
+    stages: &[StagedEvent],
     bookings: &[Vec<BookingId>],
     writes: usize,
     pace: u32,
@@ -205,7 +205,7 @@ fn push_lags(commits: &[Commit], seen: &[Seen], events: usize) -> Vec<Duration> 
 }
 
 /// The same for `LISTEN`. The payload names the event; its rings come in the order of its commits.
-fn raw_lags(commits: &[Commit], heard: &[HeardRing], stages: &[Stage]) -> Vec<Duration> {
+fn raw_lags(commits: &[Commit], heard: &[HeardRing], stages: &[StagedEvent]) -> Vec<Duration> {
     let mut rings: Vec<Vec<Duration>> = vec![Vec::new(); stages.len()];
     for (payload, at) in heard {
         let rung = events_of(payload);

@@ -9,7 +9,7 @@ use super::process::{BenchProcess, allow_sockets};
 use super::report::{Report, count, millis, percentile};
 use super::world::BenchWorld;
 use crate::config::{Config, DatabaseConfig};
-use crate::store::yardstick::Stage;
+use crate::store::yardstick::StagedEvent;
 use crate::ticketing::Revision;
 
 const NODES: usize = 3;
@@ -59,7 +59,7 @@ fn measure(world: &BenchWorld, viewers: usize) -> Result<Report, BenchError> {
 /// Nodes with an event of their own, and viewers in equal parts.
 struct Cluster<'a> {
     world: &'a BenchWorld,
-    stage: Stage,
+    stage: StagedEvent,
     revision: Revision,
     /// Viewers first: they would miss their node.
     nodes: Vec<(Viewers, BenchProcess)>,

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Error;
 
 use super::BenchError;
-use super::client::{self, Client};
+use super::client::{self, BenchClient};
 use super::cores::Cores;
 use super::floor::Floor;
 use super::process::allow_sockets;
@@ -140,7 +140,7 @@ async fn beat(
     mut due: Instant,
     until: Instant,
 ) -> Result<Vec<Duration>, Error> {
-    let mut client = Client::connect(address).await?;
+    let mut client = BenchClient::connect(address).await?;
     client.ask(client::join(event, "{}")).await?;
     let mut answers = Vec::new();
     while due < until {
@@ -162,7 +162,7 @@ async fn come(
     let mut answers = Vec::new();
     while due < until {
         tokio::time::sleep_until(due.into()).await;
-        let mut client = Client::connect(address).await?;
+        let mut client = BenchClient::connect(address).await?;
         client.ask(client::join(event, "{}")).await?;
         answers.push(due.elapsed());
         due += ASK_INTERVAL;

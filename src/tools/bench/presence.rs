@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::client::Client;
+use super::client::BenchClient;
 use super::crowd::Greeting;
 use super::crowd::viewers::Viewers;
 use super::process::allow_sockets;
@@ -132,7 +132,7 @@ fn error_of(frame: &str, there: usize) -> usize {
 /// A connection whose last person is still there.
 struct BenchVisitor {
     refused: usize,
-    _stays: Client,
+    _stays: BenchClient,
 }
 
 /// Joins and leaves so many times, evenly, and then joins to stay.
@@ -141,7 +141,7 @@ async fn come_and_go(
     event: EventId,
     times: usize,
 ) -> Result<BenchVisitor, Error> {
-    let mut person = Client::connect(address).await?;
+    let mut person = BenchClient::connect(address).await?;
     let begun = Instant::now();
     let mut refused = 0;
     for time in 0..times {

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper::{Request, StatusCode, header};
 
-use super::client::{Client, join};
+use super::client::{BenchClient, join};
 use super::report::{Report, Target, count, millis, percentile};
 use super::world::BenchWorld;
 use super::{BenchError, http};
@@ -71,7 +71,7 @@ pub(super) fn run(
 }
 
 /// A request, and who asks.
-struct Case {
+struct ReadCase {
     name: String,
     path: String,
     user: Option<String>,
@@ -81,10 +81,10 @@ struct Case {
     next: bool,
 }
 
-impl Case {
-    fn new(path: impl Into<String>) -> Case {
+impl ReadCase {
+    fn new(path: impl Into<String>) -> ReadCase {
         let path = path.into();
-        Case {
+        ReadCase {
             name: path.clone(),
             path: format!("/api/v1{path}"),
             user: None,
@@ -94,38 +94,38 @@ impl Case {
     }
 
     /// `path` has a place for the id; the report has `name` there.
-    fn of(path: &str, id: impl ToString, name: &str) -> Case {
-        Case {
+    fn of(path: &str, id: impl ToString, name: &str) -> ReadCase {
+        ReadCase {
             name: path.replace("{}", name),
-            ..Case::new(path.replace("{}", &id.to_string()))
+            ..ReadCase::new(path.replace("{}", &id.to_string()))
         }
     }
 
-    fn by(mut self, user: impl ToString) -> Case {
+    fn by(mut self, user: impl ToString) -> ReadCase {
         self.user = Some(user.to_string());
         self
     }
 
-    fn watched(mut self) -> Case {
+    fn watched(mut self) -> ReadCase {
         self.name = format!("{}, watched", self.name);
         self.watched = true;
         self
     }
 
-    fn page_after(mut self) -> Case {
+    fn page_after(mut self) -> ReadCase {
         self.name = format!("next of {}", self.name.replace("&limit=100", ""));
         self.next = true;
         self
     }
 }
 
-fn cases(hall: &BenchHall, several: &[EventId], far: u64) -> Vec<Case> {
+fn cases(hall: &BenchHall, several: &[EventId], far: u64) -> Vec<ReadCase> {
     let (event, organizer) = (hall.stage.event, hall.stage.organizer);
     let one = several.first().copied().unwrap_or(event);
     let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
     let mut cases = Vec::new();
-    cases.push(Case::new("/events"));
-    cases.push(Case::new(format!("/events?offset={far}")));
+    cases.push(ReadCase::new("/events"));
+    cases.push(ReadCase::new(format!("/events?offset={far}")));
     for sort in [
         "starts_at",
         "title",
@@ -134,8 +134,10 @@ fn cases(hall: &BenchHall, several: &[EventId], far: u64) -> Vec<Case> {
         "-title",
         "-created_at",
     ] {
-        cases.push(Case::new(format!("/events?sort={sort}&limit=100")));
-        cases.push(Case::new(format!("/events?sort={sort}&limit=100&offset={far}")).page_after());
+        cases.push(ReadCase::new(format!("/events?sort={sort}&limit=100")));
+        cases.push(
+            ReadCase::new(format!("/events?sort={sort}&limit=100&offset={far}")).page_after(),
+        );
     }
     for filter in [
         "category=jazz",
@@ -143,7 +145,7 @@ fn cases(hall: &BenchHall, several: &[EventId], far: u64) -> Vec<Case> {
         "status=cancelled",
         "category=none&sort=title",
     ] {
-        cases.push(Case::new(format!("/events?{filter}")));
+        cases.push(ReadCase::new(format!("/events?{filter}")));
     }
     // In one event, in some, in a tenth, in all, in none; too short for the index.
     for q in [
@@ -156,27 +158,27 @@ fn cases(hall: &BenchHall, several: &[EventId], far: u64) -> Vec<Case> {
         "ev",
         "qx",
     ] {
-        cases.push(Case::new(format!("/events?q={q}")));
+        cases.push(ReadCase::new(format!("/events?q={q}")));
     }
-    cases.push(Case::new("/events?q=jazz&sort=-title"));
-    cases.push(Case::new("/events?q=evening&category=jazz&sort=title"));
+    cases.push(ReadCase::new("/events?q=jazz&sort=-title"));
+    cases.push(ReadCase::new("/events?q=evening&category=jazz&sort=title"));
     for below in [
         "/events/{}",
         "/events/{}/ticket-types",
         "/events/{}/notices",
         "/availability/{}",
     ] {
-        cases.push(Case::of(below, one, "id"));
+        cases.push(ReadCase::of(below, one, "id"));
     }
-    cases.push(Case::of(
+    cases.push(ReadCase::of(
         "/availability?event_ids={}",
         ids.join(","),
         "100 of them",
     ));
     let active = "/availability/all/active";
-    cases.push(Case::new(active));
-    cases.push(Case::new(format!("{active}?offset={far}")));
-    cases.push(Case::new(format!("{active}?offset={far}")).page_after());
+    cases.push(ReadCase::new(active));
+    cases.push(ReadCase::new(format!("{active}?offset={far}")));
+    cases.push(ReadCase::new(format!("{active}?offset={far}")).page_after());
     for below in [
         "/events/{}",
         "/events/{}/seatmap",
@@ -186,15 +188,15 @@ fn cases(hall: &BenchHall, several: &[EventId], far: u64) -> Vec<Case> {
         "/availability/{}/sections",
         "/bookings/event/{}/stats",
     ] {
-        cases.push(Case::of(below, event, "hall"));
+        cases.push(ReadCase::of(below, event, "hall"));
     }
     for below in ["/events/{}/seats", "/availability/{}"] {
-        cases.push(Case::of(below, event, "hall").watched());
+        cases.push(ReadCase::of(below, event, "hall").watched());
     }
     let bookings = "/bookings/event/{}";
-    cases.push(Case::of(bookings, event, "hall").by(organizer));
+    cases.push(ReadCase::of(bookings, event, "hall").by(organizer));
     cases.push(
-        Case::of(
+        ReadCase::of(
             &format!("{bookings}?offset={}", hall.bookings / 2),
             event,
             "hall",
@@ -202,15 +204,15 @@ fn cases(hall: &BenchHall, several: &[EventId], far: u64) -> Vec<Case> {
         .by(organizer)
         .page_after(),
     );
-    cases.push(Case::of(&format!("{bookings}?status=refunded"), event, "hall").by(organizer));
-    cases.push(Case::new("/bookings/mine?limit=100").by(hall.buyer));
-    cases.push(Case::new("/events/management/view").by(organizer));
+    cases.push(ReadCase::of(&format!("{bookings}?status=refunded"), event, "hall").by(organizer));
+    cases.push(ReadCase::new("/bookings/mine?limit=100").by(hall.buyer));
+    cases.push(ReadCase::new("/events/management/view").by(organizer));
     cases
 }
 
-async fn watch(address: SocketAddr, event: EventId) -> Result<Client, BenchError> {
+async fn watch(address: SocketAddr, event: EventId) -> Result<BenchClient, BenchError> {
     let failed = |_| BenchError::Child("the hall cannot be watched");
-    let mut client = Client::connect(address).await.map_err(failed)?;
+    let mut client = BenchClient::connect(address).await.map_err(failed)?;
     match client.ask(join(event, "{}")).await.map_err(failed)? {
         true => Ok(client),
         false => Err(BenchError::Child("the hall cannot be watched")),
@@ -237,7 +239,7 @@ impl BenchReader {
         })
     }
 
-    async fn ask_often(&mut self, case: &Case, rounds: usize) -> Result<ReadTimes, BenchError> {
+    async fn ask_often(&mut self, case: &ReadCase, rounds: usize) -> Result<ReadTimes, BenchError> {
         let mut path = case.path.clone();
         if case.next {
             let (_, _, next) = self.ask(case, &path).await?;
@@ -263,7 +265,7 @@ impl BenchReader {
     /// How long the answer took to its last byte, how many bytes it had, and the next page's query.
     async fn ask(
         &mut self,
-        case: &Case,
+        case: &ReadCase,
         path: &str,
     ) -> Result<(Duration, usize, Option<String>), BenchError> {
         let mut request = Request::get(path)
@@ -300,7 +302,7 @@ impl BenchReader {
     }
 }
 
-fn add(report: &mut Report, case: &Case, mut took: ReadTimes) {
+fn add(report: &mut Report, case: &ReadCase, mut took: ReadTimes) {
     let (p50, p99) = (
         percentile(&mut took.others, 50),
         percentile(&mut took.others, 99),

@@ -10,7 +10,7 @@ use super::crowd::lags::Lags;
 use super::crowd::viewers::Viewers;
 use super::process::BenchProcess;
 use super::world::BenchWorld;
-use crate::store::yardstick::Stage;
+use crate::store::yardstick::StagedEvent;
 use crate::ticketing::Revision;
 
 /// How often the server's memory is read.
@@ -19,7 +19,7 @@ const MEMORY_INTERVAL: Duration = Duration::from_millis(250);
 /// Fields drop in this order: viewers before their server.
 pub(super) struct BenchShow<'a> {
     world: &'a BenchWorld,
-    pub(super) stage: Stage,
+    pub(super) stage: StagedEvent,
     pub(super) revision: Revision,
     pub(super) viewers: Viewers,
     pub(super) process: BenchProcess,

@@ -7,7 +7,7 @@ use super::postgres::process_cpu;
 use super::report::{Report, Target, count, micros, millis, percentile};
 use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
-use crate::store::yardstick::Stage;
+use crate::store::yardstick::StagedEvent;
 use crate::store::yardstick::writing::Writer;
 use crate::ticketing::BookingId;
 
@@ -77,7 +77,7 @@ fn claims(world: &BenchWorld, writer: &Writer, spread: usize) -> Result<Vec<Took
     let mut next: Vec<_> = bookings.into_iter().map(Vec::into_iter).collect();
     let mut took = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
-        let claims: Vec<(&Stage, BookingId)> = (0..CLAIMS)
+        let claims: Vec<(&StagedEvent, BookingId)> = (0..CLAIMS)
             .filter_map(|n| Some((&stages[n % spread], next[n % spread].next()?)))
             .collect();
         took.push(timed(world, writer, writer.write_many(&claims))?);

@@ -18,7 +18,7 @@ use super::report::{Report, Target, count, millis, percentile};
 use super::usage::Meter;
 use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
-use crate::store::yardstick::Stage;
+use crate::store::yardstick::StagedEvent;
 
 const TURNS: u32 = 3;
 const TYPES: i32 = 10;
@@ -106,7 +106,7 @@ fn measure(
 struct TogetherBench<'a> {
     world: &'a BenchWorld,
     server: BenchProcess,
-    stages: Arc<Vec<Stage>>,
+    stages: Arc<Vec<StagedEvent>>,
     newest: Newest,
 }
 

@@ -16,7 +16,7 @@ use hyper::{Request, StatusCode, header};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use self::till::Till;
+use self::till::BenchTill;
 use super::holds::rest::{Newest, RestBuyer};
 use super::holds::selling::Pile;
 use super::process::allow_sockets;
@@ -24,7 +24,7 @@ use super::report::{Report, Target, count, millis, percentile};
 use super::world::BenchWorld;
 use super::{BenchError, http};
 use crate::config::DatabaseConfig;
-use crate::store::yardstick::Stage;
+use crate::store::yardstick::StagedEvent;
 
 /// Every webhook is answered within this, in seconds.
 const ANSWERED: Target = Target::AtMost(5.0);
@@ -51,7 +51,7 @@ fn measure(world: &BenchWorld, webhooks: usize) -> Result<Report, BenchError> {
     let stage = stages
         .first()
         .ok_or(BenchError::Child("no event was made"))?;
-    let till = run.block_on(Till::open())?;
+    let till = run.block_on(BenchTill::open())?;
     let base = till.base();
     let (server, address) = world.server_with(&[
         "--stripe-secret-key",
@@ -109,7 +109,7 @@ fn measure(world: &BenchWorld, webhooks: usize) -> Result<Report, BenchError> {
 }
 
 /// Payments that are booked once all are, or time is up.
-fn wait_for(world: &BenchWorld, stage: &Stage, webhooks: usize) -> Result<i64, BenchError> {
+fn wait_for(world: &BenchWorld, stage: &StagedEvent, webhooks: usize) -> Result<i64, BenchError> {
     let begun = Instant::now();
     loop {
         let sold = world.runtime.block_on(world.store.sold_so_far(stage))?;
@@ -123,7 +123,7 @@ fn wait_for(world: &BenchWorld, stage: &Stage, webhooks: usize) -> Result<i64, B
 
 async fn begin_all(
     address: SocketAddr,
-    stages: &Arc<Vec<Stage>>,
+    stages: &Arc<Vec<StagedEvent>>,
     payments: usize,
 ) -> Result<(), BenchError> {
     let (pile, newest) = (Pile::default(), Newest::default());
@@ -144,7 +144,7 @@ async fn begin_all(
     Ok(())
 }
 
-struct Answers {
+struct WebhookAnswers {
     latencies: Vec<Duration>,
 }
 
@@ -153,7 +153,7 @@ async fn burst(
     address: SocketAddr,
     bodies: Vec<String>,
     secret: &'static str,
-) -> Result<Answers, BenchError> {
+) -> Result<WebhookAnswers, BenchError> {
     let ready = Arc::new(Barrier::new(bodies.len()));
     let expected = match secret == SECRET {
         true => StatusCode::OK,
@@ -173,7 +173,7 @@ async fn burst(
     while let Some(ended) = all.join_next().await {
         latencies.push(ended.map_err(|_| BenchError::Child("a sender died"))??);
     }
-    Ok(Answers { latencies })
+    Ok(WebhookAnswers { latencies })
 }
 
 fn signed(

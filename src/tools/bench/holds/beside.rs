@@ -9,7 +9,7 @@ use super::selling::{Act, Pile, SalesTally};
 use super::{REST_TYPES, TURNS, turn};
 use crate::config::DatabaseConfig;
 use crate::store::Store;
-use crate::store::yardstick::Stage;
+use crate::store::yardstick::StagedEvent;
 use crate::tools::bench::BenchError;
 use crate::tools::bench::process::{BenchProcess, allow_sockets};
 use crate::tools::bench::report::{Report, Target, count, micros, millis, percentile};
@@ -50,7 +50,7 @@ pub(in crate::tools::bench) fn run(
 
 /// An event on sale in one of the databases.
 struct Shop {
-    stages: Arc<Vec<Stage>>,
+    stages: Arc<Vec<StagedEvent>>,
     desk: DeskSeller,
     server: BenchProcess,
     address: std::net::SocketAddr,

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::desk::{self, Book, Change};
 use crate::lang::Lang;
 use crate::store::Store;
-use crate::store::yardstick::Stage;
+use crate::store::yardstick::StagedEvent;
 use crate::ticketing::booking::{self, Item, Sells, Wish};
 use crate::ticketing::record::PaidBy;
 use crate::ticketing::stock::Share;
@@ -43,7 +43,7 @@ impl DeskSeller {
     pub(super) fn buyers(
         &self,
         buyers: usize,
-        stages: &Arc<Vec<Stage>>,
+        stages: &Arc<Vec<StagedEvent>>,
         pile: &Pile,
     ) -> Vec<DeskBuyer> {
         let buyer = DeskBuyer {
@@ -65,7 +65,7 @@ impl DeskSeller {
 #[derive(Clone)]
 pub(super) struct DeskBuyer {
     desk: desk::Desk,
-    stages: Arc<Vec<Stage>>,
+    stages: Arc<Vec<StagedEvent>>,
     pile: Pile,
 }
 

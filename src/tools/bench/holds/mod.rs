@@ -79,18 +79,18 @@ pub(super) fn run(
 struct Ways {
     naive: SalesTally,
     conditional: SalesTally,
-    desk: Way,
-    rest: Way,
+    desk: DeskTallies,
+    rest: DeskTallies,
 }
 
 #[derive(Default)]
-struct Way {
+struct DeskTallies {
     book: SalesTally,
     confirm: SalesTally,
     cancel: SalesTally,
 }
 
-impl Way {
+impl DeskTallies {
     /// In this order: nothing can be confirmed that was not booked.
     fn acts(&mut self) -> [(Act, &mut SalesTally); 3] {
         [

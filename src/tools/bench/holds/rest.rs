@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::selling::{Act, BenchBuyer, Pile};
-use crate::store::yardstick::Stage;
+use crate::store::yardstick::StagedEvent;
 use crate::ticketing::{BookingId, EventId, Revision};
 use crate::tools::bench::{BenchError, http};
 
@@ -35,7 +35,7 @@ pub(in crate::tools::bench) struct RestBuyer {
     basket: Basket,
     sender: SendRequest<Full<Bytes>>,
     host: String,
-    stages: Arc<Vec<Stage>>,
+    stages: Arc<Vec<StagedEvent>>,
     pile: Pile,
     newest: Newest,
 }
@@ -81,7 +81,7 @@ impl RestBuyer {
     pub(in crate::tools::bench) async fn connect_all(
         buyers: usize,
         address: SocketAddr,
-        stages: &Arc<Vec<Stage>>,
+        stages: &Arc<Vec<StagedEvent>>,
         pile: &Pile,
         newest: &Newest,
     ) -> Result<Vec<RestBuyer>, BenchError> {

@@ -25,13 +25,13 @@ struct TillIntent {
     payment: String,
 }
 
-pub(super) struct Till {
+pub(super) struct BenchTill {
     drawer: Drawer,
     port: u16,
 }
 
-impl Till {
-    pub(super) async fn open() -> Result<Till, BenchError> {
+impl BenchTill {
+    pub(super) async fn open() -> Result<BenchTill, BenchError> {
         let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.map_err(BenchError::io("open the till"))?;
         let address = listener.local_addr();
@@ -45,7 +45,7 @@ impl Till {
             .route("/v1/disputes", get(none))
             .with_state(drawer.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        Ok(Till { drawer, port })
+        Ok(BenchTill { drawer, port })
     }
 
     pub(super) fn base(&self) -> String {
