@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
-use super::status::{canceller, may_give_back, owners_policy, read};
+use super::status::{canceller, check_policy, policy_of, read};
 use super::{ProofToken, is_visible, not_found};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
@@ -105,11 +105,8 @@ pub(in crate::api) async fn preview(
     let found = state.store.booking_belongs(id).await?;
     let found = found.filter(|found| is_visible(&state, found, &caller, token));
     let found = found.ok_or_else(not_found)?;
-    let by = canceller(&state, &caller, &found, token).await?;
-    if by == Canceller::Staff {
-        may_give_back(&state, &caller, &found).await?;
-    }
     let booking = read(&state, id).await?;
+    let by = canceller(&state, &caller, &found, &booking, token)?;
     let chosen = (!of.ticket_ids.is_empty()).then_some(of.ticket_ids);
     let used = (booking.tickets.iter()).any(|ticket| ticket.status == TicketStatus::Used);
     let is_open = matches!(
@@ -146,11 +143,10 @@ async fn as_owner(
     booking: &Booking,
     chosen: Option<BTreeSet<String>>,
 ) -> ApiResult<CancellationData> {
-    let of = state.store.refund_policy(booking.event_id).await?;
-    let of = of.ok_or_else(not_found)?;
+    let of = policy_of(state, booking).await?;
     let by_policy = booking.is_paid();
     if by_policy || chosen.is_some() {
-        owners_policy(state, booking, chosen.is_some()).await?;
+        check_policy(&of, booking, chosen.is_some())?;
     }
     let is_sold = booking.status == BookingStatus::Confirmed;
     let by_ticket = is_sold && of.policy.allows(true, of.starts_at, of.now).is_ok();

@@ -23,13 +23,14 @@ use crate::payments::give_back::{NotGiven, RefundOrder, give_back, with_cancella
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::{Belongs, Name};
+use crate::store::payment_terms::PolicyOf;
 use crate::store::payments::staff_paid_job;
 use crate::store::refunds::RefundState;
 use crate::store::refunds::TICKETS_GIVEN_BACK;
 use crate::ticketing::BookingId;
 use crate::ticketing::record::{Booking, BookingKind, BookingStatus, PaidBy, Ticket, TicketStatus};
 use crate::ticketing::refund::RefundWish;
-use crate::ticketing::refund_policy::{PolicyRefusal, RefundPolicy};
+use crate::ticketing::refund_policy::PolicyRefusal;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Paid, Transition};
 
@@ -149,6 +150,7 @@ pub(in crate::api) async fn set_status(
     let found = found.ok_or_else(not_found)?;
     let staff = caller.may(Right::Sell, found.organizer_id);
     let event_id = found.event_id;
+    let mut with = Companions::default();
     let (said, transition) = match body.input {
         NewStatus::Confirmed { .. } if !staff => return Err(ApiError::forbidden()),
         NewStatus::Confirmed { paid_by } => {
@@ -156,21 +158,17 @@ pub(in crate::api) async fn set_status(
             ("BOOKING_CONFIRMED", Transition::Confirm { paid })
         }
         NewStatus::Cancelled { reason, tickets } => {
-            let by = canceller(&state, &caller, &found, token).await?;
-            if by == Canceller::Staff {
-                may_give_back(&state, &caller, &found).await?;
-            }
+            let booking = read(&state, id).await?;
+            let by = canceller(&state, &caller, &found, &booking, token)?;
             if let Some(tickets) = tickets {
-                return give_tickets_back(&state, &caller, &found, by, tickets).await;
+                let of = (&found, &booking);
+                return give_tickets_back(&state, &caller, of, by, tickets).await;
             }
+            with = given_back(&state, &booking, by).await?;
             ("BOOKING_CANCELLED", Transition::Cancel { by, reason })
         }
         NewStatus::Other(to) => {
-            let found = state
-                .store
-                .booking(crate::store::bookings::Name::Id(id))
-                .await?;
-            let from = found.ok_or_else(not_found)?.booking.status;
+            let from = read(&state, id).await?.status;
             return Err(Refusal::InvalidTransition {
                 from,
                 to,
@@ -179,10 +177,6 @@ pub(in crate::api) async fn set_status(
             }
             .into());
         }
-    };
-    let back = match &transition {
-        Transition::Cancel { by, .. } => given_back(&state, id, *by).await?,
-        _ => Companions::default(),
     };
     let act = match &transition {
         Transition::Confirm {
@@ -195,7 +189,7 @@ pub(in crate::api) async fn set_status(
         _ => None,
     };
     let mut change = Change::new(event_id, id, transition);
-    change.with = back;
+    change.with = with;
     change.with.audit =
         act.map(|act| AuditEntry::of_booking(&caller, found.organizer_id, id).with(act));
     if let Transition::Confirm { .. } = change.transition {
@@ -207,33 +201,26 @@ pub(in crate::api) async fn set_status(
     Ok(Reply::ok(said, data).revision(answer.revision))
 }
 
-/// Cancelling gives back what was paid: people of the organization need the right for it.
-pub(super) async fn may_give_back(
-    state: &ApiState,
-    caller: &Caller,
-    of: &Belongs,
-) -> ApiResult<()> {
-    let may = caller.may(Right::Money, of.organizer_id) || !read(state, of.id).await?.is_paid();
-    may.then_some(()).ok_or_else(ApiError::forbidden)
-}
-
 /// The one who cancels a booking: its owner, or staff. Those who sold it are staff, although it is under their name; somebody
-/// who only reads bookings is neither.
-pub(super) async fn canceller(
+/// who only reads bookings is neither. Cancelling gives back what was paid: staff need the right for it.
+pub(super) fn canceller(
     state: &ApiState,
     caller: &Caller,
     of: &Belongs,
+    booking: &Booking,
     token: Option<&str>,
 ) -> ApiResult<Canceller> {
-    let booking = read(state, of.id).await?;
     let is_owner = match booking.kind {
         BookingKind::Staff => has_token(state, of, token),
         BookingKind::Checkout | BookingKind::Offer => is_owner(state, of, caller, token),
     };
-    match (is_owner, caller.may(Right::Sell, of.organizer_id)) {
-        (true, _) if !caller.is_admin() => Ok(Canceller::Owner),
-        (_, true) => Ok(Canceller::Staff),
-        (_, false) => Err(ApiError::forbidden()),
+    if is_owner && !caller.is_admin() {
+        return Ok(Canceller::Owner);
+    }
+    let may_give_back = caller.may(Right::Money, of.organizer_id) || !booking.is_paid();
+    match caller.may(Right::Sell, of.organizer_id) && may_give_back {
+        true => Ok(Canceller::Staff),
+        false => Err(ApiError::forbidden()),
     }
 }
 
@@ -242,17 +229,15 @@ pub(super) async fn read(state: &ApiState, id: BookingId) -> ApiResult<Booking> 
     Ok(found.ok_or_else(not_found)?.booking)
 }
 
-/// The policy by which an owner gives back, if it lets them: single tickets, or all of the booking. `None`: what was paid
-/// goes back whole, or nothing was.
-pub(super) async fn owners_policy(
-    state: &ApiState,
-    booking: &Booking,
-    by_ticket: bool,
-) -> ApiResult<Option<RefundPolicy>> {
+pub(super) async fn policy_of(state: &ApiState, booking: &Booking) -> ApiResult<PolicyOf> {
     let of = state.store.refund_policy(booking.event_id).await?;
-    let of = of.ok_or_else(not_found)?;
+    of.ok_or_else(not_found)
+}
+
+/// Whether the policy lets an owner give back: single tickets, or all of the booking.
+pub(super) fn check_policy(of: &PolicyOf, booking: &Booking, by_ticket: bool) -> ApiResult<()> {
     match of.policy.allows(by_ticket, of.starts_at, of.now) {
-        Ok(()) => Ok(Some(of.policy)),
+        Ok(()) => Ok(()),
         Err(PolicyRefusal::TooLate { .. }) if of.starts_at <= of.now => {
             Err(Refusal::InvalidTransition {
                 from: booking.status,
@@ -271,27 +256,26 @@ pub(super) async fn owners_policy(
 
 /// The companions of the cancellation: the job that gives the money back, to an owner what the event's policy says,
 /// else all that is left.
-async fn given_back(state: &ApiState, id: BookingId, by: Canceller) -> ApiResult<Companions> {
-    let booking = read(state, id).await?;
+async fn given_back(state: &ApiState, booking: &Booking, by: Canceller) -> ApiResult<Companions> {
     let by_policy = by == Canceller::Owner
         && booking.status == BookingStatus::Confirmed
         && booking.total.amount > 0;
-    let policy = match by_policy {
-        true => owners_policy(state, &booking, false).await?,
-        false => None,
-    };
-    Ok(with_cancellation(&booking, policy))
+    if !by_policy {
+        return Ok(with_cancellation(booking, None));
+    }
+    let of = policy_of(state, booking).await?;
+    check_policy(&of, booking, false)?;
+    Ok(with_cancellation(booking, Some(of.policy)))
 }
 
 /// Gives single tickets of a confirmed booking back: an owner by the event's policy, staff for what they cost.
 async fn give_tickets_back(
     state: &ApiState,
     caller: &Caller,
-    of: &Belongs,
+    (of, booking): (&Belongs, &Booking),
     by: Canceller,
     tickets: BTreeSet<String>,
 ) -> ApiResult<Reply<BookingData>> {
-    let booking = read(state, of.id).await?;
     let is_theirs = |ticket: &&Ticket| tickets.contains(&ticket.code);
     let theirs = || booking.tickets.iter().filter(is_theirs);
     let is_done = theirs().count() == tickets.len()
@@ -305,12 +289,11 @@ async fn give_tickets_back(
             if theirs().any(|ticket| ticket.status == TicketStatus::Transferred) {
                 return Err(Refusal::TicketTransferred.into());
             }
-            let policy = owners_policy(state, &booking, true).await?;
-            let policy = policy.unwrap_or_default();
-            let codes = Some(tickets.clone());
+            let policy = policy_of(state, booking).await?;
+            check_policy(&policy, booking, true)?;
             let wish = RefundWish::ByPolicy {
-                policy,
-                tickets: codes,
+                policy: policy.policy,
+                tickets: Some(tickets.clone()),
             };
             (wish, None)
         }
