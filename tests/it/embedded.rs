@@ -348,3 +348,21 @@ fn a_folder_that_postgres_cannot_enter_is_named() {
     let error = why_not(&["--data-dir", inside.to_str().unwrap()], &[]);
     assert!(error.contains(closed.to_str().unwrap()), "{error}");
 }
+
+#[test]
+fn a_bench_that_a_signal_ends_leaves_no_folder() {
+    let scratch = Scratch::new().unwrap();
+    let mut bench = seatcast(&["bench", "connections", "--viewers", "10"])
+        .env("TMPDIR", scratch.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let folders = || std::fs::read_dir(scratch.path()).unwrap().count();
+    wait_until("it makes its folder", || folders() == 1);
+    let pid = Pid::from_raw(bench.id().cast_signed()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    bench.wait().unwrap();
+    assert_eq!(folders(), 0);
+}

@@ -22,6 +22,7 @@ mod nodes;
 mod overload;
 mod postgres;
 mod presence;
+mod private;
 mod process;
 mod reads;
 mod report;
@@ -283,6 +284,9 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
     );
     if cfg!(debug_assertions) && !is_child {
         println!("This is a debug build: its figures say nothing. Build with --release.");
+    }
+    if !is_child {
+        private::end_at_signals()?;
     }
     match command {
         BenchCommand::All { short, database } => all::run(short, &database),

@@ -2,16 +2,14 @@
 
 use std::cell::Cell;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
 use super::BenchError;
 use super::postgres::Postgres;
+use super::private::PrivatePostgres;
 use super::process::BenchProcess;
 use crate::config::DatabaseConfig;
-use crate::embedded::{Durability, Embedded, Restarts, Settings};
 use crate::store::Store;
 use crate::store::audit::audit;
 use crate::store::migrate::migrate;
@@ -20,7 +18,7 @@ use crate::store::yardstick::{drop_database, make_database};
 /// Connections for servers and the bench itself, beside those that a bench says it needs.
 const SPARE_CONNECTIONS: usize = 100;
 
-/// Fields drop in this order: clients before the database, the database before its folder.
+/// Fields drop in this order: clients before the database.
 pub(super) struct BenchWorld {
     pub(super) store: Store,
     pub(super) runtime: Runtime,
@@ -30,8 +28,7 @@ pub(super) struct BenchWorld {
     /// Address of the Postgres, and how many databases were made in it.
     server_url: String,
     made: Cell<u32>,
-    embedded: Option<Embedded>,
-    _folder: Option<BenchFolder>,
+    private: Option<PrivatePostgres>,
 }
 
 /// Another database of the same Postgres.
@@ -52,13 +49,12 @@ impl BenchWorld {
         config: &DatabaseConfig,
         connections: usize,
     ) -> Result<BenchWorld, BenchError> {
-        let (server_url, embedded, folder) = match config.given_url() {
-            Some(url) => (url.to_owned(), None, None),
+        let (server_url, private) = match config.given_url() {
+            Some(url) => (url.to_owned(), None),
             None => {
-                let folder = BenchFolder::new()?;
-                let settings = settings(config, &folder, connections);
-                let embedded = Embedded::start_with(&settings)?;
-                (embedded.url().to_owned(), Some(embedded), Some(folder))
+                let connections_max = connections + SPARE_CONNECTIONS;
+                let (private, url) = PrivatePostgres::start(config, connections_max)?;
+                (url, Some(private))
             }
         };
         let runtime = Runtime::new().map_err(BenchError::io("start a runtime"))?;
@@ -73,8 +69,7 @@ impl BenchWorld {
             config: config.clone(),
             server_url,
             made,
-            embedded,
-            _folder: folder,
+            private,
         })
     }
 
@@ -121,7 +116,7 @@ impl Beside {
 impl Drop for BenchWorld {
     fn drop(&mut self) {
         // A private Postgres goes as a whole.
-        if self.embedded.is_some() {
+        if self.private.is_some() {
             return;
         }
         self.runtime.block_on(self.store.close());
@@ -149,37 +144,4 @@ async fn another(
 
 fn name(number: u32) -> String {
     format!("seatcast_bench_{}_{number}", std::process::id())
-}
-
-fn settings(config: &DatabaseConfig, folder: &BenchFolder, connections: usize) -> Settings {
-    Settings {
-        data_dir: folder.0.clone(),
-        bin_dir: config.pg_bin_dir.clone(),
-        connections_max: connections + SPARE_CONNECTIONS,
-        durability: Durability::Safe,
-        options: Vec::new(),
-        start_timeout: Duration::from_millis(config.embedded_start_timeout_ms),
-        stop_timeout: Duration::from_millis(config.embedded_stop_timeout_ms),
-        restarts: Restarts::default(),
-    }
-}
-
-/// A temporary folder, removed when dropped.
-struct BenchFolder(PathBuf);
-
-impl BenchFolder {
-    fn new() -> Result<BenchFolder, BenchError> {
-        let name = format!("seatcast-bench-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).map_err(BenchError::io("make a temporary folder"))?;
-        Ok(BenchFolder(path))
-    }
-}
-
-impl Drop for BenchFolder {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            eprintln!("{} could not be removed: {error}", self.0.display());
-        }
-    }
 }
