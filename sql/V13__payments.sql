@@ -222,29 +222,35 @@ begin
 end
 $$;
 
--- Posts a movement of money in one currency; false where it was posted before.
-create function ledger_post(posting_key text, why text, organization bigint, event bigint, booking uuid, payment uuid,
-                            money char(3), names text[], kinds text[], amounts bigint[])
-    returns boolean language plpgsql set plan_cache_mode = force_generic_plan as $$
+-- Posts movements of money, each in one currency and once under its key; answers how many are new. `places` says to which
+-- of the movements an entry belongs, from 1.
+create function ledger_post(keys text[], causes text[], organizations bigint[], events bigint[], bookings uuid[], payments uuid[],
+                            currencies text[], places int[], names text[], kinds text[], amounts bigint[])
+    returns int language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
-    posting bigint;
+    posted int;
 begin
-    insert into ledger_transactions (key, cause, event_id, booking_id, payment_id)
-    values (posting_key, why, event, booking, payment)
-        on conflict (key) do nothing returning id into posting;
-    if posting is null then
-        return false;
-    end if;
+    -- In one order, since two such statements may make the same accounts.
     insert into ledger_accounts (organization_id, name, kind, currency)
-    select organization, account, kind, money from unnest(names, kinds) as wanted (account, kind)
-     order by account
+    select distinct organizations[entry.place], entry.account, entry.kind, currencies[entry.place]
+      from unnest(places, names, kinds) as entry (place, account, kind)
+     order by 1, 2, 4
         on conflict do nothing;
-    insert into ledger_entries (transaction_id, account_id, amount)
-    select posting, a.id, entry.amount
-      from unnest(names, amounts) as entry (account, amount)
-     cross join lateral (select id from ledger_accounts
-                          where organization_id = organization and name = entry.account and currency = money limit 1) a;
-    return true;
+    with new as (
+        insert into ledger_transactions (key, cause, event_id, booking_id, payment_id)
+        select * from unnest(keys, causes, events, bookings, payments)
+            on conflict (key) do nothing returning id, key
+    ), entered as (
+        insert into ledger_entries (transaction_id, account_id, amount)
+        select new.id, a.id, entry.amount
+          from unnest(places, names, amounts) as entry (place, account, amount)
+          join new on entry.place = array_position(keys, new.key)
+         cross join lateral (select id from ledger_accounts
+                              where organization_id = organizations[entry.place] and name = entry.account
+                                and currency = currencies[entry.place] limit 1) a
+    )
+    select count(*) into posted from new;
+    return posted;
 end
 $$;
 

@@ -89,11 +89,14 @@ begin
            case n.cause when 'sale' then 'invoice' else 'credit_note' end, extract(year from n.at at time zone 'UTC')
       from new_rows n cross join lateral (select organizer_id from events where id = n.event_id limit 1) e
      where n.cause in ('sale', 'refund') and n.booking_id is not null;
+    -- One job for each series: who numbers the last of them has numbered those before it.
     insert into jobs (kind, key, payload, expires_at)
-    select 'invoice', 'invoice:' || n.id, jsonb_build_object('transaction_id', n.id), clock_timestamp() + interval '365 days'
-      from new_rows n
-     where n.cause in ('sale', 'refund') and n.booking_id is not null
-     order by n.id
+    select 'invoice', 'invoice:' || last.id, jsonb_build_object('transaction_id', last.id), clock_timestamp() + interval '365 days'
+      from (select max(n.id) as id
+              from new_rows n cross join lateral (select organizer_id from events where id = n.event_id limit 1) e
+             where n.cause in ('sale', 'refund') and n.booking_id is not null
+             group by e.organizer_id, n.cause, extract(year from n.at at time zone 'UTC')) last
+     order by last.id
         on conflict (key) do nothing;
     return null;
 end

@@ -19,7 +19,6 @@ use crate::metrics;
 use crate::payments::Started;
 use crate::payments::hear::ProviderEvent;
 use crate::schema;
-use crate::store::bookings::Name;
 use crate::store::payments::Heard;
 use crate::ticketing::payment::{Attempt, PaymentState, ProviderName};
 use crate::ticketing::record::{BookingStatus, Money};
@@ -121,8 +120,8 @@ pub(super) async fn pay(
         .payments
         .start(id, provider, method.as_deref(), return_url.as_deref())
         .await?;
-    let attempt = match started {
-        Started::Attempt(attempt) => *attempt,
+    let (attempt, hold) = match started {
+        Started::Attempt(attempt, hold) => (*attempt, hold),
         Started::NoBooking => return Err(not_found()),
         Started::NotPayable(from) => {
             return Err(Refusal::InvalidTransition {
@@ -137,9 +136,7 @@ pub(super) async fn pay(
         Started::NoProvider => return Err(refused("PROVIDER_UNKNOWN")),
         Started::Refused(_) => return Err(refused("PAYMENT_REFUSED")),
     };
-    let found = state.store.booking(Name::Id(id)).await?;
-    let found = found.ok_or_else(not_found)?;
-    let instructions = instructions(&state, &attempt, &found.booking.reference).await?;
+    let instructions = instructions(&state, &attempt, &hold.reference).await?;
     let stripe = state.payments.providers().stripe.as_ref();
     let of_stripe = attempt.provider == ProviderName::Stripe;
     let key = stripe
@@ -157,8 +154,8 @@ pub(super) async fn pay(
             redirect_url: attempt.redirect_url,
             failure: attempt.failure,
             amount: attempt.amount,
-            expires_at: found.booking.expires_at,
-            server_time: found.now,
+            expires_at: hold.expires_at,
+            server_time: hold.now,
         },
     ))
 }

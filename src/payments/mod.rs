@@ -31,8 +31,9 @@ use self::hear::{ProviderEvent, take_in};
 use self::stripe::Stripe;
 use crate::desk::{Change, Desk, DeskError};
 use crate::store::idempotency::Once;
-use crate::store::payments::{Begun, Heard, PaymentWay, StaffPayment, parts_of};
+use crate::store::payments::{Begun, Heard, Hold, PaymentWay, StaffPayment};
 use crate::store::refunds::Refund;
+use crate::store::settlements::parts_of;
 use crate::store::{Store, StoreError};
 use crate::ticketing::movement::{Movements, Noted};
 use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus, PaymentState, ProviderName};
@@ -229,8 +230,8 @@ struct Inner {
 /// How the request to pay ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Started {
-    /// The attempt as it is now; `Creating` if the provider has not answered yet.
-    Attempt(Box<Attempt>),
+    /// The attempt as it is now, `Creating` if the provider has not answered yet; and its booking.
+    Attempt(Box<Attempt>, Hold),
     NotPayable(BookingStatus),
     NoBooking,
     /// This node does not have the provider.
@@ -295,9 +296,8 @@ impl Payments {
             }
             begun = begin().await?;
         }
-        let (attempt, is_short) = match begun {
-            Begun::New { attempt, is_short } => (attempt, is_short),
-            Begun::Live(attempt) => (attempt, true),
+        let (attempt, mut hold) = match begun {
+            Begun::New(attempt, hold) | Begun::Live(attempt, hold) => (attempt, hold),
             Begun::InTheWay(id) => {
                 self.ring(id).await?;
                 let why = "the attempt of before is not let go yet";
@@ -313,19 +313,24 @@ impl Payments {
         };
         let longer = match (attempt.provider, attempt.pay_by) {
             (ProviderName::Offline, Some(until)) => Some(Transition::Await { until }),
-            _ => is_short.then_some(Transition::Extend),
+            _ => hold.is_short.then_some(Transition::Extend),
         };
         if let Some(longer) = longer {
             let change = Change::new(attempt.event_id, booking, longer);
-            if let Err(DeskError::Refused(Refusal::InvalidTransition { from, .. })) =
-                desk.change(change).await
-            {
-                self.ring(attempt.id).await?;
-                return Ok(Started::NotPayable(from));
+            match desk.change(change).await {
+                Ok(Once::Made(changed) | Once::Replayed(changed)) => {
+                    hold.expires_at = changed.booking.expires_at;
+                }
+                Err(DeskError::Refused(Refusal::InvalidTransition { from, .. })) => {
+                    self.ring(attempt.id).await?;
+                    return Ok(Started::NotPayable(from));
+                }
+                // The hold stays as long as it was.
+                Ok(Once::Mismatch) | Err(_) => {}
             }
         }
         if attempt.provider_ref.is_some() {
-            return Ok(Started::Attempt(Box::new(attempt)));
+            return Ok(Started::Attempt(Box::new(attempt), hold));
         }
         let heard = match drive::start(store, providers, &attempt).await {
             Ok(charge) => store.payment_heard(&attempt, &charge).await?,
@@ -345,7 +350,7 @@ impl Payments {
             Some(heard) => heard,
             None => store.payment(attempt.id).await?.unwrap_or(attempt),
         };
-        Ok(Started::Attempt(Box::new(now)))
+        Ok(Started::Attempt(Box::new(now), hold))
     }
 
     /// Cancels what the provider holds for an attempt that a person ends; answers the amount that it has taken, which

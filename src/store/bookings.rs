@@ -1,5 +1,7 @@
 //! Reads bookings. They are made and changed in `store/desk.rs`.
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
@@ -16,6 +18,13 @@ pub(super) const BOOKING: &str = "booking_json(b)";
 
 /// Columns of booking `b` and its event `e` in the order of [`Belongs`].
 const BELONGS: &str = "b.id, b.event_id, b.user_id, b.token_hash, e.organizer_id";
+
+/// Booking `b`, with its row as a whole, and its event `e`, of each id that is `asked` for.
+const ASKED: &str = "
+    unnest($1::uuid[]) as asked (id)
+    cross join lateral (select one as whole, one.id, one.event_id, one.user_id, one.token_hash
+                          from bookings one where one.id = asked.id limit 1) b
+    cross join lateral (select organizer_id from events where id = b.event_id limit 1) e";
 
 /// The owner, event and organizer of a booking, which decide who may see and change it.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,51 +122,24 @@ pub struct Stats {
 
 impl Store {
     pub async fn booking(&self, name: Name<'_>) -> Result<Option<FoundBooking>, StoreError> {
-        let client = self.client().await?;
-        let (column, value): (_, &(dyn ToSql + Sync)) = match &name {
-            Name::Id(id) => ("id", id),
-            Name::Reference(reference) => ("reference", reference),
+        let id = match name {
+            Name::Id(id) => id,
+            Name::Reference(reference) => {
+                let client = self.client().await?;
+                let sql = "select id from bookings where reference = $1";
+                let statement = client.prepare_cached(sql).await?;
+                match client.query_opt(&statement, &[&reference]).await? {
+                    None => return Ok(None),
+                    Some(row) => row.try_get(0)?,
+                }
+            }
         };
-        let sql = format!(
-            "select {BOOKING}, {BELONGS}, statement_timestamp(), num_nonnulls(c.name, c.email, c.phone) > 0, c.name, c.email, c.phone,
-                    (select json_agg(json_build_object('name', one.name, 'email', one.email) order by one.position)
-                       from booking_attendees one where one.booking_id = b.id)
-               from bookings b join events e on e.id = b.event_id
-               left join booking_contacts c on c.booking_id = b.id where b.{column} = $1"
-        );
-        let statement = client.prepare_cached(&sql).await?;
-        let row = client.query_opt(&statement, &[value]).await?;
-        let found = |row: Row| {
-            Ok(FoundBooking {
-                booking: booking(&row)?,
-                belongs: belongs(&row, 1)?,
-                now: row.try_get(6)?,
-                contact: match row.try_get(7)? {
-                    false => None,
-                    true => Some(Contact {
-                        name: row.try_get(8)?,
-                        email: row.try_get(9)?,
-                        phone: row.try_get(10)?,
-                    }),
-                },
-                attendees: match row.try_get::<_, Option<Json<Vec<Attendee>>>>(11)? {
-                    Some(Json(attendees)) => attendees,
-                    None => Vec::new(),
-                },
-            })
-        };
-        row.map(found).transpose()
+        self.lines.bookings.ask(self, id).await
     }
 
     /// Reads only the owner of a booking.
     pub async fn booking_belongs(&self, id: BookingId) -> Result<Option<Belongs>, StoreError> {
-        let client = self.client().await?;
-        let sql = format!(
-            "select {BELONGS} from bookings b join events e on e.id = b.event_id where b.id = $1"
-        );
-        let statement = client.prepare_cached(&sql).await?;
-        let row = client.query_opt(&statement, &[&id]).await?;
-        row.map(|row| belongs(&row, 0)).transpose()
+        self.lines.belongs.ask(self, id).await
     }
 
     /// The hashed address of a buyer without an account, by which what they have is counted.
@@ -339,6 +321,67 @@ fn of_status(status: BookingStatus) -> &'static str {
         BookingStatus::Cancelled => " and status = 'cancelled'",
         BookingStatus::Refunded => " and status = 'refunded'",
     }
+}
+
+pub(super) fn read_all<'a>(
+    store: &'a Store,
+    ids: &'a [BookingId],
+) -> BoxFuture<'a, Result<Vec<Option<FoundBooking>>, StoreError>> {
+    async move {
+        let client = store.client().await?;
+        let sql = format!(
+            "select booking_json(b.whole), {BELONGS}, statement_timestamp(), num_nonnulls(c.name, c.email, c.phone) > 0,
+                    c.name, c.email, c.phone,
+                    (select json_agg(json_build_object('name', one.name, 'email', one.email) order by one.position)
+                       from booking_attendees one where one.booking_id = asked.id)
+               from {ASKED}
+               left join lateral (select * from booking_contacts where booking_id = asked.id limit 1) c on true"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client.query(&statement, &[&ids]).await?;
+        let found = rows.iter().map(found_booking);
+        let found: Vec<FoundBooking> = found.collect::<Result<_, _>>()?;
+        let of = |id: &BookingId| found.iter().find(|found| found.belongs.id == *id).cloned();
+        Ok(ids.iter().map(of).collect())
+    }
+    .boxed()
+}
+
+fn found_booking(row: &Row) -> Result<FoundBooking, StoreError> {
+    Ok(FoundBooking {
+        booking: booking(row)?,
+        belongs: belongs(row, 1)?,
+        now: row.try_get(6)?,
+        contact: match row.try_get(7)? {
+            false => None,
+            true => Some(Contact {
+                name: row.try_get(8)?,
+                email: row.try_get(9)?,
+                phone: row.try_get(10)?,
+            }),
+        },
+        attendees: match row.try_get::<_, Option<Json<Vec<Attendee>>>>(11)? {
+            Some(Json(attendees)) => attendees,
+            None => Vec::new(),
+        },
+    })
+}
+
+pub(super) fn belong_all<'a>(
+    store: &'a Store,
+    ids: &'a [BookingId],
+) -> BoxFuture<'a, Result<Vec<Option<Belongs>>, StoreError>> {
+    async move {
+        let client = store.client().await?;
+        let sql = format!("select {BELONGS} from {ASKED}");
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client.query(&statement, &[&ids]).await?;
+        let found = rows.iter().map(|row| belongs(row, 0));
+        let found: Vec<Belongs> = found.collect::<Result<_, _>>()?;
+        let of = |id: &BookingId| found.iter().find(|found| found.id == *id).cloned();
+        Ok(ids.iter().map(of).collect())
+    }
+    .boxed()
 }
 
 /// The columns of [`BELONGS`] begin at `first`.

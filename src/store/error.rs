@@ -101,6 +101,17 @@ impl StoreError {
         )
     }
 
+    /// The same for another request of the same statement, where it has nothing to do with what was asked.
+    pub(super) fn of_all(&self) -> Option<StoreError> {
+        let cause = || self.to_string().into();
+        match self {
+            StoreError::Unavailable(_) => Some(StoreError::Unavailable(cause())),
+            StoreError::Busy(_) => Some(StoreError::Busy(cause())),
+            StoreError::Full(_) => Some(StoreError::Full(cause())),
+            _ => None,
+        }
+    }
+
     /// A description of an obstacle that may go away while the server waits to start; `None` if waiting is useless.
     pub(crate) fn passes_by(&self) -> Option<&'static str> {
         let cause = match self {

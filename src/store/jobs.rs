@@ -2,17 +2,22 @@
 //!
 //! The clock is the database's. Every statement reads a partial index of its state, so none grows with what waits.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use deadpool_postgres::GenericClient;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::audit_trail::AuditEntry;
+use super::payments::payment_job;
+use super::together::{in_order, place_of};
 use super::{Store, StoreError};
-use crate::ticketing::OrganizationId;
+use crate::ticketing::{OrganizationId, PaymentId};
 
 /// How long a job that is done is remembered, so that the next request for the same thing is known as such.
 pub const JOB_FORGOTTEN_HOURS: i32 = 1;
@@ -154,9 +159,22 @@ pub(super) async fn ring(
     job: &QueuedJob,
     after: Duration,
 ) -> Result<(), StoreError> {
+    ring_all(client, &[job], after).await
+}
+
+/// The same for some, in one statement.
+pub(super) async fn ring_all(
+    client: &impl GenericClient,
+    jobs: &[&QueuedJob],
+    after: Duration,
+) -> Result<(), StoreError> {
+    // In one order, since others may ring for the same ones, and each once, as the statement wants it.
+    let jobs: BTreeMap<&str, &QueuedJob> =
+        jobs.iter().map(|job| (job.key.as_str(), *job)).collect();
     let sql = "
         insert into jobs (kind, key, payload, run_at, expires_at)
-        values ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms', clock_timestamp() + $5 * interval '1 ms')
+        select kind, key, payload, clock_timestamp() + $5 * interval '1 ms', clock_timestamp() + worth_ms * interval '1 ms'
+          from unnest($1::text[], $2::text[], $3::jsonb[], $4::float8[]) as rung (kind, key, payload, worth_ms)
         on conflict (key) do update
            set rung = jobs.state = 'leased' and excluded.run_at <= clock_timestamp(),
                expires_at = greatest(jobs.expires_at, excluded.expires_at), reason = null, failures = 0,
@@ -165,11 +183,32 @@ pub(super) async fn ring(
                run_at = case jobs.state when 'waiting' then least(jobs.run_at, excluded.run_at) else excluded.run_at end,
                state = case jobs.state when 'leased' then 'leased' else 'waiting' end";
     let statement = client.prepare_cached(sql).await?;
-    let (after, worth) = (millis(after) as f64, millis(job.worth) as f64);
-    let payload = Json(&job.payload);
-    let values: [&(dyn ToSql + Sync); 5] = [&job.kind, &job.key, &payload, &after, &worth];
+    let all = || jobs.values();
+    let values: [&(dyn ToSql + Sync); 5] = [
+        &all().map(|job| job.kind).collect::<Vec<_>>(),
+        &jobs.keys().collect::<Vec<_>>(),
+        &all().map(|job| Json(&job.payload)).collect::<Vec<_>>(),
+        &all()
+            .map(|job| millis(job.worth) as f64)
+            .collect::<Vec<_>>(),
+        &(millis(after) as f64),
+    ];
     client.execute(&statement, &values).await?;
     Ok(())
+}
+
+/// Rings for attempts to pay.
+pub(super) fn ring_payments<'a>(
+    store: &'a Store,
+    payments: &'a [PaymentId],
+) -> BoxFuture<'a, Result<Vec<()>, StoreError>> {
+    async move {
+        let jobs: Vec<QueuedJob> = payments.iter().map(|id| payment_job(*id)).collect();
+        let jobs: Vec<&QueuedJob> = jobs.iter().collect();
+        ring_all(&store.client().await?, &jobs, Duration::ZERO).await?;
+        Ok(vec![(); payments.len()])
+    }
+    .boxed()
 }
 
 /// Writes a job that is due at once, unless there is one with its key. That one is not locked.
@@ -371,36 +410,16 @@ impl Store {
 
     /// Settles a job, if this node still has its lease; answers whether it had.
     pub async fn settle_job(&self, job: &TakenJob, settled: &Settled) -> Result<bool, StoreError> {
-        let client = self.client().await?;
-        let (state, reason, after, progress) = match settled {
-            Settled::Done { quiet } => ("done", None, *quiet, None),
-            Settled::Again { after, reason } => ("waiting", Some(reason), *after, None),
-            Settled::Review { reason } => ("needs_review", Some(reason), Duration::ZERO, None),
-            Settled::GoesOn { after, progress } => ("waiting", None, *after, Some(Json(progress))),
+        let lease = Lease {
+            id: job.id,
+            key: job.key.clone(),
+            attempts: job.attempts,
+            times: job.times,
         };
-        let sql = "
-            update jobs
-               set state = case when rung then 'waiting' else $4 end, lease_until = null, reason = $5, rung = false,
-                   run_at = clock_timestamp() + case when rung then 0 else $6::float8 end * interval '1 ms',
-                   progress = coalesce($7, progress), failures = case when $7 is null then failures + 1 else 0 end
-             where id = $1 and attempts = $2 and times = $3 and state = 'leased'";
-        let statement = client.prepare_cached(sql).await?;
-        let after = millis(after) as f64;
-        let count = client
-            .execute(
-                &statement,
-                &[
-                    &job.id,
-                    &job.attempts,
-                    &job.times,
-                    &state,
-                    &reason,
-                    &after,
-                    &progress,
-                ],
-            )
-            .await?;
-        Ok(count > 0)
+        self.lines
+            .settled_jobs
+            .ask(self, (lease, settled.clone()))
+            .await
     }
 
     /// Gives back the jobs of nodes that died at them, and forgets those that are done and those that nobody looked at.
@@ -450,6 +469,79 @@ impl Store {
             oldest_ms: row.try_get(1)?,
             for_review: row.try_get(2)?,
         })
+    }
+}
+
+/// The lease of a job.
+#[derive(Debug)]
+pub(super) struct Lease {
+    id: i64,
+    key: String,
+    attempts: i32,
+    times: i32,
+}
+
+/// `false`: the lease was lost.
+pub(super) fn settle_jobs<'a>(
+    store: &'a Store,
+    jobs: &'a [(Lease, Settled)],
+) -> BoxFuture<'a, Result<Vec<bool>, StoreError>> {
+    async move {
+        // As those who ring for them.
+        let order = in_order(jobs, |(lease, _)| lease.key.clone());
+        let client = store.client().await?;
+        let sql = "
+            with asked as (
+                select * from unnest($1::bigint[], $2::int[], $3::int[]) as asked (id, attempts, times)
+            ), ours as materialized (
+                select job.id
+                  from asked
+                 cross join lateral (select id from jobs
+                                      where id = asked.id and attempts = asked.attempts and times = asked.times and state = 'leased'
+                                      limit 1 for update) job
+            )
+            update jobs
+               set state = case when rung then 'waiting' else ($4::text[])[array_position($1, id)] end, lease_until = null,
+                   reason = ($5::text[])[array_position($1, id)], rung = false,
+                   run_at = clock_timestamp()
+                            + case when rung then 0 else ($6::float8[])[array_position($1, id)] end * interval '1 ms',
+                   progress = coalesce(($7::jsonb[])[array_position($1, id)], progress),
+                   failures = case when ($7::jsonb[])[array_position($1, id)] is null then failures + 1 else 0 end
+             where id = any(array(select id from ours))
+            returning array_position($1, id)";
+        let statement = client.prepare_cached(sql).await?;
+        let leases = || order.iter().map(|place| &jobs[*place].0);
+        let settled = || order.iter().map(|place| columns(&jobs[*place].1));
+        let values: [&(dyn ToSql + Sync); 7] = [
+            &leases().map(|lease| lease.id).collect::<Vec<_>>(),
+            &leases().map(|lease| lease.attempts).collect::<Vec<_>>(),
+            &leases().map(|lease| lease.times).collect::<Vec<_>>(),
+            &settled().map(|(state, ..)| state).collect::<Vec<_>>(),
+            &settled().map(|(_, reason, ..)| reason).collect::<Vec<_>>(),
+            &settled()
+                .map(|(_, _, after, _)| millis(after) as f64)
+                .collect::<Vec<_>>(),
+            &settled()
+                .map(|(.., progress)| progress.map(Json))
+                .collect::<Vec<_>>(),
+        ];
+        let rows = client.query(&statement, &values).await?;
+        let mut answers = vec![false; jobs.len()];
+        for row in rows {
+            answers[place_of(&row, 0, &order)?] = true;
+        }
+        Ok(answers)
+    }
+    .boxed()
+}
+
+/// State, reason, pause and progress of a job from now on.
+fn columns(settled: &Settled) -> (&'static str, Option<&str>, Duration, Option<&Value>) {
+    match settled {
+        Settled::Done { quiet } => ("done", None, *quiet, None),
+        Settled::Again { after, reason } => ("waiting", Some(reason), *after, None),
+        Settled::Review { reason } => ("needs_review", Some(reason), Duration::ZERO, None),
+        Settled::GoesOn { after, progress } => ("waiting", None, *after, Some(progress)),
     }
 }
 

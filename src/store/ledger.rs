@@ -19,51 +19,53 @@ pub(super) struct Belonging<'a> {
     pub(super) currency: &'a str,
 }
 
-/// The entries of a posting, as columns.
-pub(super) struct Columns {
-    pub(super) names: Vec<&'static str>,
-    pub(super) kinds: Vec<&'static str>,
-    pub(super) amounts: Vec<i64>,
-}
-
-impl Columns {
-    pub(super) fn of(posting: &Posting) -> Columns {
-        let entries = posting.entries.iter();
-        Columns {
-            names: entries.clone().map(|(account, _)| account.name()).collect(),
-            kinds: entries.clone().map(|(account, _)| account.kind()).collect(),
-            amounts: entries.map(|(_, amount)| *amount).collect(),
-        }
-    }
-}
-
 /// Posts a movement, unless it was posted before.
 pub(super) async fn post(
     client: &impl GenericClient,
     of: Belonging<'_>,
     posting: &Posting,
 ) -> Result<(), StoreError> {
-    if posting.entries.is_empty() {
+    post_all(client, &[(of, posting)]).await
+}
+
+/// Posts each movement that was not posted before, in one statement.
+pub(super) async fn post_all(
+    client: &impl GenericClient,
+    postings: &[(Belonging<'_>, &Posting)],
+) -> Result<(), StoreError> {
+    let postings: Vec<_> = postings
+        .iter()
+        .filter(|(_, posting)| !posting.entries.is_empty())
+        .collect();
+    if postings.is_empty() {
         return Ok(());
     }
-    let Columns {
-        names,
-        kinds,
-        amounts,
-    } = Columns::of(posting);
-    let sql = "select ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    let statement = client.prepare_cached(sql).await?;
+    let (mut places, mut names, mut kinds, mut amounts) = (vec![], vec![], vec![], vec![]);
+    for (place, (_, posting)) in (1_i32..).zip(&postings) {
+        for (account, amount) in &posting.entries {
+            places.push(place);
+            names.push(account.name());
+            kinds.push(account.kind());
+            amounts.push(*amount);
+        }
+    }
+    let owners = || postings.iter().map(|(of, _)| of);
+    let statement = client
+        .prepare_cached("select ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+        .await?;
+    let causes = postings.iter().map(|(_, posting)| posting.cause.as_str());
     client
         .query_one(
             &statement,
             &[
-                &of.key,
-                &posting.cause.as_str(),
-                &of.organization,
-                &of.event,
-                &of.booking,
-                &of.payment,
-                &of.currency,
+                &owners().map(|of| of.key).collect::<Vec<_>>(),
+                &causes.collect::<Vec<_>>(),
+                &owners().map(|of| of.organization).collect::<Vec<_>>(),
+                &owners().map(|of| of.event).collect::<Vec<_>>(),
+                &owners().map(|of| of.booking).collect::<Vec<_>>(),
+                &owners().map(|of| of.payment).collect::<Vec<_>>(),
+                &owners().map(|of| of.currency).collect::<Vec<_>>(),
+                &places,
                 &names,
                 &kinds,
                 &amounts,

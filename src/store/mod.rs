@@ -59,11 +59,13 @@ pub mod seatmap;
 pub mod seats;
 mod secrets;
 pub mod seed;
+pub mod settlements;
 mod snapshot;
 pub mod start;
 pub mod ticket_types;
 pub mod tickets;
 mod tls;
+mod together;
 mod total;
 pub mod transfers;
 pub mod users;
@@ -80,11 +82,15 @@ use tokio_postgres::IsolationLevel;
 use crate::config::DatabaseConfig;
 use crate::metrics;
 use crate::pacing::Backoff;
+use crate::ticketing::payment::Attempt;
+use crate::ticketing::record::Booking;
+use crate::ticketing::{BookingId, PaymentId};
 
 use address::DatabaseAddress;
 use crowd::PoolLine;
 pub use error::{QueryFailure, StoreError};
 pub use snapshot::LiveEvent;
+use together::Together;
 pub use total::Total;
 
 /// How often a transaction is run at most (deadlocks, serialization failures).
@@ -104,6 +110,44 @@ pub struct Store {
     address: Arc<DatabaseAddress>,
     connect_timeout: Duration,
     reconnect_pause_max: Duration,
+    lines: Arc<Lines>,
+}
+
+type Line<Ask, Answer> = Together<Store, Ask, Answer>;
+
+/// Requests that share statements: those of which a sale needs several for each buyer.
+struct Lines {
+    begun_payments: Line<payments::PaymentWish, Option<(Attempt, payments::Hold)>>,
+    payments: Line<PaymentId, Option<(Attempt, Booking, jiff::Timestamp)>>,
+    heard_charges: Line<payments::HeardCharge, Option<Attempt>>,
+    rung_payments: Line<PaymentId, ()>,
+    settlements: Line<settlements::Settlement, bool>,
+    settled_jobs: Line<(jobs::Lease, jobs::Settled), bool>,
+    bookings: Line<BookingId, Option<bookings::FoundBooking>>,
+    belongs: Line<BookingId, Option<bookings::Belongs>>,
+    demo_charges: Line<PaymentId, Option<demo_charges::DemoCharge>>,
+    demo_openings: Line<demo_charges::Opening, Option<demo_charges::DemoCharge>>,
+    demo_cards: Line<(PaymentId, demo_charges::CardSays), bool>,
+    demo_captures: Line<PaymentId, Option<demo_charges::DemoCharge>>,
+}
+
+impl Lines {
+    fn new() -> Lines {
+        Lines {
+            begun_payments: Together::new(payments::begin_all),
+            payments: Together::new(payments::read_all),
+            heard_charges: Together::new(payments::hear_all),
+            rung_payments: Together::new(jobs::ring_payments),
+            settlements: Together::new(settlements::settle_sold),
+            settled_jobs: Together::new(jobs::settle_jobs),
+            bookings: Together::new(bookings::read_all),
+            belongs: Together::new(bookings::belong_all),
+            demo_charges: Together::new(demo_charges::read_all),
+            demo_openings: Together::new(demo_charges::open_all),
+            demo_cards: Together::new(demo_charges::pay_all),
+            demo_captures: Together::new(demo_charges::capture_all),
+        }
+    }
 }
 
 impl Store {
@@ -128,6 +172,7 @@ impl Store {
             address: Arc::new(address),
             connect_timeout,
             reconnect_pause_max: Duration::from_millis(config.reconnect_pause_ms_max),
+            lines: Arc::new(Lines::new()),
         };
         store.ping().await?;
         Ok(store)

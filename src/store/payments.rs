@@ -4,20 +4,18 @@
 use std::time::Duration;
 
 use deadpool_postgres::GenericClient;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
-use super::bookings::BOOKING;
 use super::jobs::{QueuedJob, keep, ring};
-use super::ledger::Columns;
-use super::refunds::{NewRefund, PAID_TOO_LATE, insert_refund, refund_job};
+use super::together::{in_order, place_of};
 use super::{Store, StoreError};
 use crate::config::inside::PAYMENT_FIRST_LOOK_S;
-use crate::ticketing::ledger::{ABSORBED, Parts, fee, sale};
 use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName, takes_days};
-use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::transition::EXTENSION_S;
 use crate::ticketing::{BookingId, PaymentId};
@@ -38,6 +36,8 @@ pub(super) const ATTEMPT: &str = "
     p.redirect_url, p.return_url, p.captured_amount, p.refunded_amount, p.fee_amount, p.failure, p.created_at,
     p.pay_by, p.unwanted";
 const ATTEMPT_COLUMNS: usize = 19;
+/// The columns up to the end of [`HOLD`].
+const HOLD_END: usize = ATTEMPT_COLUMNS + 4;
 pub(super) const LIVE: &str =
     "state in ('creating', 'requires_action', 'authorized', 'processing')";
 
@@ -53,13 +53,9 @@ pub struct PaymentWay<'a> {
 /// How the request for an attempt ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Begun {
-    New {
-        attempt: Attempt,
-        /// The hold ends so soon that its deadline should be moved.
-        is_short: bool,
-    },
+    New(Attempt, Hold),
     /// There was one already.
-    Live(Attempt),
+    Live(Attempt, Hold),
     /// There was one, for another total than the booking's, or by another way than is asked for: it has to be let go first.
     InTheWay(PaymentId),
     /// The one that there was ended in this moment: try again.
@@ -69,6 +65,37 @@ pub enum Begun {
     NoBooking,
     /// The event lets nobody pay in days.
     NoTerms,
+}
+
+/// A booking as its buyer, who is about to pay, has to know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hold {
+    pub reference: String,
+    pub expires_at: Option<Timestamp>,
+    /// It has ended, or ends so soon that its deadline should be moved: the desk knows.
+    pub is_short: bool,
+    /// By the database's clock.
+    pub now: Timestamp,
+}
+
+/// A request for an attempt.
+#[derive(Debug, Clone)]
+pub(super) struct PaymentWish {
+    booking: BookingId,
+    provider: ProviderName,
+    method: Option<String>,
+    return_url: Option<String>,
+}
+
+/// What a provider has for an attempt.
+#[derive(Debug, Clone)]
+pub(super) struct HeardCharge {
+    payment: PaymentId,
+    provider_ref: String,
+    state: PaymentState,
+    client_secret: Option<String>,
+    redirect_url: Option<String>,
+    failure: Option<String>,
 }
 
 /// How far the books are with what staff were paid for a booking.
@@ -132,61 +159,36 @@ impl Store {
         }: PaymentWay<'_>,
         return_url: Option<&str>,
     ) -> Result<Begun, StoreError> {
+        let wish = PaymentWish {
+            booking,
+            provider,
+            method: method.map(str::to_owned),
+            return_url: return_url.map(str::to_owned),
+        };
         let takes_days = takes_days(provider, method);
+        let mut begun = self.lines.begun_payments.ask(self, wish.clone()).await?;
         let client = self.client().await?;
-        // An attempt and its job, in one statement. The key is that of `payment_job`.
-        let sql = format!(
-            "with made as (
-                 insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url, pay_by)
-                 select b.id, b.event_id, $2, $3, b.total_amount, b.currency, $4, terms.pay_by
-                   from bookings b
-                   left join lateral (
-                        select least(e.starts_at, statement_timestamp() + make_interval(days => t.offline_days)) as pay_by
-                          from events e join payment_terms t on t.event_id = e.id
-                         where e.id = b.event_id and t.offline_days > 0 and e.starts_at > statement_timestamp()
-                         limit 1) terms on $5
-                  where b.id = $1 and b.status = 'pending' and b.expires_at > statement_timestamp() and b.total_amount > 0
-                    and (terms.pay_by is not null or not $5)
-                     on conflict (booking_id) where {LIVE} do nothing
-                 returning *
-             ), rung as (
-                 insert into jobs (kind, key, payload, run_at, expires_at)
-                 select '{PAYMENT_JOB}', '{PAYMENT_JOB}:' || made.id, jsonb_build_object('payment_id', made.id),
-                        clock_timestamp() + $6 * interval '1 s', clock_timestamp() + $7 * interval '1 s' from made
-             )
-             select {ATTEMPT},
-                    (select b.extended_at is null and b.expires_at < statement_timestamp() + $8 * interval '1 s'
-                       from bookings b where b.id = p.booking_id) as is_short
-               from made p"
-        );
-        let statement = client.prepare_cached(&sql).await?;
-        let (after, worth) = (PAYMENT_FIRST_LOOK_S as f64, MONEY_WORTH.as_secs_f64());
-        let values: [&(dyn ToSql + Sync); 8] = [
-            &booking,
-            &provider.as_str(),
-            &method,
-            &return_url,
-            &takes_days,
-            &after,
-            &worth,
-            &(EXTENSION_S as f64),
-        ];
-        if let Some(row) = client.query_opt(&statement, &values).await? {
+        if begun.is_none() {
+            // Somebody writes the booking at this moment, or it cannot be.
+            begun = begin(&client, &[wish], LOCKED).await?.pop().flatten();
+        }
+        if let Some((attempt, hold)) = begun {
             if provider == ProviderName::Stripe {
                 keep(&client, &provider_events_job(provider)).await?;
             }
-            return Ok(Begun::New {
-                attempt: attempt(&row)?,
-                is_short: row.try_get("is_short")?,
-            });
+            return Ok(Begun::New(attempt, hold));
         }
         let sql = format!(
-            "select {ATTEMPT}, (select b.status = 'pending' and b.total_amount <> p.amount from bookings b
-                                 where b.id = p.booking_id) as is_stale
-               from payments p where booking_id = $1 and {LIVE}"
+            "select {ATTEMPT}, {HOLD}, b.status = 'pending' and b.total_amount <> p.amount as is_stale
+               from (select * from payments where booking_id = $1 and {LIVE} limit 1) p
+              cross join lateral (select * from bookings where id = p.booking_id limit 1) b"
         );
         let statement = client.prepare_cached(&sql).await?;
-        if let Some(row) = client.query_opt(&statement, &[&booking]).await? {
+        let extension = EXTENSION_S as f64;
+        if let Some(row) = client
+            .query_opt(&statement, &[&booking, &extension])
+            .await?
+        {
             let live = attempt(&row)?;
             let is_other = match is_named {
                 true => {
@@ -212,7 +214,7 @@ impl Store {
                     return Ok(Begun::InTheWay(live.id));
                 }
             }
-            return Ok(Begun::Live(live));
+            return Ok(Begun::Live(live, hold(&row)?));
         }
         let sql = "
             select b.status, coalesce(b.expires_at <= statement_timestamp(), false), b.total_amount > 0,
@@ -271,6 +273,7 @@ impl Store {
                 and not exists (select from payments earlier
                                  where earlier.booking_id = b.id and earlier.provider = 'offline'
                                    and earlier.state in ('captured', 'needs_review'))
+                for no key update of b
                  on conflict (booking_id) where {LIVE} do nothing
              returning p.id"
         );
@@ -288,7 +291,7 @@ impl Store {
 
     /// Lets the attempt's job run now.
     pub async fn ring_payment(&self, id: PaymentId) -> Result<(), StoreError> {
-        ring(&self.client().await?, &payment_job(id), Duration::ZERO).await
+        self.lines.rung_payments.ask(self, id).await
     }
 
     pub async fn payment(&self, id: PaymentId) -> Result<Option<Attempt>, StoreError> {
@@ -304,18 +307,7 @@ impl Store {
         &self,
         id: PaymentId,
     ) -> Result<Option<(Attempt, Booking, Timestamp)>, StoreError> {
-        let client = self.client().await?;
-        let sql = format!(
-            "select {ATTEMPT}, {BOOKING}, statement_timestamp()
-               from payments p join bookings b on b.id = p.booking_id where p.id = $1"
-        );
-        let statement = client.prepare_cached(&sql).await?;
-        let row = client.query_opt(&statement, &[&id]).await?;
-        let read = |row: Row| {
-            let Json(booking) = row.try_get(ATTEMPT_COLUMNS)?;
-            Ok((attempt(&row)?, booking, row.try_get(ATTEMPT_COLUMNS + 1)?))
-        };
-        row.map(read).transpose()
+        self.lines.payments.ask(self, id).await
     }
 
     /// Of a booking, the newest first.
@@ -335,30 +327,25 @@ impl Store {
         of: &Attempt,
         charge: &Charge,
     ) -> Result<Option<Attempt>, StoreError> {
-        let client = self.client().await?;
-        let sql = format!(
-            "update payments p set provider_ref = $2, state = $3, client_secret = coalesce($4, client_secret),
-                    redirect_url = coalesce($5, redirect_url), failure = $6
-              where id = $1 and {LIVE}
-                and (provider_ref, state, failure) is distinct from ($2, $3, $6)
-             returning {ATTEMPT}"
-        );
         let state = match charge.status.state() {
             // It ends by a step of its own.
             PaymentState::Canceled => of.state,
             state => state,
         };
-        let statement = client.prepare_cached(&sql).await?;
-        let values: [&(dyn ToSql + Sync); 6] = [
-            &of.id,
-            &charge.provider_ref,
-            &state.as_str(),
-            &charge.client_secret,
-            &charge.redirect_url,
-            &charge.failure,
-        ];
-        let row = client.query_opt(&statement, &values).await?;
-        row.map(|row| attempt(&row)).transpose()
+        let heard = HeardCharge {
+            payment: of.id,
+            provider_ref: charge.provider_ref.clone(),
+            state,
+            client_secret: charge.client_secret.clone(),
+            redirect_url: charge.redirect_url.clone(),
+            failure: charge.failure.clone(),
+        };
+        let noted = self.lines.heard_charges.ask(self, heard.clone()).await?;
+        if noted.is_some() {
+            return Ok(noted);
+        }
+        let client = self.client().await?;
+        Ok(hear(&client, &[heard], LOCKED).await?.pop().flatten())
     }
 
     /// The attempt ended without money, or a person has to look.
@@ -380,64 +367,6 @@ impl Store {
             .execute(&statement, &[&id, &state.as_str(), &reason])
             .await?;
         Ok(())
-    }
-
-    /// The money is ours: posts it. With `gives_back`, or if the booking is not sold, all of it is on its way back in the
-    /// same transaction.
-    pub async fn settle_payment(
-        &self,
-        of: &Attempt,
-        charge: &Charge,
-        parts: Parts,
-        gives_back: bool,
-    ) -> Result<(), StoreError> {
-        // Money that came for other tickets than the booking has now is given back.
-        let is_price = parts.total() == charge.captured_amount;
-        let parts = match is_price {
-            true => parts,
-            false => Parts {
-                revenue: charge.captured_amount,
-                ..Parts::default()
-            },
-        };
-        let mut client = self.client().await?;
-        if !gives_back && settle(&client, of, charge, parts, (IS_SOLD, is_price)).await? {
-            return Ok(());
-        }
-        let transaction = client.transaction().await?;
-        // It may be sold or cancelled in this moment: then that waits for this, or this for that.
-        let sql = "select status, confirmed_at is not null and paid_by is not null from bookings where id = $1 for no key update";
-        let statement = transaction.prepare_cached(sql).await?;
-        let row = transaction.query_one(&statement, &[&of.booking_id]).await?;
-        let is_sold = row.try_get::<_, &str>(0)? == "confirmed";
-        // Of money that staff took, the booking's end says what goes back.
-        let is_kept = of.provider == ProviderName::Offline && row.try_get(1)?;
-        let gives_back = gives_back || !is_sold && !is_kept;
-        // Nothing is owed for a sale that did not come about.
-        let absorbs = is_price && !gives_back;
-        let is_settled = settle(&transaction, of, charge, parts, (IS_ANY, absorbs)).await?;
-        if is_settled && is_kept && !is_sold {
-            // It was sold after all: what is kept of the money is revenue.
-            let sql =
-                "update bookings set ended_paid = true where id = $1 and ended_at is not null";
-            let statement = transaction.prepare_cached(sql).await?;
-            transaction.execute(&statement, &[&of.booking_id]).await?;
-        }
-        if is_settled && gives_back {
-            let new = NewRefund {
-                payment: of.id,
-                amount: charge.captured_amount,
-                reason: PAID_TOO_LATE,
-                tickets: None,
-                keeps_fees: false,
-                key: &format!("late:{}", of.id),
-                audit: None,
-            };
-            if let Some(refund) = insert_refund(&transaction, &new).await? {
-                ring(&transaction, &refund_job(refund.id), Duration::ZERO).await?;
-            }
-        }
-        Ok(transaction.commit().await?)
     }
 
     /// Takes in an event of a provider, and rings for the attempt that it is of, in one transaction. Of an attempt that is
@@ -501,68 +430,185 @@ async fn is_permitted(
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
 }
 
-/// The bookings whose attempts a settlement may settle, as SQL of booking `b`.
-const IS_SOLD: &str = "b.status = 'confirmed'";
-const IS_ANY: &str = "true";
+/// How the rows of a statement are locked, before anything else. Who has some and waits for others could be waited for by their
+/// writer, so together only those that are free.
+pub(super) const FREE: &str = "for no key update skip locked";
+pub(super) const LOCKED: &str = "for no key update";
 
-/// The attempt is captured, and its sale and the provider's fee are posted, in one statement. The booking's row is locked
-/// first, as whatever cancels it does. `absorbs`: the fee that the organizer pays is booked as well; only the booking's row
-/// knows it. `false`: it is settled, or its booking is not one of `which`.
-async fn settle(
+/// Booking `b` as [`Hold`].
+const HOLD: &str = "
+    b.reference, b.expires_at,
+    b.status <> 'pending' or b.expires_at <= statement_timestamp()
+        or b.extended_at is null and b.expires_at < statement_timestamp() + $2 * interval '1 s' as is_short,
+    statement_timestamp() as now";
+
+/// Begins the attempts of bookings that are free. `None`: there is one, or it is not held, or somebody writes it.
+pub(super) fn begin_all<'a>(
+    store: &'a Store,
+    asked: &'a [PaymentWish],
+) -> BoxFuture<'a, Result<Vec<Option<(Attempt, Hold)>>, StoreError>> {
+    async move { begin(&store.client().await?, asked, FREE).await }.boxed()
+}
+
+/// Attempts and their jobs, in one statement. The keys are those of `payment_job`.
+async fn begin(
     client: &impl GenericClient,
-    of: &Attempt,
-    charge: &Charge,
-    parts: Parts,
-    (which, absorbs): (&str, bool),
-) -> Result<bool, StoreError> {
+    asked: &[PaymentWish],
+    lock: &str,
+) -> Result<Vec<Option<(Attempt, Hold)>>, StoreError> {
     let sql = format!(
-        "with booking as materialized (
-             select b.id, e.organizer_id, b.absorbed_fee_amount as absorbed from bookings b join events e on e.id = b.event_id
-              where b.id = $2 and {which} for no key update of b
-         ), settled as (
-             update payments p set state = 'captured', captured_amount = $3, fee_amount = $4, method = coalesce(p.method, $5), failure = null
-               from booking where p.id = $1 and p.{LIVE} and p.booking_id = booking.id returning booking.organizer_id, booking.absorbed
+        "with asked as materialized (
+             select asked.*, b.*
+               from unnest($1::uuid[], $3::text[], $4::text[], $5::text[], $6::boolean[])
+                    with ordinality as asked (booking_id, provider, method, return_url, takes_days, place)
+              cross join lateral (
+                    select event_id, status, total_amount, currency, reference, expires_at, extended_at from bookings
+                     where id = asked.booking_id and status = 'pending' and expires_at > statement_timestamp()
+                       and total_amount > 0 limit 1 {lock}) b
+         ), made as (
+             insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url, pay_by)
+             select b.booking_id, b.event_id, b.provider, b.method, b.total_amount, b.currency, b.return_url, terms.pay_by
+               from asked b
+               left join lateral (
+                    select least(e.starts_at, statement_timestamp() + make_interval(days => t.offline_days)) as pay_by
+                      from events e join payment_terms t on t.event_id = e.id
+                     where e.id = b.event_id and t.offline_days > 0 and e.starts_at > statement_timestamp()
+                     limit 1) terms on b.takes_days
+              where terms.pay_by is not null or not b.takes_days
+                 on conflict (booking_id) where {LIVE} do nothing
+             returning *
+         ), rung as (
+             insert into jobs (kind, key, payload, run_at, expires_at)
+             select '{PAYMENT_JOB}', '{PAYMENT_JOB}:' || made.id, jsonb_build_object('payment_id', made.id),
+                    clock_timestamp() + $7 * interval '1 s', clock_timestamp() + $8 * interval '1 s' from made
          )
-         select ledger_post($6, $7, organizer_id, $8, $2, $1, $9, $10::text[] || own.names, $11::text[] || own.kinds, $12::bigint[] || own.amounts),
-                $13::text[] = '{{}}' or ledger_post($14, $15, organizer_id, $8, $2, $1, $9, $13, $16, $17)
-           from settled
-          cross join lateral (
-                select $18::text[] as names, $19::text[] as kinds, array[-absorbed, absorbed] as amounts
-                 where absorbed > 0 and $18 <> '{{}}'
-                union all
-                select '{{}}', '{{}}', '{{}}' where absorbed = 0 or $18 = '{{}}') own"
+         select {ATTEMPT}, {HOLD}, b.place::int
+           from made p
+          cross join lateral (select * from asked where booking_id = p.booking_id order by place limit 1) b"
     );
-    let (sale, fee) = (
-        sale(of.provider, parts),
-        fee(of.provider, charge.fee_amount),
-    );
-    let (sold, cost) = (Columns::of(&sale), Columns::of(&fee));
-    let own = ABSORBED.iter().filter(|_| absorbs);
-    let names: Vec<&str> = own.clone().map(|account| account.name()).collect();
-    let kinds: Vec<&str> = own.map(|account| account.kind()).collect();
-    let values: [&(dyn ToSql + Sync); 19] = [
-        &of.id,
-        &of.booking_id,
-        &charge.captured_amount,
-        &charge.fee_amount,
-        &charge.method,
-        &format!("sale:{}", of.id),
-        &sale.cause.as_str(),
-        &of.event_id,
-        &of.amount.currency,
-        &sold.names,
-        &sold.kinds,
-        &sold.amounts,
-        &cost.names,
-        &format!("fee:{}", of.id),
-        &fee.cause.as_str(),
-        &cost.kinds,
-        &cost.amounts,
-        &names,
-        &kinds,
-    ];
+    let order = in_order(asked, |wish| wish.booking.0);
+    let sorted = || order.iter().map(|place| &asked[*place]);
     let statement = client.prepare_cached(&sql).await?;
-    Ok(client.query_opt(&statement, &values).await?.is_some())
+    let takes = |wish: &PaymentWish| takes_days(wish.provider, wish.method.as_deref());
+    let (after, worth) = (PAYMENT_FIRST_LOOK_S as f64, MONEY_WORTH.as_secs_f64());
+    let values: [&(dyn ToSql + Sync); 8] = [
+        &sorted().map(|wish| wish.booking).collect::<Vec<_>>(),
+        &(EXTENSION_S as f64),
+        &sorted()
+            .map(|wish| wish.provider.as_str())
+            .collect::<Vec<_>>(),
+        &sorted()
+            .map(|wish| wish.method.as_deref())
+            .collect::<Vec<_>>(),
+        &sorted()
+            .map(|wish| wish.return_url.as_deref())
+            .collect::<Vec<_>>(),
+        &sorted().map(takes).collect::<Vec<_>>(),
+        &after,
+        &worth,
+    ];
+    let mut answers = vec![None; asked.len()];
+    for row in client.query(&statement, &values).await? {
+        let place = place_of(&row, HOLD_END, &order)?;
+        answers[place] = Some((attempt(&row)?, hold(&row)?));
+    }
+    Ok(answers)
+}
+
+/// Notes what providers have, of bookings that are free. `None`: nothing changed, or somebody writes the booking.
+pub(super) fn hear_all<'a>(
+    store: &'a Store,
+    heard: &'a [HeardCharge],
+) -> BoxFuture<'a, Result<Vec<Option<Attempt>>, StoreError>> {
+    async move { hear(&store.client().await?, heard, FREE).await }.boxed()
+}
+
+async fn hear(
+    client: &impl GenericClient,
+    heard: &[HeardCharge],
+    lock: &str,
+) -> Result<Vec<Option<Attempt>>, StoreError> {
+    let sql = format!(
+        "with free as materialized (
+             select p.id
+               from unnest($1::uuid[]) as asked (id)
+              cross join lateral (select id, booking_id from payments where id = asked.id and {LIVE} limit 1 {lock}) p
+              cross join lateral (select id from bookings where id = p.booking_id limit 1 {lock}) b
+         )
+         update payments p
+            set provider_ref = ($2::text[])[array_position($1, p.id)], state = ($3::text[])[array_position($1, p.id)],
+                client_secret = coalesce(($4::text[])[array_position($1, p.id)], client_secret),
+                redirect_url = coalesce(($5::text[])[array_position($1, p.id)], redirect_url),
+                failure = ($6::text[])[array_position($1, p.id)]
+          where p.id = any(array(select id from free)) and p.{LIVE}
+            and (provider_ref, state, failure) is distinct from
+                (($2::text[])[array_position($1, p.id)], ($3::text[])[array_position($1, p.id)],
+                 ($6::text[])[array_position($1, p.id)])
+         returning {ATTEMPT}, array_position($1, p.id)"
+    );
+    let order = in_order(heard, |heard| heard.payment.0);
+    let sorted = || order.iter().map(|place| &heard[*place]);
+    let statement = client.prepare_cached(&sql).await?;
+    let values: [&(dyn ToSql + Sync); 6] = [
+        &sorted().map(|heard| heard.payment).collect::<Vec<_>>(),
+        &sorted()
+            .map(|heard| heard.provider_ref.as_str())
+            .collect::<Vec<_>>(),
+        &sorted()
+            .map(|heard| heard.state.as_str())
+            .collect::<Vec<_>>(),
+        &sorted()
+            .map(|heard| heard.client_secret.as_deref())
+            .collect::<Vec<_>>(),
+        &sorted()
+            .map(|heard| heard.redirect_url.as_deref())
+            .collect::<Vec<_>>(),
+        &sorted()
+            .map(|heard| heard.failure.as_deref())
+            .collect::<Vec<_>>(),
+    ];
+    let mut answers = vec![None; heard.len()];
+    for row in client.query(&statement, &values).await? {
+        answers[place_of(&row, ATTEMPT_COLUMNS, &order)?] = Some(attempt(&row)?);
+    }
+    Ok(answers)
+}
+
+/// Attempts, their bookings, and the time by the database's clock.
+pub(super) fn read_all<'a>(
+    store: &'a Store,
+    ids: &'a [PaymentId],
+) -> BoxFuture<'a, Result<Vec<Option<(Attempt, Booking, Timestamp)>>, StoreError>> {
+    async move {
+        let client = store.client().await?;
+        let sql = format!(
+            "select {ATTEMPT}, booking_json(b.whole), statement_timestamp(), asked.place::int
+               from unnest($1::uuid[]) with ordinality as asked (id, place)
+              cross join lateral (select * from payments where id = asked.id limit 1) p
+              cross join lateral (select one as whole from bookings one where one.id = p.booking_id limit 1) b"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let order: Vec<usize> = (0..ids.len()).collect();
+        let mut answers = vec![None; ids.len()];
+        for row in client.query(&statement, &[&ids]).await? {
+            let Json(booking) = row.try_get(ATTEMPT_COLUMNS)?;
+            let now = row.try_get(ATTEMPT_COLUMNS + 1)?;
+            let place = place_of(&row, ATTEMPT_COLUMNS + 2, &order)?;
+            answers[place] = Some((attempt(&row)?, booking, now));
+        }
+        Ok(answers)
+    }
+    .boxed()
+}
+
+/// The columns of [`HOLD`], which come after those of [`ATTEMPT`].
+fn hold(row: &Row) -> Result<Hold, StoreError> {
+    Ok(Hold {
+        reference: row.try_get(ATTEMPT_COLUMNS)?,
+        expires_at: row.try_get(ATTEMPT_COLUMNS + 1)?,
+        is_short: row.try_get(ATTEMPT_COLUMNS + 2)?,
+        now: row.try_get(ATTEMPT_COLUMNS + 3)?,
+    })
 }
 
 pub(super) fn attempt(row: &Row) -> Result<Attempt, StoreError> {
@@ -591,23 +637,4 @@ pub(super) fn attempt(row: &Row) -> Result<Attempt, StoreError> {
         pay_by: row.try_get(17)?,
         unwanted: row.try_get(18)?,
     })
-}
-
-/// The parts of a booking's price. Discounts are taken off the tickets.
-pub fn parts_of(booking: &Booking) -> Parts {
-    let mut parts = Parts::default();
-    for line in &booking.lines {
-        match line.kind {
-            LineKind::Discount | LineKind::Tax => {}
-            LineKind::Ticket => parts.tax += line.tax_amount,
-            LineKind::Fee => {
-                let included = line.tax.is_some_and(|tax| tax.included);
-                parts.fees += line.amount - if included { line.tax_amount } else { 0 };
-                parts.fee_tax += line.tax_amount;
-            }
-        }
-    }
-    // The remainder, so that the parts come to the total.
-    parts.revenue = booking.total.amount - parts.fees - parts.tax - parts.fee_tax;
-    parts
 }

@@ -213,9 +213,6 @@ pub struct ReturnedParts {
     pub kept_fees: bool,
 }
 
-/// The accounts that a fee which the organizer pays is taken from and given to, in this order.
-pub const ABSORBED: [BookAccount; 2] = [BookAccount::FeeIncome, BookAccount::AbsorbedFees];
-
 /// One movement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {

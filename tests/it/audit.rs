@@ -34,8 +34,9 @@ const WORLD: &str = "
       from bookings where status = 'confirmed';
     insert into refunds (payment_id, booking_id, event_id, amount, state, key)
     select id, booking_id, event_id, 200, 'succeeded', 'one' from payments;
-    select ledger_post('sale:9', 'sale', 2, 1, booking_id, id, 'EUR', '{money,revenue}', '{asset,income}', '{500,-500}'),
-           ledger_post('refund:9', 'refund', 2, 1, booking_id, id, 'EUR', '{money,revenue}', '{asset,income}', '{-200,200}')
+    select ledger_post('{sale:9,refund:9}', '{sale,refund}', '{2,2}', '{1,1}', array[booking_id, booking_id], array[id, id],
+                       '{EUR,EUR}', '{1,1,2,2}', '{money,revenue,money,revenue}', '{asset,income,asset,income}',
+                       '{500,-500,-200,200}')
       from payments";
 
 /// The beginning of a promise, and what breaks it.

@@ -19,7 +19,7 @@ use crate::api::refunds::{CODES_CHARS_MAX, REFUND_TICKETS_MAX, not_given};
 use crate::auth::Caller;
 use crate::payments::give_back::{NotGiven, would_give_back};
 use crate::schema;
-use crate::store::payments::parts_of;
+use crate::store::settlements::parts_of;
 use crate::ticketing::BookingId;
 use crate::ticketing::record::{Booking, BookingStatus, Money, TicketStatus};
 use crate::ticketing::reference::plain_code;

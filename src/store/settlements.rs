@@ -1,0 +1,238 @@
+//! Money that came for an attempt: the attempt is captured, and its sale and the provider's fee are posted, in one transaction.
+
+use std::time::Duration;
+
+use deadpool_postgres::Transaction;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio_postgres::types::ToSql;
+
+use super::jobs::ring;
+use super::ledger::{Belonging, post_all};
+use super::payments::{FREE, LIVE, LOCKED};
+use super::refunds::{NewRefund, PAID_TOO_LATE, insert_refund, refund_job};
+use super::together::{in_order, place_of};
+use super::{Store, StoreError};
+use crate::ticketing::ledger::{Parts, Posting, fee, sale};
+use crate::ticketing::payment::{Attempt, Charge, ProviderName};
+use crate::ticketing::price::LineKind;
+use crate::ticketing::record::Booking;
+use crate::ticketing::{BookingId, EventId, PaymentId, UserId};
+
+/// What is settled.
+#[derive(Debug, Clone)]
+pub(super) struct Settlement {
+    payment: PaymentId,
+    booking: BookingId,
+    event: EventId,
+    provider: ProviderName,
+    currency: String,
+    captured: i64,
+    fee: i64,
+    method: Option<String>,
+    parts: Parts,
+    /// The fee that the organizer pays is booked as well; only the booking's row knows it.
+    absorbs: bool,
+}
+
+/// The bookings whose attempts are settled, as SQL of booking `b`, and how their rows are locked.
+#[derive(Debug, Clone, Copy)]
+struct Which {
+    condition: &'static str,
+    lock: &'static str,
+}
+
+/// Sold ones that nobody writes at this moment.
+const SOLD_AND_FREE: Which = Which {
+    condition: "b.status = 'confirmed'",
+    lock: FREE,
+};
+const ANY: Which = Which {
+    condition: "true",
+    lock: LOCKED,
+};
+
+impl Store {
+    /// The money is ours: posts it. With `gives_back`, or if the booking is not sold, all of it is on its way back in the
+    /// same transaction.
+    pub async fn settle_payment(
+        &self,
+        of: &Attempt,
+        charge: &Charge,
+        parts: Parts,
+        gives_back: bool,
+    ) -> Result<(), StoreError> {
+        // Money that came for other tickets than the booking has now is given back.
+        let is_price = parts.total() == charge.captured_amount;
+        let parts = match is_price {
+            true => parts,
+            false => Parts {
+                revenue: charge.captured_amount,
+                ..Parts::default()
+            },
+        };
+        let mut settlement = Settlement {
+            payment: of.id,
+            booking: of.booking_id,
+            event: of.event_id,
+            provider: of.provider,
+            currency: of.amount.currency.clone(),
+            captured: charge.captured_amount,
+            fee: charge.fee_amount,
+            method: charge.method.clone(),
+            parts,
+            absorbs: is_price,
+        };
+        if !gives_back {
+            let sold = self.lines.settlements.ask(self, settlement.clone());
+            if sold.await? {
+                return Ok(());
+            }
+        }
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        // It may be sold or cancelled in this moment: then that waits for this, or this for that.
+        let sql = "select status, confirmed_at is not null and paid_by is not null from bookings where id = $1 for no key update";
+        let statement = transaction.prepare_cached(sql).await?;
+        let row = transaction.query_one(&statement, &[&of.booking_id]).await?;
+        let is_sold = row.try_get::<_, &str>(0)? == "confirmed";
+        // Of money that staff took, the booking's end says what goes back.
+        let is_kept = of.provider == ProviderName::Offline && row.try_get(1)?;
+        let gives_back = gives_back || !is_sold && !is_kept;
+        // Nothing is owed for a sale that did not come about.
+        settlement.absorbs &= !gives_back;
+        let settled = settle(&transaction, std::slice::from_ref(&settlement), ANY).await?;
+        let is_settled = settled.contains(&true);
+        if is_settled && is_kept && !is_sold {
+            // It was sold after all: what is kept of the money is revenue.
+            let sql =
+                "update bookings set ended_paid = true where id = $1 and ended_at is not null";
+            let statement = transaction.prepare_cached(sql).await?;
+            transaction.execute(&statement, &[&of.booking_id]).await?;
+        }
+        if is_settled && gives_back {
+            let new = NewRefund {
+                payment: of.id,
+                amount: charge.captured_amount,
+                reason: PAID_TOO_LATE,
+                tickets: None,
+                keeps_fees: false,
+                key: &format!("late:{}", of.id),
+                audit: None,
+            };
+            if let Some(refund) = insert_refund(&transaction, &new).await? {
+                ring(&transaction, &refund_job(refund.id), Duration::ZERO).await?;
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
+}
+
+/// Settles those whose bookings are sold, together. `false`: it is not, or is being written, or is settled already.
+pub(super) fn settle_sold<'a>(
+    store: &'a Store,
+    asked: &'a [Settlement],
+) -> BoxFuture<'a, Result<Vec<bool>, StoreError>> {
+    async move {
+        store
+            .transaction(asked, |tx, asked| settle(tx, asked, SOLD_AND_FREE).boxed())
+            .await
+    }
+    .boxed()
+}
+
+/// Answers in the order of what is asked. The bookings' rows are locked first, as whatever cancels them does.
+async fn settle(
+    tx: &Transaction<'_>,
+    asked: &[Settlement],
+    which: Which,
+) -> Result<Vec<bool>, StoreError> {
+    let Which { condition, lock } = which;
+    let sql = format!(
+        "with asked as (
+             -- Each attempt once: its job and somebody else may settle it at the same moment.
+             select * from unnest($1::uuid[], $2::uuid[]) with ordinality as asked (payment_id, booking_id, place)
+              where place = array_position($1, payment_id)
+         ), booking as materialized (
+             select asked.payment_id, asked.place, b.absorbed, e.organizer_id
+               from asked
+              cross join lateral (select b.event_id, b.absorbed_fee_amount as absorbed from bookings b
+                                   where b.id = asked.booking_id and {condition} limit 1 {lock}) b
+              cross join lateral (select from payments where id = asked.payment_id and {LIVE} limit 1 {lock}) p
+              cross join lateral (select organizer_id from events where id = b.event_id limit 1) e
+         ), settled as (
+             update payments p
+                set state = 'captured', captured_amount = ($3::bigint[])[array_position($1, p.id)],
+                    fee_amount = ($4::bigint[])[array_position($1, p.id)],
+                    method = coalesce(p.method, ($5::text[])[array_position($1, p.id)]), failure = null
+              where p.id = any(array(select payment_id from booking)) and p.{LIVE}
+                and p.booking_id = ($2::uuid[])[array_position($1, p.id)]
+             returning p.id
+         )
+         select booking.place::int, booking.organizer_id, booking.absorbed
+           from settled join booking on booking.payment_id = settled.id"
+    );
+    let order = in_order(asked, |of| of.booking.0);
+    let sorted = || order.iter().map(|place| &asked[*place]);
+    let statement = tx.prepare_cached(&sql).await?;
+    let values: [&(dyn ToSql + Sync); 5] = [
+        &sorted().map(|of| of.payment).collect::<Vec<_>>(),
+        &sorted().map(|of| of.booking).collect::<Vec<_>>(),
+        &sorted().map(|of| of.captured).collect::<Vec<_>>(),
+        &sorted().map(|of| of.fee).collect::<Vec<_>>(),
+        &sorted().map(|of| of.method.as_deref()).collect::<Vec<_>>(),
+    ];
+    let mut answers = vec![false; asked.len()];
+    let mut posted: Vec<(&Settlement, UserId, [String; 2], [Posting; 2])> = Vec::new();
+    for row in tx.query(&statement, &values).await? {
+        let place = place_of(&row, 0, &order)?;
+        answers[place] = true;
+        let of = &asked[place];
+        let absorbed: i64 = row.try_get(2)?;
+        let parts = Parts {
+            absorbed: if of.absorbs { absorbed } else { 0 },
+            ..of.parts
+        };
+        let keys = [
+            format!("sale:{}", of.payment),
+            format!("fee:{}", of.payment),
+        ];
+        let postings = [sale(of.provider, parts), fee(of.provider, of.fee)];
+        posted.push((of, row.try_get(1)?, keys, postings));
+    }
+    let mut all = Vec::with_capacity(2 * posted.len());
+    for (of, organization, keys, postings) in &posted {
+        for (key, posting) in keys.iter().zip(postings) {
+            let belonging = Belonging {
+                key,
+                organization: *organization,
+                event: of.event,
+                booking: of.booking,
+                payment: of.payment,
+                currency: &of.currency,
+            };
+            all.push((belonging, posting));
+        }
+    }
+    post_all(tx, &all).await?;
+    Ok(answers)
+}
+
+/// The parts of a booking's price. Discounts are taken off the tickets.
+pub fn parts_of(booking: &Booking) -> Parts {
+    let mut parts = Parts::default();
+    for line in &booking.lines {
+        match line.kind {
+            LineKind::Discount | LineKind::Tax => {}
+            LineKind::Ticket => parts.tax += line.tax_amount,
+            LineKind::Fee => {
+                let included = line.tax.is_some_and(|tax| tax.included);
+                parts.fees += line.amount - if included { line.tax_amount } else { 0 };
+                parts.fee_tax += line.tax_amount;
+            }
+        }
+    }
+    // The remainder, so that the parts come to the total.
+    parts.revenue = booking.total.amount - parts.fees - parts.tax - parts.fee_tax;
+    parts
+}

@@ -1,0 +1,278 @@
+//! Requests that come at the same moment share a statement and a commit: while one statement is under way, the next ones
+//! gather.
+//!
+//! What a statement costs beside its rows (a connection, a round trip, the start of a plan, a flush of the log) is then paid
+//! once for all of them. A request that comes alone does not wait.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+use tokio_postgres::Row;
+
+use super::StoreError;
+
+/// Requests that share a statement.
+const TOGETHER_MAX: usize = 128;
+
+/// The places of what is asked, in the order of `key`: in which order rows are locked, so that two such statements wait for
+/// each other in one direction only.
+pub(super) fn in_order<Ask, Key: Ord>(asks: &[Ask], key: impl Fn(&Ask) -> Key) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..asks.len()).collect();
+    order.sort_by_key(|place| key(&asks[*place]));
+    order
+}
+
+/// The place among what is asked of a row whose column (an `int`) says its place in `order`, from 1.
+pub(super) fn place_of(row: &Row, column: usize, order: &[usize]) -> Result<usize, StoreError> {
+    let said: i32 = row.try_get(column)?;
+    let index = usize::try_from(said)
+        .ok()
+        .and_then(|said| said.checked_sub(1));
+    let found = index.and_then(|index| order.get(index));
+    found
+        .copied()
+        .ok_or_else(|| StoreError::corrupt("a row that nobody asked for"))
+}
+
+/// Carries requests out and answers in their order. It may be asked again, with some of them, after an error.
+pub(super) type Serve<Host, Ask, Answer> =
+    for<'a> fn(&'a Host, &'a [Ask]) -> BoxFuture<'a, Result<Vec<Answer>, StoreError>>;
+
+/// A line of requests of one kind. Clones are the same line.
+pub(super) struct Together<Host, Ask, Answer> {
+    line: Arc<Mutex<Line<Ask, Answer>>>,
+    serve: Serve<Host, Ask, Answer>,
+}
+
+struct Line<Ask, Answer> {
+    waiting: Vec<Waiting<Ask, Answer>>,
+    is_served: bool,
+}
+
+struct Waiting<Ask, Answer> {
+    ask: Ask,
+    answer: oneshot::Sender<Result<Answer, StoreError>>,
+}
+
+impl<Host, Ask, Answer> Together<Host, Ask, Answer>
+where
+    Host: Clone + Send + Sync + 'static,
+    Ask: Send + Sync + 'static,
+    Answer: Send + 'static,
+{
+    pub(super) fn new(serve: Serve<Host, Ask, Answer>) -> Together<Host, Ask, Answer> {
+        let line = Line {
+            waiting: Vec::new(),
+            is_served: false,
+        };
+        Together {
+            line: Arc::new(Mutex::new(line)),
+            serve,
+        }
+    }
+
+    /// Carried out also if the caller stops waiting. Where the database refuses what is asked together, each is asked alone,
+    /// so that a refusal is always one's own.
+    pub(super) async fn ask(&self, host: &Host, ask: Ask) -> Result<Answer, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let begins = {
+            let mut line = lock(&self.line);
+            line.waiting.push(Waiting { ask, answer });
+            !std::mem::replace(&mut line.is_served, true)
+        };
+        if begins {
+            let served = Served {
+                line: self.line.clone(),
+                is_over: false,
+            };
+            tokio::spawn(served.serve(host.clone(), self.serve));
+        }
+        let lost = |_| StoreError::Unavailable("the statement was given up".into());
+        answered.await.map_err(lost)?
+    }
+}
+
+fn lock<T>(line: &Mutex<T>) -> MutexGuard<'_, T> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The duty to serve the line until it is empty. Where it ends before, by a panic or with its runtime, those who wait are
+/// told.
+struct Served<Ask, Answer> {
+    line: Arc<Mutex<Line<Ask, Answer>>>,
+    is_over: bool,
+}
+
+impl<Ask, Answer> Served<Ask, Answer> {
+    async fn serve<Host>(mut self, host: Host, serve: Serve<Host, Ask, Answer>) {
+        loop {
+            let next = self.next();
+            if next.is_empty() {
+                return;
+            }
+            let (asks, answers): (Vec<Ask>, Vec<_>) = next
+                .into_iter()
+                .map(|waiting| (waiting.ask, waiting.answer))
+                .unzip();
+            let outcomes = outcomes(&host, &asks, serve).await;
+            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                // Whoever asked may have gone.
+                let _ = answer.send(outcome);
+            }
+        }
+    }
+
+    fn next(&mut self) -> Vec<Waiting<Ask, Answer>> {
+        let mut line = lock(&self.line);
+        let count = line.waiting.len().min(TOGETHER_MAX);
+        self.is_over = count == 0;
+        line.is_served = count > 0;
+        line.waiting.drain(..count).collect()
+    }
+}
+
+impl<Ask, Answer> Drop for Served<Ask, Answer> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let mut line = lock(&self.line);
+            line.is_served = false;
+            line.waiting.clear();
+        }
+    }
+}
+
+/// As many as there are asks.
+async fn outcomes<Host, Ask, Answer>(
+    host: &Host,
+    asks: &[Ask],
+    serve: Serve<Host, Ask, Answer>,
+) -> Vec<Result<Answer, StoreError>> {
+    let refused = match serve(host, asks).await {
+        Ok(answers) if answers.len() == asks.len() => return answers.into_iter().map(Ok).collect(),
+        Ok(answers) => {
+            let what = format!("{} answers to {} requests", answers.len(), asks.len());
+            StoreError::corrupt(what)
+        }
+        Err(error) => error,
+    };
+    if asks.len() == 1 {
+        return vec![Err(refused)];
+    }
+    // The database is away, or has no time or room: so it is for each of them.
+    if let Some(first) = refused.of_all() {
+        let others = asks.iter().skip(1).map_while(|_| refused.of_all());
+        return std::iter::once(first).chain(others).map(Err).collect();
+    }
+    let mut outcomes = Vec::with_capacity(asks.len());
+    for ask in asks {
+        let alone = serve(host, std::slice::from_ref(ask)).await;
+        let none = || StoreError::corrupt("no answer to a request");
+        outcomes.push(alone.and_then(|answers| answers.into_iter().next().ok_or_else(none)));
+    }
+    outcomes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Doubles numbers, when it is let; refuses odd ones.
+    #[derive(Clone)]
+    struct Doubler {
+        lets: Arc<Semaphore>,
+        statements: Arc<AtomicUsize>,
+        largest: Arc<AtomicUsize>,
+    }
+
+    impl Doubler {
+        fn new(lets: usize) -> Doubler {
+            Doubler {
+                lets: Arc::new(Semaphore::new(lets)),
+                statements: Arc::default(),
+                largest: Arc::default(),
+            }
+        }
+    }
+
+    const AWAY: u64 = 1_000;
+    const PANICS: u64 = 2_000;
+
+    fn double<'a>(
+        host: &'a Doubler,
+        asks: &'a [u64],
+    ) -> BoxFuture<'a, Result<Vec<u64>, StoreError>> {
+        async move {
+            if let Ok(let_go) = host.lets.acquire().await {
+                let_go.forget();
+            }
+            host.statements.fetch_add(1, Ordering::Relaxed);
+            host.largest.fetch_max(asks.len(), Ordering::Relaxed);
+            assert!(!asks.contains(&PANICS), "as it was told");
+            if asks.contains(&AWAY) {
+                return Err(StoreError::Unavailable("away".into()));
+            }
+            if asks.iter().any(|ask| ask % 2 == 1) {
+                return Err(StoreError::corrupt("odd"));
+            }
+            Ok(asks.iter().map(|ask| 2 * ask).collect())
+        }
+        .boxed()
+    }
+
+    #[tokio::test]
+    async fn those_who_come_during_a_statement_share_the_next_one() {
+        let (host, line) = (Doubler::new(0), Together::new(double));
+        let asked = join_all((0..300).map(|number| line.ask(&host, 2 * number)));
+        let lets = async { host.lets.add_permits(100) };
+        let (answers, ()) = futures_util::join!(asked, lets);
+        for (number, answer) in answers.into_iter().enumerate() {
+            assert_eq!(answer.ok(), Some(4 * number as u64));
+        }
+        assert_eq!(host.statements.load(Ordering::Relaxed), 3);
+        assert_eq!(host.largest.load(Ordering::Relaxed), TOGETHER_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_one_s_own() {
+        let (host, line) = (Doubler::new(1_000), Together::new(double));
+        let answers = join_all((0..10).map(|number| line.ask(&host, number))).await;
+        for (number, answer) in answers.into_iter().enumerate() {
+            let number = number as u64;
+            assert_eq!(answer.ok(), (number % 2 == 0).then_some(2 * number));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_away_is_asked_once() {
+        let (host, line) = (Doubler::new(1_000), Together::new(double));
+        let answers = join_all([2, AWAY, 4].map(|number| line.ask(&host, number))).await;
+        let away =
+            |answer: &Result<u64, StoreError>| matches!(answer, Err(StoreError::Unavailable(_)));
+        assert!(answers.iter().all(away), "{answers:?}");
+        assert_eq!(host.statements.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_what_panics_is_told_and_the_line_goes_on() {
+        let (host, line) = (Doubler::new(1_000), Together::new(double));
+        let answers = join_all([2, PANICS, 4].map(|number| line.ask(&host, number))).await;
+        assert!(answers.iter().all(Result::is_err), "{answers:?}");
+        assert_eq!(line.ask(&host, 6).await.ok(), Some(12));
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_is_done_though_nobody_waits() {
+        let (host, line) = (Doubler::new(0), Together::new(double));
+        assert!(line.ask(&host, 2).now_or_never().is_none());
+        host.lets.add_permits(2);
+        assert_eq!(line.ask(&host, 4).await.ok(), Some(8));
+        assert_eq!(host.statements.load(Ordering::Relaxed), 1);
+    }
+}
