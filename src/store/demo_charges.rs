@@ -43,7 +43,7 @@ const CHARGE: &str = "
 
 /// A charge to be made.
 #[derive(Debug)]
-pub(super) struct Opening {
+pub(super) struct NewDemoCharge {
     id: PaymentId,
     amount: i64,
     currency: String,
@@ -59,7 +59,7 @@ impl Store {
         currency: &str,
         return_url: Option<&str>,
     ) -> Result<Option<DemoCharge>, StoreError> {
-        let opening = Opening {
+        let opening = NewDemoCharge {
             id,
             amount,
             currency: currency.to_owned(),
@@ -115,7 +115,7 @@ impl Store {
 /// Makes charges. `None`: there is one.
 pub(super) fn open_all<'a>(
     store: &'a Store,
-    asked: &'a [Opening],
+    asked: &'a [NewDemoCharge],
 ) -> BoxFuture<'a, Result<Vec<Option<DemoCharge>>, StoreError>> {
     async move {
         let client = store.client().await?;

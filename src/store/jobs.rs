@@ -410,7 +410,7 @@ impl Store {
 
     /// Settles a job, if this node still has its lease; answers whether it had.
     pub async fn settle_job(&self, job: &TakenJob, settled: &Settled) -> Result<bool, StoreError> {
-        let lease = Lease {
+        let lease = JobLease {
             id: job.id,
             key: job.key.clone(),
             attempts: job.attempts,
@@ -474,7 +474,7 @@ impl Store {
 
 /// The lease of a job.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(super) struct JobLease {
     id: i64,
     key: String,
     attempts: i32,
@@ -484,7 +484,7 @@ pub(super) struct Lease {
 /// `false`: the lease was lost.
 pub(super) fn settle_jobs<'a>(
     store: &'a Store,
-    jobs: &'a [(Lease, Settled)],
+    jobs: &'a [(JobLease, Settled)],
 ) -> BoxFuture<'a, Result<Vec<bool>, StoreError>> {
     async move {
         // As those who ring for them.

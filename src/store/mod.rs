@@ -113,22 +113,22 @@ pub struct Store {
     lines: Arc<Lines>,
 }
 
-type Line<Ask, Answer> = Together<Store, Ask, Answer>;
+type Shared<Ask, Answer> = Together<Store, Ask, Answer>;
 
 /// Requests that share statements: those of which a sale needs several for each buyer.
 struct Lines {
-    begun_payments: Line<payments::PaymentWish, Option<(Attempt, payments::Hold)>>,
-    payments: Line<PaymentId, Option<(Attempt, Booking, jiff::Timestamp)>>,
-    heard_charges: Line<payments::HeardCharge, Option<Attempt>>,
-    rung_payments: Line<PaymentId, ()>,
-    settlements: Line<settlements::Settlement, bool>,
-    settled_jobs: Line<(jobs::Lease, jobs::Settled), bool>,
-    bookings: Line<BookingId, Option<bookings::FoundBooking>>,
-    belongs: Line<BookingId, Option<bookings::Belongs>>,
-    demo_charges: Line<PaymentId, Option<demo_charges::DemoCharge>>,
-    demo_openings: Line<demo_charges::Opening, Option<demo_charges::DemoCharge>>,
-    demo_cards: Line<(PaymentId, demo_charges::CardSays), bool>,
-    demo_captures: Line<PaymentId, Option<demo_charges::DemoCharge>>,
+    begun_payments: Shared<payments::AttemptWish, Option<(Attempt, payments::Hold)>>,
+    payments: Shared<PaymentId, Option<(Attempt, Booking, jiff::Timestamp)>>,
+    heard_charges: Shared<payments::HeardCharge, Option<Attempt>>,
+    rung_payments: Shared<PaymentId, ()>,
+    settlements: Shared<settlements::Settlement, bool>,
+    settled_jobs: Shared<(jobs::JobLease, jobs::Settled), bool>,
+    bookings: Shared<BookingId, Option<bookings::FoundBooking>>,
+    belongs: Shared<BookingId, Option<bookings::Belongs>>,
+    demo_charges: Shared<PaymentId, Option<demo_charges::DemoCharge>>,
+    demo_openings: Shared<demo_charges::NewDemoCharge, Option<demo_charges::DemoCharge>>,
+    demo_cards: Shared<(PaymentId, demo_charges::CardSays), bool>,
+    demo_captures: Shared<PaymentId, Option<demo_charges::DemoCharge>>,
 }
 
 impl Lines {

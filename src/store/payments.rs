@@ -80,7 +80,7 @@ pub struct Hold {
 
 /// A request for an attempt.
 #[derive(Debug, Clone)]
-pub(super) struct PaymentWish {
+pub(super) struct AttemptWish {
     booking: BookingId,
     provider: ProviderName,
     method: Option<String>,
@@ -159,7 +159,7 @@ impl Store {
         }: PaymentWay<'_>,
         return_url: Option<&str>,
     ) -> Result<Begun, StoreError> {
-        let wish = PaymentWish {
+        let wish = AttemptWish {
             booking,
             provider,
             method: method.map(str::to_owned),
@@ -445,7 +445,7 @@ const HOLD: &str = "
 /// Begins the attempts of bookings that are free. `None`: there is one, or it is not held, or somebody writes it.
 pub(super) fn begin_all<'a>(
     store: &'a Store,
-    asked: &'a [PaymentWish],
+    asked: &'a [AttemptWish],
 ) -> BoxFuture<'a, Result<Vec<Option<(Attempt, Hold)>>, StoreError>> {
     async move { begin(&store.client().await?, asked, FREE).await }.boxed()
 }
@@ -453,7 +453,7 @@ pub(super) fn begin_all<'a>(
 /// Attempts and their jobs, in one statement. The keys are those of `payment_job`.
 async fn begin(
     client: &impl GenericClient,
-    asked: &[PaymentWish],
+    asked: &[AttemptWish],
     lock: &str,
 ) -> Result<Vec<Option<(Attempt, Hold)>>, StoreError> {
     let sql = format!(
@@ -489,7 +489,7 @@ async fn begin(
     let order = in_order(asked, |wish| wish.booking.0);
     let sorted = || order.iter().map(|place| &asked[*place]);
     let statement = client.prepare_cached(&sql).await?;
-    let takes = |wish: &PaymentWish| takes_days(wish.provider, wish.method.as_deref());
+    let takes = |wish: &AttemptWish| takes_days(wish.provider, wish.method.as_deref());
     let (after, worth) = (PAYMENT_FIRST_LOOK_S as f64, MONEY_WORTH.as_secs_f64());
     let values: [&(dyn ToSql + Sync); 8] = [
         &sorted().map(|wish| wish.booking).collect::<Vec<_>>(),

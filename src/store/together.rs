@@ -41,16 +41,16 @@ pub(super) type Serve<Host, Ask, Answer> =
 
 /// A line of requests of one kind. Clones are the same line.
 pub(super) struct Together<Host, Ask, Answer> {
-    line: Arc<Mutex<Line<Ask, Answer>>>,
+    line: Arc<Mutex<Gathering<Ask, Answer>>>,
     serve: Serve<Host, Ask, Answer>,
 }
 
-struct Line<Ask, Answer> {
-    waiting: Vec<Waiting<Ask, Answer>>,
+struct Gathering<Ask, Answer> {
+    waiting: Vec<Asked<Ask, Answer>>,
     is_served: bool,
 }
 
-struct Waiting<Ask, Answer> {
+struct Asked<Ask, Answer> {
     ask: Ask,
     answer: oneshot::Sender<Result<Answer, StoreError>>,
 }
@@ -62,7 +62,7 @@ where
     Answer: Send + 'static,
 {
     pub(super) fn new(serve: Serve<Host, Ask, Answer>) -> Together<Host, Ask, Answer> {
-        let line = Line {
+        let line = Gathering {
             waiting: Vec::new(),
             is_served: false,
         };
@@ -78,7 +78,7 @@ where
         let (answer, answered) = oneshot::channel();
         let begins = {
             let mut line = lock(&self.line);
-            line.waiting.push(Waiting { ask, answer });
+            line.waiting.push(Asked { ask, answer });
             !std::mem::replace(&mut line.is_served, true)
         };
         if begins {
@@ -100,7 +100,7 @@ fn lock<T>(line: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The duty to serve the line until it is empty. Where it ends before, by a panic or with its runtime, those who wait are
 /// told.
 struct Served<Ask, Answer> {
-    line: Arc<Mutex<Line<Ask, Answer>>>,
+    line: Arc<Mutex<Gathering<Ask, Answer>>>,
     is_over: bool,
 }
 
@@ -123,7 +123,7 @@ impl<Ask, Answer> Served<Ask, Answer> {
         }
     }
 
-    fn next(&mut self) -> Vec<Waiting<Ask, Answer>> {
+    fn next(&mut self) -> Vec<Asked<Ask, Answer>> {
         let mut line = lock(&self.line);
         let count = line.waiting.len().min(TOGETHER_MAX);
         self.is_over = count == 0;

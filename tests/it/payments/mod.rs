@@ -12,6 +12,7 @@
 //! | [`movements`] | refunds and disputes that we did not make are booked once, and wait for a person |
 //! | [`stand_ins`] | our stand-in for Stripe is understood by Stripe's own client |
 //! | [`stripe_mock`] | Stripe's own description of its API has every request that is made |
+//! | [`together`] | attempts of many buyers at the same moment share statements, and each is begun and settled once |
 //! | [`webhooks`] | many webhooks at once, doubled and in any order, lose nothing |
 
 mod guards;
@@ -27,4 +28,5 @@ mod servers;
 mod shop;
 mod stand_ins;
 mod stripe_mock;
+mod together;
 mod webhooks;

@@ -1,0 +1,230 @@
+//! Attempts of many buyers at the same moment share statements; each gets what is its own, once.
+
+use futures_util::future::join_all;
+use seatcast::config::Config;
+use seatcast::desk::{Change, Desk};
+use seatcast::store::Store;
+use seatcast::store::audit::audit;
+use seatcast::store::payments::{Begun, PaymentWay};
+use seatcast::ticketing::BookingId;
+use seatcast::ticketing::ledger::Parts;
+use seatcast::ticketing::payment::{Attempt, Charge, ChargeStatus, PaymentState, ProviderName};
+use seatcast::ticketing::transition::Transition;
+use tokio::time::timeout;
+use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::support::database::TestDatabase;
+use crate::support::server::DEADLINE;
+use crate::support::show::{Show, Staged, one};
+
+const BUYERS: usize = 60;
+const PRICE: i64 = 1_500;
+const FEE: i64 = 55;
+
+const DEMO: PaymentWay = PaymentWay {
+    provider: ProviderName::Demo,
+    is_named: false,
+    method: None,
+};
+
+struct Till {
+    client: Client,
+    store: Store,
+    show: Staged,
+    bookings: Vec<BookingId>,
+    /// Last, since it ends with its database.
+    _database: TestDatabase,
+}
+
+/// An event with a hold for each buyer.
+async fn till() -> Till {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", PRICE, 100)
+        .stage(&client)
+        .await;
+    let sql = "
+        with made as (
+            insert into bookings (reference, event_id, status, quantity, total_amount, currency, expires_at)
+            select 'BK-' || n, $1, 'pending', 1, $3, 'EUR', clock_timestamp() + interval '15 minutes'
+              from generate_series(1, $4) n returning id
+        ), listed as (
+            insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+            select id, 1, $2, 1, $3 from made
+        ), claimed as (
+            insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
+            select id, $1, $2, 1, 'held' from made
+        )
+        select id from made";
+    let count = i32::try_from(BUYERS).unwrap();
+    let rows = client
+        .query(sql, &[&show.event, &show.ticket_types[0], &PRICE, &count])
+        .await
+        .unwrap();
+    Till {
+        store: database.store().await,
+        client,
+        show,
+        bookings: rows.iter().map(|row| row.get(0)).collect(),
+        _database: database,
+    }
+}
+
+fn charge(of: &Attempt, status: ChargeStatus) -> Charge {
+    let captured = if status == ChargeStatus::Captured {
+        PRICE
+    } else {
+        0
+    };
+    Charge {
+        provider_ref: format!("ch_{}", of.id),
+        status,
+        amount: PRICE,
+        currency: "EUR".to_owned(),
+        attempt: Some(of.id),
+        captured_amount: captured,
+        fee_amount: if captured > 0 { FEE } else { 0 },
+        method: Some("card".to_owned()),
+        client_secret: None,
+        redirect_url: Some(format!("/pay/{}", of.id)),
+        failure: None,
+        has_moved: false,
+        fee_follows: false,
+    }
+}
+
+async fn begin(store: &Store, booking: BookingId) -> Begun {
+    store.begin_payment(booking, DEMO, None).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_attempts_at_once_are_begun_noted_and_settled_each_once() {
+    let Till {
+        client,
+        store,
+        show,
+        bookings,
+        _database,
+    } = till().await;
+    // Everybody presses twice.
+    let twice = bookings.iter().chain(&bookings);
+    let begun = join_all(twice.map(|booking| begin(&store, *booking))).await;
+    let attempts = begun.iter().map(|begun| match begun {
+        Begun::New(attempt, hold) | Begun::Live(attempt, hold) => {
+            assert!(!hold.is_short && hold.expires_at > Some(hold.now));
+            attempt
+        }
+        other => panic!("not begun: {other:?}"),
+    });
+    let attempts: Vec<&Attempt> = attempts.collect();
+    let new = begun.iter().filter(|begun| matches!(begun, Begun::New(..)));
+    assert_eq!(new.count(), BUYERS);
+    for ((one, two), booking) in attempts.iter().zip(&attempts[BUYERS..]).zip(&bookings) {
+        assert_eq!((one.id, one.booking_id), (two.id, *booking));
+    }
+    let attempts = &attempts[..BUYERS];
+    let jobs = "select count(*) from jobs where kind = 'payment' and state = 'waiting'";
+    assert_eq!(one::<i64>(&client, jobs, &[]).await, BUYERS as i64);
+
+    let open: Vec<Charge> = attempts
+        .iter()
+        .map(|of| charge(of, ChargeStatus::Open))
+        .collect();
+    let heard = attempts
+        .iter()
+        .zip(&open)
+        .map(|(of, open)| store.payment_heard(of, open));
+    for (heard, of) in join_all(heard).await.into_iter().zip(attempts) {
+        let heard = heard.unwrap().unwrap();
+        assert_eq!(
+            (heard.id, heard.state),
+            (of.id, PaymentState::RequiresAction)
+        );
+        assert_eq!(heard.provider_ref, Some(format!("ch_{}", of.id)));
+        assert_eq!(heard.redirect_url, Some(format!("/pay/{}", of.id)));
+    }
+    let again = attempts
+        .iter()
+        .zip(&open)
+        .map(|(of, open)| store.payment_heard(of, open));
+    for heard in join_all(again).await {
+        assert_eq!(heard.unwrap(), None, "nothing is new");
+    }
+
+    let desk = Desk::new(
+        store.clone(),
+        Config::default().desk,
+        false,
+        TaskTracker::new(),
+        CancellationToken::new(),
+    );
+    let sold = attempts.iter().map(|of| {
+        let payment = of.id;
+        let amount = of.amount.clone();
+        let sale = Transition::Reclaim {
+            payment,
+            amount,
+            seats: Vec::new(),
+        };
+        desk.change(Change::new(show.event, of.booking_id, sale))
+    });
+    for sold in join_all(sold).await {
+        sold.unwrap();
+    }
+    let taken: Vec<Charge> = attempts
+        .iter()
+        .map(|of| charge(of, ChargeStatus::Captured))
+        .collect();
+    let parts = Parts {
+        revenue: PRICE,
+        ..Parts::default()
+    };
+    // Its job and somebody else, at the same moment.
+    let settled = attempts.iter().zip(&taken).cycle().take(3 * BUYERS);
+    let settled = settled.map(|(of, taken)| store.settle_payment(of, taken, parts, false));
+    for settled in join_all(settled).await {
+        settled.unwrap();
+    }
+    let booked = "select sum(e.amount)::bigint from ledger_entries e join ledger_accounts a on a.id = e.account_id
+                   where a.name = $1";
+    for (account, amount) in [
+        ("money at the demo provider", PRICE - FEE),
+        ("ticket revenue", -PRICE),
+        ("provider fees", FEE),
+    ] {
+        let sum: i64 = one(&client, booked, &[&account]).await;
+        assert_eq!(sum, amount * BUYERS as i64, "{account}");
+    }
+    let captured = "select count(*) from payments where state = 'captured' and captured_amount = $1 and fee_amount = $2";
+    assert_eq!(
+        one::<i64>(&client, captured, &[&PRICE, &FEE]).await,
+        BUYERS as i64
+    );
+    let report = audit(&store).await.unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+/// A booking that somebody writes keeps nobody else waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_to_wait_for_a_row_waits_alone() {
+    let mut till = till().await;
+    let (busy, free) = till.bookings.split_first().unwrap();
+    let writer = till.client.transaction().await.unwrap();
+    let lock = "select from bookings where id = $1 for no key update";
+    writer.query_one(lock, &[busy]).await.unwrap();
+    let waits = tokio::spawn({
+        let (store, busy) = (till.store.clone(), *busy);
+        async move { begin(&store, busy).await }
+    });
+    let others = join_all(free.iter().map(|booking| begin(&till.store, *booking)));
+    for begun in timeout(DEADLINE, others).await.unwrap() {
+        assert!(matches!(begun, Begun::New(..)), "{begun:?}");
+    }
+    assert!(!waits.is_finished());
+    writer.commit().await.unwrap();
+    let begun = timeout(DEADLINE, waits).await.unwrap().unwrap();
+    assert!(matches!(begun, Begun::New(..)), "{begun:?}");
+}
