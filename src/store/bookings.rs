@@ -21,7 +21,7 @@ const BELONGS: &str = "b.id, b.event_id, b.user_id, b.token_hash, e.organizer_id
 
 /// Booking `b`, with its row as a whole, and its event `e`, of each id that is `asked` for.
 const ASKED: &str = "
-    unnest($1::uuid[]) as asked (id)
+    unnest((select $1::uuid[])) as asked (id)
     cross join lateral (select one as whole, one.id, one.event_id, one.user_id, one.token_hash
                           from bookings one where one.id = asked.id limit 1) b
     cross join lateral (select organizer_id from events where id = b.event_id limit 1) e";
@@ -246,7 +246,7 @@ impl Store {
     pub async fn organizers_of(&self, ids: &[BookingId]) -> Result<Vec<UserId>, StoreError> {
         let client = self.client().await?;
         let sql = "
-            select e.organizer_id from unnest($1::uuid[]) as wanted (id)
+            select e.organizer_id from unnest((select $1::uuid[])) as wanted (id)
              cross join lateral (select event_id from bookings where id = wanted.id limit 1) b
              cross join lateral (select organizer_id from events where id = b.event_id limit 1) e";
         let statement = client.prepare_cached(sql).await?;

@@ -121,7 +121,7 @@ pub(super) fn open_all<'a>(
         let client = store.client().await?;
         let sql = format!(
             "insert into demo_charges (id, amount, currency, return_url)
-             select * from unnest($1::uuid[], $3::bigint[], $4::text[], $5::text[])
+             select * from unnest((select $1::uuid[]), (select $3::bigint[]), (select $4::text[]), (select $5::text[]))
                  on conflict do nothing returning {CHARGE}"
         );
         let order = in_order(asked, |opening| opening.id.0);
@@ -153,7 +153,9 @@ pub(super) fn read_all<'a>(
 ) -> BoxFuture<'a, Result<Vec<Option<DemoCharge>>, StoreError>> {
     async move {
         let client = store.client().await?;
-        let sql = format!("select {CHARGE} from demo_charges where id = any($1)");
+        let sql = format!(
+            "select {CHARGE} from demo_charges where id = any((select $1::uuid[])::uuid[])"
+        );
         let statement = client.prepare_cached(&sql).await?;
         let silence = f64::from(SILENCE_S);
         answers(ids, &client.query(&statement, &[&ids, &silence]).await?)
@@ -179,7 +181,7 @@ pub(super) fn pay_all<'a>(
         let sql = "update demo_charges
                       set status = ($2::text[])[array_position($1, id)], failure = ($3::text[])[array_position($1, id)],
                           created_at = clock_timestamp()
-                    where id = any($1) and status in ('open', 'challenged') returning array_position($1, id)";
+                    where id = any((select $1::uuid[])::uuid[]) and status in ('open', 'challenged') returning array_position($1, id)";
         let statement = client.prepare_cached(sql).await?;
         let values: [&(dyn ToSql + Sync); 3] = [
             &ids,
@@ -216,7 +218,7 @@ async fn move_all(
         "update demo_charges
             set status = case when (status = $3) = ($4 = 'captured') then $4 else status end,
                 captured_amount = case when status = $3 and $4 = 'captured' then amount else captured_amount end
-          where id = any($1) returning {CHARGE}"
+          where id = any((select $1::uuid[])::uuid[]) returning {CHARGE}"
     );
     let statement = client.prepare_cached(&sql).await?;
     let values: [&(dyn ToSql + Sync); 4] = [&ids, &f64::from(SILENCE_S), &status, &to];

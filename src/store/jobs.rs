@@ -174,7 +174,7 @@ pub(super) async fn ring_all(
     let sql = "
         insert into jobs (kind, key, payload, run_at, expires_at)
         select kind, key, payload, clock_timestamp() + $5 * interval '1 ms', clock_timestamp() + worth_ms * interval '1 ms'
-          from unnest($1::text[], $2::text[], $3::jsonb[], $4::float8[]) as rung (kind, key, payload, worth_ms)
+          from unnest((select $1::text[]), (select $2::text[]), (select $3::jsonb[]), (select $4::float8[])) as rung (kind, key, payload, worth_ms)
         on conflict (key) do update
            set rung = jobs.state = 'leased' and excluded.run_at <= clock_timestamp(),
                expires_at = greatest(jobs.expires_at, excluded.expires_at), reason = null, failures = 0,
@@ -492,7 +492,7 @@ pub(super) fn settle_jobs<'a>(
         let client = store.client().await?;
         let sql = "
             with asked as (
-                select * from unnest($1::bigint[], $2::int[], $3::int[]) as asked (id, attempts, times)
+                select * from unnest((select $1::bigint[]), (select $2::int[]), (select $3::int[])) as asked (id, attempts, times)
             ), ours as materialized (
                 select job.id
                   from asked

@@ -459,7 +459,7 @@ async fn begin(
     let sql = format!(
         "with asked as materialized (
              select asked.*, b.*
-               from unnest($1::uuid[], $3::text[], $4::text[], $5::text[], $6::boolean[])
+               from unnest((select $1::uuid[]), (select $3::text[]), (select $4::text[]), (select $5::text[]), (select $6::boolean[]))
                     with ordinality as asked (booking_id, provider, method, return_url, takes_days, place)
               cross join lateral (
                     select event_id, status, total_amount, currency, reference, expires_at, extended_at from bookings
@@ -531,7 +531,7 @@ async fn hear(
     let sql = format!(
         "with free as materialized (
              select p.id
-               from unnest($1::uuid[]) as asked (id)
+               from unnest((select $1::uuid[])) as asked (id)
               cross join lateral (select id, booking_id from payments where id = asked.id and {LIVE} limit 1 {lock}) p
               cross join lateral (select id from bookings where id = p.booking_id limit 1 {lock}) b
          )
@@ -583,7 +583,7 @@ pub(super) fn read_all<'a>(
         let client = store.client().await?;
         let sql = format!(
             "select {ATTEMPT}, booking_json(b.whole), statement_timestamp(), asked.place::int
-               from unnest($1::uuid[]) with ordinality as asked (id, place)
+               from unnest((select $1::uuid[])) with ordinality as asked (id, place)
               cross join lateral (select * from payments where id = asked.id limit 1) p
               cross join lateral (select one as whole from bookings one where one.id = p.booking_id limit 1) b"
         );

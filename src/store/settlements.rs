@@ -151,7 +151,7 @@ async fn settle(
     let sql = format!(
         "with asked as (
              -- Each attempt once: its job and somebody else may settle it at the same moment.
-             select * from unnest($1::uuid[], $2::uuid[]) with ordinality as asked (payment_id, booking_id, place)
+             select * from unnest((select $1::uuid[]), (select $2::uuid[])) with ordinality as asked (payment_id, booking_id, place)
               where place = array_position($1, payment_id)
          ), booking as materialized (
              select asked.payment_id, asked.place, b.absorbed, e.organizer_id

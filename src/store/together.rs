@@ -3,6 +3,9 @@
 //!
 //! What a statement costs beside its rows (a connection, a round trip, the start of a plan, a flush of the log) is then paid
 //! once for all of them. A request that comes alone does not wait.
+//!
+//! Such a statement gets its requests as arrays, in `unnest((select $1::uuid[]))`: so they are of any length to the planner. It
+//! would see the length of `unnest($1)`, find that a plan for few rows is cheaper than one for some, and plan it each time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
