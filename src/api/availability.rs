@@ -72,7 +72,7 @@ impl Input for Several {
 
 /// Availability of one event
 ///
-/// `ETag` has the event's revision; it has a suffix while a sale has begun or ended by the clock since. While the node
+/// `ETag` is the event's revision; it has a suffix while a sale has begun or ended by the clock since. While the node
 /// cannot ask the database, `X-Stale-Since` says when this was last known to be so.
 #[utoipa::path(get, path = "/{event_id}", tag = "availability",
     params(("event_id" = EventId, Path), IfNoneMatch),
@@ -98,7 +98,7 @@ pub(super) async fn one(
 
 /// Seats of an event by section and ticket type
 ///
-/// Each seat is available, held, sold or blocked. Empty for an event without seats. `ETag` has the event's revision.
+/// Each seat is available, held, sold or blocked. Empty for an event without seats. `ETag` is the event's revision.
 #[utoipa::path(get, path = "/{event_id}/sections", tag = "availability",
     params(("event_id" = EventId, Path), IfNoneMatch),
     responses(
@@ -113,12 +113,11 @@ pub(super) async fn sections(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let stock = visible(&state, &caller, event_id).await?;
-    let version = stock.version();
-    let tag = version.to_string();
+    let tag = stock.revision().to_string();
     if is_known(&headers, &tag) {
         return Ok(tagged(&headers, &tag, stock.moment(), "SECTIONS", || ()));
     }
-    let sections = seats::by_section(&state, event_id, version).await?;
+    let sections = seats::by_section(&state, event_id, stock.version()).await?;
     Ok(tagged(&headers, &tag, stock.moment(), "SECTIONS", || {
         sections
     }))
@@ -148,7 +147,7 @@ pub(super) async fn public(
 
 /// Availability of several events
 ///
-/// By id. Unknown events are left out. `ETag` is over all their versions.
+/// By id. Unknown events are left out. `ETag` is over all their revisions.
 #[utoipa::path(get, path = "", tag = "availability", params(Several, IfNoneMatch),
     responses(
         (status = 200, body = Envelope<Vec<Availability>>, headers(("ETag" = String))),
@@ -166,7 +165,7 @@ pub(super) async fn several(
 
 /// Availability of all active events
 ///
-/// The next to begin first. Without `limit` at most 100. `ETag` is over the versions of the page.
+/// The next to begin first. Without `limit` at most 100. `ETag` is over the revisions of the page.
 #[utoipa::path(get, path = "/all/active", tag = "availability", params(IfNoneMatch, Page),
     responses(
         (status = 200, body = Envelope<Vec<Availability>>,
@@ -308,11 +307,11 @@ impl EventStock {
         edit::visible(caller.may(Right::See, event.organizer_id), event.status)
     }
 
-    /// The version; with a suffix when a sale began or ended by the clock since, which makes no revision.
+    /// The revision; with a suffix when a sale began or ended by the clock since, which makes no revision.
     fn tag(&self, now: Timestamp) -> String {
         match times_passed(self.event(), &self.ticket_types(), now) {
-            0 => self.version().to_string(),
-            passed => format!("{}-{passed}", self.version()),
+            0 => self.revision().to_string(),
+            passed => format!("{}-{passed}", self.revision()),
         }
     }
 

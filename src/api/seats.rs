@@ -129,7 +129,7 @@ pub(super) async fn statuses(
 ) -> ApiResult<Response> {
     let event = availability::visible(&state, &caller, event_id).await?;
     let since = since.since.map(|since| since as Revision);
-    let current = event.version().to_string();
+    let current = event.revision().to_string();
     if event.stale_since().is_none() && is_known(&headers, &current) {
         return Ok(tagged(&headers, &current, event.moment(), "SEATS", || ()));
     }
@@ -149,11 +149,7 @@ pub(super) async fn statuses(
         Some(delta) => SeatStatuses::changed(event.event().layout, &delta),
         None => whole(&state, event_id, &event).await?,
     };
-    // A revision that was written meanwhile has a tag that no later answer has.
-    let tag = match answer.revision == event.revision() {
-        true => current,
-        false => answer.revision.to_string(),
-    };
+    let tag = answer.revision.to_string();
     let control = event.moment();
     let answer = tagged(&headers, &tag, control, "SEATS", || answer);
     Ok(cache::stale(answer, event.stale_since()))

@@ -1,7 +1,5 @@
 //! Availability as counts and as words. The words («almost sold out») are rules here, so that all pages agree.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -221,13 +219,6 @@ impl EventVersion {
             written: written.unwrap_or_default(),
             layout: event.layout,
         }
-    }
-}
-
-impl fmt::Display for EventVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let written_us = self.written.as_microsecond();
-        write!(f, "{}-{written_us:x}-{:x}", self.revision, self.layout)
     }
 }
 

@@ -242,7 +242,7 @@ fn headers() -> Value {
         "X-Total-Count": number("Rows of the whole list; 10,001 where there are more than 10,000; a search counts up to 2,000"),
         "Link": text("Pages of the list (RFC 8288): `first`, `prev`, `next`, `last`, those that exist; relative to the requested address"),
         "Location": text("The address of what was made"),
-        "ETag": text("The version of this answer, for `If-None-Match`: has the event's revision"),
+        "ETag": text("The version of this answer, for `If-None-Match`: the event's revision"),
         "Cache-Control": text("How long a cache may keep the answer"),
         "X-Stale-Since": {
             "description": "Only while the database cannot be asked: when this was last known to be so",
