@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio_postgres::Row;
 
 use super::{Store, StoreError};
 
@@ -36,6 +37,27 @@ pub struct StoredAnswer {
     pub status: i32,
     /// The content of the answer: its `data`, or the thing that was made with its revision.
     pub response: Value,
+}
+
+impl StoredAnswer {
+    /// Reads `body_hash, status, response`, of which the first is column `first`.
+    pub(super) fn read(row: &Row, first: usize) -> Result<StoredAnswer, StoreError> {
+        let response: &str = row.try_get(first + 2)?;
+        Ok(StoredAnswer {
+            body_hash: row.try_get(first)?,
+            status: row.try_get(first + 1)?,
+            response: serde_json::from_str(response).map_err(unreadable)?,
+        })
+    }
+}
+
+/// An answer as it is stored.
+pub(super) fn text(answer: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(answer).map_err(unreadable)
+}
+
+fn unreadable(error: serde_json::Error) -> StoreError {
+    StoreError::corrupt(format!("answer: {error}"))
 }
 
 /// The result of a request that makes something and may be a repetition.
@@ -94,11 +116,7 @@ pub async fn recall(
         .await?;
     let stored = match row {
         None => None,
-        Some(row) => Some(StoredAnswer {
-            body_hash: row.try_get(0)?,
-            status: row.try_get(1)?,
-            response: row.try_get(2)?,
-        }),
+        Some(row) => Some(StoredAnswer::read(&row, 0)?),
     };
     Ok(key.judge(stored))
 }
@@ -109,17 +127,18 @@ pub async fn remember(
     client: &impl GenericClient,
     key: &IdempotencyKey,
     status: u16,
-    response: &Value,
+    response: &impl Serialize,
 ) -> Result<(), StoreError> {
     let sql = "insert into idempotency_keys (scope, key, body_hash, status, response)
                values ($1, $2, $3, $4, $5)";
     let statement = client.prepare_cached(sql).await?;
     let body_hash = key.body_hash.as_slice();
     let status = i32::from(status);
+    let response = text(response)?;
     client
         .execute(
             &statement,
-            &[&key.scope, &key.digest, &body_hash, &status, response],
+            &[&key.scope, &key.digest, &body_hash, &status, &response],
         )
         .await?;
     Ok(())
@@ -131,10 +150,7 @@ pub async fn recall_made<T: DeserializeOwned>(
     key: Option<&IdempotencyKey>,
 ) -> Result<Option<Once<T>>, StoreError> {
     let Some(key) = key else { return Ok(None) };
-    let read = |answer: StoredAnswer| {
-        let made = serde_json::from_value(answer.response);
-        made.map_err(|error| StoreError::corrupt(format!("answer: {error}")))
-    };
+    let read = |answer: StoredAnswer| serde_json::from_value(answer.response).map_err(unreadable);
     match recall(client, key).await? {
         None => Ok(None),
         Some(Once::Mismatch) => Ok(Some(Once::Mismatch)),
@@ -151,9 +167,7 @@ pub async fn remember_made<T: Serialize>(
     made: &T,
 ) -> Result<(), StoreError> {
     let Some(key) = key else { return Ok(()) };
-    let response = serde_json::to_value(made);
-    let response = response.map_err(|error| StoreError::corrupt(format!("answer: {error}")))?;
-    remember(client, key, CREATED, &response).await
+    remember(client, key, CREATED, made).await
 }
 
 impl Store {

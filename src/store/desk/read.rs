@@ -824,10 +824,6 @@ fn seat_row(row: &Row, rank: usize, stock: &mut Stock) -> Result<(), StoreError>
 }
 
 fn stored_answer(row: &Row) -> Result<((String, String), StoredAnswer), StoreError> {
-    let answer = StoredAnswer {
-        body_hash: row.try_get(2)?,
-        status: row.try_get(3)?,
-        response: row.try_get(4)?,
-    };
-    Ok(((row.try_get(0)?, row.try_get(1)?), answer))
+    let key = (row.try_get(0)?, row.try_get(1)?);
+    Ok((key, StoredAnswer::read(row, 2)?))
 }

@@ -16,6 +16,7 @@ use super::{AS_READ, ChangedBooking, IN_TIME, NewBooking, WriteEnd, Writes};
 use crate::lang::Lang;
 use crate::store::StoreError;
 use crate::store::audit_trail::AuditRows;
+use crate::store::idempotency;
 use crate::store::jobs::{QueuedJob, millis};
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Answers, Booking, BookingKind, BookingLine};
@@ -78,7 +79,7 @@ statements! {
     // In order of key, so that nodes that store the same keys cannot deadlock.
     add_keys = "
         insert into idempotency_keys (scope, key, body_hash, status, response)
-        select * from unnest($1::text[], $2::text[], $3::bytea[], $4::int[], $5::jsonb[]) as new (scope, key)
+        select * from unnest($1::text[], $2::text[], $3::bytea[], $4::int[], $5::text[]) as new (scope, key)
          order by scope, key";
     // Element by element: `unnest` of so many arrays fills a table for each of them first.
     add_bookings = format!("
@@ -152,7 +153,7 @@ pub(super) async fn write(
     };
     let changes = ChangeRows::of(&writes.changed)?;
     let tickets = NewTickets::of(writes)?;
-    let keys = KeyRows::of(&writes.new);
+    let keys = KeyRows::of(&writes.new)?;
     let bookings = BookingRows::of(writes)?;
     let changes_of = changes.bookings(&writes.in_time);
     let claims_of: [&(dyn ToSql + Sync); 3] =
@@ -398,22 +399,23 @@ struct KeyRows<'a> {
     digests: Vec<&'a str>,
     bodies: Vec<&'a [u8]>,
     statuses: Vec<i32>,
-    responses: Vec<Json<&'a Booking>>,
+    responses: Vec<String>,
 }
 
 impl<'a> KeyRows<'a> {
-    fn of(new: &'a [NewBooking]) -> KeyRows<'a> {
+    fn of(new: &'a [NewBooking]) -> Result<KeyRows<'a>, StoreError> {
         let keyed = || {
             let new = new.iter();
             new.filter_map(|new| Some((new.key.as_ref()?, &new.booking)))
         };
-        KeyRows {
+        let responses = keyed().map(|(_, booking)| idempotency::text(booking));
+        Ok(KeyRows {
             scopes: keyed().map(|(key, _)| key.scope.as_str()).collect(),
             digests: keyed().map(|(key, _)| key.digest.as_str()).collect(),
             bodies: keyed().map(|(key, _)| key.body_hash.as_slice()).collect(),
             statuses: keyed().map(|_| CREATED).collect(),
-            responses: keyed().map(|(_, booking)| Json(booking)).collect(),
-        }
+            responses: responses.collect::<Result<_, _>>()?,
+        })
     }
 
     fn columns(&self) -> [&(dyn ToSql + Sync); 5] {
