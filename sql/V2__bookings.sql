@@ -115,9 +115,9 @@ create index booking_contacts_by_email on booking_contacts (email) where email i
 -- The lines of a booking's price, as they were when it was made; `src/ticketing/price.rs` makes them. Tickets have a line
 -- for each type, whose name is that of the type; discounts of vouchers are negative; a tax that prices contain adds
 -- nothing. The amounts add up to the booking's total. That the type exists is proved by the booking's claims, which
--- stay when they are dead.
+-- stay when they are dead. That the booking exists is proved by triggers (`V7__private_topics.sql`).
 create table booking_items (
-    booking_id uuid not null constraint booking_items_booking_exists references bookings on delete cascade,
+    booking_id uuid not null,
     line int not null,
     kind text not null default 'ticket'
         constraint booking_items_kind_known check (kind in ('ticket', 'discount', 'fee', 'tax')),

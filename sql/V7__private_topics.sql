@@ -92,8 +92,6 @@ declare
 begin
     foreach part in array array['booking_items', 'tickets'] loop
         execute format('
-            create trigger %1$s_version_insert after insert on %1$s referencing new table as new_rows
-                for each statement %2$s execute function booking_parts_written();
             create trigger %1$s_version_update after update on %1$s
                 referencing old table as old_rows new table as new_rows
                 for each statement %2$s execute function booking_parts_written();
@@ -103,6 +101,55 @@ begin
     end loop;
 end
 $$;
+create trigger tickets_version_insert after insert on tickets referencing new table as new_rows
+    for each statement when (current_setting('seatcast.writer', true) is distinct from 'desk')
+    execute function booking_parts_written();
+
+-- Items are of a booking that exists, and go with it: a foreign key in all but its form. A key asks for each row, and a
+-- booking with a voucher, a fee and a tax has eight; this asks once for a statement. It locks as a key does, so that no
+-- booking is deleted while items of it are written.
+--
+-- The server's desk is spared it: its items name their booking by the place among those that the same statement makes, or
+-- are of a booking whose row it has just changed (`src/store/desk/write.rs`).
+create function booking_items_written() returns trigger language plpgsql
+    security definer set search_path from current as $$
+declare
+    ids uuid[] := array(select distinct booking_id from new_rows);
+begin
+    if (select count(*) from (select from bookings where id = any(ids) for key share) as there) <> cardinality(ids) then
+        raise exception 'items of a booking that does not exist'
+            using errcode = '23503', constraint = 'booking_items_booking_exists', table = 'booking_items';
+    end if;
+    if tg_op = 'INSERT' then
+        perform count_versions(ids);
+    end if;
+    return null;
+end
+$$;
+create trigger booking_items_written_insert after insert on booking_items referencing new table as new_rows
+    for each statement when (current_setting('seatcast.writer', true) is distinct from 'desk')
+    execute function booking_items_written();
+create trigger booking_items_written_update after update on booking_items referencing new table as new_rows
+    for each statement execute function booking_items_written();
+
+create function bookings_take_items() returns trigger language plpgsql
+    security definer set search_path from current as $$
+begin
+    delete from booking_items where booking_id = any(array(select id from old_rows));
+    return null;
+end
+$$;
+create trigger bookings_take_items after delete on bookings referencing old table as old_rows
+    for each statement execute function bookings_take_items();
+
+create function bookings_keep_id() returns trigger language plpgsql as $$
+begin
+    raise exception 'booking % keeps its id', old.id
+        using errcode = '23514', constraint = 'bookings_id_final', table = 'bookings';
+end
+$$;
+create trigger bookings_keep_id before update of id on bookings
+    for each row when (new.id <> old.id) execute function bookings_keep_id();
 
 -- A new name of a ticket type, section or seat counts for the bookings that show it.
 create function names_changed() returns trigger language plpgsql

@@ -66,6 +66,7 @@ const BREAKS: &[(&str, &str)] = &[
     ("a booking's items", "delete from booking_items"),
     ("a booking's items", "update booking_items set ticket_type_id = 2"),
     ("a booking's total", "update bookings set total_amount = 5 where quantity = 2"),
+    ("a booking's total", "delete from bookings"),
     ("a voucher's uses", "insert into vouchers (event_id, code, kind, value, uses) values (1, 'SUMMER', 'percent', 100, 3)"),
     ("a confirmed booking has a ticket", "delete from tickets where code = 'TKT-1'"),
     ("a confirmed booking has a ticket", "update tickets set seat_id = 2"),

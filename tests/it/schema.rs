@@ -6,6 +6,7 @@ use seatcast::store::audit::audit;
 use seatcast::store::migrate::migrate;
 use seatcast::store::seed::seed;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use crate::support::database::TestDatabase;
 use seatcast::ticketing::EventId;
@@ -353,6 +354,10 @@ async fn what_must_not_be_is_refused_by_name() {
           values ('BK-X', 1, 1, 0, 'EUR')", "bookings_pending_ends"),
         ("insert into bookings (reference, event_id, user_id, quantity, total_amount, currency, expires_at)
           select 'BK-' || n, 1, 3, 1, 0, 'EUR', now() from generate_series(8, 9) n", "bookings_one_pending"),
+        ("update bookings set id = gen_random_uuid()", "bookings_id_final"),
+        ("insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+          values (gen_random_uuid(), 1, 1, 1, 0)", "booking_items_booking_exists"),
+        ("update booking_items set booking_id = gen_random_uuid()", "booking_items_booking_exists"),
     ];
     let before = log(&client, event).await.len();
     for (statement, constraint) in refusals {
@@ -506,6 +511,40 @@ async fn book(client: &Client, event: i64, state: &str, quantity: i32) {
         ))
         .await
         .unwrap();
+}
+
+/// As with a foreign key, which asks for each row.
+#[tokio::test]
+async fn items_go_with_their_booking_and_keep_it_while_they_are_written() {
+    let database = TestDatabase::new().await;
+    let (client, other) = (database.client().await, database.client().await);
+    let event = small_event(&client).await;
+    book(&client, event, "held", 1).await;
+    other
+        .batch_execute("set lock_timeout = '50ms'")
+        .await
+        .unwrap();
+    let item = "insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+                select id, 2, 1, 1, 0 from bookings";
+    let end = "delete from claims; delete from bookings";
+    for (first, second) in [(item, end), (end, item)] {
+        client
+            .batch_execute(&format!("begin; {first}"))
+            .await
+            .unwrap();
+        let waits = other.batch_execute(second).await.unwrap_err();
+        assert_eq!(
+            waits.code(),
+            Some(&SqlState::LOCK_NOT_AVAILABLE),
+            "{second}: {waits:?}"
+        );
+        client.batch_execute("rollback").await.unwrap();
+    }
+    client.batch_execute(item).await.unwrap();
+    client.batch_execute(end).await.unwrap();
+    let items = rows(&client, "select booking_id::text from booking_items").await;
+    assert_eq!(items, Vec::<String>::new());
+    assert_clean(&database).await;
 }
 
 async fn refused(client: &Client, statement: &str, constraint: &str) {

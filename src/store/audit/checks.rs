@@ -321,11 +321,15 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              where b.status in ('pending', 'confirmed') and listed.units is distinct from taken.units",
     },
     AuditCheck {
-        promise: "a booking's total is the sum of its lines",
+        promise: "a booking's total is the sum of its lines, and all lines are of a booking",
         differences: "
             select format('booking %s of %s: its lines say %s', b.reference, b.total_amount, sum(i.amount))
               from bookings b join booking_items i on i.booking_id = b.id
-             group by b.id having b.total_amount <> sum(i.amount)",
+             group by b.id having b.total_amount <> sum(i.amount)
+            union all
+            select format('booking %s, which does not exist, has %s lines', i.booking_id, count(*))
+              from booking_items i where not exists (select from bookings where id = i.booking_id)
+             group by i.booking_id",
     },
     AuditCheck {
         promise: "a voucher's uses are the live bookings that use it",

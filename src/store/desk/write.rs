@@ -81,32 +81,30 @@ statements! {
         insert into idempotency_keys (scope, key, body_hash, status, response)
         select * from unnest($1::text[], $2::text[], $3::bytea[], $4::int[], $5::text[]) as new (scope, key)
          order by scope, key";
-    // Element by element: `unnest` of so many arrays fills a table for each of them first.
+    // `unnest` of several arrays in `from` fills a table for each of them first. An element by its number is found by
+    // walking there, where elements differ in length, so that is for bookings, which are fewer than their items.
+    //
+    // Items name their booking by its place among the new ones, so there is none without a booking. It spares them a foreign
+    // key's look-up for each (`sql/V7__private_topics.sql`).
     add_bookings = format!("
-        with new as materialized (
-            select ($2::uuid[])[n] as id, ($3::text[])[n] as reference, ($4::bigint[])[n] as event_id,
-                   ($5::bigint[])[n] as user_id, ($6::bytea[])[n] as token_hash, ($7::text[])[n] as status,
-                   ($8::int[])[n] as quantity, ($9::bigint[])[n] as total_amount, ($10::text[])[n] as currency,
-                   ($11::timestamptz[])[n] as expires_at, ($12::timestamptz[])[n] as created_at,
-                   ($13::timestamptz[])[n] as confirmed_at, ($25::bytea[])[n] as buyer_hash, ($26::text[])[n] as kind,
-                   ($32::bigint[])[n] as absorbed_fee_amount
-              from generate_series(1, cardinality($2::uuid[])) n
-             where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
-        ), made as (
+        with made as (
             insert into bookings (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
                                   currency, expires_at, created_at, confirmed_at, buyer_hash, kind,
                                   absorbed_fee_amount, updated_at)
-            select *, created_at from new
+            select ($2::uuid[])[n], ($3::text[])[n], ($4::bigint[])[n], ($5::bigint[])[n], ($6::bytea[])[n],
+                   ($7::text[])[n], ($8::int[])[n], ($9::bigint[])[n], ($10::text[])[n], ($11::timestamptz[])[n],
+                   ($12::timestamptz[])[n], ($13::timestamptz[])[n], ($25::bytea[])[n], ($26::text[])[n],
+                   ($32::bigint[])[n], ($12::timestamptz[])[n]
+              from generate_series(1, cardinality($2::uuid[])) n
+             where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
         ), itemised as (
             insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount, kind, name, tax_amount,
                                        tax_rate, tax_included)
-            select ($14::uuid[])[n], ($15::int[])[n], ($16::bigint[])[n], ($17::int[])[n], ($18::bigint[])[n],
-                   ($27::text[])[n], ($28::text[])[n], ($29::bigint[])[n], ($30::int[])[n], ($31::boolean[])[n]
-              from generate_series(1, cardinality($14::uuid[])) n
+            select ($2::uuid[])[unnest($14::int[])], unnest($15::int[]), unnest($16::bigint[]), unnest($17::int[]), unnest($18::bigint[]),
+                   unnest($27::text[]), unnest($28::text[]), unnest($29::bigint[]), unnest($30::int[]), unnest($31::boolean[])
         )
         insert into claims (event_id, booking_id, ticket_type_id, seat_id, quantity, state)
-        select ($19::bigint[])[n], ($20::uuid[])[n], ($21::bigint[])[n], ($22::bigint[])[n], ($23::int[])[n], ($24::text[])[n]
-          from generate_series(1, cardinality($20::uuid[])) n");
+        select unnest($19::bigint[]), unnest($20::uuid[]), unnest($21::bigint[]), unnest($22::bigint[]), unnest($23::int[]), unnest($24::text[])");
     add_contacts = "
         insert into booking_contacts (booking_id, name, email, phone, lang)
         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])";
@@ -535,6 +533,8 @@ struct BookingRows<'a> {
     guests: Vec<Option<&'a [u8]>>,
     kinds: Vec<&'a str>,
     absorbed: Vec<i64>,
+    /// Of each item the place of its booking among `ids`, from 1.
+    item_places: Vec<i32>,
     items: Items<'a>,
     claims: ClaimRows<'a>,
 }
@@ -588,6 +588,9 @@ impl<'a> BookingRows<'a> {
             columns.guests.push(guest.map(|guest| guest.0.as_slice()));
             columns.kinds.push(booking.kind.as_str());
             columns.absorbed.push(new.absorbed_fee_amount);
+            let place = place(columns.ids.len())?;
+            let places = booking.lines.iter().map(|_| place);
+            columns.item_places.extend(places);
             columns.items.add(booking.id, &booking.lines)?;
             columns.claims.add(booking, new.state)?;
         }
@@ -613,7 +616,7 @@ impl<'a> BookingRows<'a> {
             &self.deadlines,
             &self.created,
             &self.confirmed,
-            &items.bookings,
+            &self.item_places,
             &items.lines,
             &items.types,
             &items.quantities,
@@ -702,6 +705,10 @@ impl ClaimRows<'_> {
         }
         Ok(())
     }
+}
+
+fn place(among: usize) -> Result<i32, StoreError> {
+    i32::try_from(among).map_err(|_| StoreError::corrupt(format!("a batch of {among} bookings")))
 }
 
 /// The database counts tickets in 32 bits; the rules allow no booking beyond them.
