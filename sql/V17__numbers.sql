@@ -88,24 +88,11 @@ begin
 end
 $$;
 
--- Adds new holds of one event and one quarter of an hour, which most statements of the desk are: a third of the work of the
--- above.
-create function add_holds(event bigint, held_in timestamptz, holds bigint, tickets bigint) returns void language plpgsql as $$
-begin
-    if current_setting('seatcast.writer', true) is distinct from 'desk' then
-        perform take_turn(event);
-    end if;
-    insert into booking_numbers as n (event_id, quarter, made, made_tickets)
-    values (event, held_in, holds, tickets), (event, '-infinity', holds, tickets)
-    on conflict (event_id, quarter) do update
-       set made = n.made + excluded.made, made_tickets = n.made_tickets + excluded.made_tickets;
-end
-$$;
-
 -- The same triggers ring for the users whose bookings were written, since each function of a statement costs a call; for
 -- both users, when a booking moves to another one. (What only counts versions rings itself: `V7__private_topics.sql`.)
 --
--- The three functions differ only in the tables that they read, and in what they try first.
+-- The three functions differ only in the tables that they read, and in what they try first: new holds of one event and one
+-- quarter of an hour, which most statements of the desk are, need a third of the work.
 do $do$
 declare
     one record;
@@ -115,28 +102,36 @@ begin
             ('insert', 'referencing new table as new_rows', 'select 1 as sign, * from new_rows', $first$
                 select min(event_id) as event, max(event_id) as last_event, min(quarter) as quarter, max(quarter) as last_quarter,
                        count(*) as made, sum(quantity) as tickets, bool_and(status = 'pending' and confirmed_at is null) as are_held,
-                       array_agg(distinct user_id) filter (where user_id is not null) as users
+                       count(user_id) as of_users
                   into first
                   from (select event_id, date_bin('15 minutes', created_at, 'epoch') as quarter, quantity, status, confirmed_at,
                                user_id
                           from new_rows) as b;
-                if first.users is not null then
-                    perform ring('users:', first.users);
+                if first.of_users > 0 then
+                    perform ring('users:', array(select distinct user_id from new_rows where user_id is not null));
                 end if;
                 if first.are_held and first.event = first.last_event and first.quarter = first.last_quarter then
-                    perform add_holds(first.event, first.quarter, first.made, first.tickets);
+                    if current_setting('seatcast.writer', true) is distinct from 'desk' then
+                        perform take_turn(first.event);
+                    end if;
+                    insert into booking_numbers as n (event_id, quarter, made, made_tickets)
+                    values (first.event, first.quarter, first.made, first.tickets),
+                           (first.event, '-infinity', first.made, first.tickets)
+                    on conflict (event_id, quarter) do update
+                       set made = n.made + excluded.made, made_tickets = n.made_tickets + excluded.made_tickets;
                     return null;
-                end if;$first$),
+                end if;$first$, ''),
             ('delete', 'referencing old table as old_rows', 'select -1 as sign, * from old_rows', $first$
                 select array_agg(distinct user_id) as users into first from old_rows where user_id is not null;
-                perform ring('users:', first.users);$first$),
+                perform ring('users:', first.users);$first$, ''),
             ('update', 'referencing old table as old_rows new table as new_rows',
              'select 1 as sign, * from new_rows union all select -1, * from old_rows', $first$
                 select array_agg(distinct user_id) as users into first
                   from (select user_id from new_rows union all select user_id from old_rows) as b where user_id is not null;
                 if first.users is not null then
                     perform ring('users:', first.users);
-                end if;$first$)) as one (what, tables, signed, first)
+                end if;$first$, 'when (current_setting(''seatcast.only_versions'', true) is distinct from ''on'')')
+            ) as one (what, tables, signed, first, condition)
     loop
         execute format($make$
             create function booking_numbers_%1$s() returns trigger language plpgsql
@@ -185,8 +180,8 @@ begin
             end
             $$;
             create trigger bookings_numbers_%1$s after %1$s on bookings %3$s
-                for each statement when (current_setting('seatcast.only_versions', true) is distinct from 'on')
-                execute function booking_numbers_%1$s()$make$, one.what, one.signed, one.tables, one.first);
+                for each statement %5$s execute function booking_numbers_%1$s()$make$,
+            one.what, one.signed, one.tables, one.first, one.condition);
     end loop;
 end
 $do$;
