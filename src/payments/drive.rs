@@ -14,23 +14,14 @@ use crate::store::refunds::Refund;
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::{Movements, Noted};
 use crate::ticketing::payment::{
-    Attempt, Buyer, Charge, ChargeStatus, Next, PaymentState, ProviderName, captured, next,
-    offline_charge, refused, sold,
+    Attempt, Attempted, Buyer, Charge, ChargeStatus, Next, PaymentState, ProviderName, captured,
+    next, offline_charge, refused, sold,
 };
 use crate::ticketing::record::Booking;
 use crate::ticketing::refusal::Refusal;
 
 /// Steps of one attempt at the job; a sale takes four.
 const STEPS_MAX: u32 = 8;
-
-/// An attempt beside what it is to pay.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Attempted {
-    pub(crate) attempt: Attempt,
-    pub(crate) booking: Booking,
-    /// By the database's clock.
-    pub(crate) now: Timestamp,
-}
 
 /// The rows of attempts.
 pub(crate) trait PaymentTable: Sync {

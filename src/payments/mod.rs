@@ -26,7 +26,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use self::demo::Demo;
-use self::drive::{Attempted, PaymentTable, Sales, Sold};
+use self::drive::{PaymentTable, Sales, Sold};
 use self::hear::{ProviderEvent, take_in};
 use self::stripe::Stripe;
 use crate::desk::{Change, Desk, DeskError};
@@ -36,7 +36,9 @@ use crate::store::refunds::Refund;
 use crate::store::settlements::parts_of;
 use crate::store::{Store, StoreError};
 use crate::ticketing::movement::{Movements, Noted};
-use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus, PaymentState, ProviderName};
+use crate::ticketing::payment::{
+    Attempt, Attempted, Buyer, Charge, ChargeStatus, PaymentState, ProviderName,
+};
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Transition;
@@ -450,12 +452,7 @@ impl PaymentTable for Store {
     }
 
     async fn attempt(&self, id: PaymentId) -> Result<Option<Attempted>, StoreError> {
-        let found = self.payment_and_booking(id).await?;
-        Ok(found.map(|(attempt, booking, now)| Attempted {
-            attempt,
-            booking,
-            now,
-        }))
+        self.payment_and_booking(id).await
     }
 
     async fn heard(&self, of: &Attempt, charge: &Charge) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::drive::{Attempted, Driven, PaymentTable, Sales};
+use super::drive::{Driven, PaymentTable, Sales};
 use super::{Provider, ProviderError, Returned, is_final};
 use crate::config::inside::REFUND_LOOK_S;
 use crate::desk::{Change, Desk, DeskError};
@@ -12,7 +12,7 @@ use crate::metrics;
 use crate::store::bookings::Name;
 use crate::store::refunds::{NewRefund, Refund, RefundBegun, RefundState};
 use crate::store::{Store, StoreError};
-use crate::ticketing::payment::Attempt;
+use crate::ticketing::payment::{Attempt, Attempted};
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Transition;

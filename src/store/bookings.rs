@@ -1,12 +1,12 @@
 //! Reads bookings. They are made and changed in `store/desk.rs`.
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
+use super::together::Answers;
 use super::{Store, StoreError, Total};
 use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::record::{Attendee, Booking, BookingStatus, Contact};
@@ -326,7 +326,7 @@ fn of_status(status: BookingStatus) -> &'static str {
 pub(super) fn read_all<'a>(
     store: &'a Store,
     ids: &'a [BookingId],
-) -> BoxFuture<'a, Result<Vec<Option<FoundBooking>>, StoreError>> {
+) -> Answers<'a, Option<FoundBooking>> {
     async move {
         let client = store.client().await?;
         let sql = format!(
@@ -370,7 +370,7 @@ fn found_booking(row: &Row) -> Result<FoundBooking, StoreError> {
 pub(super) fn belong_all<'a>(
     store: &'a Store,
     ids: &'a [BookingId],
-) -> BoxFuture<'a, Result<Vec<Option<Belongs>>, StoreError>> {
+) -> Answers<'a, Option<Belongs>> {
     async move {
         let client = store.client().await?;
         let sql = format!("select {BELONGS} from {ASKED}");

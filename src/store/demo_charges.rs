@@ -1,11 +1,10 @@
 //! The books of the demo's provider. It is asked like any other, so nothing here knows of bookings.
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::together::{in_order, place_of};
+use super::together::{Answers, in_order, place_of};
 use super::{Store, StoreError};
 use crate::ticketing::PaymentId;
 
@@ -116,7 +115,7 @@ impl Store {
 pub(super) fn open_all<'a>(
     store: &'a Store,
     asked: &'a [NewDemoCharge],
-) -> BoxFuture<'a, Result<Vec<Option<DemoCharge>>, StoreError>> {
+) -> Answers<'a, Option<DemoCharge>> {
     async move {
         let client = store.client().await?;
         let sql = format!(
@@ -150,7 +149,7 @@ pub(super) fn open_all<'a>(
 pub(super) fn read_all<'a>(
     store: &'a Store,
     ids: &'a [PaymentId],
-) -> BoxFuture<'a, Result<Vec<Option<DemoCharge>>, StoreError>> {
+) -> Answers<'a, Option<DemoCharge>> {
     async move {
         let client = store.client().await?;
         let sql = format!(
@@ -167,7 +166,7 @@ pub(super) fn read_all<'a>(
 pub(super) fn pay_all<'a>(
     store: &'a Store,
     cards: &'a [(PaymentId, CardSays)],
-) -> BoxFuture<'a, Result<Vec<bool>, StoreError>> {
+) -> Answers<'a, bool> {
     async move {
         let says = |says: &CardSays| match says {
             CardSays::Yes => ("authorized", None),
@@ -202,7 +201,7 @@ pub(super) fn pay_all<'a>(
 pub(super) fn capture_all<'a>(
     store: &'a Store,
     ids: &'a [PaymentId],
-) -> BoxFuture<'a, Result<Vec<Option<DemoCharge>>, StoreError>> {
+) -> Answers<'a, Option<DemoCharge>> {
     move_all(store, ids, "authorized", "captured").boxed()
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use deadpool_postgres::GenericClient;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
@@ -15,7 +14,7 @@ use tokio_postgres::types::{Json, ToSql};
 
 use super::audit_trail::AuditEntry;
 use super::payments::payment_job;
-use super::together::{in_order, place_of};
+use super::together::{Answers, in_order, place_of};
 use super::{Store, StoreError};
 use crate::ticketing::{OrganizationId, PaymentId};
 
@@ -198,10 +197,7 @@ pub(super) async fn ring_all(
 }
 
 /// Rings for attempts to pay.
-pub(super) fn ring_payments<'a>(
-    store: &'a Store,
-    payments: &'a [PaymentId],
-) -> BoxFuture<'a, Result<Vec<()>, StoreError>> {
+pub(super) fn ring_payments<'a>(store: &'a Store, payments: &'a [PaymentId]) -> Answers<'a, ()> {
     async move {
         let jobs: Vec<QueuedJob> = payments.iter().map(|id| payment_job(*id)).collect();
         let jobs: Vec<&QueuedJob> = jobs.iter().collect();
@@ -485,7 +481,7 @@ pub(super) struct JobLease {
 pub(super) fn settle_jobs<'a>(
     store: &'a Store,
     jobs: &'a [(JobLease, Settled)],
-) -> BoxFuture<'a, Result<Vec<bool>, StoreError>> {
+) -> Answers<'a, bool> {
     async move {
         // As those who ring for them.
         let order = in_order(jobs, |(lease, _)| lease.key.clone());

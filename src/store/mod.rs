@@ -82,8 +82,7 @@ use tokio_postgres::IsolationLevel;
 use crate::config::DatabaseConfig;
 use crate::metrics;
 use crate::pacing::Backoff;
-use crate::ticketing::payment::Attempt;
-use crate::ticketing::record::Booking;
+use crate::ticketing::payment::{Attempt, Attempted};
 use crate::ticketing::{BookingId, PaymentId};
 
 use address::DatabaseAddress;
@@ -118,7 +117,7 @@ type Shared<Ask, Answer> = Together<Store, Ask, Answer>;
 /// Requests that share statements: those of which a sale needs several for each buyer.
 struct Lines {
     begun_payments: Shared<payments::AttemptWish, Option<(Attempt, payments::Hold)>>,
-    payments: Shared<PaymentId, Option<(Attempt, Booking, jiff::Timestamp)>>,
+    payments: Shared<PaymentId, Option<Attempted>>,
     heard_charges: Shared<payments::HeardCharge, Option<Attempt>>,
     rung_payments: Shared<PaymentId, ()>,
     settlements: Shared<settlements::Settlement, bool>,

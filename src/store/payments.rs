@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use deadpool_postgres::GenericClient;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::jobs::{QueuedJob, keep, ring};
-use super::together::{in_order, place_of};
+use super::together::{Answers, in_order, place_of};
 use super::{Store, StoreError};
 use crate::config::inside::PAYMENT_FIRST_LOOK_S;
-use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName, takes_days};
-use crate::ticketing::record::{Booking, BookingStatus, Money};
+use crate::ticketing::payment::{
+    Attempt, Attempted, Charge, PaymentState, ProviderName, takes_days,
+};
+use crate::ticketing::record::{BookingStatus, Money};
 use crate::ticketing::transition::EXTENSION_S;
 use crate::ticketing::{BookingId, PaymentId};
 
@@ -306,7 +307,7 @@ impl Store {
     pub async fn payment_and_booking(
         &self,
         id: PaymentId,
-    ) -> Result<Option<(Attempt, Booking, Timestamp)>, StoreError> {
+    ) -> Result<Option<Attempted>, StoreError> {
         self.lines.payments.ask(self, id).await
     }
 
@@ -446,7 +447,7 @@ const HOLD: &str = "
 pub(super) fn begin_all<'a>(
     store: &'a Store,
     asked: &'a [AttemptWish],
-) -> BoxFuture<'a, Result<Vec<Option<(Attempt, Hold)>>, StoreError>> {
+) -> Answers<'a, Option<(Attempt, Hold)>> {
     async move { begin(&store.client().await?, asked, FREE).await }.boxed()
 }
 
@@ -519,7 +520,7 @@ async fn begin(
 pub(super) fn hear_all<'a>(
     store: &'a Store,
     heard: &'a [HeardCharge],
-) -> BoxFuture<'a, Result<Vec<Option<Attempt>>, StoreError>> {
+) -> Answers<'a, Option<Attempt>> {
     async move { hear(&store.client().await?, heard, FREE).await }.boxed()
 }
 
@@ -578,7 +579,7 @@ async fn hear(
 pub(super) fn read_all<'a>(
     store: &'a Store,
     ids: &'a [PaymentId],
-) -> BoxFuture<'a, Result<Vec<Option<(Attempt, Booking, Timestamp)>>, StoreError>> {
+) -> Answers<'a, Option<Attempted>> {
     async move {
         let client = store.client().await?;
         let sql = format!(
@@ -594,7 +595,11 @@ pub(super) fn read_all<'a>(
             let Json(booking) = row.try_get(ATTEMPT_COLUMNS)?;
             let now = row.try_get(ATTEMPT_COLUMNS + 1)?;
             let place = place_of(&row, ATTEMPT_COLUMNS + 2, &order)?;
-            answers[place] = Some((attempt(&row)?, booking, now));
+            answers[place] = Some(Attempted {
+                attempt: attempt(&row)?,
+                booking,
+                now,
+            });
         }
         Ok(answers)
     }

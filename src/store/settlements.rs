@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use tokio_postgres::types::ToSql;
 
 use super::jobs::ring;
 use super::ledger::{Belonging, post_all};
 use super::payments::{FREE, LIVE, LOCKED};
 use super::refunds::{NewRefund, PAID_TOO_LATE, insert_refund, refund_job};
-use super::together::{in_order, place_of};
+use super::together::{Answers, in_order, place_of};
 use super::{Store, StoreError};
 use crate::ticketing::ledger::{Parts, Posting, fee, sale};
 use crate::ticketing::payment::{Attempt, Charge, ProviderName};
@@ -129,10 +128,7 @@ impl Store {
 }
 
 /// Settles those whose bookings are sold, together. `false`: it is not, or is being written, or is settled already.
-pub(super) fn settle_sold<'a>(
-    store: &'a Store,
-    asked: &'a [Settlement],
-) -> BoxFuture<'a, Result<Vec<bool>, StoreError>> {
+pub(super) fn settle_sold<'a>(store: &'a Store, asked: &'a [Settlement]) -> Answers<'a, bool> {
     async move {
         store
             .transaction(asked, |tx, asked| settle(tx, asked, SOLD_AND_FREE).boxed())

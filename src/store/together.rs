@@ -38,9 +38,11 @@ pub(super) fn place_of(row: &Row, column: usize, order: &[usize]) -> Result<usiz
         .ok_or_else(|| StoreError::corrupt("a row that nobody asked for"))
 }
 
-/// Carries requests out and answers in their order. It may be asked again, with some of them, after an error.
-pub(super) type Serve<Host, Ask, Answer> =
-    for<'a> fn(&'a Host, &'a [Ask]) -> BoxFuture<'a, Result<Vec<Answer>, StoreError>>;
+/// What requests are answered with, in their order.
+pub(super) type Answers<'a, Answer> = BoxFuture<'a, Result<Vec<Answer>, StoreError>>;
+
+/// Carries requests out. It may be asked again, with some of them, after an error.
+pub(super) type Serve<Host, Ask, Answer> = for<'a> fn(&'a Host, &'a [Ask]) -> Answers<'a, Answer>;
 
 /// A line of requests of one kind. Clones are the same line.
 pub(super) struct Together<Host, Ask, Answer> {
@@ -207,10 +209,7 @@ mod tests {
     const AWAY: u64 = 1_000;
     const PANICS: u64 = 2_000;
 
-    fn double<'a>(
-        host: &'a Doubler,
-        asks: &'a [u64],
-    ) -> BoxFuture<'a, Result<Vec<u64>, StoreError>> {
+    fn double<'a>(host: &'a Doubler, asks: &'a [u64]) -> Answers<'a, u64> {
         async move {
             if let Ok(let_go) = host.lets.acquire().await {
                 let_go.forget();
@@ -248,7 +247,8 @@ mod tests {
         let answers = join_all((0..10).map(|number| line.ask(&host, number))).await;
         for (number, answer) in answers.into_iter().enumerate() {
             let number = number as u64;
-            assert_eq!(answer.ok(), (number % 2 == 0).then_some(2 * number));
+            let doubled = number.is_multiple_of(2).then_some(2 * number);
+            assert_eq!(answer.ok(), doubled);
         }
     }
 

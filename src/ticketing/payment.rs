@@ -84,6 +84,15 @@ pub struct Attempt {
     pub created_at: Timestamp,
 }
 
+/// An attempt beside what it is to pay.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempted {
+    pub attempt: Attempt,
+    pub booking: Booking,
+    /// By the database's clock.
+    pub now: Timestamp,
+}
+
 /// The account that pays, as a provider may know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Buyer {
