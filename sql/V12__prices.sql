@@ -81,7 +81,7 @@ create unique index vouchers_code_unique on vouchers (event_id, code);
 
 -- Vouchers of bookings. `live` while the booking is pending or confirmed; then its use is given back.
 create table voucher_uses (
-    booking_id uuid not null constraint voucher_uses_booking_exists references bookings on delete cascade,
+    booking_id uuid not null,
     voucher_id bigint not null constraint voucher_uses_voucher_exists references vouchers,
     live boolean not null default true,
     -- A booking's vouchers apply in this order, each to what is left.
@@ -89,6 +89,7 @@ create table voucher_uses (
 );
 create index voucher_uses_by_voucher on voucher_uses (voucher_id);
 alter table voucher_uses add constraint voucher_uses_pkey primary key (booking_id, voucher_id);
+call give_parts_a_booking('voucher_uses');
 
 create function vouchers_count() returns trigger language plpgsql
     security definer set search_path from current as $$

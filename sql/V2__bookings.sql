@@ -100,8 +100,8 @@ alter table bookings add constraint bookings_of_event unique (id, event_id);
 -- How buyers can be reached, those without an account above all. Personal, so it is a table of its own: it can be
 -- emptied while bookings stay, and travels neither with the booking's row nor with any ring.
 create table booking_contacts (
-    booking_id uuid not null constraint booking_contacts_pkey primary key
-        constraint booking_contacts_booking_exists references bookings on delete cascade,
+    -- That it exists is proved by triggers (`V7__private_topics.sql`).
+    booking_id uuid not null constraint booking_contacts_pkey primary key,
     name text constraint booking_contacts_name_length check (char_length(name) <= 200),
     -- Compared as it is stored.
     email text constraint booking_contacts_email_length check (char_length(email) <= 200),

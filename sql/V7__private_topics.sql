@@ -105,42 +105,53 @@ create trigger tickets_version_insert after insert on tickets referencing new ta
     for each statement when (current_setting('seatcast.writer', true) is distinct from 'desk')
     execute function booking_parts_written();
 
--- Items are of a booking that exists, and go with it: a foreign key in all but its form. A key asks for each row, and a
--- booking with a voucher, a fee and a tax has eight; this asks once for a statement. It locks as a key does, so that no
--- booking is deleted while items of it are written.
+-- Items, contacts and uses of vouchers are of a booking that exists, and go with it: foreign keys in all but their form. A
+-- key asks for each row, and a booking with a voucher, a fee and a tax has ten; this asks once for a statement. It locks as a
+-- key does, so that no booking is deleted while parts of it are written.
 --
--- The server's desk is spared it: its items name their booking by the place among those that the same statement makes, or
+-- The server's desk is spared it: such rows name their booking by its place among those that the same statement makes, or
 -- are of a booking whose row it has just changed (`src/store/desk/write.rs`).
-create function booking_items_written() returns trigger language plpgsql
+create function booking_parts_have_booking() returns trigger language plpgsql
     security definer set search_path from current as $$
 declare
     ids uuid[] := array(select distinct booking_id from new_rows);
 begin
     if (select count(*) from (select from bookings where id = any(ids) for key share) as there) <> cardinality(ids) then
-        raise exception 'items of a booking that does not exist'
-            using errcode = '23503', constraint = 'booking_items_booking_exists', table = 'booking_items';
+        raise exception '% of a booking that does not exist', tg_table_name
+            using errcode = '23503', constraint = tg_table_name || '_booking_exists', table = tg_table_name;
     end if;
-    if tg_op = 'INSERT' then
+    if tg_op = 'INSERT' and tg_table_name = 'booking_items' then
         perform count_versions(ids);
     end if;
     return null;
 end
 $$;
-create trigger booking_items_written_insert after insert on booking_items referencing new table as new_rows
-    for each statement when (current_setting('seatcast.writer', true) is distinct from 'desk')
-    execute function booking_items_written();
-create trigger booking_items_written_update after update on booking_items referencing new table as new_rows
-    for each statement execute function booking_items_written();
-
-create function bookings_take_items() returns trigger language plpgsql
-    security definer set search_path from current as $$
+create procedure give_parts_a_booking(part text) language plpgsql set search_path from current as $$
 begin
-    delete from booking_items where booking_id = any(array(select id from old_rows));
+    execute format('
+        create trigger %1$s_booking_insert after insert on %1$s referencing new table as new_rows
+            for each statement when (current_setting(''seatcast.writer'', true) is distinct from ''desk'')
+            execute function booking_parts_have_booking();
+        create trigger %1$s_booking_update after update on %1$s referencing new table as new_rows
+            for each statement execute function booking_parts_have_booking()', part);
+end
+$$;
+call give_parts_a_booking('booking_items');
+call give_parts_a_booking('booking_contacts');
+
+create function bookings_take_parts() returns trigger language plpgsql
+    security definer set search_path from current as $$
+declare
+    ids uuid[] := array(select id from old_rows);
+begin
+    delete from booking_items where booking_id = any(ids);
+    delete from booking_contacts where booking_id = any(ids);
+    delete from voucher_uses where booking_id = any(ids);
     return null;
 end
 $$;
-create trigger bookings_take_items after delete on bookings referencing old table as old_rows
-    for each statement execute function bookings_take_items();
+create trigger bookings_take_parts after delete on bookings referencing old table as old_rows
+    for each statement execute function bookings_take_parts();
 
 create function bookings_keep_id() returns trigger language plpgsql as $$
 begin

@@ -358,6 +358,10 @@ async fn what_must_not_be_is_refused_by_name() {
         ("insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
           values (gen_random_uuid(), 1, 1, 1, 0)", "booking_items_booking_exists"),
         ("update booking_items set booking_id = gen_random_uuid()", "booking_items_booking_exists"),
+        ("insert into booking_contacts (booking_id) values (gen_random_uuid())", "booking_contacts_booking_exists"),
+        ("insert into vouchers (event_id, code, kind, value) values (1, 'SUMMER', 'percent', 100);
+          insert into voucher_uses (booking_id, voucher_id) select gen_random_uuid(), id from vouchers",
+         "voucher_uses_booking_exists"),
     ];
     let before = log(&client, event).await.len();
     for (statement, constraint) in refusals {
@@ -513,37 +517,45 @@ async fn book(client: &Client, event: i64, state: &str, quantity: i32) {
         .unwrap();
 }
 
-/// As with a foreign key, which asks for each row.
+/// As with foreign keys, which ask for each row.
 #[tokio::test]
-async fn items_go_with_their_booking_and_keep_it_while_they_are_written() {
+async fn parts_go_with_their_booking_and_keep_it_while_they_are_written() {
     let database = TestDatabase::new().await;
     let (client, other) = (database.client().await, database.client().await);
     let event = small_event(&client).await;
     book(&client, event, "held", 1).await;
+    let voucher =
+        "insert into vouchers (event_id, code, kind, value) values (1, 'SUMMER', 'percent', 100)";
+    client.batch_execute(voucher).await.unwrap();
     other
         .batch_execute("set lock_timeout = '50ms'")
         .await
         .unwrap();
-    let item = "insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
-                select id, 2, 1, 1, 0 from bookings";
+    let parts = [
+        "insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+         select id, 2, 1, 1, 0 from bookings",
+        "insert into booking_contacts (booking_id) select id from bookings",
+        "insert into voucher_uses (booking_id, voucher_id) select b.id, v.id from bookings b, vouchers v",
+    ];
     let end = "delete from claims; delete from bookings";
-    for (first, second) in [(item, end), (end, item)] {
-        client
-            .batch_execute(&format!("begin; {first}"))
-            .await
-            .unwrap();
-        let waits = other.batch_execute(second).await.unwrap_err();
-        assert_eq!(
-            waits.code(),
-            Some(&SqlState::LOCK_NOT_AVAILABLE),
-            "{second}: {waits:?}"
-        );
-        client.batch_execute("rollback").await.unwrap();
+    for part in parts {
+        for (first, second) in [(part, end), (end, part)] {
+            let first = format!("begin; {first}");
+            client.batch_execute(&first).await.unwrap();
+            let waits = other.batch_execute(second).await.unwrap_err();
+            let code = waits.code();
+            assert_eq!(code, Some(&SqlState::LOCK_NOT_AVAILABLE), "{second}");
+            client.batch_execute("rollback").await.unwrap();
+        }
     }
-    client.batch_execute(item).await.unwrap();
+    client.batch_execute(&parts.join(";")).await.unwrap();
     client.batch_execute(end).await.unwrap();
-    let items = rows(&client, "select booking_id::text from booking_items").await;
-    assert_eq!(items, Vec::<String>::new());
+    let left = "select booking_id::text from booking_items
+                union all select booking_id::text from booking_contacts
+                union all select booking_id::text from voucher_uses";
+    assert_eq!(rows(&client, left).await, Vec::<String>::new());
+    let uses = rows(&client, "select uses::text from vouchers").await;
+    assert_eq!(uses, ["0"]);
     assert_clean(&database).await;
 }
 

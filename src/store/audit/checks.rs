@@ -321,7 +321,7 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              where b.status in ('pending', 'confirmed') and listed.units is distinct from taken.units",
     },
     AuditCheck {
-        promise: "a booking's total is the sum of its lines, and all lines are of a booking",
+        promise: "a booking's total is the sum of its lines, and all lines and contacts are of a booking",
         differences: "
             select format('booking %s of %s: its lines say %s', b.reference, b.total_amount, sum(i.amount))
               from bookings b join booking_items i on i.booking_id = b.id
@@ -329,7 +329,10 @@ pub(super) const CHECKS: &[AuditCheck] = &[
             union all
             select format('booking %s, which does not exist, has %s lines', i.booking_id, count(*))
               from booking_items i where not exists (select from bookings where id = i.booking_id)
-             group by i.booking_id",
+             group by i.booking_id
+            union all
+            select format('booking %s, which does not exist, has a contact', c.booking_id)
+              from booking_contacts c where not exists (select from bookings where id = c.booking_id)",
     },
     AuditCheck {
         promise: "a voucher's uses are the live bookings that use it",
@@ -337,7 +340,10 @@ pub(super) const CHECKS: &[AuditCheck] = &[
             select format('voucher %s (%s): %s uses, %s live bookings', v.code, v.id, v.uses, count(b.id))
               from vouchers v left join voucher_uses u on u.voucher_id = v.id and u.live
               left join bookings b on b.id = u.booking_id and b.status in ('pending', 'confirmed')
-             group by v.id having v.uses <> count(b.id)",
+             group by v.id having v.uses <> count(b.id)
+            union all
+            select format('booking %s, which does not exist, uses voucher %s', u.booking_id, u.voucher_id)
+              from voucher_uses u where not exists (select from bookings where id = u.booking_id)",
     },
     AuditCheck {
         promise: "a confirmed booking has a ticket for every unit and seat it owns; the others have none that admit, but \

@@ -81,33 +81,8 @@ statements! {
         insert into idempotency_keys (scope, key, body_hash, status, response)
         select * from unnest($1::text[], $2::text[], $3::bytea[], $4::int[], $5::text[]) as new (scope, key)
          order by scope, key";
-    // `unnest` of several arrays in `from` fills a table for each of them first. An element by its number is found by
-    // walking there, where elements differ in length, so that is for bookings, which are fewer than their items.
-    //
-    // Items name their booking by its place among the new ones, so there is none without a booking. It spares them a foreign
-    // key's look-up for each (`sql/V7__private_topics.sql`).
-    add_bookings = format!("
-        with made as (
-            insert into bookings (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
-                                  currency, expires_at, created_at, confirmed_at, buyer_hash, kind,
-                                  absorbed_fee_amount, updated_at)
-            select ($2::uuid[])[n], ($3::text[])[n], ($4::bigint[])[n], ($5::bigint[])[n], ($6::bytea[])[n],
-                   ($7::text[])[n], ($8::int[])[n], ($9::bigint[])[n], ($10::text[])[n], ($11::timestamptz[])[n],
-                   ($12::timestamptz[])[n], ($13::timestamptz[])[n], ($25::bytea[])[n], ($26::text[])[n],
-                   ($32::bigint[])[n], ($12::timestamptz[])[n]
-              from generate_series(1, cardinality($2::uuid[])) n
-             where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
-        ), itemised as (
-            insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount, kind, name, tax_amount,
-                                       tax_rate, tax_included)
-            select ($2::uuid[])[unnest($14::int[])], unnest($15::int[]), unnest($16::bigint[]), unnest($17::int[]), unnest($18::bigint[]),
-                   unnest($27::text[]), unnest($28::text[]), unnest($29::bigint[]), unnest($30::int[]), unnest($31::boolean[])
-        )
-        insert into claims (event_id, booking_id, ticket_type_id, seat_id, quantity, state)
-        select unnest($19::bigint[]), unnest($20::uuid[]), unnest($21::bigint[]), unnest($22::bigint[]), unnest($23::int[]), unnest($24::text[])");
-    add_contacts = "
-        insert into booking_contacts (booking_id, name, email, phone, lang)
-        select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])";
+    add_bookings = new_bookings("");
+    add_bookings_with_parts = new_bookings(PARTS);
     make_offers = "
         update waitlist w set status = 'offered', booking_id = offer.booking_id, updated_at = clock_timestamp()
           from unnest($1::bigint[], $2::uuid[]) as offer (id, booking_id)
@@ -117,10 +92,6 @@ statements! {
         select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[])";
     add_answers = "
         insert into booking_answers (booking_id, answers) select * from unnest($1::uuid[], $2::jsonb[])";
-    // In order of voucher, as the triggers lock them.
-    use_vouchers = "
-        insert into voucher_uses (booking_id, voucher_id, position)
-        select * from unnest($1::uuid[], $2::bigint[], $3::int[]) as new (booking_id, voucher_id, position) order by voucher_id";
     add_jobs = "
         insert into jobs (kind, key, payload, expires_at)
         select kind, key, payload, clock_timestamp() + worth_ms * interval '1 ms'
@@ -134,6 +105,53 @@ statements! {
     in_time = format!("
         select insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')");
 }
+
+/// Rows of new bookings, with items and claims.
+///
+/// `unnest` of several arrays in `from` fills a table for each of them first. An element by its number is found by walking
+/// there, where elements differ in length, so that is for bookings, which are fewer than their items.
+///
+/// All but claims name their booking by its place among the new ones, so there are none without a booking. It spares them
+/// the look-up of a foreign key for each row (`sql/V7__private_topics.sql`).
+fn new_bookings(parts: &str) -> String {
+    format!(
+        "
+        with made as (
+            insert into bookings (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
+                                  currency, expires_at, created_at, confirmed_at, buyer_hash, kind,
+                                  absorbed_fee_amount, updated_at)
+            select ($2::uuid[])[n], ($3::text[])[n], ($4::bigint[])[n], ($5::bigint[])[n], ($6::bytea[])[n],
+                   ($7::text[])[n], ($8::int[])[n], ($9::bigint[])[n], ($10::text[])[n], ($11::timestamptz[])[n],
+                   ($12::timestamptz[])[n], ($13::timestamptz[])[n], ($25::bytea[])[n], ($26::text[])[n],
+                   ($32::bigint[])[n], ($12::timestamptz[])[n]
+              from generate_series(1, cardinality($2::uuid[])) n
+             where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
+        ), itemised as (
+            insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount, kind, name, tax_amount,
+                                       tax_rate, tax_included)
+            select ($2::uuid[])[unnest($14::int[])], unnest($15::int[]), unnest($16::bigint[]), unnest($17::int[]),
+                   unnest($18::bigint[]), unnest($27::text[]), unnest($28::text[]), unnest($29::bigint[]),
+                   unnest($30::int[]), unnest($31::boolean[])
+        ){parts}
+        insert into claims (event_id, booking_id, ticket_type_id, seat_id, quantity, state)
+        select unnest($19::bigint[]), unnest($20::uuid[]), unnest($21::bigint[]), unnest($22::bigint[]),
+               unnest($23::int[]), unnest($24::text[])"
+    )
+}
+
+/// How buyers can be reached, and the vouchers that they use: in order of voucher, as the triggers lock them. A statement of
+/// its own, since most batches of few bookings have neither, and every table that a statement may write costs.
+const PARTS: &str = ", reached as (
+            insert into booking_contacts (booking_id, name, email, phone, lang)
+            select ($2::uuid[])[unnest($33::int[])], unnest($34::text[]), unnest($35::text[]), unnest($36::text[]),
+                   unnest($37::text[])
+        ), used as (
+            insert into voucher_uses (booking_id, voucher_id, position)
+            select ($2::uuid[])[place], voucher_id, position
+              from (select unnest($38::int[]) as place, unnest($39::bigint[]) as voucher_id,
+                           unnest($40::int[]) as position) as new
+             order by voucher_id
+        )";
 
 /// HTTP status of the answer that is stored under a key.
 const CREATED: i32 = 201;
@@ -161,17 +179,23 @@ pub(super) async fn write(
     let void_of: [&(dyn ToSql + Sync); 1] = [&changes.void];
     let tickets_of = tickets.columns();
     let keys_of = keys.columns();
-    let bookings_of = bookings.columns(&writes.in_time);
-    let contacts = ContactRows::of(&writes.new);
-    let contacts_of = contacts.columns();
+    let contacts = ContactRows::of(&writes.new)?;
+    let vouchers = VoucherRows::of(&writes.new)?;
+    let mut bookings_of = bookings.columns(&writes.in_time).to_vec();
+    let add_bookings = match contacts.places.is_empty() && vouchers.places.is_empty() {
+        true => &sql.add_bookings,
+        false => {
+            bookings_of.extend(contacts.columns());
+            bookings_of.extend(vouchers.columns());
+            &sql.add_bookings_with_parts
+        }
+    };
     let (waiting, offered): (Vec<WaitingId>, Vec<BookingId>) =
         writes.offers.iter().copied().unzip();
     let offers_of: [&(dyn ToSql + Sync); 2] = [&waiting, &offered];
     let people = PeopleRows::of(&writes.new);
     let attendees_of = people.attendees();
     let answers_of: [&(dyn ToSql + Sync); 2] = [&people.answering, &people.answers];
-    let (voucher_bookings, vouchers, positions) = used_vouchers(&writes.new);
-    let vouchers_of: [&(dyn ToSql + Sync); 3] = [&voucher_bookings, &vouchers, &positions];
     let jobs = JobRows::of(&writes.jobs);
     let jobs_of = jobs.columns();
     let audit = AuditRows::of(&writes.audit);
@@ -184,12 +208,10 @@ pub(super) async fn write(
         execute(client, changes.swapped.is_empty(), &sql.drop_items, &swapped_of),
         execute(client, changes.swapped.is_empty(), &sql.add_items, &items_of),
         execute(client, changes.void.is_empty(), &sql.void_tickets, &void_of),
-        execute(client, bookings.claims.bookings.is_empty(), &sql.add_bookings, &bookings_of),
+        execute(client, bookings.claims.bookings.is_empty(), add_bookings, &bookings_of),
         execute(client, waiting.is_empty(), &sql.make_offers, &offers_of),
-        execute(client, contacts.bookings.is_empty(), &sql.add_contacts, &contacts_of),
         execute(client, people.bookings.is_empty(), &sql.add_attendees, &attendees_of),
         execute(client, people.answering.is_empty(), &sql.add_answers, &answers_of),
-        execute(client, vouchers.is_empty(), &sql.use_vouchers, &vouchers_of),
         execute(client, tickets.codes.is_empty(), &sql.add_tickets, &tickets_of),
         execute(client, keys.digests.is_empty(), &sql.add_keys, &keys_of),
         execute(client, jobs.keys.is_empty(), &sql.add_jobs, &jobs_of),
@@ -430,7 +452,8 @@ impl<'a> KeyRows<'a> {
 /// Columns of how buyers can be reached.
 #[derive(Default)]
 struct ContactRows<'a> {
-    bookings: Vec<BookingId>,
+    /// Of the booking among the new ones, from 1.
+    places: Vec<i32>,
     names: Vec<Option<&'a str>>,
     emails: Vec<Option<&'a str>>,
     phones: Vec<Option<&'a str>>,
@@ -438,15 +461,15 @@ struct ContactRows<'a> {
 }
 
 impl<'a> ContactRows<'a> {
-    fn of(new: &'a [NewBooking]) -> ContactRows<'a> {
+    fn of(new: &'a [NewBooking]) -> Result<ContactRows<'a>, StoreError> {
         let mut columns = ContactRows::default();
-        for new in new {
+        for (nth, new) in (1..).zip(new) {
             // Without one, a row only tells the language of an account's mails, where that is not English.
             if new.contact.is_none() && (new.lang == Lang::En || new.booking.user_id.is_none()) {
                 continue;
             }
             let contact = new.contact.as_ref();
-            columns.bookings.push(new.booking.id);
+            columns.places.push(place(nth)?);
             columns
                 .names
                 .push(contact.and_then(|one| one.name.as_deref()));
@@ -458,12 +481,12 @@ impl<'a> ContactRows<'a> {
                 .push(contact.and_then(|one| one.phone.as_deref()));
             columns.langs.push(new.lang.tag());
         }
-        columns
+        Ok(columns)
     }
 
     fn columns(&self) -> [&(dyn ToSql + Sync); 5] {
         [
-            &self.bookings,
+            &self.places,
             &self.names,
             &self.emails,
             &self.phones,
@@ -506,13 +529,31 @@ impl<'a> PeopleRows<'a> {
     }
 }
 
-/// Columns of bookings, the vouchers that they use, and the order in which these apply.
-fn used_vouchers(new: &[NewBooking]) -> (Vec<BookingId>, Vec<VoucherId>, Vec<i32>) {
-    let used = new.iter().flat_map(|new| {
-        let vouchers = (1..).zip(&new.vouchers);
-        vouchers.map(|(position, voucher)| (new.booking.id, *voucher, position))
-    });
-    used.collect()
+/// Columns of the vouchers that bookings use, and the order in which these apply.
+#[derive(Default)]
+struct VoucherRows {
+    /// Of the booking among the new ones, from 1.
+    places: Vec<i32>,
+    vouchers: Vec<VoucherId>,
+    positions: Vec<i32>,
+}
+
+impl VoucherRows {
+    fn of(new: &[NewBooking]) -> Result<VoucherRows, StoreError> {
+        let mut columns = VoucherRows::default();
+        for (nth, new) in (1..).zip(new) {
+            for (position, voucher) in (1..).zip(&new.vouchers) {
+                columns.places.push(place(nth)?);
+                columns.vouchers.push(*voucher);
+                columns.positions.push(position);
+            }
+        }
+        Ok(columns)
+    }
+
+    fn columns(&self) -> [&(dyn ToSql + Sync); 3] {
+        [&self.places, &self.vouchers, &self.positions]
+    }
 }
 
 /// Columns of new bookings, their items and their claims.
@@ -533,7 +574,7 @@ struct BookingRows<'a> {
     guests: Vec<Option<&'a [u8]>>,
     kinds: Vec<&'a str>,
     absorbed: Vec<i64>,
-    /// Of each item the place of its booking among `ids`, from 1.
+    /// Of each item's booking among `ids`, from 1.
     item_places: Vec<i32>,
     items: Items<'a>,
     claims: ClaimRows<'a>,
@@ -707,8 +748,9 @@ impl ClaimRows<'_> {
     }
 }
 
-fn place(among: usize) -> Result<i32, StoreError> {
-    i32::try_from(among).map_err(|_| StoreError::corrupt(format!("a batch of {among} bookings")))
+/// The database counts elements of arrays in 32 bits.
+fn place(nth: usize) -> Result<i32, StoreError> {
+    i32::try_from(nth).map_err(|_| StoreError::corrupt(format!("a batch of {nth} bookings")))
 }
 
 /// The database counts tickets in 32 bits; the rules allow no booking beyond them.
