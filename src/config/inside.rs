@@ -250,10 +250,12 @@ pub const PRESENCE_STEPS_MAX: usize = 32;
 /// times as often.
 pub const PRESENCE_LEASE_MS: u64 = 4_000;
 
-// --- the desk (`desk/queue.rs`)
+// --- the desk (`desk/queue.rs`, `store/desk/read.rs`)
 
 /// Workers at a time. A second one nearly halves the batches, and pays only where full ones are left waiting.
 pub const DESK_WORKERS_MAX: usize = 2;
+/// Events with taxes or fees that a connection of the desk remembers; past it all are forgotten.
+pub const PRICED_EVENTS_MAX: usize = 10_000;
 
 // --- open files (`descriptors.rs`)
 

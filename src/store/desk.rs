@@ -1,8 +1,8 @@
 //! The desk's transaction: takes the turns of many events, reads the rows that the rules need, writes the decisions.
 //!
 //! Two round trips: [`DeskConnection::begin`] sends `begin`, the lock and every read at once,
-//! [`DeskConnection::write`] every write and `commit`. One more is made where seats have to be chosen or overdue
-//! holds ended. The statements of a round trip are pipelined, as futures that are joined flat and polled in order: a
+//! [`DeskConnection::write`] every write and `commit`. One more is made where seats have to be chosen, overdue
+//! holds ended, or taxes and fees read of an event that had none before. The statements of a round trip are pipelined, as futures that are joined flat and polled in order: a
 //! future that waits between two statements would send the second one after all others, even after `commit`.
 //!
 //! # The turn comes first

@@ -31,6 +31,7 @@ struct Open {
     connection: Connection,
     read: read::Statements,
     write: write::Statements,
+    priced: read::PricedEvents,
     /// Whether the connection has answered before, so that a failure may only mean that it broke while idle.
     is_old: bool,
 }
@@ -97,7 +98,7 @@ impl DeskConnection {
             Some(open) => open,
             closed @ None => closed.insert(Open::new(&self.store, self.patience).await?),
         };
-        let work = read::begin(&open.client, &open.read, questions, turns);
+        let work = read::begin(&open.client, &open.read, &mut open.priced, questions, turns);
         let outcome = drive(&mut open.connection, work, self.patience).await;
         open.is_old = true;
         self.after(outcome, "rollback").await
@@ -146,6 +147,7 @@ impl Open {
                 connection,
                 read,
                 write,
+                priced: read::PricedEvents::default(),
                 is_old: false,
             })
         };

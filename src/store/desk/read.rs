@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::connection::statements;
 use super::{EventFacts, Facts, Found, Questions, Turns};
-use crate::config::inside::SHARE_MAX;
+use crate::config::inside::{PRICED_EVENTS_MAX, SHARE_MAX};
 use crate::store::StoreError;
 use crate::store::changes::unsigned;
 use crate::store::edit::status;
@@ -42,7 +42,8 @@ const MINE: &str = "
     mine as materialized (
         select event_id from turns where event_id = any($1) order by event_id for no key update skip locked)";
 
-/// One row a ticket type, its pools as arrays; one row where there is none.
+/// One row a ticket type, its pools as arrays; one row where there is none. Where a table is long for all events together
+/// its first row is asked for, since `exists` may be answered from the whole index.
 const EVENTS: &str = "
     select e.id, e.organizer_id, e.status, e.starts_at, e.currency, e.membership_required, e.max_per_booking,
            e.hold_minutes, e.deleted_at is not null, statement_timestamp(),
@@ -52,7 +53,10 @@ const EVENTS: &str = "
            t.max_per_user, t.members_only, t.seated,
            p.ids, p.roots, p.capacities, p.held, p.sold, t.account_required,
            t.email_required, e.offer_minutes,
-           exists (select from waitlist w where w.event_id = e.id and w.status = 'waiting'), t.hidden
+           exists (select from waitlist w where w.event_id = e.id and w.status = 'waiting'), t.hidden,
+           coalesce((select true from taxes where event_id = e.id limit 1),
+                    (select true from fees where event_id = e.id limit 1),
+                    (select true from taxes where organization_id = e.organizer_id limit 1), false)
       from unnest($1::bigint[], $2::bigint[]) wanted (id, ticket_type_id)
       cross join lateral (select * from events where id = wanted.id limit 1) e
       left join lateral (
@@ -214,10 +218,35 @@ fn standing(locked: &str) -> String {
     )
 }
 
+/// Events that had taxes or fees when they were last booked. For those they are read with the rest; most events have none,
+/// and a statement is a large part of a small batch. A hint: the rows of events say who has some.
+#[derive(Default)]
+pub(super) struct PricedEvents(BTreeSet<EventId>);
+
+impl PricedEvents {
+    fn among(&self, booked: &[EventId]) -> Vec<EventId> {
+        let booked = booked.iter().copied();
+        booked.filter(|event| self.0.contains(event)).collect()
+    }
+
+    fn learn(&mut self, booked: &[EventId], priced: &BTreeSet<EventId>) {
+        for event in booked {
+            match priced.contains(event) {
+                true => self.0.insert(*event),
+                false => self.0.remove(event),
+            };
+        }
+        if self.0.len() > PRICED_EVENTS_MAX {
+            self.0.clear();
+        }
+    }
+}
+
 /// Begins, takes turns and reads.
 pub(super) async fn begin(
     client: &Client,
     sql: &Statements,
+    known_priced: &mut PricedEvents,
     asked: &Questions,
     turns: Turns,
 ) -> Result<Facts, StoreError> {
@@ -241,7 +270,8 @@ pub(super) async fn begin(
     let digests: Vec<&str> = asked.keys.iter().map(|key| key.digest.as_str()).collect();
     let of_keys: Parameters<'_, 2> = [&scopes, &digests];
     let of_seats: Parameters<'_, 1> = [&asked.seats];
-    let of_prices: Parameters<'_, 1> = [&asked.booked];
+    let priced = known_priced.among(&asked.booked);
+    let of_prices: Parameters<'_, 1> = [&priced];
     let (vouchers_of, codes): (Vec<EventId>, Vec<&str>) = asked
         .vouchers
         .iter()
@@ -262,7 +292,7 @@ pub(super) async fn begin(
         ask_if(client, !asked.guests.is_empty(), &sql.guests, &of_guests),
         ask_if(client, !asked.keys.is_empty(), &sql.keys, &of_keys),
         ask_if(client, !asked.seats.is_empty(), &sql.seats, &of_seats),
-        ask_if(client, !asked.booked.is_empty(), &sql.rules, &of_prices),
+        ask_if(client, !priced.is_empty(), &sql.rules, &of_prices),
         ask_if(client, !asked.vouchers.is_empty(), &sql.vouchers, &of_vouchers),
     )?;
     let mut facts = StockReading::new(&turns, &events)?;
@@ -275,18 +305,18 @@ pub(super) async fn begin(
     let of_whole: Parameters<'_, 2> = [&whole, &all];
     let of_waited_for: Parameters<'_, 1> = [&waited_for];
     // Rare: one more round trip. Ended holds give back stock of any ticket type, so all types are read.
-    let priced = waited_for.iter().copied();
-    let priced: Vec<EventId> = priced.filter(|of| !asked.booked.contains(of)).collect();
-    let of_priced: Parameters<'_, 1> = [&priced];
+    let more_priced = facts.priced_beside(&priced, &asked.booked, &waited_for);
+    let of_more_priced: Parameters<'_, 1> = [&more_priced];
+    known_priced.learn(&asked.booked, &facts.priced);
     let (more_overdue, more_events, waiting, more_rules, mut rows) =
-        match whole.is_empty() && types.is_empty() {
+        match whole.is_empty() && types.is_empty() && more_priced.is_empty() {
             true => (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new()),
             false => tokio::try_join!(
                 biased;
                 ask_if(client, !late.is_empty(), &sql.overdue, &of_late),
                 ask_if(client, !whole.is_empty(), &sql.events, &of_whole),
                 ask_if(client, !waited_for.is_empty(), &sql.waiting, &of_waited_for),
-                ask_if(client, !priced.is_empty(), &sql.rules, &of_priced),
+                ask_if(client, !more_priced.is_empty(), &sql.rules, &of_more_priced),
                 ask_if(client, !types.is_empty() && waited_for.is_empty(), &sql.rows, &of_types),
             )?,
         };
@@ -420,6 +450,8 @@ struct StockReading {
     late: Vec<EventId>,
     /// Events with people on their waitlist.
     waited_for: BTreeSet<EventId>,
+    /// Events with taxes or fees.
+    priced: BTreeSet<EventId>,
 }
 
 impl StockReading {
@@ -449,6 +481,7 @@ impl StockReading {
             },
             late: Vec::new(),
             waited_for: BTreeSet::new(),
+            priced: BTreeSet::new(),
         };
         for row in events {
             let id = row.try_get(0)?;
@@ -462,6 +495,9 @@ impl StockReading {
                     }
                     if row.try_get(30)? {
                         reading.waited_for.insert(id);
+                    }
+                    if row.try_get(32)? {
+                        reading.priced.insert(id);
                     }
                     new.insert(EventFacts {
                         revision: revisions.get(&id).copied(),
@@ -492,6 +528,18 @@ impl StockReading {
         let late = self.late.iter().copied();
         late.filter(|id| is_ours(id) && !asked.overdue.contains(id))
             .collect()
+    }
+
+    /// Events with taxes or fees that are needed and were not read.
+    fn priced_beside(
+        &self,
+        read: &[EventId],
+        booked: &[EventId],
+        waited_for: &[EventId],
+    ) -> Vec<EventId> {
+        let is_needed =
+            |id: &EventId| (booked.contains(id) || waited_for.contains(id)) && !read.contains(id);
+        self.priced.iter().copied().filter(is_needed).collect()
     }
 
     /// Events on whose waitlist somebody may be served: of those whose turn this transaction holds, where something is
