@@ -82,7 +82,7 @@ create unique index vouchers_code_unique on vouchers (event_id, code);
 -- Vouchers of bookings. `live` while the booking is pending or confirmed; then its use is given back.
 create table voucher_uses (
     booking_id uuid not null,
-    voucher_id bigint not null constraint voucher_uses_voucher_exists references vouchers,
+    voucher_id bigint not null,
     live boolean not null default true,
     -- A booking's vouchers apply in this order, each to what is left.
     position int not null default 1 constraint voucher_uses_position_counts check (position > 0)
@@ -91,24 +91,37 @@ create index voucher_uses_by_voucher on voucher_uses (voucher_id);
 alter table voucher_uses add constraint voucher_uses_pkey primary key (booking_id, voucher_id);
 call give_parts_a_booking('voucher_uses');
 
+-- Counting proves that the voucher exists, and locks it, so no foreign key asks once more for each use.
 create function vouchers_count() returns trigger language plpgsql
     security definer set search_path from current as $$
+declare
+    missing bigint;
 begin
     if tg_op = 'INSERT' then
-        update vouchers v set uses = v.uses + moved.by
-          from (select voucher_id, count(*) as by from new_rows where live group by voucher_id) moved
-         where v.id = moved.voucher_id;
+        with moved as (
+            select voucher_id, count(*) filter (where live) as by from new_rows group by voucher_id
+        ), counted as (
+            update vouchers v set uses = v.uses + moved.by from moved where v.id = moved.voucher_id returning 1
+        )
+        select (select count(*) from moved) - (select count(*) from counted) into missing;
     elsif tg_op = 'DELETE' then
         update vouchers v set uses = v.uses - moved.by
           from (select voucher_id, count(*) as by from old_rows where live group by voucher_id) moved
          where v.id = moved.voucher_id;
     else
-        update vouchers v set uses = v.uses + moved.by
-          from (select voucher_id, sum(by) as by
-                  from (select voucher_id, 1 as by from new_rows where live
-                        union all select voucher_id, -1 from old_rows where live) each
-                 group by voucher_id) moved
-         where v.id = moved.voucher_id and moved.by <> 0;
+        with moved as (
+            select voucher_id, sum(by) as by
+              from (select voucher_id, live::int as by from new_rows
+                    union all select voucher_id, -live::int from old_rows) each
+             group by voucher_id
+        ), counted as (
+            update vouchers v set uses = v.uses + moved.by from moved where v.id = moved.voucher_id returning 1
+        )
+        select (select count(*) from moved) - (select count(*) from counted) into missing;
+    end if;
+    if missing > 0 then
+        raise exception 'a use of a voucher that does not exist'
+            using errcode = '23503', constraint = 'voucher_uses_voucher_exists', table = 'voucher_uses';
     end if;
     return null;
 end
@@ -122,6 +135,31 @@ create trigger voucher_uses_count_delete after delete on voucher_uses referencin
     for each statement execute function vouchers_count();
 create trigger voucher_uses_no_truncate before truncate on voucher_uses
     for each statement execute function refuse_truncate();
+
+create function vouchers_stay() returns trigger language plpgsql
+    security definer set search_path from current as $$
+declare
+    ids bigint[] := array(select id from old_rows);
+begin
+    if exists (select from unnest(ids) gone (id)
+                cross join lateral (select from voucher_uses where voucher_id = gone.id limit 1) used) then
+        raise exception 'bookings have used the voucher'
+            using errcode = '23503', constraint = 'voucher_uses_voucher_exists', table = 'voucher_uses';
+    end if;
+    return null;
+end
+$$;
+create trigger vouchers_stay after delete on vouchers referencing old table as old_rows
+    for each statement execute function vouchers_stay();
+
+create function vouchers_keep_id() returns trigger language plpgsql as $$
+begin
+    raise exception 'voucher % keeps its id', old.id
+        using errcode = '23514', constraint = 'vouchers_id_final', table = 'vouchers';
+end
+$$;
+create trigger vouchers_keep_id before update of id on vouchers
+    for each row when (new.id <> old.id) execute function vouchers_keep_id();
 
 -- A use lives as long as its booking, whatever ends that: the desk, the end of an event, plain SQL.
 create function voucher_uses_follow() returns trigger language plpgsql

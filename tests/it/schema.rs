@@ -362,6 +362,15 @@ async fn what_must_not_be_is_refused_by_name() {
         ("insert into vouchers (event_id, code, kind, value) values (1, 'SUMMER', 'percent', 100);
           insert into voucher_uses (booking_id, voucher_id) select gen_random_uuid(), id from vouchers",
          "voucher_uses_booking_exists"),
+        ("insert into voucher_uses (booking_id, voucher_id) select id, 99 from bookings", "voucher_uses_voucher_exists"),
+        ("insert into vouchers (event_id, code, kind, value) values (1, 'SUMMER', 'percent', 100);
+          insert into voucher_uses (booking_id, voucher_id) select b.id, v.id from bookings b, vouchers v;
+          update voucher_uses set voucher_id = voucher_id + 1", "voucher_uses_voucher_exists"),
+        ("insert into vouchers (event_id, code, kind, value) values (1, 'SUMMER', 'percent', 100);
+          insert into voucher_uses (booking_id, voucher_id, live) select b.id, v.id, false from bookings b, vouchers v;
+          delete from vouchers", "voucher_uses_voucher_exists"),
+        ("insert into vouchers (event_id, code, kind, value) values (1, 'SUMMER', 'percent', 100);
+          update vouchers set id = id + 1", "vouchers_id_final"),
     ];
     let before = log(&client, event).await.len();
     for (statement, constraint) in refusals {
