@@ -488,23 +488,28 @@ pub(super) fn settle_jobs<'a>(
         let client = store.client().await?;
         let sql = "
             with asked as (
-                select * from unnest((select $1::bigint[]), (select $2::int[]), (select $3::int[])) as asked (id, attempts, times)
+                select * from unnest((select $1::bigint[]), (select $2::int[]), (select $3::int[])) with ordinality
+                           as asked (id, attempts, times, place)
             ), ours as materialized (
-                select job.id
+                -- By its lease, not by its id alone: who lost it may settle it in the same moment as who has it.
+                select job.id, asked.place
                   from asked
                  cross join lateral (select id from jobs
                                       where id = asked.id and attempts = asked.attempts and times = asked.times and state = 'leased'
                                       limit 1 for update) job
+            ), said as (
+                select distinct on (id) id, place, ($4::text[])[place] as state, ($5::text[])[place] as reason,
+                       ($6::float8[])[place] as after_ms, ($7::jsonb[])[place] as progress
+                  from ours order by id, place
             )
-            update jobs
-               set state = case when rung then 'waiting' else ($4::text[])[array_position($1, id)] end, lease_until = null,
-                   reason = ($5::text[])[array_position($1, id)], rung = false,
-                   run_at = clock_timestamp()
-                            + case when rung then 0 else ($6::float8[])[array_position($1, id)] end * interval '1 ms',
-                   progress = coalesce(($7::jsonb[])[array_position($1, id)], progress),
-                   failures = case when ($7::jsonb[])[array_position($1, id)] is null then failures + 1 else 0 end
-             where id = any(array(select id from ours))
-            returning array_position($1, id)";
+            update jobs j
+               set state = case when rung then 'waiting' else said.state end, lease_until = null, reason = said.reason,
+                   rung = false,
+                   run_at = clock_timestamp() + case when rung then 0 else said.after_ms end * interval '1 ms',
+                   progress = coalesce(said.progress, j.progress),
+                   failures = case when said.progress is null then failures + 1 else 0 end
+              from said where j.id = any(array(select id from ours)) and j.id = said.id
+            returning said.place::int";
         let statement = client.prepare_cached(sql).await?;
         let leases = || order.iter().map(|place| &jobs[*place].0);
         let settled = || order.iter().map(|place| columns(&jobs[*place].1));
