@@ -155,7 +155,7 @@ pub(super) async fn pay(
             failure: attempt.failure,
             amount: attempt.amount,
             expires_at: hold.expires_at,
-            server_time: hold.now,
+            server_time: hold.moment(),
         },
     ))
 }

@@ -1,7 +1,7 @@
 //! Attempts to pay: written, moved on and settled, each step in one transaction with the job that goes on with it and the
 //! posting that it makes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::GenericClient;
 use futures_util::FutureExt;
@@ -75,8 +75,17 @@ pub struct Hold {
     pub expires_at: Option<Timestamp>,
     /// It has ended, or ends so soon that its deadline should be moved: the desk knows.
     pub is_short: bool,
-    /// By the database's clock.
+    /// By the database's clock, when this was read.
     pub now: Timestamp,
+    pub read_at: Instant,
+}
+
+impl Hold {
+    /// By the database's clock. The provider may have taken its time since the booking was read.
+    pub fn moment(&self) -> Timestamp {
+        let later = self.now.saturating_add(self.read_at.elapsed());
+        later.unwrap_or(self.now)
+    }
 }
 
 /// A request for an attempt.
@@ -168,17 +177,18 @@ impl Store {
         };
         let takes_days = takes_days(provider, method);
         let mut begun = self.lines.begun_payments.ask(self, wish.clone()).await?;
-        let client = self.client().await?;
         if begun.is_none() {
             // Somebody writes the booking at this moment, or it cannot be.
+            let client = self.client().await?;
             begun = begin(&client, &[wish], LOCKED).await?.pop().flatten();
         }
         if let Some((attempt, hold)) = begun {
             if provider == ProviderName::Stripe {
-                keep(&client, &provider_events_job(provider)).await?;
+                keep(&self.client().await?, &provider_events_job(provider)).await?;
             }
             return Ok(Begun::New(attempt, hold));
         }
+        let client = self.client().await?;
         let sql = format!(
             "select {ATTEMPT}, {HOLD}, b.status = 'pending' and b.total_amount <> p.amount as is_stale
                from (select * from payments where booking_id = $1 and {LIVE} limit 1) p
@@ -466,9 +476,9 @@ async fn begin(
                     select event_id, status, total_amount, currency, reference, expires_at, extended_at from bookings
                      where id = asked.booking_id and status = 'pending' and expires_at > statement_timestamp()
                        and total_amount > 0 limit 1 {lock}) b
-         ), made as (
-             insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url, pay_by)
-             select b.booking_id, b.event_id, b.provider, b.method, b.total_amount, b.currency, b.return_url, terms.pay_by
+         ), payable as materialized (
+             -- Each booking once, so that who asked is known of the attempt.
+             select distinct on (b.booking_id) b.*, terms.pay_by
                from asked b
                left join lateral (
                     select least(e.starts_at, statement_timestamp() + make_interval(days => t.offline_days)) as pay_by
@@ -476,6 +486,10 @@ async fn begin(
                      where e.id = b.event_id and t.offline_days > 0 and e.starts_at > statement_timestamp()
                      limit 1) terms on b.takes_days
               where terms.pay_by is not null or not b.takes_days
+              order by b.booking_id, b.place
+         ), made as (
+             insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url, pay_by)
+             select booking_id, event_id, provider, method, total_amount, currency, return_url, pay_by from payable
                  on conflict (booking_id) where {LIVE} do nothing
              returning *
          ), rung as (
@@ -485,7 +499,7 @@ async fn begin(
          )
          select {ATTEMPT}, {HOLD}, b.place::int
            from made p
-          cross join lateral (select * from asked where booking_id = p.booking_id order by place limit 1) b"
+          cross join lateral (select * from payable where booking_id = p.booking_id limit 1) b"
     );
     let order = in_order(asked, |wish| wish.booking.0);
     let sorted = || order.iter().map(|place| &asked[*place]);
@@ -613,6 +627,7 @@ fn hold(row: &Row) -> Result<Hold, StoreError> {
         expires_at: row.try_get(ATTEMPT_COLUMNS + 1)?,
         is_short: row.try_get(ATTEMPT_COLUMNS + 2)?,
         now: row.try_get(ATTEMPT_COLUMNS + 3)?,
+        read_at: Instant::now(),
     })
 }
 

@@ -119,6 +119,30 @@ async fn a_declined_card_leaves_the_hold_and_another_one_pays_it() {
     server.audit().await;
 }
 
+/// Buyers count down by it.
+#[tokio::test]
+async fn the_time_that_is_told_is_that_of_the_answer_however_slow_the_provider_is() {
+    let (server, show) = world(10).await;
+    let buyer = Buyer::new(&server).await;
+    let booking = buyer.hold(&server, &show, 1).await;
+    let mut client = server.client().await;
+    let slow = client.transaction().await.unwrap();
+    let lock = "lock table demo_charges in exclusive mode";
+    slow.batch_execute(lock).await.unwrap();
+    let provider = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let sql = "select clock_timestamp()::text";
+        let row = slow.query_one(sql, &[]).await.unwrap();
+        slow.commit().await.unwrap();
+        row.get::<_, String>(0).parse::<jiff::Timestamp>().unwrap()
+    };
+    let (payment, answered) = tokio::join!(buyer.pay(&server, &booking), provider);
+    let told = payment["server_time"].as_str().unwrap();
+    let told: jiff::Timestamp = told.parse().unwrap();
+    let behind = answered.duration_since(told).as_millis();
+    assert!(behind < 250, "{behind} ms behind");
+}
+
 #[tokio::test]
 async fn a_bank_that_asks_its_holder_is_answered() {
     let (server, show) = world(10).await;

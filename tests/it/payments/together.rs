@@ -1,11 +1,14 @@
 //! Attempts of many buyers at the same moment share statements; each gets what is its own, once.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use seatcast::config::Config;
 use seatcast::desk::{Change, Desk};
 use seatcast::store::Store;
 use seatcast::store::audit::audit;
-use seatcast::store::payments::{Begun, PaymentWay};
+use seatcast::store::jobs::Settled;
+use seatcast::store::payments::{Begun, PAYMENT_JOB, PaymentWay, payment_job};
 use seatcast::ticketing::BookingId;
 use seatcast::ticketing::ledger::Parts;
 use seatcast::ticketing::payment::{Attempt, Charge, ChargeStatus, PaymentState, ProviderName};
@@ -205,6 +208,60 @@ async fn many_attempts_at_once_are_begun_noted_and_settled_each_once() {
     );
     let report = audit(&store).await.unwrap();
     assert!(report.is_clean(), "{report}");
+}
+
+/// They share a statement: both ask before the line has its first turn.
+#[tokio::test]
+async fn who_asked_for_a_way_that_is_not_to_be_had_is_not_answered_with_the_other_s() {
+    let till = till().await;
+    let days = PaymentWay {
+        provider: ProviderName::Offline,
+        is_named: true,
+        method: Some("transfer"),
+    };
+    let ways = [days, DEMO].map(|way| till.store.begin_payment(till.bookings[0], way, None));
+    let begun = join_all(ways).await;
+    let [Ok(Begun::Live(other, _)), Ok(Begun::New(own, _))] = &begun[..] else {
+        panic!("{begun:?}");
+    };
+    assert_eq!((own.provider, own.id), (ProviderName::Demo, other.id));
+}
+
+/// Who lost a job's lease settles it in the same moment as who has it.
+#[tokio::test]
+async fn a_job_is_settled_as_the_one_with_its_lease_says() {
+    let till = till().await;
+    let job = payment_job("00000000-0000-0000-0000-000000000001".parse().unwrap());
+    let id = till.store.queue_job(&job).await.unwrap();
+    let take = async || {
+        let lease = Duration::from_secs(60);
+        let mut taken = till
+            .store
+            .take_jobs(&[PAYMENT_JOB], 1, lease)
+            .await
+            .unwrap();
+        taken.pop().unwrap()
+    };
+    let lost = take().await;
+    let late = "update jobs set lease_until = clock_timestamp() - interval '1 s' where id = $1";
+    till.client.execute(late, &[&id]).await.unwrap();
+    till.store.tidy_jobs(10).await.unwrap();
+    let ours = take().await;
+    let quiet = Duration::from_secs(1);
+    let (done, again) = (
+        Settled::Done { quiet },
+        Settled::Again {
+            after: quiet,
+            reason: "not yet".to_owned(),
+        },
+    );
+    let settled = [(&lost, &done), (&ours, &again)];
+    let settled = settled.map(|(job, settled)| till.store.settle_job(job, settled));
+    let settled = join_all(settled).await.into_iter().map(Result::unwrap);
+    assert_eq!(settled.collect::<Vec<_>>(), [false, true]);
+    let state = "select state || ': ' || reason from jobs where id = $1";
+    let state: String = one(&till.client, state, &[&id]).await;
+    assert_eq!(state, "waiting: not yet");
 }
 
 /// A booking that somebody writes keeps nobody else waiting.
