@@ -53,6 +53,11 @@ pub(crate) enum Mistake {
     NeedCustomer,
     PushPaid,
     PushTwice,
+    AnswerAnother,
+    LeaveGone,
+    StayServed,
+    RefuseTogether,
+    AskTheAbsent,
 }
 
 impl Mistake {

@@ -18,7 +18,7 @@
 //! time after the faults are over, every client shows the database's state and the right visitors.
 //!
 //! The side that writes, from a request to its committed answer, runs by itself, in `desk`; what leaves the machine in
-//! `jobs`; attempts to pay, from the hold to the money, in `money`.
+//! `jobs`; attempts to pay, from the hold to the money, in `money`; requests that share statements, in `together`.
 //!
 //! `SEATCAST_SEED=7` replays one schedule, `SEATCAST_SEEDS=1000000` runs more of them.
 //!
@@ -66,6 +66,7 @@ mod money;
 mod node;
 mod own;
 mod plan;
+mod together;
 mod traffic;
 mod world;
 

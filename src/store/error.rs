@@ -103,7 +103,10 @@ impl StoreError {
 
     /// The same for another request of the same statement, where it has nothing to do with what was asked.
     pub(super) fn of_all(&self) -> Option<StoreError> {
-        let cause = || self.to_string().into();
+        let cause = || match self.source() {
+            Some(cause) => cause.to_string().into(),
+            None => self.to_string().into(),
+        };
         match self {
             StoreError::Unavailable(_) => Some(StoreError::Unavailable(cause())),
             StoreError::Busy(_) => Some(StoreError::Busy(cause())),

@@ -65,7 +65,7 @@ pub mod start;
 pub mod ticket_types;
 pub mod tickets;
 mod tls;
-mod together;
+pub(crate) mod together;
 mod total;
 pub mod transfers;
 pub mod users;

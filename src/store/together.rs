@@ -39,13 +39,13 @@ pub(super) fn place_of(row: &Row, column: usize, order: &[usize]) -> Result<usiz
 }
 
 /// What requests are answered with, in their order.
-pub(super) type Answers<'a, Answer> = BoxFuture<'a, Result<Vec<Answer>, StoreError>>;
+pub(crate) type Answers<'a, Answer> = BoxFuture<'a, Result<Vec<Answer>, StoreError>>;
 
 /// Carries requests out. It may be asked again, with some of them, after an error.
-pub(super) type Serve<Host, Ask, Answer> = for<'a> fn(&'a Host, &'a [Ask]) -> Answers<'a, Answer>;
+pub(crate) type Serve<Host, Ask, Answer> = for<'a> fn(&'a Host, &'a [Ask]) -> Answers<'a, Answer>;
 
 /// A line of requests of one kind. Clones are the same line.
-pub(super) struct Together<Host, Ask, Answer> {
+pub(crate) struct Together<Host, Ask, Answer> {
     line: Arc<Mutex<Gathering<Ask, Answer>>>,
     serve: Serve<Host, Ask, Answer>,
 }
@@ -66,7 +66,7 @@ where
     Ask: Send + Sync + 'static,
     Answer: Send + 'static,
 {
-    pub(super) fn new(serve: Serve<Host, Ask, Answer>) -> Together<Host, Ask, Answer> {
+    pub(crate) fn new(serve: Serve<Host, Ask, Answer>) -> Together<Host, Ask, Answer> {
         let line = Gathering {
             waiting: Vec::new(),
             is_served: false,
@@ -79,7 +79,7 @@ where
 
     /// Carried out also if the caller stops waiting. Where the database refuses what is asked together, each is asked alone,
     /// so that a refusal is always one's own.
-    pub(super) async fn ask(&self, host: &Host, ask: Ask) -> Result<Answer, StoreError> {
+    pub(crate) async fn ask(&self, host: &Host, ask: Ask) -> Result<Answer, StoreError> {
         let (answer, answered) = oneshot::channel();
         let begins = {
             let mut line = lock(&self.line);
@@ -118,9 +118,13 @@ impl<Ask, Answer> Served<Ask, Answer> {
             }
             let (asks, answers): (Vec<Ask>, Vec<_>) = next
                 .into_iter()
+                .filter(|waiting| !mistaken!(LeaveGone) || !waiting.answer.is_closed())
                 .map(|waiting| (waiting.ask, waiting.answer))
                 .unzip();
-            let outcomes = outcomes(&host, &asks, serve).await;
+            let mut outcomes = outcomes(&host, &asks, serve).await;
+            if mistaken!(AnswerAnother) {
+                outcomes.reverse();
+            }
             for (answer, outcome) in answers.into_iter().zip(outcomes) {
                 // Whoever asked may have gone.
                 let _ = answer.send(outcome);
@@ -139,7 +143,7 @@ impl<Ask, Answer> Served<Ask, Answer> {
 
 impl<Ask, Answer> Drop for Served<Ask, Answer> {
     fn drop(&mut self) {
-        if !self.is_over {
+        if !self.is_over && !mistaken!(StayServed) {
             let mut line = lock(&self.line);
             line.is_served = false;
             line.waiting.clear();
@@ -164,16 +168,25 @@ async fn outcomes<Host, Ask, Answer>(
     if asks.len() == 1 {
         return vec![Err(refused)];
     }
-    // The database is away, or has no time or room: so it is for each of them.
-    if let Some(first) = refused.of_all() {
-        let others = asks.iter().skip(1).map_while(|_| refused.of_all());
-        return std::iter::once(first).chain(others).map(Err).collect();
+    // The database is away, or has no time or room: so it is for each of them, also if that comes while they are asked alone.
+    // Else the last of them would wait for as many timeouts as there are asks.
+    let mut for_all = refused.of_all();
+    if mistaken!(RefuseTogether) {
+        for_all = for_all.or(Some(StoreError::Busy(refused.into())));
     }
     let mut outcomes = Vec::with_capacity(asks.len());
     for ask in asks {
+        if let Some(error) = for_all.as_ref().and_then(StoreError::of_all) {
+            outcomes.push(Err(error));
+            continue;
+        }
         let alone = serve(host, std::slice::from_ref(ask)).await;
         let none = || StoreError::corrupt("no answer to a request");
-        outcomes.push(alone.and_then(|answers| answers.into_iter().next().ok_or_else(none)));
+        let outcome = alone.and_then(|answers| answers.into_iter().next().ok_or_else(none));
+        if !mistaken!(AskTheAbsent) {
+            for_all = outcome.as_ref().err().and_then(StoreError::of_all);
+        }
+        outcomes.push(outcome);
     }
     outcomes
 }
@@ -256,8 +269,8 @@ mod tests {
     async fn a_database_that_is_away_is_asked_once() {
         let (host, line) = (Doubler::new(1_000), Together::new(double));
         let answers = join_all([2, AWAY, 4].map(|number| line.ask(&host, number))).await;
-        let away =
-            |answer: &Result<u64, StoreError>| matches!(answer, Err(StoreError::Unavailable(_)));
+        // Each with its cause.
+        let away = |answer: &Result<u64, StoreError>| matches!(answer, Err(StoreError::Unavailable(why)) if why.to_string() == "away");
         assert!(answers.iter().all(away), "{answers:?}");
         assert_eq!(host.statements.load(Ordering::Relaxed), 1);
     }
@@ -268,6 +281,47 @@ mod tests {
         let answers = join_all([2, PANICS, 4].map(|number| line.ask(&host, number))).await;
         assert!(answers.iter().all(Result::is_err), "{answers:?}");
         assert_eq!(line.ask(&host, 6).await.ok(), Some(12));
+    }
+
+    /// Runs the first statement, which all of them share and which is refused; after that the database is away.
+    fn goes_away<'a>(host: &'a Doubler, asks: &'a [u64]) -> Answers<'a, u64> {
+        async move {
+            host.statements.fetch_add(1, Ordering::Relaxed);
+            Err(match asks {
+                [_] => StoreError::Unavailable("away".into()),
+                _ => StoreError::corrupt("odd"),
+            })
+        }
+        .boxed()
+    }
+
+    #[tokio::test]
+    async fn a_database_that_goes_away_is_not_waited_for_by_each() {
+        let (host, line) = (Doubler::new(0), Together::new(goes_away));
+        let answers = join_all((0..100).map(|number| line.ask(&host, number))).await;
+        let away =
+            |answer: &Result<u64, StoreError>| matches!(answer, Err(StoreError::Unavailable(_)));
+        assert!(answers.iter().all(away), "{answers:?}");
+        assert_eq!(host.statements.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn who_waits_for_a_runtime_that_ended_is_told() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().build();
+        let (Ok(one), Ok(other)) = (runtime(), runtime()) else {
+            panic!("no runtime");
+        };
+        let (host, line) = (Doubler::new(0), Together::new(double));
+        let first = one.block_on(async { line.ask(&host, 2).now_or_never() });
+        assert!(first.is_none());
+        let mut second = Box::pin(line.ask(&host, 4));
+        let asked = other.block_on(async { second.as_mut().now_or_never() });
+        assert!(asked.is_none());
+        drop(one);
+        assert!(other.block_on(second).is_err());
+        host.lets.add_permits(1);
+        let again = other.block_on(line.ask(&host, 6));
+        assert_eq!(again.ok(), Some(12));
     }
 
     #[tokio::test]
