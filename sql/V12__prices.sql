@@ -152,14 +152,8 @@ $$;
 create trigger vouchers_stay after delete on vouchers referencing old table as old_rows
     for each statement execute function vouchers_stay();
 
-create function vouchers_keep_id() returns trigger language plpgsql as $$
-begin
-    raise exception 'voucher % keeps its id', old.id
-        using errcode = '23514', constraint = 'vouchers_id_final', table = 'vouchers';
-end
-$$;
 create trigger vouchers_keep_id before update of id on vouchers
-    for each row when (new.id <> old.id) execute function vouchers_keep_id();
+    for each row when (new.id <> old.id) execute function keep_id();
 
 -- A use lives as long as its booking, whatever ends that: the desk, the end of an event, plain SQL.
 create function voucher_uses_follow() returns trigger language plpgsql

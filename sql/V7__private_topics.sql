@@ -153,14 +153,15 @@ $$;
 create trigger bookings_take_parts after delete on bookings referencing old table as old_rows
     for each statement execute function bookings_take_parts();
 
-create function bookings_keep_id() returns trigger language plpgsql as $$
+-- For tables whose rows others name without a foreign key.
+create function keep_id() returns trigger language plpgsql as $$
 begin
-    raise exception 'booking % keeps its id', old.id
-        using errcode = '23514', constraint = 'bookings_id_final', table = 'bookings';
+    raise exception '% % keeps its id', tg_table_name, old.id
+        using errcode = '23514', constraint = tg_table_name || '_id_final', table = tg_table_name;
 end
 $$;
 create trigger bookings_keep_id before update of id on bookings
-    for each row when (new.id <> old.id) execute function bookings_keep_id();
+    for each row when (new.id <> old.id) execute function keep_id();
 
 -- A new name of a ticket type, section or seat counts for the bookings that show it.
 create function names_changed() returns trigger language plpgsql

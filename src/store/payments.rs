@@ -97,7 +97,7 @@ pub(super) struct AttemptWish {
     return_url: Option<String>,
 }
 
-/// What a provider has for an attempt.
+/// A provider's charge, to be noted with its attempt.
 #[derive(Debug, Clone)]
 pub(super) struct HeardCharge {
     payment: PaymentId,

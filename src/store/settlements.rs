@@ -18,7 +18,7 @@ use crate::ticketing::price::LineKind;
 use crate::ticketing::record::Booking;
 use crate::ticketing::{BookingId, EventId, PaymentId, UserId};
 
-/// What is settled.
+/// An attempt whose money came.
 #[derive(Debug, Clone)]
 pub(super) struct Settlement {
     payment: PaymentId,

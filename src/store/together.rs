@@ -1,7 +1,7 @@
 //! Requests that come at the same moment share a statement and a commit: while one statement is under way, the next ones
 //! gather.
 //!
-//! What a statement costs beside its rows (a connection, a round trip, the start of a plan, a flush of the log) is then paid
+//! The cost of a statement beside its rows (a connection, a round trip, the start of a plan, a flush of the log) is then paid
 //! once for all of them. A request that comes alone does not wait.
 //!
 //! Such a statement gets its requests as arrays, in `unnest((select $1::uuid[]))`: so they are of any length to the planner. It
@@ -38,7 +38,7 @@ pub(super) fn place_of(row: &Row, column: usize, order: &[usize]) -> Result<usiz
         .ok_or_else(|| StoreError::corrupt("a row that nobody asked for"))
 }
 
-/// What requests are answered with, in their order.
+/// Answers to requests, in their order.
 pub(crate) type Answers<'a, Answer> = BoxFuture<'a, Result<Vec<Answer>, StoreError>>;
 
 /// Carries requests out. It may be asked again, with some of them, after an error.
@@ -126,7 +126,7 @@ impl<Ask, Answer> Served<Ask, Answer> {
                 outcomes.reverse();
             }
             for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                // Whoever asked may have gone.
+                // The caller may have gone.
                 let _ = answer.send(outcome);
             }
         }
