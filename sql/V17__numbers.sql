@@ -16,7 +16,7 @@
 -- that somebody made at the provider, and what cardholders' banks took. Money that paid for no booking, because it came
 -- too late, is in neither.
 --
--- The rows of bookings and tickets are locked under the event's turn only, so they deadlock with nobody. The triggers take it
+-- The sums of bookings and tickets are locked under the event's turn only, so they deadlock with nobody. The triggers take it
 -- first; but not for the server's desk, whose connections have the setting `seatcast.writer`: it begins with the turns. Those
 -- of money that goes back are locked without it, last in their transactions.
 

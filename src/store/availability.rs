@@ -20,17 +20,28 @@ pub struct Stand {
     pub ticket_types: Vec<TicketType>,
 }
 
-const STAND: &str = "
-    select turn.revision, event_json(e, turn.layout), t.types
-      from events e join turns turn on turn.event_id = e.id cross join lateral ticket_types_of(e.id) t";
+/// Of the events whose ids `of` yields as `id`, in `order`. Each is looked up by its key, however the planner thinks of the
+/// tables.
+fn stands_of(of: &str, order: &str) -> String {
+    format!(
+        "select turn.revision, event_json(e.whole, turn.layout), t.types
+           from ({of}) as asked
+          cross join lateral (select one as whole, one.id, one.starts_at from events one
+                               where one.id = asked.id and one.deleted_at is null limit 1) e
+          cross join lateral (select revision, layout from turns where event_id = e.id limit 1) turn
+          cross join lateral ticket_types_of(e.id) t
+          order by {order}"
+    )
+}
 
 impl Store {
     /// Reads those of the events that exist, by id, in one snapshot.
     pub async fn stands(&self, events: &[EventId]) -> Result<Vec<Stand>, StoreError> {
         let client = self.client().await?;
         let statement = client
-            .prepare_cached(&format!(
-                "{STAND} where e.id = any($1) and e.deleted_at is null order by e.id"
+            .prepare_cached(&stands_of(
+                "select distinct unnest($1::bigint[]) as id",
+                "e.id",
             ))
             .await?;
         let rows = client.query(&statement, &[&events]).await?;
@@ -81,14 +92,9 @@ impl Store {
             false => "and $3::timestamptz is null and $4::bigint is null",
         };
         // Ids first, so that no row that the page skips is rendered.
+        let page = format!("select id {active} {beyond} order by starts_at, id limit $1 offset $2");
         let statement = client
-            .prepare_cached(&format!(
-                "select turn.revision, event_json(e, turn.layout), t.types
-                   from (select id {active} {beyond} order by starts_at, id limit $1 offset $2) as page
-                   join events e on e.id = page.id join turns turn on turn.event_id = e.id
-                  cross join lateral ticket_types_of(e.id) t
-                  order by e.starts_at, e.id"
-            ))
+            .prepare_cached(&stands_of(&page, "e.starts_at, e.id"))
             .await?;
         let (starts_at, id) = after.unzip();
         let rows = client

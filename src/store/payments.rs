@@ -475,7 +475,10 @@ async fn begin(
               cross join lateral (
                     select event_id, status, total_amount, currency, reference, expires_at, extended_at from bookings
                      where id = asked.booking_id and status = 'pending' and expires_at > statement_timestamp()
-                       and total_amount > 0 limit 1 {lock}) b
+                       and total_amount > 0
+                       -- Attempts are locked before bookings: who ends one is not waited for with its booking locked.
+                       and not exists (select from payments where booking_id = asked.booking_id and {LIVE})
+                     limit 1 {lock}) b
          ), payable as materialized (
              -- Each booking once, so that who asked is known of the attempt.
              select distinct on (b.booking_id) b.*, terms.pay_by

@@ -83,11 +83,14 @@ impl Store {
                               where j.event_id = e.id
                                 and j.at > statement_timestamp() - interval '60 s'), 0)::bigint,
                    {BEGAN_US}
-              from events e
-              join pools root on root.event_id = e.id and root.kind = 'event'
-              left join booking_numbers n on n.event_id = e.id and n.quarter = '-infinity'
-              left join refund_numbers back on back.event_id = e.id and back.quarter = '-infinity'
-             where e.id = any($1) and e.deleted_at is null"
+              from (select distinct unnest($1::bigint[]) as id) as asked
+             cross join lateral (select id, organizer_id, currency from events
+                                  where id = asked.id and deleted_at is null limit 1) e
+             cross join lateral (select sold, held from pools where event_id = e.id and kind = 'event' limit 1) root
+              left join lateral (select * from booking_numbers
+                                  where event_id = e.id and quarter = '-infinity' limit 1) n on true
+              left join lateral (select amount from refund_numbers
+                                  where event_id = e.id and quarter = '-infinity' limit 1) back on true"
         );
         let lent = self.lend().await?;
         let rows = lent.rows(&sql, &[&events]).await;

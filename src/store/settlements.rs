@@ -90,6 +90,14 @@ impl Store {
         }
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
+        let sql = "select from payments where id = $1 for no key update";
+        let statement = transaction.prepare_cached(sql).await?;
+        transaction.query_opt(&statement, &[&of.id]).await?;
+        if of.provider == ProviderName::Offline {
+            // The booking's row may have to be written, which takes the turn.
+            let statement = transaction.prepare_cached("select take_turn($1)").await?;
+            transaction.execute(&statement, &[&of.event_id]).await?;
+        }
         // It may be sold or cancelled in this moment: then that waits for this, or this for that.
         let sql = "select status, confirmed_at is not null and paid_by is not null from bookings where id = $1 for no key update";
         let statement = transaction.prepare_cached(sql).await?;
@@ -137,7 +145,8 @@ pub(super) fn settle_sold<'a>(store: &'a Store, asked: &'a [Settlement]) -> Answ
     .boxed()
 }
 
-/// Answers in the order of what is asked. The bookings' rows are locked first, as whatever cancels them does.
+/// Answers in the order of what is asked. Rows are locked in the order of whatever writes them: the attempt, the turn where it
+/// is needed, the booking.
 async fn settle(
     tx: &Transaction<'_>,
     asked: &[Settlement],
@@ -152,9 +161,9 @@ async fn settle(
          ), booking as materialized (
              select asked.payment_id, asked.place, b.absorbed, e.organizer_id
                from asked
+              cross join lateral (select from payments where id = asked.payment_id and {LIVE} limit 1 {lock}) p
               cross join lateral (select b.event_id, b.absorbed_fee_amount as absorbed from bookings b
                                    where b.id = asked.booking_id and {condition} limit 1 {lock}) b
-              cross join lateral (select from payments where id = asked.payment_id and {LIVE} limit 1 {lock}) p
               cross join lateral (select organizer_id from events where id = b.event_id limit 1) e
          ), settled as (
              update payments p

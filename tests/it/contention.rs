@@ -8,11 +8,10 @@ use seatcast::ticketing::{EventId, SeatId};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::support::caller::Caller;
-use crate::support::database::TestDatabase;
-use crate::support::server::{DEADLINE, TestServer};
+use crate::support::database::{TestDatabase, wait_for_a_lock};
+use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, one, user};
 use crate::support::viewer::{finish, viewers};
 
@@ -226,17 +225,6 @@ async fn a_full_desk_says_so_at_once_and_does_nothing_by_halves() {
     let stored = one::<i64>(&client, sql, &[&show.event]).await;
     assert_eq!(stored, made as i64);
     server.audit().await;
-}
-
-/// `client` has no transaction open: within one, what others do is read once.
-async fn wait_for_a_lock(client: &tokio_postgres::Client) {
-    let patience = Instant::now() + DEADLINE;
-    let sql = "select exists (select from pg_stat_activity
-                               where datname = current_database() and wait_event_type = 'Lock')";
-    while !one::<bool>(client, sql, &[]).await {
-        assert!(Instant::now() < patience, "nobody waits for a lock");
-        tokio::task::yield_now().await;
-    }
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, wait_for_a_lock};
 use crate::support::server::DEADLINE;
 use crate::support::show::{Show, Staged, one};
 
@@ -38,7 +38,7 @@ struct Till {
     show: Staged,
     bookings: Vec<BookingId>,
     /// Last, since it ends with its database.
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// An event with a hold for each buyer.
@@ -72,7 +72,7 @@ async fn till() -> Till {
         client,
         show,
         bookings: rows.iter().map(|row| row.get(0)).collect(),
-        _database: database,
+        database,
     }
 }
 
@@ -110,7 +110,7 @@ async fn many_attempts_at_once_are_begun_noted_and_settled_each_once() {
         store,
         show,
         bookings,
-        _database,
+        database: _database,
     } = till().await;
     // Everybody presses twice.
     let twice = bookings.iter().chain(&bookings);
@@ -284,4 +284,46 @@ async fn who_has_to_wait_for_a_row_waits_alone() {
     writer.commit().await.unwrap();
     let begun = timeout(DEADLINE, waits).await.unwrap().unwrap();
     assert!(matches!(begun, Begun::New(..)), "{begun:?}");
+}
+
+/// Whoever writes an attempt locks its booking next, by the trigger that counts the booking's version; whoever has the event's
+/// turn goes on to its bookings. Money that comes in meanwhile waits for both and is not in the way of either.
+#[tokio::test]
+async fn rows_of_money_are_locked_attempt_turn_booking() {
+    let mut till = till().await;
+    let watcher = till.database.client().await;
+    let cases = [
+        (
+            ProviderName::Demo,
+            "select from payments where booking_id = $1 for no key update",
+        ),
+        (
+            ProviderName::Offline,
+            "select from turns where event_id = (select event_id from bookings where id = $1) for no key update",
+        ),
+    ];
+    for ((provider, first), booking) in cases.into_iter().zip(till.bookings.clone()) {
+        let way = PaymentWay { provider, ..DEMO };
+        let begun = till.store.begin_payment(booking, way, None).await.unwrap();
+        let Begun::New(attempt, _) = begun else {
+            panic!("{begun:?}");
+        };
+        let taken = charge(&attempt, ChargeStatus::Captured);
+        let writer = till.client.transaction().await.unwrap();
+        writer.query_one(first, &[&booking]).await.unwrap();
+        let waits = tokio::spawn({
+            let (store, attempt) = (till.store.clone(), attempt.clone());
+            async move {
+                let parts = Parts::default();
+                store.settle_payment(&attempt, &taken, parts, true).await
+            }
+        });
+        wait_for_a_lock(&watcher).await;
+        let lock = "select from bookings where id = $1 for no key update";
+        writer.query_one(lock, &[&booking]).await.unwrap();
+        writer.commit().await.unwrap();
+        timeout(DEADLINE, waits).await.unwrap().unwrap().unwrap();
+        let settled = till.store.payment(attempt.id).await.unwrap().unwrap();
+        assert_eq!(settled.state, PaymentState::Captured, "{provider:?}");
+    }
 }

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, NoTls};
 
 use super::postgres::ThrowawayPostgres;
+use super::server::DEADLINE;
 
 const TEMPLATE: &str = "seatcast_template";
 
@@ -76,6 +77,21 @@ pub(crate) async fn connect(url: &str) -> Client {
 enum Job {
     Create(oneshot::Sender<TestDatabase>),
     Drop(String),
+}
+
+/// Until a session of the client's database waits for a lock. The client has no transaction open: within one, what others
+/// do is read once.
+pub(crate) async fn wait_for_a_lock(client: &Client) {
+    let waits = async {
+        let sql = "select exists (select from pg_stat_activity
+                    where datname = current_database() and wait_event_type = 'Lock')";
+        while !client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, waits)
+        .await
+        .expect("somebody waits");
 }
 
 /// The clerk: a thread that owns the cluster for the life of the process and makes databases one by one. A test could

@@ -10,7 +10,6 @@ mod tail;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -20,7 +19,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, wait_for_a_lock};
 use actions::{ACTIONS, WORLD, act};
 use tail::follow;
 
@@ -182,7 +181,7 @@ async fn race_for_the_last_one(database: &TestDatabase) -> Result<(), tokio_post
     take_one(&first, "BK-1").await.unwrap();
     let watcher = database.client().await;
     let (late, ()) = tokio::join!(take_one(&second, "BK-2"), async {
-        someone_waits_for_a_lock(&watcher).await;
+        wait_for_a_lock(&watcher).await;
         first.batch_execute("commit").await.unwrap();
     });
     late?;
@@ -198,19 +197,6 @@ async fn take_one(client: &Client, reference: &str) -> Result<(), tokio_postgres
          insert into claims (booking_id, event_id, ticket_type_id, quantity) select id, 1, 1, 1 from b"
     );
     client.batch_execute(&take).await
-}
-
-async fn someone_waits_for_a_lock(client: &Client) {
-    let waits = async {
-        let sql = "select exists (select from pg_stat_activity
-                    where datname = current_database() and wait_event_type = 'Lock')";
-        while !client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), waits)
-        .await
-        .expect("somebody waits");
 }
 
 async fn audited(database: &TestDatabase) -> AuditReport {
@@ -278,7 +264,7 @@ async fn without_the_lock_the_log_goes_astray() {
         first.batch_execute("begin").await.unwrap();
         take_one(&first, "BK-1").await.unwrap();
         let (late, ()) = tokio::join!(take_one(&second, "BK-2"), async {
-            someone_waits_for_a_lock(&client).await;
+            wait_for_a_lock(&client).await;
             first.batch_execute("commit").await.unwrap();
         });
         late.unwrap();
@@ -328,7 +314,7 @@ async fn a_seat_is_not_taken_before_the_turn() {
         .await
         .unwrap();
     let (late, ()) = tokio::join!(actions::take_seat(&second, 1), async {
-        someone_waits_for_a_lock(&client).await;
+        wait_for_a_lock(&client).await;
         actions::take_seat(&first, 1).await.unwrap();
         first.batch_execute("commit").await.unwrap();
     });
