@@ -2,7 +2,7 @@
 //!
 //! The clock is the database's. Every statement reads a partial index of its state, so none grows with what waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use deadpool_postgres::GenericClient;
@@ -14,7 +14,7 @@ use tokio_postgres::types::{Json, ToSql};
 
 use super::audit_trail::AuditEntry;
 use super::payments::payment_job;
-use super::together::{Answers, in_order, place_of};
+use super::together::{Answers, FREE, LOCKED, in_order, place_of};
 use super::{Store, StoreError};
 use crate::ticketing::{OrganizationId, PaymentId};
 
@@ -167,21 +167,42 @@ pub(super) async fn ring_all(
     jobs: &[&QueuedJob],
     after: Duration,
 ) -> Result<(), StoreError> {
+    ring_some(client, jobs, after, LOCKED).await?;
+    Ok(())
+}
+
+/// Answers the keys of those for which it rang: with [`FREE`] not those whose rows somebody has locked.
+async fn ring_some(
+    client: &impl GenericClient,
+    jobs: &[&QueuedJob],
+    after: Duration,
+    lock: &str,
+) -> Result<HashSet<String>, StoreError> {
     // In one order, since others may ring for the same ones, and each once, as the statement wants it.
     let jobs: BTreeMap<&str, &QueuedJob> =
         jobs.iter().map(|job| (job.key.as_str(), *job)).collect();
-    let sql = "
+    let sql = format!("
+        with asked as (
+            select * from unnest((select $1::text[]), (select $2::text[]), (select $3::jsonb[]), (select $4::float8[]))
+                       as asked (kind, key, payload, worth_ms)
+        ), known as materialized (
+            select asked.key, mine.key is not null as is_mine
+              from asked
+             cross join lateral (select from jobs where key = asked.key limit 1) there
+              left join lateral (select key from jobs where key = asked.key limit 1 {lock}) mine on true
+        )
         insert into jobs (kind, key, payload, run_at, expires_at)
         select kind, key, payload, clock_timestamp() + $5 * interval '1 ms', clock_timestamp() + worth_ms * interval '1 ms'
-          from unnest((select $1::text[]), (select $2::text[]), (select $3::jsonb[]), (select $4::float8[])) as rung (kind, key, payload, worth_ms)
+          from asked where not exists (select from known where known.key = asked.key and not is_mine)
         on conflict (key) do update
            set rung = jobs.state = 'leased' and excluded.run_at <= clock_timestamp(),
                expires_at = greatest(jobs.expires_at, excluded.expires_at), reason = null, failures = 0,
                attempts = case jobs.state when 'leased' then jobs.attempts else 0 end,
                times = case jobs.state when 'leased' then jobs.times else jobs.times + 1 end,
                run_at = case jobs.state when 'waiting' then least(jobs.run_at, excluded.run_at) else excluded.run_at end,
-               state = case jobs.state when 'leased' then 'leased' else 'waiting' end";
-    let statement = client.prepare_cached(sql).await?;
+               state = case jobs.state when 'leased' then 'leased' else 'waiting' end
+        returning key");
+    let statement = client.prepare_cached(&sql).await?;
     let all = || jobs.values();
     let values: [&(dyn ToSql + Sync); 5] = [
         &all().map(|job| job.kind).collect::<Vec<_>>(),
@@ -192,17 +213,18 @@ pub(super) async fn ring_all(
             .collect::<Vec<_>>(),
         &(millis(after) as f64),
     ];
-    client.execute(&statement, &values).await?;
-    Ok(())
+    let rows = client.query(&statement, &values).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Rings for attempts to pay.
-pub(super) fn ring_payments<'a>(store: &'a Store, payments: &'a [PaymentId]) -> Answers<'a, ()> {
+/// Rings for attempts to pay, where nobody has locked their jobs; answers whether.
+pub(super) fn ring_payments<'a>(store: &'a Store, payments: &'a [PaymentId]) -> Answers<'a, bool> {
     async move {
         let jobs: Vec<QueuedJob> = payments.iter().map(|id| payment_job(*id)).collect();
-        let jobs: Vec<&QueuedJob> = jobs.iter().collect();
-        ring_all(&store.client().await?, &jobs, Duration::ZERO).await?;
-        Ok(vec![(); payments.len()])
+        let all: Vec<&QueuedJob> = jobs.iter().collect();
+        let client = store.client().await?;
+        let rung = ring_some(&client, &all, Duration::ZERO, FREE).await?;
+        Ok(jobs.iter().map(|job| rung.contains(&job.key)).collect())
     }
     .boxed()
 }
@@ -412,10 +434,14 @@ impl Store {
             attempts: job.attempts,
             times: job.times,
         };
-        self.lines
-            .settled_jobs
-            .ask(self, (lease, settled.clone()))
-            .await
+        let settled = (lease, settled.clone());
+        let line = &self.lines.settled_jobs;
+        if line.ask(self, settled.clone()).await? {
+            return Ok(true);
+        }
+        // Somebody writes the job at this moment, or the lease was lost.
+        let alone = settle(&self.client().await?, &[settled], LOCKED).await?;
+        Ok(alone.contains(&true))
     }
 
     /// Gives back the jobs of nodes that died at them, and forgets those that are done and those that nobody looked at.
@@ -469,7 +495,7 @@ impl Store {
 }
 
 /// The lease of a job.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct JobLease {
     id: i64,
     key: String,
@@ -477,16 +503,22 @@ pub(super) struct JobLease {
     times: i32,
 }
 
-/// `false`: the lease was lost.
+/// Settles the jobs whose rows nobody has locked. `false`: somebody has, or the lease was lost.
 pub(super) fn settle_jobs<'a>(
     store: &'a Store,
     jobs: &'a [(JobLease, Settled)],
 ) -> Answers<'a, bool> {
-    async move {
-        // As those who ring for them.
-        let order = in_order(jobs, |(lease, _)| lease.key.clone());
-        let client = store.client().await?;
-        let sql = "
+    async move { settle(&store.client().await?, jobs, FREE).await }.boxed()
+}
+
+async fn settle(
+    client: &impl GenericClient,
+    jobs: &[(JobLease, Settled)],
+    lock: &str,
+) -> Result<Vec<bool>, StoreError> {
+    // As those who ring for them.
+    let order = in_order(jobs, |(lease, _)| lease.key.clone());
+    let sql = format!("
             with asked as (
                 select * from unnest((select $1::bigint[]), (select $2::int[]), (select $3::int[])) with ordinality
                            as asked (id, attempts, times, place)
@@ -496,7 +528,7 @@ pub(super) fn settle_jobs<'a>(
                   from asked
                  cross join lateral (select id from jobs
                                       where id = asked.id and attempts = asked.attempts and times = asked.times and state = 'leased'
-                                      limit 1 for update) job
+                                      limit 1 {lock}) job
             ), said as (
                 select distinct on (id) id, place, ($4::text[])[place] as state, ($5::text[])[place] as reason,
                        ($6::float8[])[place] as after_ms, ($7::jsonb[])[place] as progress
@@ -509,31 +541,29 @@ pub(super) fn settle_jobs<'a>(
                    progress = coalesce(said.progress, j.progress),
                    failures = case when said.progress is null then failures + 1 else 0 end
               from said where j.id = any(array(select id from ours)) and j.id = said.id
-            returning said.place::int";
-        let statement = client.prepare_cached(sql).await?;
-        let leases = || order.iter().map(|place| &jobs[*place].0);
-        let settled = || order.iter().map(|place| columns(&jobs[*place].1));
-        let values: [&(dyn ToSql + Sync); 7] = [
-            &leases().map(|lease| lease.id).collect::<Vec<_>>(),
-            &leases().map(|lease| lease.attempts).collect::<Vec<_>>(),
-            &leases().map(|lease| lease.times).collect::<Vec<_>>(),
-            &settled().map(|(state, ..)| state).collect::<Vec<_>>(),
-            &settled().map(|(_, reason, ..)| reason).collect::<Vec<_>>(),
-            &settled()
-                .map(|(_, _, after, _)| millis(after) as f64)
-                .collect::<Vec<_>>(),
-            &settled()
-                .map(|(.., progress)| progress.map(Json))
-                .collect::<Vec<_>>(),
-        ];
-        let rows = client.query(&statement, &values).await?;
-        let mut answers = vec![false; jobs.len()];
-        for row in rows {
-            answers[place_of(&row, 0, &order)?] = true;
-        }
-        Ok(answers)
+            returning said.place::int");
+    let statement = client.prepare_cached(&sql).await?;
+    let leases = || order.iter().map(|place| &jobs[*place].0);
+    let settled = || order.iter().map(|place| columns(&jobs[*place].1));
+    let values: [&(dyn ToSql + Sync); 7] = [
+        &leases().map(|lease| lease.id).collect::<Vec<_>>(),
+        &leases().map(|lease| lease.attempts).collect::<Vec<_>>(),
+        &leases().map(|lease| lease.times).collect::<Vec<_>>(),
+        &settled().map(|(state, ..)| state).collect::<Vec<_>>(),
+        &settled().map(|(_, reason, ..)| reason).collect::<Vec<_>>(),
+        &settled()
+            .map(|(_, _, after, _)| millis(after) as f64)
+            .collect::<Vec<_>>(),
+        &settled()
+            .map(|(.., progress)| progress.map(Json))
+            .collect::<Vec<_>>(),
+    ];
+    let rows = client.query(&statement, &values).await?;
+    let mut answers = vec![false; jobs.len()];
+    for row in rows {
+        answers[place_of(&row, 0, &order)?] = true;
     }
-    .boxed()
+    Ok(answers)
 }
 
 /// State, reason, pause and progress of a job from now on.

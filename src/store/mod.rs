@@ -119,7 +119,7 @@ struct Lines {
     begun_payments: Shared<payments::AttemptWish, Option<(Attempt, payments::Hold)>>,
     payments: Shared<PaymentId, Option<Attempted>>,
     heard_charges: Shared<payments::HeardCharge, Option<Attempt>>,
-    rung_payments: Shared<PaymentId, ()>,
+    rung_payments: Shared<PaymentId, bool>,
     settlements: Shared<settlements::Settlement, bool>,
     settled_jobs: Shared<(jobs::JobLease, jobs::Settled), bool>,
     bookings: Shared<BookingId, Option<bookings::FoundBooking>>,

@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::jobs::{QueuedJob, keep, ring};
-use super::together::{Answers, in_order, place_of};
+use super::together::{Answers, FREE, LOCKED, in_order, place_of};
 use super::{Store, StoreError};
 use crate::config::inside::PAYMENT_FIRST_LOOK_S;
 use crate::ticketing::payment::{
@@ -302,7 +302,11 @@ impl Store {
 
     /// Lets the attempt's job run now.
     pub async fn ring_payment(&self, id: PaymentId) -> Result<(), StoreError> {
-        self.lines.rung_payments.ask(self, id).await
+        if !self.lines.rung_payments.ask(self, id).await? {
+            // Somebody has locked the job.
+            ring(&self.client().await?, &payment_job(id), Duration::ZERO).await?;
+        }
+        Ok(())
     }
 
     pub async fn payment(&self, id: PaymentId) -> Result<Option<Attempt>, StoreError> {
@@ -440,11 +444,6 @@ async fn is_permitted(
     let row = client.query_opt(&statement, &[&booking]).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
 }
-
-/// How the rows of a statement are locked, before anything else. Who has some and waits for others could be waited for by their
-/// writer, so together only those that are free.
-pub(super) const FREE: &str = "for no key update skip locked";
-pub(super) const LOCKED: &str = "for no key update";
 
 /// Booking `b` as [`Hold`].
 const HOLD: &str = "

@@ -8,9 +8,9 @@ use tokio_postgres::types::ToSql;
 
 use super::jobs::ring;
 use super::ledger::{Belonging, post_all};
-use super::payments::{FREE, LIVE, LOCKED};
+use super::payments::LIVE;
 use super::refunds::{NewRefund, PAID_TOO_LATE, insert_refund, refund_job};
-use super::together::{Answers, in_order, place_of};
+use super::together::{Answers, FREE, LOCKED, in_order, place_of};
 use super::{Store, StoreError};
 use crate::ticketing::ledger::{Parts, Posting, fee, sale};
 use crate::ticketing::payment::{Attempt, Charge, ProviderName};

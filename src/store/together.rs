@@ -15,6 +15,11 @@ use tokio_postgres::Row;
 
 use super::StoreError;
 
+/// How the rows of a statement are locked, before anything else. Who has some and waits for others could be waited for by their
+/// writer, so together only those that are free.
+pub(super) const FREE: &str = "for no key update skip locked";
+pub(super) const LOCKED: &str = "for no key update";
+
 /// Requests that share a statement.
 const TOGETHER_MAX: usize = 128;
 

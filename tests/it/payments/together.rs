@@ -286,6 +286,58 @@ async fn who_has_to_wait_for_a_row_waits_alone() {
     assert!(matches!(begun, Begun::New(..)), "{begun:?}");
 }
 
+/// The same with jobs: one whose row is locked is rung for and settled by itself.
+#[tokio::test]
+async fn who_has_to_wait_for_a_job_waits_alone() {
+    let mut till = till().await;
+    let begun = join_all(till.bookings.iter().map(|one| begin(&till.store, *one))).await;
+    let attempts = begun.into_iter().map(|begun| match begun {
+        Begun::New(attempt, _) => attempt.id,
+        other => panic!("{other:?}"),
+    });
+    let attempts: Vec<_> = attempts.collect();
+    let lease = Duration::from_secs(60);
+    join_all(attempts.iter().map(|id| till.store.ring_payment(*id))).await;
+    let mut taken = till.store.take_jobs(&[PAYMENT_JOB], 500, lease).await;
+    let taken = taken.as_mut().unwrap();
+    assert_eq!(taken.len(), attempts.len());
+    let busy = attempts[0];
+    taken.sort_by_key(|job| job.key != payment_job(busy).key);
+    let done = Settled::Done {
+        quiet: Duration::ZERO,
+    };
+    let writer = till.client.transaction().await.unwrap();
+    let lock = "select from jobs where key = $1 for update";
+    writer
+        .query_one(lock, &[&payment_job(busy).key])
+        .await
+        .unwrap();
+    let waits = tokio::spawn({
+        let (store, job, done) = (till.store.clone(), taken[0].clone(), done.clone());
+        async move { tokio::join!(store.ring_payment(busy), store.settle_job(&job, &done)) }
+    });
+    let rung = join_all(attempts[1..].iter().map(|id| till.store.ring_payment(*id)));
+    for rung in timeout(DEADLINE, rung).await.unwrap() {
+        rung.unwrap();
+    }
+    let settled = join_all(
+        taken[1..]
+            .iter()
+            .map(|job| till.store.settle_job(job, &done)),
+    );
+    for settled in timeout(DEADLINE, settled).await.unwrap() {
+        assert!(settled.unwrap());
+    }
+    assert!(!waits.is_finished());
+    writer.commit().await.unwrap();
+    let (rung, settled) = timeout(DEADLINE, waits).await.unwrap().unwrap();
+    rung.unwrap();
+    assert!(settled.unwrap());
+    // Each was rung for while it was worked at, so each is due again.
+    let again = till.store.take_jobs(&[PAYMENT_JOB], 500, lease).await;
+    assert_eq!(again.unwrap().len(), attempts.len());
+}
+
 /// Whoever writes an attempt locks its booking next, by the trigger that counts the booking's version; whoever has the event's
 /// turn goes on to its bookings. Money that comes in meanwhile waits for both and is not in the way of either.
 #[tokio::test]
