@@ -167,16 +167,21 @@ pub(super) async fn ring_all(
     jobs: &[&QueuedJob],
     after: Duration,
 ) -> Result<(), StoreError> {
-    ring_some(client, jobs, after, LOCKED).await?;
+    ring_some(client, jobs, after, "").await?;
     Ok(())
 }
 
-/// Answers the keys of those for which it rang: with [`FREE`] not those whose rows somebody has locked.
+/// As SQL of `asked`: nobody else has locked its job.
+const NOT_LOCKED: &str = "
+    where not exists (select from jobs where key = asked.key)
+       or exists (select from mine where mine.key = asked.key)";
+
+/// Answers the keys of those for which it rang: all of them, or where a condition is given those that it holds for.
 async fn ring_some(
     client: &impl GenericClient,
     jobs: &[&QueuedJob],
     after: Duration,
-    lock: &str,
+    condition: &str,
 ) -> Result<HashSet<String>, StoreError> {
     // In one order, since others may ring for the same ones, and each once, as the statement wants it.
     let jobs: BTreeMap<&str, &QueuedJob> =
@@ -185,15 +190,13 @@ async fn ring_some(
         with asked as (
             select * from unnest((select $1::text[]), (select $2::text[]), (select $3::jsonb[]), (select $4::float8[]))
                        as asked (kind, key, payload, worth_ms)
-        ), known as materialized (
-            select asked.key, mine.key is not null as is_mine
-              from asked
-             cross join lateral (select from jobs where key = asked.key limit 1) there
-              left join lateral (select key from jobs where key = asked.key limit 1 {lock}) mine on true
+        ), mine as materialized (
+            select job.key from asked
+             cross join lateral (select key from jobs where key = asked.key limit 1 {FREE}) job
         )
         insert into jobs (kind, key, payload, run_at, expires_at)
         select kind, key, payload, clock_timestamp() + $5 * interval '1 ms', clock_timestamp() + worth_ms * interval '1 ms'
-          from asked where not exists (select from known where known.key = asked.key and not is_mine)
+          from asked {condition}
         on conflict (key) do update
            set rung = jobs.state = 'leased' and excluded.run_at <= clock_timestamp(),
                expires_at = greatest(jobs.expires_at, excluded.expires_at), reason = null, failures = 0,
@@ -223,7 +226,7 @@ pub(super) fn ring_payments<'a>(store: &'a Store, payments: &'a [PaymentId]) -> 
         let jobs: Vec<QueuedJob> = payments.iter().map(|id| payment_job(*id)).collect();
         let all: Vec<&QueuedJob> = jobs.iter().collect();
         let client = store.client().await?;
-        let rung = ring_some(&client, &all, Duration::ZERO, FREE).await?;
+        let rung = ring_some(&client, &all, Duration::ZERO, NOT_LOCKED).await?;
         Ok(jobs.iter().map(|job| rung.contains(&job.key)).collect())
     }
     .boxed()

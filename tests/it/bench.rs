@@ -69,7 +69,16 @@ async fn buyers_are_measured() {
 /// More buyers than the database takes connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn speed_j_many_buyers_are_measured() {
-    let printed = bench(&["holds", "--buyers", "256", "--seconds", "1"]).await;
+    let args = [
+        "holds",
+        "--events",
+        "1",
+        "--buyers",
+        "256",
+        "--seconds",
+        "1",
+    ];
+    let printed = bench(&args).await;
     has(
         &printed,
         &["bookings/s at the desk", "audit: 0 differences"],

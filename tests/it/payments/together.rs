@@ -336,6 +336,24 @@ async fn who_has_to_wait_for_a_job_waits_alone() {
     // Each was rung for while it was worked at, so each is due again.
     let again = till.store.take_jobs(&[PAYMENT_JOB], 500, lease).await;
     assert_eq!(again.unwrap().len(), attempts.len());
+    // And one that is forgotten at this moment is written anew.
+    let writer = till.client.transaction().await.unwrap();
+    let forget = "delete from jobs where key = $1";
+    let key = payment_job(busy).key;
+    assert_eq!(writer.execute(forget, &[&key]).await.unwrap(), 1);
+    let waits = tokio::spawn({
+        let store = till.store.clone();
+        async move { store.ring_payment(busy).await }
+    });
+    wait_for_a_lock(&till.database.client().await).await;
+    writer.commit().await.unwrap();
+    timeout(DEADLINE, waits).await.unwrap().unwrap().unwrap();
+    let again = till
+        .store
+        .take_jobs(&[PAYMENT_JOB], 500, lease)
+        .await
+        .unwrap();
+    assert_eq!(again.len(), 1);
 }
 
 /// Whoever writes an attempt locks its booking next, by the trigger that counts the booking's version; whoever has the event's
