@@ -314,6 +314,7 @@ export class DoorView extends LitElement {
     document.removeEventListener('visibilitychange', this.#visibilityChanged);
     document.removeEventListener('pointerdown', allowSound);
     this.gate.removeEventListener('change', this.#changed);
+    this.gate.removeEventListener('forgotten', this.#forgotten);
     this.#camera.stop();
     this.#unwatch?.();
     void this.#lock?.release().catch(() => undefined);
@@ -323,7 +324,9 @@ export class DoorView extends LitElement {
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has('gate')) return;
     changed.get('gate')?.removeEventListener('change', this.#changed);
+    changed.get('gate')?.removeEventListener('forgotten', this.#forgotten);
     this.gate.addEventListener('change', this.#changed);
+    this.gate.addEventListener('forgotten', this.#forgotten);
     this.#unwatch?.();
     this.#unwatch = deskClient().watch(`event:${this.gate.event}`, ({ state }) => {
       if (!state) return;
@@ -631,6 +634,11 @@ export class DoorView extends LitElement {
   };
 
   readonly #changed = (): void => this.requestUpdate();
+
+  /** The event is over: those who were found go with the names. */
+  readonly #forgotten = (): void => {
+    this.found = this.foundHere = undefined;
+  };
 
   /** A page that nobody looks at gives the camera back. */
   readonly #visibilityChanged = (): void => {

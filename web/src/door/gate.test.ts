@@ -16,6 +16,7 @@ class FakeDoors {
   readonly batches: Scan[][] = [];
 
   readonly codes: string[];
+  ends_at: string | undefined;
 
   constructor(codes: string[]) {
     this.codes = codes;
@@ -27,7 +28,7 @@ class FakeDoors {
 
   async event(id: number): Promise<unknown> {
     this.#answer();
-    return { id, organizer_id: 2, title: 'Show', venue: 'Hall', starts_at: '2031-06-01T18:00:00Z', timezone: 'UTC', status: 'active', ticket_types: [] };
+    return { id, organizer_id: 2, title: 'Show', venue: 'Hall', starts_at: '2031-06-01T18:00:00Z', timezone: 'UTC', ends_at: this.ends_at, status: 'active', ticket_types: [] };
   }
 
   async bundle(event: number, after: number | null): Promise<BundlePart> {
@@ -240,4 +241,45 @@ it('names people without network while its door is open, and leaves no name behi
   server.reachable = true;
   await opened(server, journal);
   expect(server.batches.flat()).toMatchObject([{ code: 'A-2' }]);
+});
+
+it('forgets names when the event ends, without network too, and lets people in as before', async () => {
+  vi.useFakeTimers({ now: Date.parse('2031-06-01T21:00:00Z') });
+  const server = new FakeDoors(['A-1', 'A-2', 'A-3']);
+  server.ends_at = '2031-06-01T22:00:00Z';
+  const journal = new MemoryJournal();
+  const gate = await opened(server, journal);
+  await gate.scan('A-1');
+  server.reachable = false;
+  expect(await gate.scan('A-2')).toMatchObject({ result: 'admitted', name: 'Ada the 2.' });
+  const forgotten = vi.fn();
+  gate.addEventListener('forgotten', forgotten);
+  const kept = async (): Promise<string> => JSON.stringify([gate.list?.kept, gate.scans, await journal.lists(), await journal.scans(1)]);
+  await vi.advanceTimersByTimeAsync(3_599_000);
+  expect(await kept()).toContain('Ada the 3.');
+  expect(forgotten).not.toHaveBeenCalled();
+
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(await kept()).not.toContain('Ada');
+  expect(forgotten).toHaveBeenCalledOnce();
+  expect(await gate.scan('A-3')).toMatchObject({ result: 'admitted', offline: true, ticket_id: 3 });
+  expect(await gate.scan('A-2')).toMatchObject({ result: 'already_used', at_gate: 'North' });
+  // Nor does the server bring them back.
+  server.reachable = true;
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(server.batches.flat()).toHaveLength(2);
+  expect(await kept()).not.toContain('Ada');
+  expect(forgotten).toHaveBeenCalledOnce();
+});
+
+it('forgets names once the device is awake again, where its timers slept over the end', async () => {
+  vi.useFakeTimers({ now: Date.parse('2031-06-01T21:00:00Z') });
+  const server = new FakeDoors(['A-1']);
+  server.ends_at = '2031-06-01T22:00:00Z';
+  const gate = await opened(server);
+  expect(gate.list?.hasNames).toBe(true);
+  server.reachable = false;
+  vi.setSystemTime(Date.parse('2031-06-02T08:00:00Z'));
+  await vi.advanceTimersByTimeAsync(GATE.newsMs);
+  expect(gate.list?.hasNames).toBe(false);
 });

@@ -8,10 +8,10 @@
  * checked in.
  */
 import { newKey, Refusal, Unreachable } from '../sdk/index.ts';
-import type { Journal, KeptScan } from './journal.ts';
+import { forgetName, type Journal, type KeptScan } from './journal.ts';
 import { hashOf, isPassText, isSigned, PASS_CHARS_MAX, plainCode, readPass } from './pass.ts';
 import type { BundlePart, DoorRest, ListedCheckin, Scan, Scanned, Shown } from './rest.ts';
-import { isOver, TicketList, withoutNames, type Decision, type KeptList } from './ticket-list.ts';
+import { isOver, overAt, TicketList, withoutNames, type Decision, type KeptList } from './ticket-list.ts';
 
 export const GATE = {
   /** Check-ins of other gates are read this often. */
@@ -27,6 +27,9 @@ export const GATE = {
   /** Scans that are shown and kept when nothing is left to send. */
   scansMax: 200,
 } as const;
+
+/** Browsers wait no longer than this at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** As many characters as the server takes of a code. */
 const CODE_CHARS_MAX = 100;
@@ -51,6 +54,8 @@ export class Gate extends EventTarget {
   /** Admissions of this gate, with the moment at which they were known: a list that was asked for before lacks them. */
   readonly #own = new Map<number, { at: string | null; gate: string | null; knownAt: number }>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Runs out when the event is over. */
+  #overTimer: ReturnType<typeof setTimeout> | undefined;
   #listDueAt = 0;
   #keptAdmitted = -1;
   #keepListAt = 0;
@@ -68,7 +73,7 @@ export class Gate extends EventTarget {
     this.#another = options.another;
   }
 
-  // ── for the page; `change` is fired when any of it changes ──────────────────────────────────────
+  // ── for the page; `change` is fired when any of it changes, `forgotten` when the names of those who come are gone ──────────────────────────────────────
 
   get status(): GateStatus {
     return this.#status;
@@ -127,6 +132,7 @@ export class Gate extends EventTarget {
   stop(): void {
     this.#ended = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#overTimer);
   }
 
   /** Something about the event's tickets is known to have changed. */
@@ -170,6 +176,7 @@ export class Gate extends EventTarget {
 
   /** A full disk keeps nobody out: the page says that it keeps nothing. */
   async #keep(scan: KeptScan): Promise<void> {
+    if (this.#isOver) forgetName(scan);
     await this.#journal.put(scan).catch(() => (this.#isFull = true));
   }
 
@@ -276,6 +283,7 @@ export class Gate extends EventTarget {
     do {
       this.#isAskedAgain = false;
       if (this.#ended) return;
+      await this.#forgetInTime();
       try {
         await this.#merge();
         if (Date.now() >= this.#listDueAt) await this.#readList();
@@ -365,7 +373,30 @@ export class Gate extends EventTarget {
       else list.admit(ticket, { at, gate });
     }
     this.#list = list;
+    void this.#forgetInTime();
     this.#changed();
+  }
+
+  get #isOver(): boolean {
+    return this.#list !== undefined && isOver(this.#list.kept, Date.now());
+  }
+
+  /** Names are here no longer than their event lasts. Asked with each tick as well: timers sleep with the device. */
+  async #forgetInTime(): Promise<void> {
+    clearTimeout(this.#overTimer);
+    const list = this.#list;
+    if (!list || this.#ended) return;
+    if (!this.#isOver) {
+      this.#overTimer = setTimeout(() => void this.#forgetInTime(), Math.min(overAt(list.kept) - Date.now(), TIMER_MS_MAX));
+      return;
+    }
+    const named = this.#scans.filter(forgetName);
+    if (!list.hasNames && named.length === 0) return;
+    list.forgetNames();
+    this.dispatchEvent(new Event('forgotten'));
+    this.#changed();
+    await this.#journal.putList(list.snapshot()).catch(() => (this.#isFull = true));
+    for (const scan of named) await this.#keep(scan);
   }
 
   async #readNews(): Promise<void> {

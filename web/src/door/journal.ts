@@ -184,10 +184,16 @@ export class MemoryJournal implements Journal {
   }
 }
 
+/** Takes the holder's name from a scan; whether there was one. */
+export function forgetName(scan: KeptScan): boolean {
+  const hadOne = Boolean(scan.name ?? scan.merged?.name);
+  delete scan.name;
+  if (scan.merged) scan.merged = { ...scan.merged, name: null };
+  return hadOne;
+}
+
 async function forgetNames(journal: Journal, event: number): Promise<void> {
   const list = await journal.list(event);
   if (list) await journal.putList(withoutNames(list));
-  for (const { name, merged, ...scan } of await journal.scans(event)) {
-    if (name || merged?.name) await journal.put({ ...scan, ...(merged ? { merged: { ...merged, name: null } } : {}) });
-  }
+  for (const scan of await journal.scans(event)) if (forgetName(scan)) await journal.put(scan);
 }

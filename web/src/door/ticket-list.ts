@@ -44,9 +44,13 @@ export interface Named {
 /** An event without an end is over so long after it began. */
 const LASTS_MS = 24 * 60 * 60 * 1_000;
 
-/** Whether a list's event is over: names have no business on the device any more. */
-export function isOver({ starts_at, ends_at }: KeptList, now: number): boolean {
-  return now >= (ends_at === null ? Date.parse(starts_at) + LASTS_MS : Date.parse(ends_at));
+/** When a list's event is over: from then on names have no business on the device. */
+export function overAt({ starts_at, ends_at }: KeptList): number {
+  return ends_at === null ? Date.parse(starts_at) + LASTS_MS : Date.parse(ends_at);
+}
+
+export function isOver(list: KeptList, now: number): boolean {
+  return now >= overAt(list);
 }
 
 /** The list as far as it is not personal. */
@@ -110,6 +114,11 @@ export class TicketList {
   /** False where the event is over, or the door was left and opened without network. */
   get hasNames(): boolean {
     return this.kept.tickets.some(({ name }) => name);
+  }
+
+  /** Admissions stay known. */
+  forgetNames(): void {
+    this.kept.tickets = this.kept.tickets.map(({ name: _, ...ticket }) => ticket);
   }
 
   nameOf(ticket: number | null | undefined): string | undefined {

@@ -174,6 +174,36 @@ describe('the door', () => {
     expect(errors.filter((error) => !/WebSocket|ERR_/.test(error))).toEqual([]);
   });
 
+  it('forgets names when the event ends, on a page that stays open without network', async () => {
+    const show = await sold('Ends', 2);
+    const link = await Link.to(url);
+    links.push(link);
+    const { page } = await openDoor(browser, show, 'North', {}, link.url);
+    await type(page, show.codes[0]!);
+    await expect.poll(() => verdict(page)).toContain('Welcome Let in Ada Lovelace');
+    await cut(link, page);
+    await page.getByLabel('Name, code or reference').fill('lovelace');
+    await page.getByRole('button', { name: 'Search by name' }).click();
+    await expect.poll(() => textOf(page.getByRole('search'))).toContain('2 tickets found');
+    const onDevice = (): Promise<string> =>
+      page.evaluate(async () => {
+        const answered = <T>(request: IDBRequest<T>): Promise<T> => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+        const stores = (await answered(indexedDB.open('seatcast-doors'))).transaction(['scans', 'lists']);
+        return JSON.stringify(await Promise.all(['scans', 'lists'].map((name) => answered(stores.objectStore(name).getAll()))));
+      });
+    expect(await onDevice()).toContain('Ada Lovelace');
+
+    // Without an end of its own it is over a day after it began.
+    await page.clock.setFixedTime(Date.now() + 26 * 3_600_000);
+    await expect.poll(() => textOf(page.locator('door-view'))).not.toContain('Lovelace');
+    await expect.poll(onDevice).not.toContain('Lovelace');
+    await type(page, show.codes[1]!);
+    await expect.poll(() => verdict(page)).toMatch(/^Welcome Let in/);
+    await expect.poll(() => numbers(page)).toMatch(/^2 of 2 admitted Offline/);
+    expect(await onDevice()).not.toContain('Lovelace');
+    await picture(page, 'door after the end');
+  });
+
   it('finds people by name, undoes, and counts what another gate does', async () => {
     const show = await sold('By name', 2);
     const { page, errors } = await openDoor(browser, show, 'North');
