@@ -17,7 +17,7 @@ afterAll(async () => {
   await browser?.close();
 });
 
-const CARDS = { good: '4242 4242 4242 4242', declined: '4000 0000 0000 0002', asks: '4000 0025 0000 3155' };
+const CARDS = { good: '4242 4242 4242 4242', declined: '4000 0000 0000 0002', asks: '4000 0025 0000 3155', silent: '4000 0000 0000 0119' };
 const card = (page: Page): Locator => page.locator('seatcast-bookings [data-booking]');
 
 /** Holds two tickets of a new event and follows «Pay» to the page where a card is typed. */
@@ -69,6 +69,59 @@ describe('a buyer', () => {
     await expect.poll(() => textOf(card(page))).toMatch(/^(cancelled|refunded) .*goes back to you/i);
     await picture(page, 'cancelled after paying');
     expect(errors).toEqual([]);
+  });
+
+  it('leaves the card page by the browser’s button, and goes on at once with the same payment; one that is worked on is said to be', async () => {
+    const { id } = await makeEvent('Left the card page', 20);
+    const { page, errors } = await open(browser, `${url}/events/${id}`, { viewport: { width: 375, height: 812 }, reducedMotion: 'reduce' });
+    await toTheCardPage(page);
+    const cardPage = page.url();
+    // Sooner than a bank's answer would be waited for.
+    const AT_ONCE = { timeout: 5_000 };
+    const unfinished = /held for you 1[45]:\d\d 2 × Standard Your payment is not finished\..* Pay €90.00/i;
+    await page.goBack();
+    await expect.poll(() => textOf(card(page)), AT_ONCE).toMatch(unfinished);
+    await picture(page, 'payment not finished');
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.map(({ id: rule }) => rule)).toEqual([]);
+    await page.reload();
+    await expect.poll(() => textOf(card(page)), AT_ONCE).toMatch(unfinished);
+    await page.goto(`${url}/bookings/${await sql(`select reference from bookings where event_id = ${id}`)}`);
+    await expect.poll(() => textOf(card(page)), AT_ONCE).toMatch(unfinished);
+    await picture(page, 'payment not finished on its page');
+
+    await page.getByRole('button', { name: /^Pay €90.00/ }).click();
+    await page.waitForURL(cardPage);
+    await type(page, CARDS.silent);
+    await page.waitForURL(/\/bookings\/BK-\w+$/);
+    const paying = /held for you 2 × Standard Paying … Your tickets stay yours/i;
+    await expect.poll(() => textOf(card(page))).toMatch(paying);
+    await page.goBack();
+    await page.waitForURL(cardPage);
+    await page.goBack();
+    await page.waitForURL(/\/bookings\/BK-\w+$/);
+    await expect.poll(() => textOf(card(page)), AT_ONCE).toMatch(paying);
+    expect(await page.getByRole('button', { name: /^Pay/ }).count()).toBe(0);
+    expect(errors).toEqual([]);
+  });
+
+  it('finds the page as it was left, where the browser kept it, and goes on at once as well', async () => {
+    const keeping = await launch([], ['--disable-back-forward-cache']);
+    try {
+      const { id } = await makeEvent('Kept by the browser', 20);
+      const { page, context } = await open(keeping, 'about:blank', { reducedMotion: 'reduce' });
+      await context.addInitScript(() => addEventListener('pageshow', ({ persisted }) => Object.assign(globalThis, { persisted })));
+      await page.goto(`${url}/events/${id}`);
+      await toTheCardPage(page);
+      // The page that comes back is loaded already.
+      await page.goBack({ waitUntil: 'commit' });
+      await expect.poll(() => page.evaluate(() => (globalThis as { persisted?: boolean }).persisted)).toBe(true);
+      await expect.poll(() => textOf(card(page)), { timeout: 5_000 }).toMatch(/Your payment is not finished\..* Pay €90.00/i);
+      await page.getByRole('button', { name: /^Pay €90.00/ }).click();
+      await page.waitForURL(/\/pay\/demo\//);
+    } finally {
+      await keeping.close();
+    }
   });
 
   it('with an account is asked by the bank, on a phone; another window shows tickets and refunds at once', async () => {

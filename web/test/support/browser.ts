@@ -2,9 +2,10 @@
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 
-export async function launch(args: string[] = []): Promise<Browser> {
+/** `without`: arguments that Playwright gives by itself. */
+export async function launch(args: string[] = [], without: string[] = []): Promise<Browser> {
   const executablePath = process.env['CHROMIUM_BIN'] ?? '/usr/bin/chromium';
-  return chromium.launch({ executablePath, args });
+  return chromium.launch({ executablePath, args, ignoreDefaultArgs: without });
 }
 
 /** A window of its own: nothing is shared with others, as on another person's machine. */

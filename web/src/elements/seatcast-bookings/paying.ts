@@ -41,6 +41,12 @@ export function moneyWords(language: Language, { status, payment, confirmed_at: 
   }
 }
 
+/** An attempt to pay that waits for its buyer, who may have left the provider's page; staff are paid elsewhere. */
+export function isBegun({ payment }: Booking): boolean {
+  const awaitsBuyer = payment?.state === 'creating' || payment?.state === 'requires_action';
+  return awaitsBuyer && payment.provider !== 'offline' && payment.failure === null;
+}
+
 const KEY = 'seatcast.paying';
 
 /** How long after the way back the answer of a bank is waited for before the button to pay is offered again. */
@@ -57,6 +63,8 @@ export interface Left {
   id: string;
   /** A card had been declined before: the booking says so until the next one is answered. */
   wasDeclined: boolean;
+  /** When the provider first led back, in milliseconds of this machine's clock; undefined: it has not. */
+  backAt: number | undefined;
 }
 
 /** Remembers which booking is being paid while the browser is on another site. */
@@ -71,11 +79,26 @@ export function leaveToPay(booking: Booking): void {
 /** Undefined where the browser was not away to pay. */
 export function leftToPay(): Left | undefined {
   try {
-    const [id, paying] = sessionStorage.getItem(KEY)?.split(' ') ?? [];
-    return id ? { id, wasDeclined: paying === 'declined' } : undefined;
+    const [id, paying, at] = sessionStorage.getItem(KEY)?.split(' ') ?? [];
+    return id ? { id, wasDeclined: paying === 'declined', backAt: at === undefined ? undefined : Number(at) } : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** The provider led back, so that its bank's answer may be on the way; a reload waits no longer than this page would. */
+export function ledBack({ id, wasDeclined }: Left, backAt: number): void {
+  try {
+    sessionStorage.setItem(KEY, `${id} ${wasDeclined ? 'declined' : 'open'} ${backAt}`);
+  } catch {
+    // Nothing was kept, so there is nothing to come back to.
+  }
+}
+
+/** How this document came to be on the screen: by a link, by the browser's back or forward, or by a reload. */
+export function arrival(): NavigationTimingType {
+  const [entry] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+  return entry?.type ?? 'navigate';
 }
 
 export function isBack(): void {

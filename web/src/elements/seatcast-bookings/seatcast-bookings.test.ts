@@ -395,6 +395,69 @@ describe('paying', () => {
     expect(sessionStorage.length).toBe(0);
   });
 
+  const UNFINISHED = 'Your payment is not finished. Your tickets are still held: go on with it, or choose another way to pay. Pay €90.00';
+  const arrivedBy = (type: NavigationTimingType): void => void vi.spyOn(performance, 'getEntriesByType').mockReturnValue([{ type } as PerformanceNavigationTiming]);
+
+  it('goes on at once after the browser’s own way back, on a page that it loads anew', async () => {
+    arrivedBy('back_forward');
+    sessionStorage.setItem('seatcast.paying', `${hold.id} open`);
+    change({ payment: payment({}) });
+    const element = await shown();
+    expect(textOf(element)).toContain(UNFINISHED);
+    expect(textOf(element)).toContain('Held for you 2:00');
+    expect(pay(element)?.disabled).toBe(false);
+    expect(sessionStorage.length).toBe(0);
+  });
+
+  it('goes on at once on a page that the browser kept as it was left, and asks for news of it', async () => {
+    const element = await shown();
+    sessionStorage.setItem('seatcast.paying', `${hold.id} open`);
+    const show = (persisted: boolean): void => void globalThis.dispatchEvent(Object.assign(new Event('pageshow'), { persisted }));
+    show(true);
+    change({ payment: payment({}) });
+    await drawn(server, element);
+    expect(textOf(element)).toContain(UNFINISHED);
+    expect(sessionStorage.length).toBe(0);
+    // The answer of a card that was typed before comes all the same.
+    change({ payment: payment({ state: 'processing' }) });
+    await drawn(server, element);
+    expect(textOf(element)).toContain('Paying … Your tickets stay yours meanwhile.');
+    expect(pay(element)).toBeNull();
+  });
+
+  it('says that it is paying after the way back too, while the provider works on it', async () => {
+    arrivedBy('back_forward');
+    sessionStorage.setItem('seatcast.paying', `${hold.id} open`);
+    change({ payment: payment({ state: 'processing' }) });
+    const element = await shown();
+    expect(textOf(element)).toContain('Paying … Your tickets stay yours meanwhile.');
+    expect(pay(element)).toBeNull();
+  });
+
+  it('waits over a reload no longer than without, and not at all where the provider never led back', async () => {
+    arrivedBy('reload');
+    change({ payment: payment({}) });
+    sessionStorage.setItem('seatcast.paying', `${hold.id} open ${Date.now() - BACK.ms + 2_000}`);
+    const element = await shown();
+    await drawn(server, element, 1_000);
+    expect(textOf(element)).toContain('Paying …');
+    await drawn(server, element, 1_500);
+    expect(textOf(element)).toContain(UNFINISHED);
+
+    document.body.replaceChildren();
+    sessionStorage.setItem('seatcast.paying', `${hold.id} open`);
+    expect(textOf(await shown())).toContain(UNFINISHED);
+  });
+
+  it('says nothing of it where staff are paid, nor of a payment that was not begun', async () => {
+    const element = await shown();
+    expect(textOf(element)).not.toContain('not finished');
+    change({ payment: payment({ provider: 'offline' }) });
+    await drawn(server, element);
+    expect(textOf(element)).not.toContain('not finished');
+    expect(textOf(pay(element)!)).toBe('Pay €90.00');
+  });
+
   it('says at once that the card was declined, and what another tab gave back', async () => {
     sessionStorage.setItem('seatcast.paying', `${hold.id} open`);
     change({ payment: payment({ failure: 'card_declined' }) });

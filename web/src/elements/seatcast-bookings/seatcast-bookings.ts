@@ -14,7 +14,7 @@ import { explain } from '../internal/refusals.ts';
 import { addedRows, containedWords, ticketAmount } from '../internal/price-lines.ts';
 import { BookingsController } from '../internal/own-controllers.ts';
 import { Ended, endOf, isStanding } from './ended.ts';
-import { BACK, isBack, leaveToPay, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';
+import { arrival, BACK, isBack, isBegun, leaveToPay, ledBack, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';
 import { styles } from './seatcast-bookings.styles.ts';
 import { WORDS } from './words.ts';
 import '../internal/refusal-words.ts';
@@ -72,6 +72,7 @@ export class SeatcastBookings extends SellingElement {
     changing: { state: true },
     leftToPay: { state: true },
     instructions: { state: true },
+    leaving: { state: true },
   };
 
   /** Only bookings that hold stock, pending or confirmed, and those that have just ceased to. */
@@ -103,6 +104,8 @@ export class SeatcastBookings extends SellingElement {
   declare leftToPay: Left | undefined;
   /** How to pay a booking to staff. */
   declare instructions: { id: string; words: string } | undefined;
+  /** The booking whose provider's page is about to replace this one. */
+  declare leaving: string | undefined;
 
   constructor() {
     super();
@@ -133,8 +136,9 @@ export class SeatcastBookings extends SellingElement {
   #awaited: string | undefined;
   /** Whether its top has to be seen: it may be higher than the screen. */
   #awaitsTop = false;
-  /** When the browser came back from paying, and when a guest's bookings were asked for last; on the page's clock. */
+  /** When the browser came back from paying, on the machine's clock, which goes on over a reload. */
   #backAt = 0;
+  /** When a guest's bookings were asked for last, on the page's clock. */
   #askedAt = 0;
   /** The booking whose bank may still answer. */
   #awaitedBank: string | undefined;
@@ -155,14 +159,14 @@ export class SeatcastBookings extends SellingElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.#tick = setInterval(() => this.#ticked(), TICK_MS);
-    globalThis.addEventListener('pageshow', this.#cameBack);
-    this.#cameBack();
+    globalThis.addEventListener('pageshow', this.#pageShown);
+    this.#arrived(arrival());
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearInterval(this.#tick);
-    globalThis.removeEventListener('pageshow', this.#cameBack);
+    globalThis.removeEventListener('pageshow', this.#pageShown);
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -378,7 +382,9 @@ export class SeatcastBookings extends SellingElement {
     }
     const isStarting = this.starting === booking.id;
     const { instructions } = this;
+    const isUnfinished = paying === 'open' && isBegun(booking) && !isStarting && this.leaving !== booking.id;
     return html`
+      ${isUnfinished ? html`<p class="money" role="status">${words.unfinished}</p>` : nothing}
       ${paying === 'declined' ? html`<p class="problem" role="alert">${words.declined}</p>` : nothing}
       ${instructions?.id === booking.id ? html`<p class="money" role="status">${words.payBefore} <b>${instructions.words}</b></p>` : nothing}
       <button
@@ -529,6 +535,7 @@ export class SeatcastBookings extends SellingElement {
       if (!isOurs) return;
       if (to) {
         leaveToPay(booking);
+        this.leaving = booking.id;
         location.assign(to);
       } else if (attempt.client_secret && attempt.publishable_key) {
         await this.#payByStripe(booking, attempt.client_secret, attempt.publishable_key, back);
@@ -553,28 +560,43 @@ export class SeatcastBookings extends SellingElement {
     try {
       isPaid = await payByStripe(wish);
     } finally {
-      if (isPaid) this.#cameBack();
+      if (isPaid) this.#arrived('navigate');
       else isBack();
     }
     if (!isPaid) await this.reveal(booking.id);
   }
 
-  /** By the provider's link, or by the browser's own way back, which shows the page as it was left. */
-  readonly #cameBack = (): void => {
-    this.leftToPay = leftToPay();
-    this.#awaitedBank = this.leftToPay?.id;
-    this.#backAt = performance.now();
+  readonly #pageShown = ({ persisted }: PageTransitionEvent): void => {
+    // The browser shows the page as it was left: that is its own way back, however the page was come to at first.
+    if (persisted) this.#arrived('back_forward');
   };
+
+  /**
+   * The browser may have been away to pay. By the provider's link, or a reload after it, the bank's answer may be on the way.
+   * By the browser's own way back the payment is as the booking says it is: the buyer may go on at once.
+   */
+  #arrived(by: NavigationTimingType): void {
+    this.leaving = undefined;
+    const left = leftToPay();
+    if (!left) return;
+    this.#awaitedBank = left.id;
+    this.#askedAt = Number.NEGATIVE_INFINITY;
+    const isLed = by === 'navigate' || (by === 'reload' && left.backAt !== undefined);
+    this.#backAt = (isLed ? left.backAt : undefined) ?? Date.now();
+    this.leftToPay = isLed ? left : undefined;
+    if (isLed) return ledBack(left, this.#backAt);
+    isBack();
+    if (!this.booking) void this.reveal(left.id);
+  }
 
   /** Until the bank's answer shows, or it is time to offer the button again. */
   #awaitBank({ id, wasDeclined }: Left): void {
-    const now = performance.now();
     const booking = this.#own.view.bookings?.find((one) => one.id === id);
     const isAgain = wasDeclined && booking !== undefined && payingOf(booking) === 'declined';
     const patienceMs = isAgain ? BACK.declinedMs : BACK.ms;
     // A decline may be of the card before the last: it is shown, and the bank is asked on.
     const isAnswered = booking && (booking.status !== 'pending' || payingOf(booking) === 'underway');
-    if (isAnswered || now - this.#backAt > patienceMs) {
+    if (isAnswered || Date.now() - this.#backAt > patienceMs) {
       this.leftToPay = undefined;
       isBack();
       // Its outcome is what the buyer wants to see, also where another tab gave it back.
@@ -591,7 +613,7 @@ export class SeatcastBookings extends SellingElement {
     const now = performance.now();
     if (this.#awaitedBank === undefined || now - this.#askedAt <= BACK.askMs) return;
     const booking = this.#own.view.bookings?.find(({ id }) => id === this.#awaitedBank);
-    if (now - this.#backAt > BACK.ms || (booking && booking.status !== 'pending')) this.#awaitedBank = undefined;
+    if (Date.now() - this.#backAt > BACK.ms || (booking && booking.status !== 'pending')) this.#awaitedBank = undefined;
     this.#askedAt = now;
     this.topic.client.refreshBookings();
   }

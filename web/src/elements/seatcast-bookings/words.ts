@@ -39,6 +39,7 @@ interface Words {
 
   timeLeft: (time: string) => string;
   paying: string;
+  unfinished: string;
   declined: string;
   payBefore: string;
   pay: (sum: string) => string;
@@ -111,6 +112,7 @@ export const WORDS: Translations<Words> = {
 
     timeLeft: (time) => `${time} left of the hold`,
     paying: 'Paying … Your tickets stay yours meanwhile.',
+    unfinished: 'Your payment is not finished. Your tickets are still held: go on with it, or choose another way to pay.',
     declined: 'The card was declined. Your tickets are still held: try another one.',
     payBefore: 'Pay this before the hold ends:',
     pay: (sum) => `Pay ${sum}`,
@@ -182,6 +184,7 @@ export const WORDS: Translations<Words> = {
 
     timeLeft: (time) => `เหลือเวลา ${time}`,
     paying: 'กำลังชำระเงิน … ระหว่างนี้บัตรยังเป็นของคุณ',
+    unfinished: 'การชำระเงินยังไม่เสร็จสิ้น บัตรของคุณยังเก็บไว้ให้: ชำระต่อ หรือเลือกวิธีชำระอื่น',
     declined: 'บัตรชำระเงินถูกปฏิเสธ บัตรเข้างานยังเก็บไว้ให้คุณ โปรดลองใบอื่น',
     payBefore: 'ชำระก่อนหมดเวลา:',
     pay: (sum) => `ชำระ ${sum}`,
@@ -251,6 +254,7 @@ export const WORDS: Translations<Words> = {
 
     timeLeft: (time) => `${time} تا پایان مهلت`,
     paying: 'در حال پرداخت … بلیت‌ها در این میان از آنِ شما می‌مانند.',
+    unfinished: 'پرداخت شما به پایان نرسیده است. بلیت‌ها همچنان برای شما نگه داشته شده‌اند: ادامه دهید، یا راه دیگری برای پرداخت برگزینید.',
     declined: 'کارت پذیرفته نشد. بلیت‌ها همچنان برای شما نگه داشته شده‌اند: کارت دیگری بیازمایید.',
     payBefore: 'پیش از پایان مهلت بپردازید:',
     pay: (sum) => `پرداخت ${sum}`,
