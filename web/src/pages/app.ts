@@ -1,6 +1,7 @@
 import { html, nothing, svg, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
 import { LANGUAGES, type Language } from '../elements/internal/language.ts';
+import type { Account } from '../sdk/index.ts';
 import { liveClient } from '../elements/internal/shared-client.ts';
 import { styles } from './app.styles.ts';
 import { WORDS } from './app.words.ts';
@@ -28,7 +29,7 @@ const LATER_MS = 400;
 
 /** The frame around the pages: header, the page of the route, footer. */
 export class SeatcastApp extends PageElement {
-  static override properties = { route: { state: true }, account: { state: true }, staff: { state: true }, lost: { state: true }, offline: { state: true }, development: { state: true }, narrow: { state: true } };
+  static override properties = { route: { state: true }, account: { state: true }, staff: { state: true }, lost: { state: true }, offline: { state: true }, development: { state: true }, narrow: { state: true }, ended: { state: true } };
   static override styles = styles;
 
   declare route: Route;
@@ -44,6 +45,8 @@ export class SeatcastApp extends PageElement {
   declare development: boolean;
   /** A phone's width: the header has no room for more. */
   declare narrow: boolean;
+  /** The account whose session the server ended, until that was read. */
+  declare ended: Account | undefined;
 
   readonly #narrow = matchMedia('(max-width: 560px)');
 
@@ -112,6 +115,7 @@ export class SeatcastApp extends PageElement {
       <div role="status" class="connection">
         ${this.offline ? html`<p class="offline"><strong>${words.offline}</strong> ${words.lastKnown}</p>` : nothing}
       </div>
+      ${this.ended ? html`<seatcast-session-ended .account=${this.ended} .signsIn=${page !== 'account'}></seatcast-session-ended>` : nothing}
       <main tabindex="-1"><seatcast-unsent></seatcast-unsent>${this.#page()}</main>
       <footer>
         <span>${words.live}</span>

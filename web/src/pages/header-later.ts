@@ -1,4 +1,5 @@
-/** Parts of the header that come after the first sight: the way to the desk, and the demo's people. */
+/** Parts of the header that come after the first sight: the way to the desk, the demo's people, and that the session ended. */
+import type { Account } from '../sdk/index.ts';
 import { pageSession } from './session.ts';
 
 export interface Header {
@@ -6,10 +7,14 @@ export interface Header {
   staff: boolean;
   /** The server believes who one says to be. */
   development: boolean;
+  /** The account whose session the server ended, until that was read. */
+  ended: Account | undefined;
 }
 
 export function completeHeader(header: Header): void {
   pageSession().addEventListener('change', () => void lookForDesk(header));
+  pageSession().addEventListener('lost', () => tellLoss(header));
+  tellLoss(header);
   void lookForDesk(header);
   void lookForDemo(header);
 }
@@ -23,6 +28,11 @@ async function lookForDesk(header: Header): Promise<void> {
   const me = await session.client.me().catch(() => undefined);
   // Somebody else may have signed in meanwhile.
   if (me && account === session.account) header.staff = me.organizations.length > 0;
+}
+
+function tellLoss(header: Header): void {
+  header.ended = pageSession().lost;
+  if (header.ended) void import('./session-ended.ts').catch(() => undefined);
 }
 
 async function lookForDemo(header: Header): Promise<void> {

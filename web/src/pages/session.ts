@@ -6,6 +6,8 @@ import { followPage, storageOfPage, useClient } from '../elements/internal/share
 import { Refusal, SeatcastClient, type Account, type Session, type TextStorage } from '../sdk/index.ts';
 
 const KEY = 'seatcast.session';
+/** Stands in the session's place for a moment, so that other tabs know that the server ended it, and nobody here. */
+const ENDED = 'ended';
 /** An access token is renewed so long before it ends. */
 const EARLY_MS = 60_000;
 /** Another tab that renews at the same moment has written its session after this. */
@@ -25,6 +27,7 @@ export class SignedIn extends EventTarget {
   readonly #client: SeatcastClient;
   readonly #storage: TextStorage;
   #account: Account | undefined;
+  #lost: Account | undefined;
   /** The token that the client has. */
   #token: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -34,8 +37,11 @@ export class SignedIn extends EventTarget {
     super();
     this.#client = client;
     this.#storage = storage;
-    globalThis.addEventListener('storage', ({ key }) => {
-      if (key === null || key === KEY) this.#look();
+    globalThis.addEventListener('storage', ({ key, newValue }) => {
+      if (key !== null && key !== KEY) return;
+      const { account } = this;
+      this.#look();
+      if (newValue === ENDED && account && !this.account) this.#lose(account);
     });
     // Timers sleep with the machine.
     document.addEventListener('visibilitychange', () => {
@@ -51,6 +57,22 @@ export class SignedIn extends EventTarget {
   /** Fires `change`. */
   get account(): Account | undefined {
     return this.#account;
+  }
+
+  /** The account whose session the server ended, until somebody signs in or has read of it. Fires `lost`. */
+  get lost(): Account | undefined {
+    return this.#lost;
+  }
+
+  /** Somebody has read that the session ended. */
+  putLossAway(): void {
+    this.#lose(undefined);
+  }
+
+  #lose(account: Account | undefined): void {
+    if (account === this.#lost) return;
+    this.#lost = account;
+    this.dispatchEvent(new Event('lost'));
   }
 
   begin(session: Session): void {
@@ -97,6 +119,7 @@ export class SignedIn extends EventTarget {
     }
     const isNew = account?.id !== this.#account?.id || account?.email_confirmed !== this.#account?.email_confirmed;
     this.#account = account;
+    if (account) this.#lose(undefined);
     if (isNew) this.dispatchEvent(new Event('change'));
   }
 
@@ -122,7 +145,10 @@ export class SignedIn extends EventTarget {
       if (error.code === 'REFRESHED_MEANWHILE') await new Promise((resolve) => setTimeout(resolve, MEANWHILE_MS));
       const now = this.#kept();
       if (now && now.refresh_token !== kept.refresh_token) return this.#use(now);
+      // Signed out here or in another tab meanwhile, nobody has lost anything.
+      if (now) this.#storage.setItem(KEY, ENDED);
       this.#forget();
+      if (now) this.#lose(now.user);
       return undefined;
     }
   }

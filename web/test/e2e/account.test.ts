@@ -2,7 +2,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { faultsOf, headingSays } from '../support/desk.ts';
+import { faultsOf, headingSays, openDesk } from '../support/desk.ts';
 import { makeEvent, makeUser, rest, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
@@ -110,6 +110,68 @@ it('somebody registers, confirms the address, books, stays signed in, and signs 
   await fill(page, 'Sign in', { 'E-mail': email, Password: PASSWORD });
   await expect.poll(() => navigation(page)).toContain('Mary');
   await expect.poll(() => cards(other)).toMatch(/held for you/i);
+  expect(errors).toEqual([]);
+});
+
+/** As on another device. */
+async function signOutEverywhere(email: string): Promise<void> {
+  const post = (path: string, body: object, token?: string): Promise<Response> =>
+    fetch(`${url}/api/v1/auth/${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) }, body: JSON.stringify(body) });
+  const { data } = (await (await post('login', { email, password: 'seatcast-demo' })).json()) as { data: { access_token: string } };
+  expect((await post('logout', { everywhere: true }, data.access_token)).ok).toBe(true);
+}
+
+it('somebody whose session ended elsewhere is told so, signs in again on the same page, and has lost nothing that was chosen', async () => {
+  const email = 'aiko@seatcast.example';
+  const { id } = await makeEvent('Signed out elsewhere', 20);
+  const { page, context, errors } = await openDesk(browser, `/events/${id}`, { viewport: { width: 375, height: 812 } }, email);
+  for (let times = 0; times < 2; times += 1) await page.getByRole('button', { name: 'One more Standard' }).click();
+  const panel = (): Promise<string> => textOf(page.locator('seatcast-booking .panel'));
+  await expect.poll(panel).toContain('2 × Standard');
+  await page.locator('details.names summary').click();
+  const attendee = page.locator('details.names input').first();
+  await attendee.fill('Grace Hopper');
+  const other = await context.newPage();
+  await other.goto(`${url}/bookings`);
+  await expect.poll(() => navigation(other)).not.toContain('Sign in');
+
+  await signOutEverywhere(email);
+  const told = (of: Page): Promise<string> => textOf(of.locator('seatcast-session-ended .bar'));
+  for (const one of [page, other]) await expect.poll(() => told(one)).toMatch(/^Your session has ended, and you are signed out\..*Sign in again/);
+  await expect.poll(() => navigation(page)).toContain('Sign in');
+  expect(await panel()).toContain('2 × Standard');
+  expect(await attendee.inputValue()).toBe('Grace Hopper');
+  expect(await faultsOf(page)).toEqual([]);
+  await picture(page, 'session ended on a phone');
+  await picture(other, 'session ended');
+
+  await page.getByRole('button', { name: 'Sign in again' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Sign in again' });
+  expect(await dialog.getByLabel('E-mail').inputValue()).toBe(email);
+  await dialog.getByLabel('Password').fill('not this one');
+  await dialog.getByRole('button', { name: 'Sign in' }).click();
+  await expect.poll(() => dialog.getByRole('alert').innerText()).not.toBe('');
+  await picture(page, 'sign in again on a phone');
+  expect(await faultsOf(page)).toEqual([]);
+  await dialog.getByLabel('Password').fill('seatcast-demo');
+  await dialog.getByRole('button', { name: 'Sign in' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  // The other tab has it from this one.
+  for (const one of [page, other]) await expect.poll(() => told(one)).toBe('');
+  expect(page.url()).toBe(`${url}/events/${id}`);
+  expect(await panel()).toContain('2 × Standard');
+  expect(await attendee.inputValue()).toBe('Grace Hopper');
+  await page.getByRole('button', { name: 'Hold 2 tickets' }).click();
+  await expect.poll(() => sql(`select u.email from bookings b join users u on u.id = b.user_id where b.event_id = ${id}`)).toBe(email);
+
+  // Whoever goes on as a guest is told no more.
+  await signOutEverywhere(email);
+  await expect.poll(() => told(other)).toContain('ended');
+  await other.getByRole('button', { name: 'Go on without' }).click();
+  await expect.poll(() => told(other)).toBe('');
+  await other.reload();
+  await expect.poll(() => navigation(other)).toContain('Sign in');
+  expect(await told(other)).toBe('');
   expect(errors).toEqual([]);
 });
 

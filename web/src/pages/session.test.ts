@@ -1,0 +1,87 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FakeStorage } from '../../test/support/fake-storage.ts';
+import { Refusal, Unreachable, type SeatcastClient, type Session } from '../sdk/index.ts';
+import { SignedIn } from './session.ts';
+
+const KEY = 'seatcast.session';
+const user = { id: 4, name: 'Ada', email: 'ada@example.org', email_confirmed: true, role: 'customer' } as Session['user'];
+const session = (refresh_token: string): Session => ({ access_token: `access to ${refresh_token}`, refresh_token, expires_in: 600, user }) as Session;
+const refused = (): Promise<Session> => Promise.reject(new Refusal(401, 'ended', { code: 'BAD_REFRESH_TOKEN' }));
+
+let storage: FakeStorage;
+let renew: () => Promise<Session>;
+let client: SeatcastClient;
+
+beforeEach(() => {
+  storage = new FakeStorage();
+  renew = refused;
+  client = { setToken: vi.fn(), renewSession: () => renew(), signOut: () => Promise.resolve() } as unknown as SeatcastClient;
+});
+afterEach(() => void vi.useRealTimers());
+
+function signedIn(): { one: SignedIn; told: () => number } {
+  const one = new SignedIn(client, storage);
+  const told = vi.fn();
+  one.addEventListener('lost', told);
+  one.begin(session('first'));
+  return { one, told: () => told.mock.calls.length };
+}
+
+/** As the browser tells of it, with what is in the storage by then. */
+function otherTabWrote(newValue: string | null): void {
+  storage.removeItem(KEY);
+  globalThis.dispatchEvent(Object.assign(new Event('storage'), { key: KEY, newValue }));
+}
+
+describe('a session that the server ended', () => {
+  it('is told of once, with whose it was, until somebody has read it', async () => {
+    const { one, told } = signedIn();
+    expect(await one.another()).toBeUndefined();
+    expect([one.account, one.lost]).toEqual([undefined, user]);
+    expect(await one.another()).toBeUndefined();
+    expect(told()).toBe(1);
+    one.putLossAway();
+    expect(one.lost).toBeUndefined();
+    expect(storage.getItem(KEY)).toBeNull();
+  });
+
+  it('is told of where the page finds it so, and no more once somebody signs in', async () => {
+    storage.setItem(KEY, JSON.stringify({ ...session('old'), ends_at: Date.now() - 1 }));
+    const one = new SignedIn(client, storage);
+    await new Promise((resolve) => one.addEventListener('lost', resolve, { once: true }));
+    expect(one.lost).toEqual(user);
+    one.begin(session('new'));
+    expect([one.account, one.lost]).toEqual([user, undefined]);
+  });
+
+  it('is told of in other tabs as well', () => {
+    const { one, told } = signedIn();
+    otherTabWrote('ended');
+    otherTabWrote(null);
+    expect([one.account, one.lost, told()]).toEqual([undefined, user, 1]);
+  });
+});
+
+describe('nothing is told', () => {
+  it('of signing out, here or in another tab', async () => {
+    const here = signedIn();
+    await here.one.end(true);
+    expect([here.one.account, here.told()]).toEqual([undefined, 0]);
+    const there = signedIn();
+    otherTabWrote(null);
+    expect([there.one.account, there.told()]).toEqual([undefined, 0]);
+  });
+
+  it('while the server is away, nor where another tab renewed the session', async () => {
+    const { one, told } = signedIn();
+    renew = () => Promise.reject(new Unreachable('away'));
+    expect(await one.another()).toBe('access to first');
+    renew = () => {
+      storage.setItem(KEY, JSON.stringify({ ...session('second'), ends_at: Date.now() + 600_000 }));
+      return refused();
+    };
+    expect(await one.another()).toBe('access to second');
+    expect([one.account, told()]).toEqual([user, 0]);
+  });
+});
