@@ -1,6 +1,7 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
 import { WORDS as SHOP } from '../pages/app.words.ts';
+import { Fold } from './fold.ts';
 import { languageSelect, MARK } from './frame.ts';
 import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { LanguageController } from '../elements/internal/language.ts';
@@ -28,6 +29,7 @@ export class DeskApp extends LitElement {
   /** Answers the question whether to leave a form that is not saved. */
   declare leaving: ((may: boolean) => void) | undefined;
   readonly #language = new LanguageController(this);
+  readonly #fold = new Fold(this);
 
   constructor() {
     super();
@@ -56,10 +58,10 @@ export class DeskApp extends LitElement {
       <header>
         <button class="button skip" type="button" @click=${() => this.#toContent()}>${words.skip}</button>
         <a class="brand" href="/desk">${MARK}seatcast <span>${words.desk}</span></a>
-        ${desk().me ? this.#navigation(desk().me!) : nothing}
+        ${desk().me ? html`${this.#fold.button(words.menu, 'pages account')}${this.#navigation(desk().me!)}` : nothing}
         <div class="end">
           ${languageSelect(this.#language.language, words.language)}
-          ${desk().me ? html`<span class="who">${desk().me!.name}</span><button class="button small" type="button" @click=${this.#signOut}>${words.signOut}</button>` : nothing}
+          ${desk().me ? html`<div id="account" class="account ${this.#fold.look}"><span class="who">${desk().me!.name}</span><button class="button small" type="button" @click=${this.#signOut}>${words.signOut}</button></div>` : nothing}
         </div>
       </header>
       <main tabindex="-1">${this.#content()} ${this.leaving ? this.#leaveQuestion(this.leaving) : nothing}</main>
@@ -100,7 +102,7 @@ export class DeskApp extends LitElement {
     const { language } = this.#language;
     const rows = PAGES.filter(({ linked, right }) => linked === 'desk' && may(me, right));
     const isHere = (path: string): boolean => (path === '/desk' ? /^\/desk(\/events\/.*)?$/.test(location.pathname) : location.pathname.startsWith(path));
-    return html`<nav aria-label=${WORDS[language].main}>
+    return html`<nav id="pages" class=${this.#fold.look} aria-label=${WORDS[language].main}>
       ${rows.map(({ path, name }) => html`<a href=${path} aria-current=${isHere(path) ? 'page' : nothing}>${name[language]}</a>`)}
     </nav>`;
   }
@@ -151,6 +153,7 @@ export class DeskApp extends LitElement {
   /** After a link was followed: a screen reader is told of the new page. */
   async #arrive(): Promise<void> {
     this.found = pageOf(location.pathname);
+    this.#fold.close();
     void this.#load();
     this.requestUpdate();
     await this.updateComplete;

@@ -5,6 +5,7 @@ import { explain } from '../elements/internal/refusals.ts';
 import '../elements/seatcast-availability/seatcast-availability.ts';
 import { Refusal, type EventDetails, type EventInfo, type EventStatus, type TicketType } from '../sdk/index.ts';
 import { DeskPage, EventChanged } from './desk-page.ts';
+import { Fold, fold } from './fold.ts';
 import { PAGES } from './pages.ts';
 import { may } from './rights.ts';
 import { addressOf, type Found } from './router.ts';
@@ -32,6 +33,7 @@ export class EventFrame extends DeskPage {
   };
   static override styles = [
     deskStyles,
+    fold,
     css`
       .head {
         display: flex;
@@ -66,8 +68,15 @@ export class EventFrame extends DeskPage {
       nav {
         position: sticky;
         top: 1rem;
+      }
+      .pages {
         display: grid;
         gap: 0.15rem;
+      }
+      .fold {
+        justify-content: space-between;
+        width: 100%;
+        font-size: 0.9375rem;
       }
       nav a {
         padding: 0.5rem 0.85rem;
@@ -96,9 +105,11 @@ export class EventFrame extends DeskPage {
         }
         nav {
           position: static;
+        }
+        .pages {
           display: flex;
           flex-wrap: wrap;
-          padding-block-end: 0.75rem;
+          padding-block: 0.25rem 0.75rem;
           border-block-end: 1px solid var(--line);
         }
         nav a {
@@ -117,6 +128,7 @@ export class EventFrame extends DeskPage {
   declare event: EventDetails | undefined;
   declare problem: unknown;
 
+  readonly #fold = new Fold(this);
   readonly #watch = new Watch(this, () => this.#begin());
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The parts of the topic's state that were read last. */
@@ -172,11 +184,15 @@ export class EventFrame extends DeskPage {
 
   #navigation({ id, organizer_id: organization }: EventDetails): TemplateResult {
     const rows = PAGES.filter(({ linked, right }) => linked === 'event' && may(this.me, right, organization));
-    return html`<nav aria-label=${WORDS[this.language].ofEvent}>
-      ${rows.map(
-        (row) =>
-          html`<a href=${addressOf(row, { id: String(id) })} aria-current=${row === this.found.row ? 'page' : nothing}>${row.name[this.language]}</a>`,
-      )}
+    const words = WORDS[this.language];
+    return html`<nav aria-label=${words.ofEvent}>
+      ${this.#fold.button(html`${words.ofEvent}: <b>${this.found.row.name[this.language]}</b>`, 'pages')}
+      <div id="pages" class="pages ${this.#fold.look}">
+        ${rows.map(
+          (row) =>
+            html`<a href=${addressOf(row, { id: String(id) })} aria-current=${row === this.found.row ? 'page' : nothing}>${row.name[this.language]}</a>`,
+        )}
+      </div>
     </nav>`;
   }
 
@@ -192,6 +208,7 @@ export class EventFrame extends DeskPage {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('number') && this.hasUpdated) this.#watch.restart();
+    if (changed.has('found')) this.#fold.close();
   }
 
   #begin(): () => void {

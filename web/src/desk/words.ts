@@ -27,6 +27,7 @@ const STATUS_FA: Record<EventStatus, string> = {
 const english = {
   desk: 'Desk',
   main: 'Desk',
+  menu: 'Menu',
   ofEvent: 'Event',
   skip: 'Skip to content',
   shop: 'To the shop',
@@ -78,6 +79,7 @@ type Words = typeof english;
 const thai: Words = {
   desk: 'โต๊ะผู้จัด',
   main: 'โต๊ะผู้จัด',
+  menu: 'เมนู',
   ofEvent: 'งาน',
   skip: 'ข้ามไปยังเนื้อหา',
   shop: 'ไปที่หน้าร้าน',
@@ -127,6 +129,7 @@ const thai: Words = {
 const persian: Words = {
   desk: 'میز برگزارکننده',
   main: 'میز برگزارکننده',
+  menu: 'فهرست',
   ofEvent: 'رویداد',
   skip: 'رفتن به محتوا',
   shop: 'به فروشگاه',

@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { faultsOf, headingSays, openDesk } from '../support/desk.ts';
+import { faultsOf, headingSays, openDesk, unfold } from '../support/desk.ts';
 import { makeEvent, rest } from '../support/world.ts';
 
 const { url } = inject('seatcast');
@@ -90,6 +90,56 @@ it('every page of an event with long words has room on the smallest screen, and 
   await context.close();
 });
 
+it.each([
+  ['375 px', { viewport: { width: 375, height: 667 } }],
+  ['320 px', { viewport: { width: 320, height: 568 } }],
+  ['320 px in forced colours', { viewport: { width: 320, height: 568 }, forcedColors: 'active' }],
+] as const)('on a phone of %s the content begins on the first screen: both navigations are folded, and opened by keyboard', async (name, look) => {
+  const { id } = await makeEvent('Folded', 30);
+  const { page, errors } = await openDesk(browser, `/desk/events/${id}`, look);
+  const content = page.locator('desk-dashboard .figures').first();
+  await content.waitFor();
+  expect((await content.boundingBox())!.y).toBeLessThan(look.viewport.height * 0.8);
+  const [menu, pages] = [page.getByRole('button', { name: 'Menu' }), page.getByRole('button', { name: 'Event: Live' })];
+  for (const button of [menu, pages]) {
+    expect(await button.getAttribute('aria-expanded')).toBe('false');
+    // One sees that it is a button, without its colours too.
+    expect(await button.evaluate((element) => getComputedStyle(element).borderTopStyle)).toBe('solid');
+    expect((await button.boundingBox())!.height).toBeGreaterThanOrEqual(44);
+  }
+  for (const link of ['Events', 'Details']) expect(await page.getByRole('link', { name: link, exact: true }).count()).toBe(0);
+  expect(await page.getByRole('button', { name: 'Sign out' }).count()).toBe(0);
+  await picture(page, `desk folded ${name}`);
+  expect(await faultsOf(page)).toEqual([]);
+
+  await menu.press('Enter');
+  expect(await menu.getAttribute('aria-expanded')).toBe('true');
+  await pages.press('Space');
+  expect(await pages.getAttribute('aria-expanded')).toBe('true');
+  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  await picture(page, `desk unfolded ${name}`);
+  expect(await faultsOf(page)).toEqual([]);
+  // The keyboard goes from the button into what it opened, and Escape leads back.
+  await page.keyboard.press('Tab');
+  const focused = (): Promise<string> => page.evaluate(() => {
+    let at = document.activeElement;
+    while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+    return (at?.textContent ?? '').replace(/\s+/g, ' ').trim();
+  });
+  expect(await focused()).toBe('Live');
+  await page.keyboard.press('Escape');
+  expect(await pages.getAttribute('aria-expanded')).toBe('false');
+  expect(await focused()).toBe('Event: Live');
+
+  await pages.press('Enter');
+  await page.getByRole('link', { name: 'Details' }).press('Enter');
+  await page.waitForURL(`${url}/desk/events/${id}/edit`);
+  // Both fold again, and the button says which page this is.
+  const now = page.getByRole('button', { name: 'Event: Details' });
+  expect([await now.getAttribute('aria-expanded'), await menu.getAttribute('aria-expanded')]).toEqual(['false', 'false']);
+  expect(errors).toEqual([]);
+});
+
 it('the buyers’ pages load nothing of the desk', async () => {
   const { id } = await makeEvent('Without the desk', 30);
   const { page, context } = await open(browser, `${url}/healthz`);
@@ -123,9 +173,11 @@ it('a customer has no desk, and unknown addresses are answered so', async () => 
 it('asks before a form that is not saved is left, by a link, by «back» or with the page, and no more once it is saved', async () => {
   const { id } = await makeEvent('To be left', 20);
   const { page, errors } = await openDesk(browser, `/desk/events/${id}/tickets`, PHONE);
+  await unfold(page);
   await page.getByRole('link', { name: 'Details' }).click();
   const title = page.getByLabel('Title');
   await title.fill('Not saved yet');
+  await unfold(page);
   await page.getByRole('link', { name: 'Notices' }).click();
   const question = page.getByRole('dialog', { name: 'Leave without saving?' });
   await question.waitFor();
@@ -150,6 +202,7 @@ it('asks before a form that is not saved is left, by a link, by «back» or with
 
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect.poll(() => textOf(page.locator('desk-toasts'))).toContain('Saved');
+  await unfold(page);
   await page.getByRole('link', { name: 'Notices' }).click();
   await page.waitForURL(`${url}/desk/events/${id}/notices`);
   expect(await question.count()).toBe(0);
@@ -211,4 +264,38 @@ it('a dialog that is left gives the focus back to the button that opened it', as
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await expect.poll(() => edit.evaluate((button) => button.matches(':focus'))).toBe(true);
+});
+
+it('what the desk has said follows the language that is chosen: a fault, a refusal, a word in the corner', async () => {
+  const { id } = await makeEvent('Said in two languages', 30);
+  const { page, context } = await openDesk(browser, `/desk/events/${id}/edit`);
+  const choose = (language: string): Promise<unknown> => page.locator('select.language').selectOption(language);
+  const capacity = page.locator('#capacity');
+  await capacity.fill('many');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const fault = page.locator('#capacity-fault');
+  expect(await fault.innerText()).toMatch(/number/i);
+  await choose('fa');
+  await expect.poll(() => fault.innerText()).toMatch(/^[^a-z]*\p{Script=Arabic}/u);
+  // The typed word stays.
+  expect(await capacity.inputValue()).toBe('many');
+  await choose('en');
+  await capacity.fill('31');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const corner = (): Promise<string> => textOf(page.locator('desk-toasts'));
+  await expect.poll(corner).toBe('Saved');
+  await choose('th');
+  await expect.poll(corner).toMatch(/^\p{Script=Thai}+$/u);
+  await choose('fa');
+  await expect.poll(corner).toMatch(/^\p{Script=Arabic}/u);
+
+  // Why a form was not sent.
+  await choose('en');
+  await context.setOffline(true);
+  await capacity.fill('32');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  const problem = page.locator('form.panel .problem');
+  await expect.poll(() => problem.innerText(), { timeout: 20_000 }).toMatch(/^\w/);
+  await choose('th');
+  await expect.poll(() => problem.innerText()).toMatch(/^\p{Script=Thai}/u);
 });

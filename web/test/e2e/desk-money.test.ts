@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launch, picture, textOf } from '../support/browser.ts';
-import { faultsOf, headingSays, openDesk } from '../support/desk.ts';
+import { faultsOf, headingSays, openDesk, unfold } from '../support/desk.ts';
 import { makeEvent, makeUser, rest, sql } from '../support/world.ts';
 
 /** Id of the demo's organizer. */
@@ -73,6 +73,7 @@ describe('the pages of an event', () => {
     await expect.poll(() => shown(page, 'desk-waitlist')).toMatch(/2 × any ticket Waits/);
     await picture(page, 'desk waitlist on a phone');
     expect(await faultsOf(page)).toEqual([]);
+    await unfold(page);
     await page.getByRole('link', { name: 'Mails' }).click();
     await expect.poll(() => shown(page, 'desk-mails')).toMatch(/Tickets by mail (Sent|Waits|Being sent)/);
     await picture(page, 'desk mails on a phone');

@@ -54,6 +54,13 @@ export async function dialogText(page: Page): Promise<string> {
   return texts.join(' ').replace(/\s+/g, ' ').trim();
 }
 
+/** Opens the links to an event's pages, which are folded on a phone. */
+export async function unfold(page: Page): Promise<void> {
+  const button = page.getByRole('navigation', { name: 'Event' }).getByRole('button');
+  await button.waitFor();
+  if ((await button.getAttribute('aria-expanded')) === 'false') await button.click();
+}
+
 /** Waits for a heading, as the sign that a page is there. */
 export async function headingSays(page: Page, name: string | RegExp): Promise<void> {
   await expect.poll(() => page.getByRole('heading', { name }).count()).toBeGreaterThan(0);
