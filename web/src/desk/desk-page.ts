@@ -1,11 +1,11 @@
 import { LitElement, type PropertyDeclarations } from 'lit';
 import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { LanguageController, type Language } from '../elements/internal/language.ts';
-import { explain } from '../elements/internal/refusals.ts';
 import type { EventDetails } from '../sdk/index.ts';
 import { deskClient, type DeskClient } from './desk-client.ts';
 import { desk } from './desk.ts';
 import type { Me } from '../sdk/index.ts';
+import { because } from './said.ts';
 import { complain } from './toasts.ts';
 
 /** A page of the desk: knows the client, the caller and the language. Its address and name are a row of `pages.ts`. */
@@ -37,7 +37,7 @@ export abstract class DeskPage extends LitElement {
     try {
       return await wish;
     } catch (error) {
-      complain(explain(this.language, error));
+      complain(because(error));
       return undefined;
     }
   }

@@ -1,17 +1,25 @@
 /** Fields of forms, each with its label, its hint, and the fault that the server or the form found in it. */
 import { html, nothing, type TemplateResult } from 'lit';
+import type { Language } from '../elements/internal/language.ts';
 import { Refusal } from '../sdk/index.ts';
+import type { Said } from './said.ts';
 
-/** By the field's name: a sentence. */
-export type Faults = Readonly<Record<string, string>>;
+/** By the field's name. */
+export type Faults = Readonly<Record<string, Said>>;
+/** The same in one language, as fields show them. */
+export type FaultWords = Readonly<Record<string, string>>;
 
-export const NO_FAULTS: Faults = {};
+export const NO_FAULTS = {} as const;
 
 /** The faults that the server found, by field; undefined: the refusal is about something else. */
 export function faultsIn(error: unknown): Faults | undefined {
   if (!(error instanceof Refusal) || !Array.isArray(error.data['errors'])) return undefined;
   const errors = error.data['errors'] as { field: string; message: string }[];
-  return Object.fromEntries(errors.map(({ field, message }) => [field, message]));
+  return Object.fromEntries(errors.map(({ field, message }) => [field, () => message]));
+}
+
+export function inWords(faults: Faults, language: Language): FaultWords {
+  return Object.fromEntries(Object.entries(faults).map(([field, fault]) => [field, fault(language)]));
 }
 
 interface Described {
@@ -37,7 +45,7 @@ export interface TextField extends Described {
   lines?: boolean;
 }
 
-export function textField(faults: Faults, field: TextField): TemplateResult {
+export function textField(faults: FaultWords, field: TextField): TemplateResult {
   const { name, value, type = 'text', required = false } = field;
   const fault = faults[name];
   const described = describedBy(field, fault);
@@ -64,7 +72,7 @@ export interface Choice {
   label: string;
 }
 
-export function choiceField(faults: Faults, field: Described & { value: string; choices: readonly Choice[]; changed?: (value: string) => void }): TemplateResult {
+export function choiceField(faults: FaultWords, field: Described & { value: string; choices: readonly Choice[]; changed?: (value: string) => void }): TemplateResult {
   const { name, value, choices, changed } = field;
   const fault = faults[name];
   const control = html`<select

@@ -1,10 +1,10 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { LanguageController } from '../elements/internal/language.ts';
-import { explain } from '../elements/internal/refusals.ts';
 import { pageSession } from '../pages/session.ts';
 import { deskClient } from './desk-client.ts';
 import { desk, type DemoPerson } from './desk.ts';
+import { because, type Said } from './said.ts';
 import { deskStyles } from './styles.ts';
 import { WORDS } from './words.ts';
 
@@ -29,7 +29,7 @@ export class DeskSignIn extends LitElement {
   ];
 
   declare people: readonly DemoPerson[];
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare busy: boolean;
   readonly #language = new LanguageController(this);
 
@@ -48,7 +48,7 @@ export class DeskSignIn extends LitElement {
         <p class="soft">${words.signInHint}</p>
         <label>${words.email} <input name="email" type="email" required autocomplete="username" /></label>
         <label>${words.password} <input name="password" type="password" required autocomplete="current-password" /></label>
-        <p class="problem" role="alert">${this.problem ?? nothing}</p>
+        <p class="problem" role="alert">${this.problem?.(this.#language.language) ?? nothing}</p>
         <div class="bar">
           <button class="button primary" ?disabled=${this.busy}>${words.signIn}</button>
           <a class="small" href="/account">${words.forgot}</a>
@@ -82,7 +82,7 @@ export class DeskSignIn extends LitElement {
     try {
       await wish();
     } catch (error) {
-      this.problem = explain(this.#language.language, error);
+      this.problem = because(error);
     }
     this.busy = false;
   }

@@ -1,11 +1,13 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
+import { LanguageController } from '../elements/internal/language.ts';
+import type { Said } from './said.ts';
 import { saved } from './unsaved.ts';
 import { tokens } from '../elements/internal/tokens.ts';
 
 interface Toast {
   id: number;
-  text: string;
+  said: Said;
   isFault: boolean;
 }
 
@@ -18,20 +20,20 @@ let toasts: readonly Toast[] = [];
 let last = 0;
 
 /** Says in the corner that something is done: the form that asked for it is saved. */
-export function say(text: string): void {
+export function say(words: Said): void {
   saved();
-  put(text, false);
+  put(words, false);
 }
 
 /** Says in the corner that something did not work. */
-export function complain(text: string): void {
-  put(text, true);
+export function complain(words: Said): void {
+  put(words, true);
 }
 
-function put(text: string, isFault: boolean): void {
-  const toast = { id: ++last, text, isFault };
+function put(words: Said, isFault: boolean): void {
+  const toast = { id: ++last, said: words, isFault };
   // The same word again takes the place of the one before.
-  toasts = [...toasts.filter((one) => one.text !== text), toast].slice(-TOASTS_MAX);
+  toasts = [...toasts.filter((one) => one.said('en') !== words('en')), toast].slice(-TOASTS_MAX);
   said.dispatchEvent(new Event('change'));
   setTimeout(() => putAway(toast.id), isFault ? SHOWN_MS.fault : SHOWN_MS.done);
 }
@@ -88,6 +90,8 @@ export class DeskToasts extends LitElement {
     `,
   ];
 
+  readonly #language = new LanguageController(this);
+
   override connectedCallback(): void {
     super.connectedCallback();
     said.addEventListener('change', this.#changed);
@@ -103,7 +107,7 @@ export class DeskToasts extends LitElement {
       ${repeat(
         toasts,
         ({ id }) => id,
-        ({ id, text, isFault }) => html`<button type="button" class=${isFault ? 'fault' : ''} @click=${() => putAway(id)}>${text}</button>`,
+        ({ id, said: words, isFault }) => html`<button type="button" class=${isFault ? 'fault' : ''} @click=${() => putAway(id)}>${words(this.#language.language)}</button>`,
       )}
     </div>`;
   }

@@ -3,11 +3,11 @@ import { keyed } from 'lit/directives/keyed.js';
 import { dateParts } from '../elements/internal/format.ts';
 import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { LanguageController } from '../elements/internal/language.ts';
-import { explain } from '../elements/internal/refusals.ts';
 import { desk } from '../desk/desk.ts';
 import { deskClient } from '../desk/desk-client.ts';
 import { frame, languageSelect, MARK } from '../desk/frame.ts';
 import { recall, remember } from '../desk/memory.ts';
+import { because, type Said } from '../desk/said.ts';
 import { deskStyles } from '../desk/styles.ts';
 import { pageSession } from '../pages/session.ts';
 import { Unreachable } from '../sdk/index.ts';
@@ -100,7 +100,7 @@ export class CheckInApp extends LitElement {
   declare choices: readonly Choice[] | undefined;
   /** The choices are those of this device. */
   declare isAway: boolean;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   /** Somebody signs in while the door is open. */
   declare signsIn: boolean;
 
@@ -165,7 +165,7 @@ export class CheckInApp extends LitElement {
       return html`<div class="message">
         <h1>${words.noEvents}</h1>
         <p>${words.noEventsHint}</p>
-        ${this.problem ? html`<p class="problem">${this.problem}</p>` : nothing}
+        ${this.problem ? html`<p class="problem">${this.problem(this.#speech.language)}</p>` : nothing}
       </div>`;
     }
     const asked = askedEvent();
@@ -179,7 +179,7 @@ export class CheckInApp extends LitElement {
       </fieldset>
       <label>${words.gate}<input name="gate" maxlength=${GATE_CHARS_MAX} .value=${recall(GATE_KEY) ?? ''} autocomplete="off" aria-describedby="gate-hint" /></label>
       <span class="hint" id="gate-hint">${words.gateHint}</span>
-      <p class="problem" role="alert">${this.problem ?? nothing}</p>
+      <p class="problem" role="alert">${this.problem?.(this.#speech.language) ?? nothing}</p>
       <div><button class="button primary">${words.openDoor}</button></div>
     </form>`;
   }
@@ -239,7 +239,7 @@ export class CheckInApp extends LitElement {
       this.choices = nearest(events.filter(({ status }) => status !== 'draft').map((event) => ({ ...event, isKept: isKept.has(event.id) })));
     } catch (error) {
       this.isAway = error instanceof Unreachable;
-      if (!this.isAway) this.problem = explain(this.#speech.language, error);
+      if (!this.isAway) this.problem = because(error);
       this.choices = nearest(kept.map((list) => ({ ...list, id: list.event_id, isKept: true })));
     }
   }

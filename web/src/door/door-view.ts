@@ -7,6 +7,7 @@ import { explain } from '../elements/internal/refusals.ts';
 import { deskClient } from '../desk/desk-client.ts';
 import { recall, remember } from '../desk/memory.ts';
 import { may } from '../desk/rights.ts';
+import { because, type Said } from '../desk/said.ts';
 import { deskStyles } from '../desk/styles.ts';
 import { type Me, totalsOf, Unreachable } from '../sdk/index.ts';
 import { Camera } from './camera.ts';
@@ -284,7 +285,7 @@ export class DoorView extends LitElement {
   declare found: readonly TicketAttendee[] | undefined;
   /** By the list of this device, while the server does not answer. */
   declare foundHere: readonly Named[] | undefined;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare busy: boolean;
   declare sound: boolean;
 
@@ -359,7 +360,7 @@ export class DoorView extends LitElement {
         </div>
         <div>
           <div class="result" aria-live="assertive" aria-atomic="true">${this.last && !this.last.undone ? this.#verdict(this.last) : html`<div class="ready">${this.last ? words.undone : words.noScans}</div>`}</div>
-          <p class="problem" role="alert">${this.problem ?? nothing}</p>
+          <p class="problem" role="alert">${this.problem?.(this.#speech.language) ?? nothing}</p>
           ${this.#surprises()}
           <section class="panel" aria-labelledby="scans">
             <div class="bar">
@@ -578,7 +579,6 @@ export class DoorView extends LitElement {
   };
 
   async #find(q: string): Promise<void> {
-    const { language } = this.#speech;
     this.busy = true;
     this.problem = this.found = this.foundHere = undefined;
     try {
@@ -586,9 +586,9 @@ export class DoorView extends LitElement {
       this.found = await this.rest.find(this.gate.event, q);
     } catch (error) {
       const { list } = this.gate;
-      if (!(error instanceof Unreachable)) this.problem = explain(language, error);
+      if (!(error instanceof Unreachable)) this.problem = because(error);
       else if (list?.hasNames) this.foundHere = list.named(q, FOUND_ROWS);
-      else this.problem = WORDS[language].searchAway;
+      else this.problem = (language) => WORDS[language].searchAway;
     }
     this.busy = false;
   }
@@ -614,7 +614,7 @@ export class DoorView extends LitElement {
 
   async #tried(wish: () => Promise<void>): Promise<void> {
     this.problem = undefined;
-    await wish().catch((error: unknown) => (this.problem = explain(this.#speech.language, error)));
+    await wish().catch((error: unknown) => (this.problem = because(error)));
   }
 
   readonly #startCamera = (): void => {

@@ -7,6 +7,7 @@ import { EventDeskPage } from '../desk-page.ts';
 import { download } from '../files.ts';
 import { jobName, providerName } from '../kinds.ts';
 import { may } from '../rights.ts';
+import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
@@ -163,7 +164,7 @@ export class BookingDeskPage extends EventDeskPage {
   declare invoices: readonly Invoice[];
   declare mails: readonly Mail[];
   declare problem: unknown;
-  declare fault: string | undefined;
+  declare fault: Said | undefined;
   declare asks: Asks | undefined;
   declare busy: boolean;
   #unwatch: (() => void) | undefined;
@@ -219,7 +220,7 @@ export class BookingDeskPage extends EventDeskPage {
         <h2>${booking.reference} ${bookingTag(words, booking.status)}</h2>
         <div class="actions">${this.#actions(booking)}</div>
       </div>
-      <p class="problem" role="alert">${this.fault ?? nothing}</p>
+      <p class="problem" role="alert">${this.fault?.(this.language) ?? nothing}</p>
       <div class="two">
         <div>${this.#contact(booking)} ${this.#price(booking)} ${this.#documents(booking)}</div>
         <div>${this.#payment(booking)} ${this.#history(booking)}</div>
@@ -425,7 +426,7 @@ export class BookingDeskPage extends EventDeskPage {
         <p>${left.amount > 0 ? words.cancelPaid(sum(this.language, left)) : words.cancelFree}</p>
         <form id="cancel" @submit=${this.#cancel}>
           <label>${words.reason}<input name="reason" maxlength=${REASON_CHARS_MAX} autocomplete="off" /><span class="hint">${words.reasonHint}</span></label>
-          <p class="problem" role="alert">${this.fault ?? nothing}</p>
+          <p class="problem" role="alert">${this.fault?.(this.language) ?? nothing}</p>
         </form>
         <div slot="actions">
           <button class="button" type="button" @click=${close}>${COMMON[this.language].back}</button>
@@ -441,7 +442,7 @@ export class BookingDeskPage extends EventDeskPage {
           <fieldset>
             ${PAID_BY.map((by, place) => html`<label class="tick"><input type="radio" name="paid_by" value=${by} ?checked=${place === 0} />${words.paidBy[by]}</label>`)}
           </fieldset>
-          <p class="problem" role="alert">${this.fault ?? nothing}</p>
+          <p class="problem" role="alert">${this.fault?.(this.language) ?? nothing}</p>
         </form>
         <div slot="actions">
           <button class="button" type="button" @click=${close}>${COMMON[this.language].back}</button>
@@ -455,16 +456,16 @@ export class BookingDeskPage extends EventDeskPage {
   readonly #cancel = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const reason = String(new FormData(event.target as HTMLFormElement).get('reason')).trim();
-    await this.#change({ status: 'cancelled', ...(reason ? { reason } : {}) }, WORDS[this.language].cancelled);
+    await this.#change({ status: 'cancelled', ...(reason ? { reason } : {}) }, (language) => WORDS[language].cancelled);
   };
 
   readonly #confirm = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const paid_by = new FormData(event.target as HTMLFormElement).get('paid_by');
-    await this.#change({ status: 'confirmed', paid_by }, WORDS[this.language].confirmed);
+    await this.#change({ status: 'confirmed', paid_by }, (language) => WORDS[language].confirmed);
   };
 
-  async #change(body: object, done: string): Promise<void> {
+  async #change(body: object, done: Said): Promise<void> {
     this.busy = true;
     this.fault = undefined;
     try {
@@ -473,7 +474,7 @@ export class BookingDeskPage extends EventDeskPage {
       say(done);
       await this.#read();
     } catch (error) {
-      this.fault = explain(this.language, error);
+      this.fault = because(error);
     }
     this.busy = false;
   }
@@ -483,10 +484,10 @@ export class BookingDeskPage extends EventDeskPage {
     this.busy = true;
     try {
       await this.client.resendTickets({ id });
-      say(WORDS[this.language].resent);
+      say((language) => WORDS[language].resent);
       await this.#read();
     } catch (error) {
-      this.fault = explain(this.language, error);
+      this.fault = because(error);
     }
     this.busy = false;
   }

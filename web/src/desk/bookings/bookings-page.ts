@@ -9,6 +9,7 @@ import { download } from '../files.ts';
 import { List } from '../list.ts';
 import { may } from '../rights.ts';
 import { go } from '../router.ts';
+import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { WORDS, type BulkAction } from './words.ts';
@@ -95,7 +96,7 @@ export class BookingsDeskPage extends EventDeskPage {
   declare chosen: ReadonlySet<string>;
   declare asks: BulkAction | undefined;
   declare job: Job | undefined;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare busy: boolean;
 
   readonly #list: List<Booking> = new List<Booking>(this, () => `/bookings/event/${this.event.id}?limit=${PAGE_ROWS}${this.status ? `&status=${this.status}` : ''}`);
@@ -153,7 +154,7 @@ export class BookingsDeskPage extends EventDeskPage {
           </select>
         </label>
       </form>
-      <p class="problem" role="alert">${this.problem ?? nothing}</p>
+      <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       <p class="visually-hidden" role="status">${this.#list.rows && !this.found ? words.found(this.#list.total) : nothing}</p>
       ${this.#bulk()} ${this.found ? this.#foundTickets(this.found) : this.#list.view(this.language, { title: words.noneTitle, text: words.none }, (rows) => this.#table(rows))}
       ${this.asks ? this.#question(this.asks) : nothing} ${this.job ? this.#progress(this.job) : nothing}
@@ -259,7 +260,7 @@ export class BookingsDeskPage extends EventDeskPage {
       <p>${words.ask[action]}</p>
       <form id="bulk" @submit=${this.#work}>
         ${action === 'resend' ? nothing : html`<label>${words.reason}<input name="reason" maxlength=${REASON_CHARS_MAX} autocomplete="off" /><span class="hint">${words.reasonHint}</span></label>`}
-        <p class="problem" role="alert">${this.problem ?? nothing}</p>
+        <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       </form>
       <div slot="actions">
         <button class="button" type="button" @click=${close}>${COMMON[this.language].back}</button>
@@ -313,7 +314,7 @@ export class BookingsDeskPage extends EventDeskPage {
       this.job = { status: 'waiting', progress: null };
       void this.#follow(id);
     } catch (error) {
-      this.problem = explain(this.language, error);
+      this.problem = because(error);
     }
     this.busy = false;
   };
@@ -359,7 +360,7 @@ export class BookingsDeskPage extends EventDeskPage {
     try {
       this.found = await this.#find(q);
     } catch (error) {
-      this.problem = explain(this.language, error);
+      this.problem = because(error);
     }
     this.busy = false;
   };

@@ -1,9 +1,9 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { sum } from '../../elements/internal/format.ts';
-import { explain } from '../../elements/internal/refusals.ts';
 import { newKey, type Booking, type Money } from '../../sdk/index.ts';
 import { amountOf } from '../amounts.ts';
 import { DeskPage } from '../desk-page.ts';
+import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
@@ -58,7 +58,7 @@ export class RefundDialog extends DeskPage {
   declare kind: Kind;
   declare codes: ReadonlySet<string>;
   declare typed: string;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare busy: boolean;
   /** The same for each try of one wish: it is one refund. */
   #key = newKey();
@@ -105,7 +105,7 @@ export class RefundDialog extends DeskPage {
         </fieldset>
         <label>${words.reason}<input name="reason" maxlength=${REASON_CHARS_MAX} autocomplete="off" /><span class="hint">${words.reasonHint}</span></label>
         <div class="preview" role="status">${this.#preview(back)}</div>
-        <p class="problem" role="alert">${this.problem ?? nothing}</p>
+        <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       </form>
       <div slot="actions">
         <button class="button" type="button" @click=${close}>${COMMON[this.language].back}</button>
@@ -163,10 +163,10 @@ export class RefundDialog extends DeskPage {
     this.problem = undefined;
     try {
       const { amount } = await this.client.make<{ amount: Money }>(`/bookings/${this.booking.id}/refunds`, { ...what, ...(reason ? { reason } : {}) }, this.#key);
-      say(WORDS[this.language].givenBack(this.#money(amount)));
+      say((language) => WORDS[language].givenBack(sum(language, amount)));
       this.dispatchEvent(new Event('done'));
     } catch (error) {
-      this.problem = explain(this.language, error);
+      this.problem = because(error);
       this.#key = newKey();
     }
     this.busy = false;

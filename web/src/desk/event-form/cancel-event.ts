@@ -1,10 +1,10 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { count, sum } from '../../elements/internal/format.ts';
-import { explain } from '../../elements/internal/refusals.ts';
 import { Refusal, type EventDetails, type Money } from '../../sdk/index.ts';
 import { tabMemory } from '../../pages/tab-memory.ts';
 import { DeskPage } from '../desk-page.ts';
 import { textField, NO_FAULTS, Typed } from '../fields.ts';
+import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { WORDS } from './words.ts';
@@ -41,7 +41,7 @@ export class CancelEvent extends DeskPage {
   declare event: EventDetails;
   /** Undefined: asked for; null: not to be had. */
   declare stats: Stats | null | undefined;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare busy: boolean;
 
   constructor() {
@@ -66,7 +66,7 @@ export class CancelEvent extends DeskPage {
       <form id="cancel" @submit=${this.#submit}>
         ${textField(NO_FAULTS, { name: 'reason', label: words.reason, hint: words.reasonHint, required: true, maxlength: REASON_CHARS_MAX, lines: true })}
         <label class="tick"><input type="checkbox" name="understood" required />${words.understood}</label>
-        <p class="problem" role="alert">${this.problem ?? nothing}</p>
+        <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       </form>
       <div slot="actions">
         <button class="button" type="button" @click=${close}>${COMMON[this.language].back}</button>
@@ -99,7 +99,7 @@ export class CancelEvent extends DeskPage {
       const job = /\/jobs\/\d+$/.exec(answer.headers.get('location') ?? '')?.[0];
       this.dispatchEvent(new CustomEvent('desk-cancelled', { detail: { event: answer.data, job } }));
     } catch (error) {
-      this.problem = explain(this.language, error);
+      this.problem = because(error);
     }
     this.busy = false;
   }

@@ -1,9 +1,9 @@
 import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { explain } from '../../elements/internal/refusals.ts';
 import { Refusal, type EventDetails, type EventStatus } from '../../sdk/index.ts';
 import { EventDeskPage } from '../desk-page.ts';
-import { faultsIn, focusFault, NO_FAULTS, Typed, type Faults } from '../fields.ts';
+import { faultsIn, focusFault, inWords, NO_FAULTS, Typed, type Faults } from '../fields.ts';
 import { go } from '../router.ts';
+import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { statusTag } from '../event-frame.ts';
@@ -55,7 +55,7 @@ export class EditEventPage extends EventDeskPage {
   /** The values that were chosen in a conflict, and are not saved yet. */
   declare chosen: EventValues | undefined;
   declare faults: Faults;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare conflict: Conflict | undefined;
   /** The question that is open. */
   declare asks: 'cancel' | 'remove' | undefined;
@@ -82,8 +82,8 @@ export class EditEventPage extends EventDeskPage {
       </div>
       ${this.#state()}
       <form class="panel" novalidate @submit=${this.#submit}>
-        ${eventFields(this.language, this.chosen ?? this.base, this.faults)}
-        <p class="problem" role="alert">${this.problem ?? nothing}</p>
+        ${eventFields(this.language, this.chosen ?? this.base, inWords(this.faults, this.language))}
+        <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
         <div class="actions"><button class="button primary" ?disabled=${this.busy}>${COMMON[this.language].save}</button></div>
       </form>
       ${this.conflict ? this.#conflictDialog(this.conflict) : nothing} ${this.#question()}
@@ -93,7 +93,7 @@ export class EditEventPage extends EventDeskPage {
   #state(): TemplateResult {
     const words = WORDS[this.language];
     const { status } = this.event;
-    const turn = (name: string, to: 'pause' | 'resume' | 'complete', said: string): TemplateResult =>
+    const turn = (name: string, to: 'pause' | 'resume' | 'complete', said: Said): TemplateResult =>
       html`<button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.#turn(to, said)}>${name}</button>`;
     return html`<section class="panel" aria-labelledby="state">
       <div class="bar">
@@ -102,10 +102,10 @@ export class EditEventPage extends EventDeskPage {
       </div>
       <p class="soft">${words.states[status]}</p>
       <div class="actions">
-        ${status === 'draft' ? turn(words.publishNow, 'resume', words.published) : nothing}
-        ${status === 'active' ? turn(words.pause, 'pause', words.paused) : nothing}
-        ${status === 'paused' ? turn(words.resume, 'resume', words.resumed) : nothing}
-        ${status === 'active' || status === 'paused' ? turn(words.complete, 'complete', words.completed) : nothing}
+        ${status === 'draft' ? turn(words.publishNow, 'resume', (language) => WORDS[language].published) : nothing}
+        ${status === 'active' ? turn(words.pause, 'pause', (language) => WORDS[language].paused) : nothing}
+        ${status === 'paused' ? turn(words.resume, 'resume', (language) => WORDS[language].resumed) : nothing}
+        ${status === 'active' || status === 'paused' ? turn(words.complete, 'complete', (language) => WORDS[language].completed) : nothing}
         ${status === 'active' || status === 'paused'
           ? html`<button class="button danger" type="button" @click=${() => (this.asks = 'cancel')}>${words.cancelEvent}</button>`
           : nothing}
@@ -174,7 +174,7 @@ export class EditEventPage extends EventDeskPage {
   }
 
   async #submit(event: SubmitEvent): Promise<void> {
-    const { values, faults } = readEvent(this.language, new Typed(event), this.base);
+    const { values, faults } = readEvent(new Typed(event), this.base);
     this.faults = faults;
     this.problem = undefined;
     if (Object.keys(faults).length > 0) return focusFault(this);
@@ -184,17 +184,17 @@ export class EditEventPage extends EventDeskPage {
   /** Sends what differs from `base`, unless somebody else changed the same. */
   async #save(mine: EventValues): Promise<void> {
     const changed = EVENT_KEYS.filter((key) => !isSame(key, mine, this.base));
-    if (changed.length === 0) return say(COMMON[this.language].saved);
+    if (changed.length === 0) return say((language) => COMMON[language].saved);
     this.busy = true;
     try {
       const saved = await this.#send(mine, changed);
       if (saved) {
         this.#show(saved);
-        say(COMMON[this.language].saved);
+        say((language) => COMMON[language].saved);
       }
     } catch (error) {
       this.faults = faultsIn(error) ?? NO_FAULTS;
-      this.problem = Object.keys(this.faults).length > 0 ? undefined : explain(this.language, error);
+      this.problem = Object.keys(this.faults).length > 0 ? undefined : because(error);
       void focusFault(this);
     } finally {
       this.busy = false;
@@ -257,7 +257,7 @@ export class EditEventPage extends EventDeskPage {
     void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLFormElement>('form.panel')?.reset());
   }
 
-  async #turn(to: 'pause' | 'resume' | 'complete', said: string): Promise<void> {
+  async #turn(to: 'pause' | 'resume' | 'complete', said: Said): Promise<void> {
     this.busy = true;
     const event = await this.tried(this.client.make<EventDetails>(`/events/${this.event.id}/${to}`));
     this.busy = false;
@@ -272,7 +272,7 @@ export class EditEventPage extends EventDeskPage {
     this.busy = false;
     this.asks = undefined;
     if (!isDone) return;
-    say(COMMON[this.language].removed);
+    say((language) => COMMON[language].removed);
     go('/desk');
   }
 

@@ -5,7 +5,8 @@ import { count } from '../../elements/internal/count.ts';
 import type { Language } from '../../elements/internal/language.ts';
 import type { EventDetails } from '../../sdk/index.ts';
 import { wholeOf } from '../amounts.ts';
-import { textField, tickField, type Faults, type Typed } from '../fields.ts';
+import { textField, tickField, type Faults, type FaultWords, type Typed } from '../fields.ts';
+import type { Said } from '../said.ts';
 import { fromWall, isTimezone, timezones, toWall } from '../zoned.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { WORDS } from './words.ts';
@@ -79,7 +80,7 @@ export function valueWords(language: Language, key: EventKey, values: EventValue
   return `${day} ${month} ${year}, ${time} ${zone}`;
 }
 
-export function eventFields(language: Language, values: Partial<EventValues>, faults: Faults): TemplateResult {
+export function eventFields(language: Language, values: Partial<EventValues>, faults: FaultWords): TemplateResult {
   const words = WORDS[language];
   const { fields } = words;
   const zone = values.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -118,21 +119,20 @@ export function eventFields(language: Language, values: Partial<EventValues>, fa
 }
 
 /** The fields as they were typed. Numbers that were left empty stay as they are, or as the server has them for new events. */
-export function readEvent(language: Language, typed: Typed, before: Partial<EventValues>): { values: Partial<EventValues>; faults: Faults } {
-  const words = WORDS[language];
-  const faults: Record<string, string> = {};
+export function readEvent(typed: Typed, before: Partial<EventValues>): { values: Partial<EventValues>; faults: Faults } {
+  const faults: Record<string, Said> = {};
   const timezone = typed.text('timezone');
   const zone = isTimezone(timezone) ? timezone : 'UTC';
-  if (zone !== timezone) faults['timezone'] = words.notATimezone;
+  if (zone !== timezone) faults['timezone'] = (language) => WORDS[language].notATimezone;
   const number = (name: 'capacity' | 'max_per_booking' | 'hold_minutes'): number | undefined => {
     const text = typed.text(name);
     if (text === '') return before[name];
     const value = wholeOf(text);
-    if (value === undefined) faults[name] = words.notANumber;
+    if (value === undefined) faults[name] = (language) => WORDS[language].notANumber;
     return value;
   };
   const starts_at = fromWall(typed.text('starts_at'), zone);
-  if (starts_at === undefined) faults['starts_at'] = words.needed;
+  if (starts_at === undefined) faults['starts_at'] = (language) => WORDS[language].needed;
   const read: Record<EventKey, unknown> = {
     title: typed.text('title'),
     description: typed.text('description'),

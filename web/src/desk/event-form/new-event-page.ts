@@ -1,13 +1,13 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { explain } from '../../elements/internal/refusals.ts';
 import { newKey } from '../../sdk/booking.ts';
 import type { EventDetails, TicketTypeDetails } from '../../sdk/index.ts';
 import { amountOf, amountText, wholeOf } from '../amounts.ts';
 import { DeskPage } from '../desk-page.ts';
-import { choiceField, faultsIn, focusFault, NO_FAULTS, textField, Typed, type Faults } from '../fields.ts';
+import { choiceField, faultsIn, focusFault, inWords, NO_FAULTS, textField, Typed, type Faults } from '../fields.ts';
 import { organizationsOf, roleIn } from '../rights.ts';
 import { go } from '../router.ts';
+import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { complain, say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
@@ -66,7 +66,7 @@ export class NewEventPage extends DeskPage {
   declare currency: string;
   declare rows: readonly Row[];
   declare faults: Faults;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare isLoading: boolean;
   declare busy: boolean;
   #lastKey = 1;
@@ -93,9 +93,9 @@ export class NewEventPage extends DeskPage {
       ${this.isLoading
         ? html`<div class="skeleton waiting" role="status" aria-label=${common.loading}></div>`
         : html`<form class="panel" novalidate @submit=${this.#submit}>
-            ${eventFields(this.language, values, this.faults)} ${this.#types()}
+            ${eventFields(this.language, values, inWords(this.faults, this.language))} ${this.#types()}
             ${this.source ? html`<p class="soft small">${words.copyAlso}</p>` : nothing}
-            <p class="problem" role="alert">${this.problem ?? nothing}</p>
+            <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
             <div class="actions">
               <button class="button primary" name="status" value="draft" ?disabled=${this.busy}>${words.asDraft}</button>
               <button class="button" name="status" value="active" ?disabled=${this.busy}>${words.publish}</button>
@@ -109,7 +109,7 @@ export class NewEventPage extends DeskPage {
     return html`<fieldset>
       <legend>${words.tickets}</legend>
       <div class="fields">
-        ${choiceField(this.faults, {
+        ${choiceField(inWords(this.faults, this.language), {
           name: 'currency',
           label: words.currency,
           value: this.currency,
@@ -131,7 +131,8 @@ export class NewEventPage extends DeskPage {
   #type({ key, of }: Row, place: number): TemplateResult {
     const words = WORDS[this.language];
     // The server names the row by its place, the form by its key: rows may go.
-    const faults = Object.fromEntries(['name', 'price', 'capacity'].map((field) => [`${field}-${key}`, this.faults[`ticket_types[${place}].${field}`] ?? this.faults[`${field}-${key}`] ?? '']));
+    const found = inWords(this.faults, this.language);
+    const faults = Object.fromEntries(['name', 'price', 'capacity'].map((field) => [`${field}-${key}`, found[`ticket_types[${place}].${field}`] ?? found[`${field}-${key}`] ?? '']));
     const name = of?.name ?? words.type(place + 1);
     return html`<div class="type" role="group" aria-label=${words.type(place + 1)}>
       ${textField(faults, { name: `name-${key}`, label: words.name, value: of?.name, required: true })}
@@ -165,7 +166,7 @@ export class NewEventPage extends DeskPage {
   async #submit(event: SubmitEvent): Promise<void> {
     const typed = new Typed(event);
     const status = (event.submitter as HTMLButtonElement | null)?.value === 'active' ? 'active' : 'draft';
-    const { values, faults } = readEvent(this.language, typed, this.source ? valuesOf(this.source) : {});
+    const { values, faults } = readEvent(typed, this.source ? valuesOf(this.source) : {});
     const types = this.#read(typed);
     this.faults = { ...faults, ...types.faults };
     this.problem = undefined;
@@ -178,13 +179,12 @@ export class NewEventPage extends DeskPage {
       if (text !== this.#attempt.body) this.#attempt = { key: newKey(), body: text };
       const made = await this.client.make<EventDetails>('/events', body, this.#attempt.key);
       const left = this.source ? await copyParts(this.client, this.source, made) : [];
-      const words = WORDS[this.language];
-      if (left.length > 0) complain(words.notCopied(left.map((part) => words.parts[part]).join(', ')));
-      say(words.made);
+      if (left.length > 0) complain((language) => WORDS[language].notCopied(left.map((part) => WORDS[language].parts[part]).join(', ')));
+      say((language) => WORDS[language].made);
       go(`/desk/events/${made.id}/edit`);
     } catch (error) {
       this.faults = faultsIn(error) ?? NO_FAULTS;
-      this.problem = explain(this.language, error);
+      this.problem = because(error);
       void focusFault(this);
     }
     this.busy = false;
@@ -199,15 +199,14 @@ export class NewEventPage extends DeskPage {
   }
 
   #read(typed: Typed): { rows: object[]; faults: Faults } {
-    const words = WORDS[this.language];
-    const faults: Record<string, string> = {};
+    const faults: Record<string, Said> = {};
     const rows = this.rows.map(({ key, of }) => {
       const name = typed.text(`name-${key}`);
       const price = amountOf(typed.text(`price-${key}`), this.currency);
       const capacity = wholeOf(typed.text(`capacity-${key}`));
-      if (!name) faults[`name-${key}`] = words.needed;
-      if (price === undefined) faults[`price-${key}`] = words.notAnAmount;
-      if (capacity === undefined) faults[`capacity-${key}`] = words.notANumber;
+      if (!name) faults[`name-${key}`] = (language) => WORDS[language].needed;
+      if (price === undefined) faults[`price-${key}`] = (language) => WORDS[language].notAnAmount;
+      if (capacity === undefined) faults[`capacity-${key}`] = (language) => WORDS[language].notANumber;
       const terms = of && {
         sort: of.sort,
         min_per_booking: of.min_per_booking,

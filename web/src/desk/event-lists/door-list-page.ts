@@ -130,19 +130,18 @@ export class DoorListPage extends EventDeskPage {
   };
 
   async #letIn(who: string, code: string): Promise<void> {
-    const words = WORDS[this.language];
     const scan = { code, nonce: newKey(), scanned_at: new Date().toISOString() };
     await this.#do(async () => {
       const { result } = await new DoorRest(this.client).checkIn(this.event.id, scan);
-      if (result === 'admitted') say(words.wasLetIn(who));
-      else complain(`${who}: ${words.result[result as ScanResult]}`);
+      if (result === 'admitted') say((language) => WORDS[language].wasLetIn(who));
+      else complain((language) => `${who}: ${WORDS[language].result[result as ScanResult]}`);
     });
   }
 
   async #undo(who: string, checkin: number): Promise<void> {
     await this.#do(async () => {
       await new DoorRest(this.client).undo(checkin);
-      say(WORDS[this.language].wasUndone(who));
+      say((language) => WORDS[language].wasUndone(who));
     });
   }
 

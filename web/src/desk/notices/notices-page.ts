@@ -1,11 +1,11 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { count, dateParts, momentWords } from '../../elements/internal/format.ts';
-import { explain } from '../../elements/internal/refusals.ts';
 import '../../elements/seatcast-notices/seatcast-notices.ts';
 import type { Notice } from '../../sdk/index.ts';
 import { EventDeskPage } from '../desk-page.ts';
-import { choiceField, faultsIn, focusFault, NO_FAULTS, textField, Typed, type Faults } from '../fields.ts';
+import { choiceField, faultsIn, focusFault, inWords, NO_FAULTS, textField, Typed, type Faults } from '../fields.ts';
+import { because, type Said } from '../said.ts';
 import { StagedClient } from '../staged-client.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
@@ -75,7 +75,7 @@ export class NoticesPage extends EventDeskPage {
   declare message: string;
   declare withdrawn: Notice | undefined;
   declare faults: Faults;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare busy: boolean;
 
   readonly #stage = new StagedClient(() => this.client.now());
@@ -103,8 +103,8 @@ export class NoticesPage extends EventDeskPage {
     const words = WORDS[this.language];
     return html`<form class="panel" novalidate aria-labelledby="compose" @submit=${this.#submit} @input=${this.#typed}>
       <h2 id="compose">${words.compose}</h2>
-      ${choiceField(this.faults, { name: 'type', label: words.kind, value: this.kind, choices: KINDS.map((kind) => ({ value: kind, label: words.kinds[kind] ?? kind })) })}
-      ${textField(this.faults, {
+      ${choiceField(inWords(this.faults, this.language), { name: 'type', label: words.kind, value: this.kind, choices: KINDS.map((kind) => ({ value: kind, label: words.kinds[kind] ?? kind })) })}
+      ${textField(inWords(this.faults, this.language), {
         name: 'message',
         label: words.message,
         lines: true,
@@ -112,8 +112,8 @@ export class NoticesPage extends EventDeskPage {
         maxlength: MESSAGE_CHARS_MAX,
         hint: words.messageHint(count(this.language, MESSAGE_CHARS_MAX - this.message.length)),
       })}
-      ${textField(this.faults, { name: 'until', label: words.until, type: 'datetime-local', hint: words.untilHint })}
-      <p class="problem" role="alert">${this.problem ?? nothing}</p>
+      ${textField(inWords(this.faults, this.language), { name: 'until', label: words.until, type: 'datetime-local', hint: words.untilHint })}
+      <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       <div class="actions"><button class="button primary" ?disabled=${this.busy}>${words.send}</button></div>
     </form>`;
   }
@@ -201,7 +201,7 @@ export class NoticesPage extends EventDeskPage {
     const message = typed.text('message');
     const until = fromWall(typed.text('until'), this.event.timezone);
     this.problem = undefined;
-    this.faults = message ? NO_FAULTS : { message: WORDS[this.language].needed };
+    this.faults = message ? NO_FAULTS : { message: (language) => WORDS[language].needed };
     if (!message) return focusFault(this);
     this.busy = true;
     try {
@@ -209,10 +209,10 @@ export class NoticesPage extends EventDeskPage {
       if (!this.notices?.some(({ id }) => id === notice.id)) this.notices = [notice, ...(this.notices ?? [])];
       form.reset();
       this.message = '';
-      say(WORDS[this.language].sent);
+      say((language) => WORDS[language].sent);
     } catch (error) {
       this.faults = faultsIn(error) ?? NO_FAULTS;
-      this.problem = explain(this.language, error);
+      this.problem = because(error);
       void focusFault(this);
     }
     this.busy = false;
@@ -225,7 +225,7 @@ export class NoticesPage extends EventDeskPage {
     this.withdrawn = undefined;
     if (!isDone) return;
     this.notices = this.notices?.filter(({ id }) => id !== notice.id);
-    say(WORDS[this.language].withdrawn);
+    say((language) => WORDS[language].withdrawn);
   }
 }
 

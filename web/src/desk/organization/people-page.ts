@@ -1,9 +1,9 @@
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
 import { momentWords } from '../../elements/internal/format.ts';
-import { explain } from '../../elements/internal/refusals.ts';
 import { DeskPage } from '../desk-page.ts';
 import { List } from '../list.ts';
 import { may, type OrganizationRole } from '../rights.ts';
+import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { tableOf } from '../table.ts';
 import { say } from '../toasts.ts';
@@ -62,7 +62,7 @@ export class PeoplePage extends DeskPage {
 
   declare organization: number | undefined;
   declare asks: Asks | undefined;
-  declare fault: string | undefined;
+  declare fault: Said | undefined;
   declare busy: boolean;
   readonly #members: List<Member> = new List<Member>(this, () => `/organizations/${this.organization}/members?limit=${PAGE_ROWS}`);
   readonly #keys: List<ApiKey> = new List<ApiKey>(this, {
@@ -185,7 +185,7 @@ export class PeoplePage extends DeskPage {
               html`<label class="tick"><input type="radio" name="role" value=${role} ?checked=${role === 'box_office'} /><span><b>${words.roles[role]}</b><br /><span class="hint">${words.may[role]}</span></span></label>`,
           )}
         </fieldset>
-        <p class="problem" role="alert">${this.fault ?? nothing}</p>
+        <p class="problem" role="alert">${this.fault?.(this.language) ?? nothing}</p>
       </form>`;
   }
 
@@ -198,14 +198,14 @@ export class PeoplePage extends DeskPage {
         ${SCOPES.map((scope) => html`<label class="tick"><input type="checkbox" name="scope" value=${scope} ?checked=${scope === 'see'} />${words.scope[scope]}</label>`)}
       </fieldset>
       <label>${words.ends}<input name="expires_at" type="datetime-local" /></label>
-      <p class="problem" role="alert">${this.fault ?? nothing}</p>
+      <p class="problem" role="alert">${this.fault?.(this.language) ?? nothing}</p>
     </form>`;
   }
 
   #sure(heading: string, hint: string, label: string, act: () => Promise<void>): TemplateResult {
     return html`<desk-dialog heading=${heading} @close=${this.#close}>
       <p>${hint}</p>
-      <p class="problem" role="alert">${this.fault ?? nothing}</p>
+      <p class="problem" role="alert">${this.fault?.(this.language) ?? nothing}</p>
       <div slot="actions">
         <button class="button" type="button" @click=${this.#close}>${COMMON[this.language].back}</button>
         <button class="button danger" type="button" ?disabled=${this.busy} @click=${() => void this.#do(act)}>${label}</button>
@@ -234,16 +234,15 @@ export class PeoplePage extends DeskPage {
     const email = String(typed.get('email')).trim();
     await this.#do(async () => {
       await this.client.ask(`/organizations/${this.organization}/members`, { method: 'POST', body: { email, role: typed.get('role') } });
-      say(WORDS[this.language].invited(email));
+      say((language) => WORDS[language].invited(email));
       this.#close();
     });
   };
 
   async #setRole({ user_id: user, name }: Member, role: OrganizationRole): Promise<void> {
-    const words = WORDS[this.language];
     this.busy = true;
     const changed = await this.tried(this.client.change<Member>('PUT', `/organizations/${this.organization}/members/${user}`, { role }));
-    if (changed) say(words.changedRole(name, words.roles[role]));
+    if (changed) say((language) => WORDS[language].changedRole(name, WORDS[language].roles[role]));
     this.busy = false;
     await this.#members.load();
   }
@@ -278,7 +277,7 @@ export class PeoplePage extends DeskPage {
     try {
       await wish();
     } catch (error) {
-      this.fault = explain(this.language, error);
+      this.fault = because(error);
     }
     this.busy = false;
   }

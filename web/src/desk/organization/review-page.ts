@@ -1,10 +1,10 @@
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
 import { momentWords, sum } from '../../elements/internal/format.ts';
-import { explain } from '../../elements/internal/refusals.ts';
 import type { Money } from '../../sdk/index.ts';
 import { DeskPage } from '../desk-page.ts';
 import { jobName, providerName } from '../kinds.ts';
 import { List } from '../list.ts';
+import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
@@ -66,7 +66,7 @@ export class ReviewPage extends DeskPage {
   /** The payment that is being decided about. */
   declare asks: PaymentToReview | undefined;
   declare drops: Job | undefined;
-  declare fault: string | undefined;
+  declare fault: Said | undefined;
   declare busy: boolean;
   readonly #payments: List<PaymentToReview> = new List<PaymentToReview>(this, () => `/payments?state=needs_review&limit=${PAGE_ROWS}`);
   readonly #jobs: List<Job> = new List<Job>(this, () => `/jobs?state=needs_review&limit=${PAGE_ROWS}`);
@@ -169,7 +169,7 @@ export class ReviewPage extends DeskPage {
           )}
         </fieldset>
         <label>${words.note}<input name="note" maxlength=${NOTE_CHARS_MAX} autocomplete="off" /><span class="hint">${words.noteHint}</span></label>
-        <p class="problem" role="alert">${this.fault ?? nothing}</p>
+        <p class="problem" role="alert">${this.fault?.(this.language) ?? nothing}</p>
       </form>
       <div slot="actions">
         <button class="button" type="button" @click=${close}>${COMMON[this.language].back}</button>
@@ -206,24 +206,24 @@ export class ReviewPage extends DeskPage {
       const request = { method: 'POST', body: { decision: typed.get('decision'), ...(note ? { note } : {}) } } as const;
       await this.client.ask(`/payments/${this.asks!.id}/review`, request);
       this.asks = undefined;
-      say(WORDS[this.language].decided);
+      say((language) => WORDS[language].decided);
       await this.#payments.load();
     } catch (error) {
-      this.fault = explain(this.language, error);
+      this.fault = because(error);
     }
     this.busy = false;
   };
 
   async #retry(job: Job): Promise<void> {
-    await this.#work(job, 'retry', WORDS[this.language].retried);
+    await this.#work(job, 'retry', (language) => WORDS[language].retried);
   }
 
   async #drop(job: Job): Promise<void> {
-    await this.#work(job, 'drop', WORDS[this.language].dropped);
+    await this.#work(job, 'drop', (language) => WORDS[language].dropped);
     this.drops = undefined;
   }
 
-  async #work({ id }: Job, what: 'retry' | 'drop', done: string): Promise<void> {
+  async #work({ id }: Job, what: 'retry' | 'drop', done: Said): Promise<void> {
     this.busy = true;
     const answer = await this.tried(this.client.ask(`/jobs/${id}/${what}`, { method: 'POST', body: {} }));
     if (answer) say(done);

@@ -1,8 +1,8 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import { explain } from '../../elements/internal/refusals.ts';
 import { wholeOf } from '../amounts.ts';
 import { EventDeskPage } from '../desk-page.ts';
-import { faultsIn, focusFault, NO_FAULTS, textField, tickField, Typed, type Faults } from '../fields.ts';
+import { faultsIn, focusFault, inWords, NO_FAULTS, textField, tickField, Typed, type Faults } from '../fields.ts';
+import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
@@ -39,7 +39,7 @@ export class PricesPage extends EventDeskPage {
   declare policy: RefundPolicy | undefined;
   declare terms: PaymentTerms | undefined;
   declare faults: Faults;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare busy: boolean;
 
   constructor() {
@@ -62,7 +62,7 @@ export class PricesPage extends EventDeskPage {
 
   #rules(policy: RefundPolicy, terms: PaymentTerms): TemplateResult {
     const words = WORDS[this.language];
-    const { faults } = this;
+    const faults = inWords(this.faults, this.language);
     return html`<form class="panel" novalidate aria-label=${words.rules} @submit=${this.#submit}>
       <h2>${words.rules}</h2>
       <fieldset>
@@ -82,7 +82,7 @@ export class PricesPage extends EventDeskPage {
           ${textField(faults, { name: 'instructions', label: words.instructions, value: terms.instructions, lines: true, maxlength: INSTRUCTIONS_CHARS_MAX, whole: true })}
         </div>
       </fieldset>
-      <p class="problem" role="alert">${this.problem ?? nothing}</p>
+      <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       <div class="actions"><button class="button primary" ?disabled=${this.busy}>${COMMON[this.language].save}</button></div>
     </form>`;
   }
@@ -96,15 +96,14 @@ export class PricesPage extends EventDeskPage {
 
   async #submit(submitted: SubmitEvent): Promise<void> {
     const typed = new Typed(submitted);
-    const words = WORDS[this.language];
-    const faults: Record<string, string> = {};
+    const faults: Record<string, Said> = {};
     const whole = (name: string): number => {
       const value = wholeOf(typed.text(name));
-      if (value === undefined) faults[name] = words.notANumber;
+      if (value === undefined) faults[name] = (language) => WORDS[language].notANumber;
       return value ?? 0;
     };
     const hours = Number(typed.text('until_minutes').replace(',', '.'));
-    if (!Number.isFinite(hours)) faults['until_minutes'] = words.notANumber;
+    if (!Number.isFinite(hours)) faults['until_minutes'] = (language) => WORDS[language].notANumber;
     const policy = { percent: whole('percent'), until_minutes: Math.round(hours * MINUTES_PER_HOUR), by_ticket: typed.is('by_ticket'), keeps_fees: typed.is('keeps_fees') };
     const terms = { offline_days: whole('offline_days'), instructions: typed.text('instructions') };
     this.faults = faults;
@@ -115,10 +114,10 @@ export class PricesPage extends EventDeskPage {
       const path = `/events/${this.event.id}`;
       this.policy = await this.client.change<RefundPolicy>('PUT', `${path}/refund-policy`, policy);
       this.terms = await this.client.change<PaymentTerms>('PUT', `${path}/payment-terms`, terms);
-      say(COMMON[this.language].saved);
+      say((language) => COMMON[language].saved);
     } catch (error) {
       this.faults = faultsIn(error) ?? NO_FAULTS;
-      this.problem = explain(this.language, error);
+      this.problem = because(error);
       void focusFault(this);
     }
     this.busy = false;

@@ -4,7 +4,8 @@ import { count, dateParts, percent, sum } from '../../elements/internal/format.t
 import type { Language } from '../../elements/internal/language.ts';
 import type { EventDetails } from '../../sdk/index.ts';
 import { amountOf, amountText, basisPointsOf, percentText, wholeOf } from '../amounts.ts';
-import { choiceField, textField, tickField, type Faults, type Typed } from '../fields.ts';
+import { choiceField, textField, tickField, type Faults, type FaultWords, type Typed } from '../fields.ts';
+import type { Said } from '../said.ts';
 import { fromWall, toWall } from '../zoned.ts';
 import { WORDS } from './words.ts';
 
@@ -45,7 +46,7 @@ export interface FormOf {
   language: Language;
   event: RuleEvent;
   rule: Rule | undefined;
-  faults: Faults;
+  faults: FaultWords;
   /** The kind that is chosen in the form; '': none yet. */
   chosen: string;
   choose: (kind: string) => void;
@@ -55,7 +56,7 @@ interface KindOf {
   nameOf: (rule: Rule) => string;
   columns: (language: Language, event: RuleEvent) => Column[];
   fields: (form: FormOf) => TemplateResult;
-  read: (language: Language, typed: Typed, event: RuleEvent) => { body: Record<string, unknown>; faults: Faults };
+  read: (typed: Typed, event: RuleEvent) => { body: Record<string, unknown>; faults: Faults };
 }
 
 const NAME_CHARS_MAX = 200;
@@ -103,16 +104,15 @@ const vouchers: KindOf = {
       ${tickField({ name: 'reveals_hidden', label: words.reveals, value: rule?.reveals_hidden ?? false, whole: true })}
     `;
   },
-  read: (language, typed, event) => {
-    const words = WORDS[language];
-    const { body, faults } = readValue(language, typed, event, VOUCHER_KINDS);
+  read: (typed, event) => {
+    const { body, faults } = readValue(typed, event, VOUCHER_KINDS);
     const whole = (name: string): number | null => {
       const text = typed.text(name);
       const value = wholeOf(text);
-      if (text !== '' && value === undefined) faults[name] = words.notANumber;
+      if (text !== '' && value === undefined) faults[name] = (language) => WORDS[language].notANumber;
       return value ?? null;
     };
-    if (!typed.text('code')) faults['code'] = words.needed;
+    if (!typed.text('code')) faults['code'] = (language) => WORDS[language].needed;
     const ids = typed.all('ticket_type_ids').map(Number);
     const times = Object.fromEntries(['valid_from', 'valid_to'].map((name) => [name, fromWall(typed.text(name), event.timezone) ?? null]));
     const limits = { uses_max: whole('uses_max'), max_per_booking: whole('max_per_booking') };
@@ -139,9 +139,9 @@ const fees: KindOf = {
       ${tickField({ name: 'absorbed', label: words.absorbed, value: rule?.absorbed ?? false, whole: true })}
     `;
   },
-  read: (language, typed, event) => {
-    const { body, faults } = readValue(language, typed, event, FEE_KINDS);
-    if (!typed.text('name')) faults['name'] = WORDS[language].needed;
+  read: (typed, event) => {
+    const { body, faults } = readValue(typed, event, FEE_KINDS);
+    if (!typed.text('name')) faults['name'] = (language) => WORDS[language].needed;
     return { body: { name: typed.text('name'), ...body, absorbed: typed.is('absorbed') }, faults };
   },
 };
@@ -167,12 +167,11 @@ const taxes: KindOf = {
       ${tickField({ name: 'included', label: words.included, value: rule?.included ?? true, whole: true })}
     `;
   },
-  read: (language, typed) => {
-    const words = WORDS[language];
-    const faults: Record<string, string> = {};
+  read: (typed) => {
+    const faults: Record<string, Said> = {};
     const rate = basisPointsOf(typed.text('rate'));
-    if (rate === undefined) faults['rate'] = words.notANumber;
-    if (!typed.text('name')) faults['name'] = words.needed;
+    if (rate === undefined) faults['rate'] = (language) => WORDS[language].notANumber;
+    if (!typed.text('name')) faults['name'] = (language) => WORDS[language].needed;
     const type = typed.text('ticket_type_id');
     return { body: { name: typed.text('name'), rate, included: typed.is('included'), ticket_type_id: type === '' ? null : Number(type) }, faults };
   },
@@ -199,12 +198,11 @@ const countryTaxes: KindOf = {
       ${tickField({ name: 'included', label: words.included, value: rule?.included ?? true, whole: true })}
     `;
   },
-  read: (language, typed) => {
-    const words = WORDS[language];
-    const faults: Record<string, string> = {};
+  read: (typed) => {
+    const faults: Record<string, Said> = {};
     const rate = basisPointsOf(typed.text('rate'));
-    if (rate === undefined) faults['rate'] = words.notANumber;
-    if (!typed.text('name')) faults['name'] = words.needed;
+    if (rate === undefined) faults['rate'] = (language) => WORDS[language].notANumber;
+    if (!typed.text('name')) faults['name'] = (language) => WORDS[language].needed;
     return { body: { name: typed.text('name'), rate, included: typed.is('included'), country: typed.text('country').toUpperCase() || null }, faults };
   },
 };
@@ -222,11 +220,10 @@ function valueFields({ language, event, rule, faults, chosen, choose }: FormOf, 
   `;
 }
 
-function readValue(language: Language, typed: Typed, { currency }: RuleEvent, kinds: readonly ValueKind[]): { body: Record<string, unknown>; faults: Record<string, string> } {
-  const words = WORDS[language];
+function readValue(typed: Typed, { currency }: RuleEvent, kinds: readonly ValueKind[]): { body: Record<string, unknown>; faults: Record<string, Said> } {
   const kind = kinds.find((one) => one === typed.text('kind')) ?? kinds[0];
   const value = kind === 'percent' ? basisPointsOf(typed.text('value')) : amountOf(typed.text('value'), currency);
-  return { body: { kind, value }, faults: value === undefined ? { value: kind === 'percent' ? words.notANumber : words.notAnAmount } : {} };
+  return { body: { kind, value }, faults: value === undefined ? { value: (language) => WORDS[language][kind === 'percent' ? 'notANumber' : 'notAnAmount'] } : {} };
 }
 
 function valueWords(language: Language, { currency }: RuleEvent, { kind, value = 0 }: Rule): string {

@@ -1,8 +1,8 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { explain } from '../../elements/internal/refusals.ts';
 import { DeskPage } from '../desk-page.ts';
-import { faultsIn, focusFault, NO_FAULTS, Typed, type Faults } from '../fields.ts';
+import { faultsIn, focusFault, inWords, NO_FAULTS, Typed, type Faults } from '../fields.ts';
+import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
@@ -40,7 +40,7 @@ export class RuleList extends DeskPage {
   declare removed: Rule | undefined;
   declare chosen: string;
   declare faults: Faults;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare busy: boolean;
 
   constructor() {
@@ -117,12 +117,12 @@ export class RuleList extends DeskPage {
             language: this.language,
             event: this.event,
             rule: rule ?? undefined,
-            faults: this.faults,
+            faults: inWords(this.faults, this.language),
             chosen: this.chosen,
             choose: (kind) => (this.chosen = kind),
           })}
         </div>
-        <p class="problem" role="alert">${this.problem ?? nothing}</p>
+        <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       </form>
       <div slot="actions">
         <button class="button" type="button" @click=${close}>${common.cancel}</button>
@@ -160,7 +160,7 @@ export class RuleList extends DeskPage {
 
   async #submit(submitted: SubmitEvent): Promise<void> {
     const { edited: rule } = this;
-    const { body, faults } = KINDS[this.kind].read(this.language, new Typed(submitted), this.event);
+    const { body, faults } = KINDS[this.kind].read(new Typed(submitted), this.event);
     this.faults = faults;
     this.problem = undefined;
     if (Object.keys(faults).length > 0) return focusFault(this);
@@ -170,10 +170,10 @@ export class RuleList extends DeskPage {
       else await this.client.make(this.path, Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)));
       this.edited = undefined;
       await this.#load();
-      say(COMMON[this.language].saved);
+      say((language) => COMMON[language].saved);
     } catch (error) {
       this.faults = faultsIn(error) ?? NO_FAULTS;
-      this.problem = explain(this.language, error);
+      this.problem = because(error);
       void focusFault(this);
     }
     this.busy = false;
@@ -185,7 +185,7 @@ export class RuleList extends DeskPage {
     this.busy = false;
     this.removed = undefined;
     await this.#load();
-    if (isDone) say(COMMON[this.language].removed);
+    if (isDone) say((language) => COMMON[language].removed);
   }
 }
 

@@ -1,9 +1,9 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { count } from '../../elements/internal/count.ts';
-import { explain } from '../../elements/internal/refusals.ts';
 import '../../elements/seatcast-seat-map/seatcast-seat-map.ts';
 import type { EventDetails } from '../../sdk/index.ts';
 import { DeskPage, EventChanged } from '../desk-page.ts';
+import { because, type Said } from '../said.ts';
 import { StagedClient } from '../staged-client.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
@@ -41,7 +41,7 @@ export class ImportMap extends DeskPage {
   declare file: SeatFile | undefined;
   /** By the name in the file. */
   declare types: ReadonlyMap<string, number | undefined>;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare busy: boolean;
   readonly #stage = new StagedClient(() => this.client.now());
 
@@ -58,7 +58,7 @@ export class ImportMap extends DeskPage {
     return html`<section class="panel" aria-labelledby="import">
       <h2 id="import">${words.import}</h2>
       ${this.event.ticket_types.length === 0 ? html`<p class="soft">${words.needsTypes}</p>` : this.#form()}
-      <p class="problem" role="alert">${this.problem ?? nothing}</p>
+      <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       ${this.file ? this.#report(this.file) : nothing}
     </section>`;
   }
@@ -158,7 +158,8 @@ export class ImportMap extends DeskPage {
       this.#preview();
     } catch (error) {
       if (!(error instanceof UnreadableFile)) throw error;
-      this.problem = WORDS[this.language].files[error.why](error.value);
+      const { why, value } = error;
+      this.problem = (language) => WORDS[language].files[why](value);
     }
   }
 
@@ -181,9 +182,9 @@ export class ImportMap extends DeskPage {
       await this.client.change('PUT', `/events/${this.event.id}/seatmap`, bodyOf(good, this.types, this.file?.stage));
       this.#discard();
       this.dispatchEvent(new EventChanged(undefined));
-      say(WORDS[this.language].sent);
+      say((language) => WORDS[language].sent);
     } catch (error) {
-      this.problem = explain(this.language, error);
+      this.problem = because(error);
     }
     this.busy = false;
   }

@@ -1,11 +1,11 @@
 import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { count } from '../../elements/internal/count.ts';
-import { explain } from '../../elements/internal/refusals.ts';
 import type { SelectionChangedEvent } from '../../elements/events/selection-changed.ts';
 import '../../elements/seatcast-seat-map/seatcast-seat-map.ts';
 import type { SeatcastSeatMap } from '../../elements/seatcast-seat-map/seatcast-seat-map.ts';
 import type { SeatMapGeometry, SeatsState } from '../../sdk/index.ts';
 import { EventDeskPage } from '../desk-page.ts';
+import { because, type Said } from '../said.ts';
 import { StagedClient } from '../staged-client.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
@@ -82,7 +82,7 @@ export class SeatsPage extends EventDeskPage {
   declare question: Question | undefined;
   /** Holds of the seats end as well. */
   declare force: boolean;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare busy: boolean;
 
   readonly #stage = new StagedClient(() => this.client.now());
@@ -168,7 +168,7 @@ export class SeatsPage extends EventDeskPage {
         : nothing}
       ${sold.length > 0 ? html`<p><strong>${words.sold}</strong> ${this.#names(sold)}</p>` : nothing}
       ${changed.length === 0 ? html`<p>${words.nothingLeft}</p>` : nothing}
-      <p class="problem" role="alert">${this.problem ?? nothing}</p>
+      <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       <div slot="actions">
         <button class="button" type="button" @click=${close}>${COMMON[this.language].cancel}</button>
         <button class="button primary" type="button" ?disabled=${this.busy || changed.length === 0} @click=${() => void this.#change()}>
@@ -272,11 +272,9 @@ export class SeatsPage extends EventDeskPage {
       this.question = undefined;
       this.renderRoot.querySelector<SeatcastSeatMap>('seatcast-seat-map')?.clear();
       this.chosen = [];
-      const words = WORDS[this.language];
-      const many = count(this.language, ids.length);
-      say(question.mode === 'block' ? words.blockedNow(many) : words.backNow(many));
+      say((language) => WORDS[language][question.mode === 'block' ? 'blockedNow' : 'backNow'](count(language, ids.length)));
     } catch (error) {
-      this.problem = explain(this.language, error);
+      this.problem = because(error);
     }
     this.busy = false;
   }

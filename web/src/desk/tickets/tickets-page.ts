@@ -1,11 +1,11 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { count, dateParts, money } from '../../elements/internal/format.ts';
-import { explain } from '../../elements/internal/refusals.ts';
 import type { TicketTypeDetails } from '../../sdk/index.ts';
 import { amountOf, amountText, wholeOf } from '../amounts.ts';
 import { EventDeskPage } from '../desk-page.ts';
-import { faultsIn, focusFault, NO_FAULTS, textField, tickField, Typed, type Faults } from '../fields.ts';
+import { faultsIn, focusFault, inWords, NO_FAULTS, textField, tickField, Typed, type Faults } from '../fields.ts';
+import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
@@ -52,7 +52,7 @@ export class TicketsPage extends EventDeskPage {
   declare edited: TicketTypeDetails | null | undefined;
   declare removed: TicketTypeDetails | undefined;
   declare faults: Faults;
-  declare problem: string | undefined;
+  declare problem: Said | undefined;
   declare busy: boolean;
 
   constructor() {
@@ -152,7 +152,7 @@ export class TicketsPage extends EventDeskPage {
     const words = WORDS[this.language];
     const common = COMMON[this.language];
     const { currency, timezone } = this.event;
-    const { faults } = this;
+    const faults = inWords(this.faults, this.language);
     const close = (): void => void (this.edited = undefined);
     const taken = type ? type.sold + type.held : 0;
     const capacityHint = type?.seated ? words.seatedHint : taken > 0 ? words.capacityHint(count(this.language, taken)) : undefined;
@@ -172,7 +172,7 @@ export class TicketsPage extends EventDeskPage {
           ${tickField({ name: 'account_required', label: words.accountLong, value: type?.account_required ?? false, whole: true })}
           ${tickField({ name: 'email_required', label: words.emailLong, value: type?.email_required ?? false, whole: true })}
         </div>
-        <p class="problem" role="alert">${this.problem ?? nothing}</p>
+        <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       </form>
       <div slot="actions">
         <button class="button" type="button" @click=${close}>${common.cancel}</button>
@@ -213,10 +213,10 @@ export class TicketsPage extends EventDeskPage {
       else await this.client.make(path, { ...body, sort: this.#lastSort() + 1 });
       this.edited = undefined;
       this.eventChanged();
-      say(COMMON[this.language].saved);
+      say((language) => COMMON[language].saved);
     } catch (error) {
       this.faults = faultsIn(error) ?? NO_FAULTS;
-      this.problem = explain(this.language, error);
+      this.problem = because(error);
       void focusFault(this);
     }
     this.busy = false;
@@ -227,21 +227,20 @@ export class TicketsPage extends EventDeskPage {
   }
 
   #read(typed: Typed, type: TicketTypeDetails | undefined): { body: Record<string, unknown>; faults: Faults } {
-    const words = WORDS[this.language];
     const { currency, timezone } = this.event;
-    const faults: Record<string, string> = {};
+    const faults: Record<string, Said> = {};
     const whole = (name: string): number | null => {
       const text = typed.text(name);
       const value = wholeOf(text);
-      if (text !== '' && value === undefined) faults[name] = words.notANumber;
+      if (text !== '' && value === undefined) faults[name] = (language) => WORDS[language].notANumber;
       return value ?? null;
     };
     const name = typed.text('name');
-    if (!name) faults['name'] = words.needed;
+    if (!name) faults['name'] = (language) => WORDS[language].needed;
     const price = amountOf(typed.text('price'), currency);
-    if (price === undefined) faults['price'] = words.notAnAmount;
+    if (price === undefined) faults['price'] = (language) => WORDS[language].notAnAmount;
     const capacity = whole('capacity');
-    if (capacity === null) faults['capacity'] ??= words.needed;
+    if (capacity === null) faults['capacity'] ??= (language) => WORDS[language].needed;
     const times = { sale_from: fromWall(typed.text('sale_from'), timezone) ?? null, sale_to: fromWall(typed.text('sale_to'), timezone) ?? null };
     const all: Record<string, unknown> = {
       name,
@@ -283,7 +282,7 @@ export class TicketsPage extends EventDeskPage {
     this.busy = false;
     this.removed = undefined;
     this.eventChanged();
-    if (isDone) say(COMMON[this.language].removed);
+    if (isDone) say((language) => COMMON[language].removed);
   }
 }
 
