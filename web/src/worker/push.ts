@@ -53,3 +53,30 @@ function timeWords(time: Date, now: Date, lang: string): string {
 export function tabOf<Tab extends { readonly url: string }>(tabs: readonly Tab[], url: string): Tab | undefined {
   return tabs.find((tab) => new URL(tab.url).pathname === url);
 }
+
+/** `pushsubscriptionchange`: the push service gave the browser another address. Not all browsers say both. */
+export interface Moved {
+  readonly oldSubscription?: PushSubscription | null;
+  readonly newSubscription?: PushSubscription | null;
+}
+
+/** The event comes once: a server that does not answer is asked again after each of these. */
+const RENEWAL_PAUSES_MS = [1_000, 5_000, 30_000] as const;
+
+/**
+ * Has the server tell the new subscription what the old one was to be told. Where the browser does not say which it had, the page
+ * finds out (`notify/browser.ts`).
+ */
+export async function renew({ oldSubscription: old, newSubscription }: Moved, subscribe: (options: PushSubscriptionOptionsInit) => Promise<PushSubscription>): Promise<void> {
+  const auth = old?.toJSON().keys?.['auth'];
+  if (!old || !auth) return;
+  const { endpoint, keys } = (newSubscription ?? (await subscribe(old.options))).toJSON();
+  const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ auth, endpoint, keys }) };
+  for (const pauseMs of RENEWAL_PAUSES_MS) {
+    const answer = await fetch('/api/v1/push/subscriptions/renew', request).catch(() => undefined);
+    // A «no» stays one: the server knows nothing of the old subscription.
+    if (answer && answer.status < 500 && answer.status !== 429) return;
+    await new Promise((next) => setTimeout(next, pauseMs));
+  }
+  await fetch('/api/v1/push/subscriptions/renew', request);
+}

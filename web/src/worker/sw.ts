@@ -8,7 +8,7 @@
  * Another build is another worker. It waits until no page of the former is open, so that none loses files that it may still
  * need; pages themselves come from the network first, so that a new build is seen at once.
  */
-import { notificationOf, tabOf } from './push.ts';
+import { notificationOf, renew, tabOf, type Moved } from './push.ts';
 import { NAVIGATION_MS, networkFirst, SHELL, wayOf } from './shell.ts';
 
 /** Replaced by the build (`vite.config.ts`): the files of the page, by their hashed names. */
@@ -41,10 +41,7 @@ interface MessageEvent extends LongEvent {
 interface ClickEvent extends LongEvent {
   readonly notification: Notification;
 }
-interface ChangeEvent extends LongEvent {
-  readonly oldSubscription?: PushSubscription | null;
-  readonly newSubscription?: PushSubscription | null;
-}
+type ChangeEvent = LongEvent & Moved;
 
 const worker = globalThis as unknown as Worker;
 const PREFIX = 'seatcast-shop-';
@@ -75,22 +72,13 @@ worker.addEventListener('notificationclick', (event: ClickEvent) => {
 });
 
 worker.addEventListener('pushsubscriptionchange', (event: ChangeEvent) => {
-  event.waitUntil(renew(event));
+  event.waitUntil(renew(event, (options) => worker.registration.pushManager.subscribe(options)));
 });
 
 /** Brings the tab of the page to the front, or opens one. No other tab is led away: something may be half done there. */
 async function show(url: string): Promise<void> {
   const tab = tabOf(await worker.clients.matchAll({ type: 'window', includeUncontrolled: true }), url);
   await (tab ? tab.focus() : worker.clients.openWindow(url));
-}
-
-/** The push service gave the browser another address. Where it does not say which it had, the page finds out (`notify/browser.ts`). */
-async function renew({ oldSubscription: old, newSubscription }: ChangeEvent): Promise<void> {
-  const auth = old?.toJSON().keys?.['auth'];
-  if (!old || !auth) return;
-  const { endpoint, keys } = (newSubscription ?? (await worker.registration.pushManager.subscribe(old.options))).toJSON();
-  const body = JSON.stringify({ auth, endpoint, keys });
-  await fetch('/api/v1/push/subscriptions/renew', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
 }
 
 async function install(): Promise<void> {

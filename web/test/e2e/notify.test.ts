@@ -78,6 +78,11 @@ async function soldOut(title: string): Promise<{ id: number; typeId: number }> {
   return event;
 }
 
+/** Those that are told of an event, at their push services. */
+async function endpointsOf(event: number): Promise<string> {
+  return sql(`select string_agg(e.endpoint, ' ') from push_subscriptions s join push_endpoints e on e.id = s.endpoint_id where s.event_id = ${event}`);
+}
+
 /** The message comes to the service worker as the browser's own push service would bring it; answers what is shown. */
 async function delivered(context: BrowserContext, page: Page, message: object): Promise<{ title: string; body: string; tag: string; dir: string }[]> {
   const debugged = await context.newCDPSession(page);
@@ -212,6 +217,47 @@ it('a browser with another subscription takes along what it is to be told', asyn
   expect(await number(`select count(*) from push_subscriptions where event_id = ${id}`)).toBe(1);
   await off.click();
   await expect.poll(() => number(`select count(*) from push_subscriptions where event_id = ${id}`)).toBe(0);
+});
+
+it('a browser that is given another subscription while no page is open tells the server, and hears by the new one', async () => {
+  const { id, typeId } = await soldOut('Moved by the service');
+  const { page, context } = await visitor(`/events/${id}`, 'old');
+  await page.getByRole('button', { name: 'Tell me when tickets are back' }).click();
+  await page.getByRole('button', { name: 'Do not tell me' }).waitFor();
+  await expect.poll(() => context.serviceWorkers().length).toBe(1);
+  const [worker] = context.serviceWorkers();
+  const before = await page.evaluate(async () => (await (await navigator.serviceWorker.ready).pushManager.getSubscription())!.toJSON());
+  await page.goto('about:blank');
+  const after = await newSubscription('new');
+  // Browsers let no script make subscriptions, nor the event of one: the worker is given what it reads of them.
+  await worker!.evaluate(
+    ([old, made]) => {
+      const scope = globalThis as unknown as { ExtendableEvent: new (type: string) => Event; registration: { pushManager: object } };
+      Object.assign(scope.registration.pushManager, { subscribe: ({ applicationServerKey }: { applicationServerKey: string }) => Promise.resolve({ toJSON: () => (applicationServerKey === 'of the old one' ? made : {}) }) });
+      const oldSubscription = { options: { userVisibleOnly: true, applicationServerKey: 'of the old one' }, toJSON: () => old };
+      dispatchEvent(Object.assign(new scope.ExtendableEvent('pushsubscriptionchange'), { oldSubscription, newSubscription: null }));
+    },
+    [before, after],
+  );
+  const { endpoint } = after as { endpoint: string };
+  await expect.poll(() => endpointsOf(id)).toBe(endpoint);
+  await sql(`update ticket_types set capacity = 5 where id = ${typeId}; update events set capacity = 5 where id = ${id}`);
+  await expect.poll(() => heard.map(({ browser: name, wrong }) => [name, wrong])).toEqual([['new', []]]);
+});
+
+it('a browser that lost its subscription without a word is given another, and is told what was asked for', async () => {
+  const { id } = await soldOut('Lost');
+  const { page, context } = await visitor(`/events/${id}`, 'before');
+  await page.getByRole('button', { name: 'Tell me when tickets are back' }).click();
+  const off = page.getByRole('button', { name: 'Do not tell me' });
+  await off.waitFor();
+  const after = await newSubscription('after');
+  await scripted(context, after);
+  await page.evaluate(() => localStorage.removeItem('test.key'));
+  await page.reload();
+  await off.waitFor();
+  const { endpoint } = after as { endpoint: string };
+  expect(await endpointsOf(id)).toBe(endpoint);
 });
 
 it('where notifications are blocked it says so, and what to do', async () => {

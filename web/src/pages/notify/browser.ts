@@ -49,6 +49,8 @@ export class NotifiedBrowser {
   async #subscription(): Promise<PushBrowser | undefined> {
     const [{ pushManager }, key] = await Promise.all([navigator.serviceWorker.ready, this.#serverKey()]);
     const there = await pushManager.getSubscription();
+    // The browser lost it, and did not say so to the service worker: what was asked for is to be told all the same.
+    if (!there && this.#last !== undefined && Notification.permission === 'granted') return this.#subscribe();
     if (!there || !isFor(there, key)) return undefined;
     const own = browserOf(there);
     await this.#renew(own);
@@ -64,9 +66,14 @@ export class NotifiedBrowser {
     return own;
   }
 
+  /** Secret of the subscription that was there last. */
+  get #last(): string | undefined {
+    return this.#storage?.getItem(KEY) ?? undefined;
+  }
+
   /** Its subscriptions go with it. The service worker does so as well, where its browser tells it. */
   async #renew(own: PushBrowser): Promise<void> {
-    const last = this.#storage?.getItem(KEY) ?? undefined;
+    const last = this.#last;
     if (last === own.keys.auth) return;
     // Where the server knows nothing of the last one there is nothing to be lost.
     if (last !== undefined) await this.#notes.renew(last, own).catch(() => undefined);
