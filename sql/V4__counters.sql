@@ -11,18 +11,28 @@
 -- status of `seat_ids` may have changed.
 --
 -- The turns are taken before anything is read, so that what is read is the state after the last
--- commit and stays so. Inside the one big statement `pools` still shows the counters before the
--- move (a statement does not see its own updates); after = before + move, with no second read.
--- One pass goes from event to types to links to pools, each by index.
+-- commit and stays so.
+--
+-- Mostly the rows of the types that moved are all that changes for viewers of an event. Another type has less only if the
+-- event's own pool is, or was, the one of its pools that has least: so if some type's own pool has more than that.
+-- Sections, allotments and hidden types have more to tell. The first statement moves the counters, and logs the events
+-- of the first kind with one look at an event's pools. Of the others the second one looks at every type and its pools.
 create function move_stock(events bigint[], types bigint[], held_by int[], sold_by int[], seat_ids bigint[])
     returns void language plpgsql as $$
 declare
     moved_at timestamptz;
     blocked_seat bigint;
+    seated record;
     logged record;
+    others bigint[];
+    rest record;
+    -- Of the rows as JSON, as `change_json` has it.
+    head text := '{"revision": ';
+    middle text;
 begin
     perform take_turns(events);
     moved_at := clock_timestamp();
+    middle := ', "at": "' || rfc3339(moved_at) || '", "payload": ';
     if seat_ids is not null then
         select min(s.id) into blocked_seat
           from unnest(seat_ids) as concerned (id)
@@ -33,6 +43,16 @@ begin
                 using errcode = '23514', constraint = 'claims_seat_not_blocked', table = 'claims';
         end if;
     end if;
+    select array_agg(event_id) as events, array_agg(seats) as seats
+      into seated
+      from (select s.event_id,
+                   jsonb_agg(jsonb_build_array(s.position, seat_status(s.blocked or t.hidden, c.state)) order by s.position) as seats
+              from unnest(seat_ids) as concerned (id)
+              cross join lateral (select * from seats where id = concerned.id limit 1) s
+              cross join lateral (select hidden from ticket_types where id = s.ticket_type_id limit 1) t
+              left join claims c on c.seat_id = s.id and c.state <> 'dead'
+             group by s.event_id) as of_event;
+    -- The look at the pools still finds the counters as they were: a statement does not see its own updates.
     with moved as (
         select l.pool_id, sum(m.held)::int as held, sum(m.sold)::int as sold
           from unnest(types, held_by, sold_by) as m (ticket_type_id, held, sold)
@@ -42,54 +62,104 @@ begin
         update pools p set held = p.held + m.held, sold = p.sold + m.sold, updated_at = moved_at
           from moved m
          where p.id = m.pool_id and (m.held <> 0 or m.sold <> 0)
-    ), stock as (
-        select e.id as event_id, l.ticket_type_id,
-               min(p.capacity - p.held - p.sold - p.blocked) as left_before,
-               min(p.capacity - p.held - p.sold - p.blocked - coalesce(m.held + m.sold, 0)) as left_after,
-               max(p.held + coalesce(m.held, 0)) filter (where p.ticket_type_id = l.ticket_type_id) as held,
-               max(p.sold + coalesce(m.sold, 0)) filter (where p.ticket_type_id = l.ticket_type_id) as sold,
-               max(case when m.held <> 0 or m.sold <> 0 then moved_at else p.updated_at end)
-                   filter (where p.ticket_type_id = l.ticket_type_id) as updated_at,
-               jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold - coalesce(m.held + m.sold, 0)) order by p.id)
-                   filter (where p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides) as shared,
-               coalesce(bool_or(m.pool_id is not null
-                                and (p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides)), false) as shared_moved
-          from ((select given.id, exists (select from ticket_types h where h.event_id = given.id and h.hidden) as hides
-                   from unnest(events) as given (id) offset 0) e
-                join ticket_types t on t.event_id = e.id
-                join ticket_type_pools l on l.ticket_type_id = t.id
-                join pools p on p.id = l.pool_id)
-          full join moved m on m.pool_id = p.id
-         group by e.id, l.ticket_type_id
+        returning p.event_id, p.kind, p.ticket_type_id, p.held, p.sold, m.held + m.sold as units,
+                  p.capacity - p.held - p.sold - p.blocked as units_left
+    ), plain as (
+        select root.*
+          from (select event_id, max(units_left) filter (where kind = 'event') as units_left,
+                       max(units) filter (where kind = 'event') as units,
+                       array_agg(ticket_type_id) filter (where kind = 'ticket_type') as types,
+                       array_agg(held) filter (where kind = 'ticket_type') as held,
+                       array_agg(sold) filter (where kind = 'ticket_type') as sold,
+                       array_agg(units_left) filter (where kind = 'ticket_type') as types_left
+                  from counted group by event_id) root
+         where root.units_left is not null
+           and not exists (
+               select from pools o
+                where o.event_id = root.event_id and o.kind <> 'event'
+                  and (o.kind <> 'ticket_type'
+                       or root.units <> 0
+                          and o.capacity - o.held - o.sold - o.blocked > least(root.units_left, root.units_left + root.units)
+                          and o.ticket_type_id <> all(root.types)))
+           and not exists (select from ticket_types h where h.event_id = root.event_id and h.hidden)
     ), told as (
-        select stock.event_id,
-               jsonb_agg('{"op": "update"}' || ticket_type_json(t, left_after, held, sold, stock.updated_at, shared) order by t.id)
-                   filter (where t.id is not null) as rows
-          from stock
-          left join lateral (
-              select * from ticket_types t
-               where t.id = stock.ticket_type_id and (left_after <> left_before or stock.updated_at = moved_at or shared_moved)
-               limit 1) t on true
-         group by stock.event_id
-    ), seated as (
-        select s.event_id, jsonb_agg(jsonb_build_array(s.position, seat_status(s.blocked or t.hidden, c.state)) order by s.position) as seats
-          from unnest(seat_ids) as concerned (id)
-          cross join lateral (select * from seats where id = concerned.id limit 1) s
-          cross join lateral (select hidden from ticket_types where id = s.ticket_type_id limit 1) t
-          left join claims c on c.seat_id = s.id and c.state <> 'dead'
-         group by s.event_id
+        select event_id, jsonb_object_agg(part, rows) as payload
+          from (select plain.event_id, 'ticket_types' as part,
+                       jsonb_agg('{"op": "update"}' || ticket_type_json(t, least(own.units_left, plain.units_left),
+                                                                       own.held, own.sold, moved_at, null) order by t.id) as rows
+                  from plain
+                  cross join lateral unnest(plain.types, plain.held, plain.sold, plain.types_left) own (ticket_type_id, held, sold, units_left)
+                  cross join lateral (select * from ticket_types where id = own.ticket_type_id limit 1) t
+                 group by plain.event_id
+                union all
+                select event_id, 'seats', seats from unnest(seated.events, seated.seats) s (event_id, seats)) as parts
+         group by event_id
+        having bool_or(part = 'ticket_types')
     ), moved_turns as (
         update turns turn set revision = turn.revision + 1
-          from told full join seated on seated.event_id = told.event_id
-         where turn.event_id = coalesce(told.event_id, seated.event_id)
-        returning turn.event_id, turn.revision, moved_at,
-                  case when seats is null then '{}' else jsonb_build_object('seats', seats) end
-                  || case when rows is null then '{}' else jsonb_build_object('ticket_types', rows) end
+          from told
+         where turn.event_id = told.event_id
+        returning turn.event_id, turn.revision, moved_at, told.payload
     ), log as (
         insert into changes as c (event_id, revision, at, payload) select * from moved_turns
-        returning event_id, case when cardinality(events) <= 350 then change_json(c)::text end as row
+        returning event_id, case when cardinality(events) <= 350 then head || c.revision || middle || c.payload::text || '}' end as row
     )
     select array_agg(event_id) as events, array_agg(row) as rows into logged from log;
+    if cardinality(logged.events) is distinct from cardinality(events) then
+        others := array(select unnest(events) except select unnest(logged.events));
+        with moved as (
+            select l.pool_id, sum(m.held)::int as held, sum(m.sold)::int as sold
+              from unnest(types, held_by, sold_by) as m (ticket_type_id, held, sold)
+              join ticket_type_pools l on l.ticket_type_id = m.ticket_type_id
+             group by l.pool_id
+        ), stock as (
+            select e.id as event_id, l.ticket_type_id,
+                   min(p.capacity - p.held - p.sold - p.blocked + coalesce(m.held + m.sold, 0)) as left_before,
+                   min(p.capacity - p.held - p.sold - p.blocked) as left_after,
+                   max(p.held) filter (where p.ticket_type_id = l.ticket_type_id) as held,
+                   max(p.sold) filter (where p.ticket_type_id = l.ticket_type_id) as sold,
+                   max(p.updated_at) filter (where p.ticket_type_id = l.ticket_type_id) as updated_at,
+                   jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold) order by p.id)
+                       filter (where p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides) as shared,
+                   coalesce(bool_or(m.pool_id is not null
+                                    and (p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides)), false) as shared_moved
+              from ((select given.id, exists (select from ticket_types h where h.event_id = given.id and h.hidden) as hides
+                       from unnest(others) as given (id) offset 0) e
+                    join ticket_types t on t.event_id = e.id
+                    join ticket_type_pools l on l.ticket_type_id = t.id
+                    join pools p on p.id = l.pool_id)
+              full join moved m on m.pool_id = p.id
+             group by e.id, l.ticket_type_id
+        ), told as (
+            select event_id, coalesce(jsonb_object_agg(part, rows) filter (where rows is not null), '{}') as payload
+              from (select stock.event_id, 'ticket_types' as part,
+                           jsonb_agg('{"op": "update"}'
+                                     || ticket_type_json(t, left_after, held, sold, stock.updated_at, shared) order by t.id)
+                               filter (where t.id is not null) as rows
+                      from stock
+                      left join lateral (
+                          select * from ticket_types t
+                           where t.id = stock.ticket_type_id
+                             and (left_after <> left_before or stock.updated_at = moved_at or shared_moved)
+                           limit 1) t on true
+                     group by stock.event_id
+                    union all
+                    select event_id, 'seats', seats from unnest(seated.events, seated.seats) s (event_id, seats)
+                     where event_id = any(others)) as parts
+             group by event_id
+        ), moved_turns as (
+            update turns turn set revision = turn.revision + 1
+              from told
+             where turn.event_id = told.event_id
+            returning turn.event_id, turn.revision, moved_at, told.payload
+        ), log as (
+            insert into changes as c (event_id, revision, at, payload) select * from moved_turns
+            returning event_id, case when cardinality(events) <= 350 then head || c.revision || middle || c.payload::text || '}' end as row
+        )
+        select array_agg(event_id) as events, array_agg(row) as rows into rest from log;
+        logged.events := logged.events || rest.events;
+        logged.rows := logged.rows || rest.rows;
+    end if;
     if cardinality(logged.events) is distinct from cardinality(events) then
         raise exception 'claims of events % have no ticket type or no turn to count by', events
             using errcode = '23503', constraint = 'claims_counted', table = 'claims';

@@ -323,7 +323,7 @@ async fn what_must_not_be_is_refused_by_name() {
         ("update pools set capacity = 1000", "pools_derived"),
         ("delete from pools", "pools_derived"),
         ("insert into pools (event_id, kind, name, capacity, held) values (1, 'section', 's', 5, 1)", "pools_derived"),
-        ("select move_stock('{1}', '{1}', '{1}', '{0}', null)", "turns_derived"),
+        ("select move_stock('{1}', '{1}', '{1}', '{0}', null)", "pools_derived"),
         ("select log_changes('{1}', '{\"{}\"}')", "turns_derived"),
         ("update turns set layout = 9", "turns_derived"),
         ("delete from turns", "turns_derived"),
