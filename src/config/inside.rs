@@ -252,6 +252,9 @@ pub const PRESENCE_LEASE_MS: u64 = 4_000;
 
 // --- the desk (`desk/queue.rs`, `store/desk/read.rs`)
 
+/// So long after their deadline holds are left to the sweeper by bookings that can do without their stock, in milliseconds.
+pub const OVERDUE_LEFT_MS: u64 = 1_000;
+
 /// Workers at a time. A second one nearly halves the batches, and pays only where full ones are left waiting.
 pub const DESK_WORKERS_MAX: usize = 2;
 /// Events with taxes or fees that a connection of the desk remembers; past it all are forgotten.

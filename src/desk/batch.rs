@@ -32,8 +32,16 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
     let mut questions = Questions::default();
     let mut types: BTreeMap<EventId, BTreeSet<Option<TicketTypeId>>> = BTreeMap::new();
     let mut booked = 0;
+    let mut more_than_units = BTreeSet::new();
     for command in commands {
         let types = types.entry(command.event()).or_default();
+        match units(command) {
+            Some(units) => {
+                let all = questions.units.entry(command.event()).or_default();
+                *all = all.saturating_add(units);
+            }
+            None => drop(more_than_units.insert(command.event())),
+        }
         match command {
             Command::Book(book) => {
                 booked += 1;
@@ -61,6 +69,9 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
             }
         }
     }
+    questions
+        .units
+        .retain(|event, _| !more_than_units.contains(event));
     if booked > 0 {
         let mut random = rand::rng();
         let spare = SPARE_REFERENCES + booked / BOOKINGS_PER_SPARE_REFERENCE;
@@ -77,6 +88,20 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
         }
     }
     questions
+}
+
+/// The units that the command books, if it asks for nothing but units of named ticket types, without a voucher.
+fn units(command: &Command) -> Option<i64> {
+    let Command::Book(book) = command else {
+        return None;
+    };
+    let Wish::Items(items) = &book.request.wish else {
+        return None;
+    };
+    let mut items = items.iter();
+    let only_units = items.all(|item| matches!(item, Item::Quantity { .. }));
+    let is_plain = only_units && book.request.vouchers.is_empty();
+    is_plain.then(|| book.request.wish.quantity())
 }
 
 /// Lists the rows that the price of one booking depends on.

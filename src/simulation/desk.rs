@@ -22,7 +22,8 @@
 //!
 //! Mistakes made on purpose, each caught by its check: `DecideTooLate` (a command past its deadline is decided),
 //! `OffenderTakesAll` (one command that the database refuses fails its batch), `KeepExpiredStock` (the stock of an
-//! expired hold is not given to the next command), `ForgetGuests` (a booking without an account is not counted for the
+//! expired hold is not given to the next command), `LeaveOverdue` (overdue holds are left to the sweeper, also where their stock
+//! is needed), `ForgetGuests` (a booking without an account is not counted for the
 //! next command of its batch), `SwapKeepsStock` (what a booking has is not free for other tickets in its place), `OfferTwice` (whoever
 //! is offered something waits on), `SnatchFreed` (what a change frees is offered by the next batch only).
 
@@ -244,6 +245,7 @@ fn every_mistake_of_the_desk_is_caught_by_its_check() {
         (Mistake::DecideTooLate, DeskCheck::InTime),
         (Mistake::OffenderTakesAll, DeskCheck::Company),
         (Mistake::KeepExpiredStock, DeskCheck::Stock),
+        (Mistake::LeaveOverdue, DeskCheck::Stock),
         (Mistake::ForgetGuests, DeskCheck::Share),
         (Mistake::SwapKeepsStock, DeskCheck::Stock),
         (Mistake::OfferTwice, DeskCheck::Line),

@@ -28,6 +28,7 @@ pub(crate) enum Mistake {
     DecideTooLate,
     OffenderTakesAll,
     KeepExpiredStock,
+    LeaveOverdue,
     ForgetGuests,
     SwapKeepsStock,
     OfferTwice,

@@ -123,6 +123,8 @@ pub struct Questions {
     pub freeing: BTreeSet<EventId>,
     /// Events whose overdue holds are to be ended, if there are any.
     pub overdue: Vec<EventId>,
+    /// Units booked of events of which nothing is asked but units of named ticket types, without a voucher.
+    pub units: BTreeMap<EventId, i64>,
 }
 
 /// The rows that the rules decide on. What the turn guards stays as it is until the transaction ends. Bookings that
@@ -243,6 +245,24 @@ impl Contents {
             items: booking.items.clone(),
             lines: booking.lines.clone(),
         }
+    }
+}
+
+impl Questions {
+    /// Whether holds that are overdue may decide what the commands on the event are answered. They do not where all find
+    /// enough and have nothing themselves: those bookings do not wait for thousands of holds that ran out at the same moment.
+    /// An event with a waitlist is none of them, since what comes free is offered.
+    pub(crate) fn turns_on_overdue(&self, event: EventId, stock: &Stock) -> bool {
+        if mistaken!(LeaveOverdue) {
+            return false;
+        }
+        let Some(units) = self.units.get(&event) else {
+            return true;
+        };
+        let mut types = stock.ticket_types.values();
+        let mut buyers = stock.buyers.values();
+        types.any(|terms| terms.seated || stock.left(terms) < *units)
+            || buyers.any(|buyer| buyer.pending.is_some() || buyer.tickets > 0)
     }
 }
 

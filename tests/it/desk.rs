@@ -141,6 +141,49 @@ async fn overdue_holds_of_another_type_make_room() {
     made(desk.book(one()).await);
 }
 
+/// Bookings that find enough do not wait for holds to end, which is the sweeper's to do; those that need their stock, or
+/// whose buyer had one of them, do, and those that find holds which nobody ends.
+#[tokio::test]
+async fn overdue_holds_are_left_to_the_sweeper_where_they_do_not_matter() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .capacity(10)
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let buyer = user(&client, "customer").await;
+    let desk = desk(database.store().await);
+    let of = |units| vec![quantity(show.ticket_types[0], units)];
+    let book = async |buyer, units| made(desk.book(request(show.event, buyer, of(units))).await);
+    let end_all = async |ago: &str| {
+        let late = format!(
+            "update bookings set expires_at = now() - interval '{ago}' where status = 'pending'"
+        );
+        client.batch_execute(&late).await.unwrap();
+    };
+    let pending = async || -> i64 {
+        let sql = "select count(*) from bookings where status = 'pending'";
+        one(&client, sql, &[]).await
+    };
+    book(None, 4).await;
+    end_all("1 ms").await;
+    book(None, 2).await;
+    assert_eq!(pending().await, 2);
+    book(None, 5).await;
+    assert_eq!(pending().await, 2, "stock was needed");
+
+    end_all("1 ms").await;
+    book(Some(buyer), 1).await;
+    assert_eq!(pending().await, 3);
+    end_all("1 ms").await;
+    book(Some(buyer), 1).await;
+    assert_eq!(pending().await, 1, "the buyer had one");
+    end_all("2 s").await;
+    book(None, 1).await;
+    assert_eq!(pending().await, 1, "nobody ended it");
+}
+
 #[tokio::test]
 async fn a_full_batch_grants_what_there_is_and_no_more() {
     let database = TestDatabase::new().await;

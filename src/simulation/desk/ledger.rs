@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::dice::Dice;
 use super::{DeskWorld, FAULTS_MS, now_ms, pause};
+use crate::config::inside::OVERDUE_LEFT_MS;
 use crate::store::StoreError;
 use crate::store::desk::{EventFacts, Facts, Found, IN_TIME, Questions, Turns, Writes};
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
@@ -356,13 +357,14 @@ impl Ledger {
         let event_facts = events.iter().map(|event| {
             let has_turn = mine.contains(event);
             let revision = has_turn.then(|| self.revision(*event));
-            let overdue = match has_turn {
+            let stock = self.stock(*event, asked);
+            let overdue = match has_turn && self.has_to_end(*event, &stock, asked) {
                 true => self.overdue(*event),
                 false => Vec::new(),
             };
             let facts = EventFacts {
                 revision,
-                stock: self.stock(*event, asked),
+                stock,
                 overdue,
                 waiting: match has_turn {
                     true => self.waiting(*event),
@@ -396,6 +398,16 @@ impl Ledger {
             stored: asked.keys.iter().filter_map(stored).collect(),
             references_taken: Vec::new(),
         }
+    }
+
+    /// As the real query: whether overdue holds are read.
+    fn has_to_end(&self, event: EventId, stock: &Stock, asked: &Questions) -> bool {
+        let mut rows = self.state.bookings.values();
+        let left_since_ms = now_ms().saturating_sub(OVERDUE_LEFT_MS);
+        asked.overdue.contains(&event)
+            || !self.waiting(event).is_empty()
+            || asked.turns_on_overdue(event, stock)
+            || rows.any(|row| row.booking.event_id == event && row.is_overdue(left_since_ms))
     }
 
     fn overdue(&self, event: EventId) -> Vec<OverdueHold> {

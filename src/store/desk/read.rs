@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use deadpool_postgres::Object;
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::connection::statements;
 use super::{EventFacts, Facts, Found, Questions, Turns};
-use crate::config::inside::{PRICED_EVENTS_MAX, SHARE_MAX};
+use crate::config::inside::{OVERDUE_LEFT_MS, PRICED_EVENTS_MAX, SHARE_MAX};
 use crate::store::StoreError;
 use crate::store::changes::unsigned;
 use crate::store::edit::status;
@@ -47,8 +48,7 @@ const MINE: &str = "
 const EVENTS: &str = "
     select e.id, e.organizer_id, e.status, e.starts_at, e.currency, e.membership_required, e.max_per_booking,
            e.hold_minutes, e.deleted_at is not null, statement_timestamp(),
-           coalesce((select min(due_at) from bookings b where b.event_id = e.id and b.due_at is not null)
-                    <= statement_timestamp(), false),
+           (select min(due_at) from bookings b where b.event_id = e.id and b.due_at is not null),
            t.id, t.name, t.price_amount, t.sort, t.sale_from, t.sale_to, t.min_per_booking, t.max_per_booking,
            t.max_per_user, t.members_only, t.seated,
            p.ids, p.roots, p.capacities, p.held, p.sold, t.account_required,
@@ -123,8 +123,8 @@ statements! {
                order by event_id for no key update) turn on true";
     events = EVENTS;
     buyers = buyers();
-    // The same of buyers without an account. Overdue holds are not theirs any more: their end is part of this
-    // transaction, or of another one.
+    // The same of buyers without an account. Overdue holds are not theirs any more, whether this transaction ends them or
+    // another one.
     guests = format!("
         select asked.event_id, asked.buyer_hash, had.pending, had.tickets, live.types, live.quantities
           from unnest($1::bigint[], $2::bytea[]) as asked (event_id, buyer_hash)
@@ -296,6 +296,9 @@ pub(super) async fn begin(
         ask_if(client, !asked.vouchers.is_empty(), &sql.vouchers, &of_vouchers),
     )?;
     let mut facts = StockReading::new(&turns, &events)?;
+    for row in &buyers {
+        facts.buyer(row)?;
+    }
     let late = facts.overdue_not_asked_for(asked);
     let waited_for = facts.waited_for(asked);
     let mut types = facts.seats_to_choose_from(asked);
@@ -356,9 +359,6 @@ pub(super) async fn begin(
     }
     for row in &vouchers {
         facts.voucher(row)?;
-    }
-    for row in &buyers {
-        facts.buyer(row)?;
     }
     for row in &guests {
         facts.guest(row)?;
@@ -446,8 +446,8 @@ async fn ask_if(
 /// Collects rows into facts.
 struct StockReading {
     facts: Facts,
-    /// Events with overdue holds.
-    late: Vec<EventId>,
+    /// Events with overdue holds, and the earliest deadline of these.
+    late: BTreeMap<EventId, Timestamp>,
     /// Events with people on their waitlist.
     waited_for: BTreeSet<EventId>,
     /// Events with taxes or fees.
@@ -479,19 +479,21 @@ impl StockReading {
                 stored: HashMap::new(),
                 references_taken,
             },
-            late: Vec::new(),
+            late: BTreeMap::new(),
             waited_for: BTreeSet::new(),
             priced: BTreeSet::new(),
         };
         for row in events {
             let id = row.try_get(0)?;
             // Later than the first statement, which may have waited.
-            reading.facts.now = reading.facts.now.max(row.try_get(9)?);
+            let read_at = row.try_get(9)?;
+            reading.facts.now = reading.facts.now.max(read_at);
             let facts = match reading.facts.events.entry(id) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
-                    if row.try_get(10)? {
-                        reading.late.push(id);
+                    let due_at: Option<Timestamp> = row.try_get(10)?;
+                    if let Some(due_at) = due_at.filter(|due_at| *due_at <= read_at) {
+                        reading.late.insert(id, due_at);
                     }
                     if row.try_get(30)? {
                         reading.waited_for.insert(id);
@@ -519,14 +521,20 @@ impl StockReading {
         }
     }
 
-    /// Events with overdue holds that were not asked for, of those whose turn this transaction holds.
+    /// Events with overdue holds that were not asked for and have to end now, of those whose turn this transaction holds.
     fn overdue_not_asked_for(&self, asked: &Questions) -> Vec<EventId> {
-        let is_ours = |id: &EventId| {
-            let facts = self.facts.events.get(id);
-            facts.is_some_and(|facts| facts.revision.is_some())
+        let left_since = self.facts.now - Duration::from_millis(OVERDUE_LEFT_MS);
+        let have_to_end = |id: &EventId, due_at: Timestamp| {
+            self.facts.events.get(id).is_some_and(|facts| {
+                let is_needed = due_at <= left_since
+                    || self.waited_for.contains(id)
+                    || asked.turns_on_overdue(*id, &facts.stock);
+                facts.revision.is_some() && is_needed
+            })
         };
-        let late = self.late.iter().copied();
-        late.filter(|id| is_ours(id) && !asked.overdue.contains(id))
+        let late = self.late.iter();
+        late.filter(|(id, due_at)| !asked.overdue.contains(id) && have_to_end(id, **due_at))
+            .map(|(id, _)| *id)
             .collect()
     }
 
@@ -549,7 +557,7 @@ impl StockReading {
             self.facts.events.get(id).is_some_and(|facts| {
                 let mut types = facts.stock.ticket_types.values();
                 let is_left = types.any(|terms| facts.stock.left(terms) > 0);
-                let frees = self.late.contains(id) || asked.freeing.contains(id);
+                let frees = self.late.contains_key(id) || asked.freeing.contains(id);
                 facts.revision.is_some() && (is_left || frees)
             })
         };

@@ -2,7 +2,8 @@
 //! batch of deadlines.
 //!
 //! A transaction ends so many holds at most, and is then let go, so that the bookings that came meanwhile are next. What
-//! one such batch costs a booking is measured in the same run: as many holds as one transaction ends.
+//! one such batch costs a booking is measured in the same run: as many holds as one transaction ends. The event has enough
+//! for all of them: a booking that needs the stock of such holds ends a batch of them itself, and may wait for two.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
