@@ -177,7 +177,6 @@ create table ticket_types (
     constraint ticket_types_limits_ordered check (max_per_booking >= min_per_booking)
 );
 create index ticket_types_by_event on ticket_types (event_id);
-alter table ticket_types add constraint ticket_types_of_kind unique (id, seated);
 alter table ticket_types add constraint ticket_types_of_event unique (id, event_id);
 create index ticket_types_hidden on ticket_types (event_id) where hidden;
 

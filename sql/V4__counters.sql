@@ -168,8 +168,80 @@ begin
 end
 $$;
 
--- The same for one ticket type and no seats: most statements. `move_stock` prepares half a millisecond for sets; this reads
--- what one event has, statement by statement under its turn.
+-- Claims are of a booking and of a ticket type of their event, of one with seats by the seat and of any other by units: foreign
+-- keys in all but their form, which asked for each row. Under the turns nobody has to lock a ticket type: the end of a type,
+-- and its first and last seat, take them as well before they look for claims.
+create function check_types(events bigint[], types bigint[], are_seated boolean[]) returns void language plpgsql as $$
+declare
+    fit record;
+begin
+    select count(*) as types, count(*) filter (where claimed.is_seated <> t.seated) as mistaken
+      into fit
+      from unnest(types, events, are_seated) as claimed (ticket_type_id, event_id, is_seated)
+     cross join lateral (select seated from ticket_types
+                          where id = claimed.ticket_type_id and event_id = claimed.event_id limit 1) t;
+    if fit.types <> cardinality(types) then
+        perform refuse_claim('claims_type_of_event');
+    elsif fit.mistaken > 0 then
+        perform refuse_claim('claims_seated_as_type');
+    end if;
+end
+$$;
+
+-- The same with bookings, which are locked as a key does it. The server's desk is spared this: it makes the bookings in the
+-- same statement, or has just changed their rows (`src/store/desk/write.rs`); and a booking that has had a claim stays of its
+-- event.
+--
+-- `are_seated[i]` is null of a dead claim. It moves no counter, so the turns of such are written here: a REPEATABLE READ
+-- transaction that began before and deletes the type ends in 40001.
+create function check_claims(booking_ids uuid[], events bigint[], types bigint[], are_seated boolean[])
+    returns void language plpgsql as $$
+begin
+    perform take_turns(events);
+    if array_position(are_seated, null) is not null then
+        perform log_changes(array(select distinct event_id from unnest(events, are_seated) as c (event_id, is_seated)
+                                   where is_seated is null), null);
+    end if;
+    if (select count(*) from unnest(booking_ids, events) as claimed (booking_id, event_id)
+         cross join lateral (select from bookings where id = claimed.booking_id and event_id = claimed.event_id
+                              limit 1 for key share) b) <> cardinality(booking_ids) then
+        perform refuse_claim('claims_booking_of_event');
+    end if;
+    perform check_types(events, types, are_seated);
+end
+$$;
+
+create function refuse_claim(by_constraint text) returns void language plpgsql as $$
+begin
+    raise exception 'claims are of a booking and a ticket type of their event, by the seat where the type has seats'
+        using errcode = '23503', constraint = by_constraint, table = 'claims';
+end
+$$;
+
+-- Counts a version of the booking of one claim, as `count_versions` does it, and proves with the same look that it is a booking
+-- of this event. If this transaction has written the booking's row, that is locked and has its new version.
+create function count_claimed(booking uuid, event bigint) returns void language plpgsql set xmlbinary = base64 as $$
+declare
+    claimed record;
+begin
+    select user_id, xmin = pg_current_xact_id()::xid as is_own into claimed from bookings where id = booking and event_id = event;
+    if claimed.is_own then
+        return;
+    end if;
+    perform set_config('seatcast.only_versions', 'on', true);
+    update bookings set version = version + 1, updated_at = clock_timestamp() where id = booking and event_id = event;
+    if not found then
+        perform refuse_claim('claims_booking_of_event');
+    end if;
+    perform set_config('seatcast.only_versions', '', true);
+    if claimed.user_id is not null then
+        perform ring('users:', array[claimed.user_id]);
+    end if;
+end
+$$;
+
+-- The same as `move_stock` for one ticket type and no seats: most statements. `move_stock` prepares half a millisecond for
+-- sets; this reads what one event has, statement by statement under its turn.
 --
 -- Mostly the type's own row is all that changes for viewers. Another type has less only if the event's own pool is, or was,
 -- the one of its pools that has least: so if some type's own pool has more than that. Sections, allotments and hidden types
@@ -182,8 +254,7 @@ declare
 begin
     update turns t set revision = t.revision + 1 where t.event_id = event returning t.revision into next;
     if next is null then
-        raise exception 'claims of event % have no turn to count by', event
-            using errcode = '23503', constraint = 'claims_counted', table = 'claims';
+        perform refuse_units(event, moved_type);
     end if;
     moved_at := clock_timestamp();
     with moved as (
@@ -201,7 +272,7 @@ begin
                    max(sold) filter (where kind = 'ticket_type') as sold
               from moved) stock
       cross join ticket_types t
-     where t.id = moved_type
+     where t.id = moved_type and t.event_id = event and not t.seated
        and not exists (
            select from pools o
             where o.event_id = event and o.kind <> 'event' and o.ticket_type_id is distinct from moved_type
@@ -211,9 +282,9 @@ begin
        and not exists (select from ticket_types h where h.event_id = event and h.hidden)
     returning c.payload::text into logged;
     if logged is null then
-        if not exists (select from ticket_type_pools where ticket_type_id = moved_type) then
-            raise exception 'claims of event % have no ticket type to count by', event
-                using errcode = '23503', constraint = 'claims_counted', table = 'claims';
+        if not exists (select from ticket_types where id = moved_type and event_id = event and not seated)
+           or not exists (select from ticket_type_pools where ticket_type_id = moved_type) then
+            perform refuse_units(event, moved_type);
         end if;
         -- The pools that moved are those with this time.
         insert into changes as c (event_id, revision, at, payload)
@@ -249,6 +320,22 @@ begin
 end
 $$;
 
+-- Says why units of this type cannot be counted for this event.
+create function refuse_units(event bigint, of_type bigint) returns void language plpgsql as $$
+declare
+    is_seated boolean;
+begin
+    select seated into is_seated from ticket_types where id = of_type and event_id = event;
+    if is_seated is null then
+        perform refuse_claim('claims_type_of_event');
+    elsif is_seated then
+        perform refuse_claim('claims_seated_as_type');
+    end if;
+    raise exception 'claims of event % have no turn or no ticket type to count by', event
+        using errcode = '23503', constraint = 'claims_counted', table = 'claims';
+end
+$$;
+
 -- Nets a statement per event and type; dead claims count nothing. An update is a deletion and an
 -- insertion that may cancel out: a seat is concerned when it is not in the same state before and
 -- after, and an event that nets to nothing is left out.
@@ -259,6 +346,7 @@ $$;
 create function claims_inserted() returns trigger language plpgsql
     security definer set search_path from current set xmlbinary = hex as $$
 declare
+    is_desk boolean;
     one record;
     net record;
     moved record;
@@ -272,14 +360,21 @@ begin
     if one.rows = 1 and one.state = 'held' and one.seat_id is null then
         perform move_units(one.event_id, one.ticket_type_id, one.quantity, 0);
         if current_setting('seatcast.writer', true) is distinct from 'desk' then
-            perform count_versions(array[one.booking_id]);
+            perform count_claimed(one.booking_id, one.event_id);
         end if;
         return null;
     end if;
+    is_desk := current_setting('seatcast.writer', true) is not distinct from 'desk';
     select min(event_id) as event, max(event_id) as last_event, min(ticket_type_id) as type, max(ticket_type_id) as last_type,
            sum(quantity)::int as units, array_agg(booking_id) as bookings, bool_or(state = 'sold') as are_sold,
            max(seat_id) is not null or min(state) <> max(state) or min(state) = 'dead' as is_mixed
       into net from new_rows;
+    if not is_desk then
+        perform check_claims(array_agg(booking_id), array_agg(event_id), array_agg(ticket_type_id), array_agg(is_seated))
+           from (select distinct booking_id, event_id, ticket_type_id,
+                        case when state <> 'dead' then seat_id is not null end as is_seated
+                   from new_rows) as claimed;
+    end if;
     if net.event = net.last_event and net.type = net.last_type and not net.is_mixed then
         if net.are_sold then
             perform move_units(net.event, net.type, 0, net.units);
@@ -287,14 +382,17 @@ begin
             perform move_units(net.event, net.type, net.units, 0);
         end if;
     else
-        select array_agg(distinct event_id) as events, array_agg(ticket_type_id) as types,
-               array_agg(held) as held, array_agg(sold) as sold
+        select array_agg(distinct event_id) as events, array_agg(event_id) as events_of, array_agg(ticket_type_id) as types,
+               array_agg(is_seated) as are_seated, array_agg(held) as held, array_agg(sold) as sold
           into moved
-          from (select event_id, ticket_type_id,
+          from (select event_id, ticket_type_id, seat_id is not null as is_seated,
                        coalesce(sum(quantity) filter (where state = 'held'), 0)::int as held,
                        coalesce(sum(quantity) filter (where state = 'sold'), 0)::int as sold
-                  from new_rows where state <> 'dead' group by event_id, ticket_type_id) as per_type;
+                  from new_rows where state <> 'dead' group by event_id, ticket_type_id, seat_id is not null) as per_type;
         if moved.events is not null then
+            if is_desk then
+                perform check_types(moved.events_of, moved.types, moved.are_seated);
+            end if;
             perform move_stock(moved.events, moved.types, moved.held, moved.sold,
                 (select array_agg(seat_id) from new_rows where seat_id is not null and state <> 'dead'));
         end if;
@@ -307,7 +405,7 @@ begin
                   from new_rows where state = 'sold' group by event_id, ticket_type_id, booking_id) as sold;
         perform add_ticket_numbers(moved.events, moved.types, moved.bookings, moved.units);
     end if;
-    if current_setting('seatcast.writer', true) is distinct from 'desk' then
+    if not is_desk then
         perform count_versions(net.bookings);
     end if;
     return null;
@@ -341,6 +439,20 @@ begin
             perform count_versions(array[one.booking_id]);
         end if;
         return null;
+    end if;
+    if current_setting('seatcast.writer', true) is distinct from 'desk' then
+        -- Those of another booking, event or type than before, or on a seat instead of units.
+        select array_agg(booking_id) as bookings, array_agg(event_id) as events, array_agg(ticket_type_id) as types,
+               array_agg(is_seated) as are_seated
+          into net
+          from (select booking_id, event_id, ticket_type_id, case when state <> 'dead' then seat_id is not null end as is_seated
+                  from new_rows
+                except
+                select booking_id, event_id, ticket_type_id, kind
+                  from old_rows cross join lateral (values (seat_id is not null), (null)) as either (kind)) as changed;
+        if net.bookings is not null then
+            perform check_claims(net.bookings, net.events, net.types, net.are_seated);
+        end if;
     end if;
     select min(event_id) as event, max(event_id) as last_event, min(ticket_type_id) as type, max(ticket_type_id) as last_type,
            coalesce(sum(sign * quantity) filter (where state = 'held'), 0)::int as held,
@@ -394,11 +506,13 @@ begin
             perform add_ticket_numbers(moved.events, moved.types, moved.bookings, moved.units);
         end if;
     end if;
-    -- A claim that moves to another booking is news of both.
-    perform count_versions(array(
-        select booking_id from (select * from old_rows except select * from new_rows) as gone
-        union
-        select booking_id from (select * from new_rows except select * from old_rows) as come));
+    if current_setting('seatcast.writer', true) is distinct from 'desk' then
+        -- A claim that moves to another booking is news of both.
+        perform count_versions(array(
+            select booking_id from (select * from old_rows except select * from new_rows) as gone
+            union
+            select booking_id from (select * from new_rows except select * from old_rows) as come));
+    end if;
     return null;
 end
 $$;

@@ -247,6 +247,10 @@ declare
     parts jsonb;
 begin
     perform take_turns(events);
+    if exists (select from unnest(array(select id from old_rows)) as gone (id)
+                cross join lateral (select from claims where ticket_type_id = gone.id limit 1) claimed) then
+        perform refuse_claim('claims_type_of_event');
+    end if;
     select jsonb_object_agg(event_id, jsonb_build_object('ticket_types', rows)) into parts
       from (select event_id, jsonb_agg(jsonb_build_object('op', 'delete', 'id', id) order by id) as rows
               from old_rows where event_id = any(events) group by event_id) as per_event;
@@ -278,6 +282,19 @@ create trigger ticket_types_guard_insert before insert on ticket_types for each 
 create trigger ticket_types_guard_update before update of seated on ticket_types for each row
     when (current_setting('xmlbinary') <> 'hex' and old.seated <> new.seated)
     execute function refuse_seated_write();
+-- No claim was on units of a type that gets its first seat, and none is on a seat of one that has lost its last. The turn is
+-- taken: seats are counted under it.
+create function claims_stay_as_type() returns trigger language plpgsql
+    security definer set search_path from current as $$
+begin
+    if exists (select from claims where ticket_type_id = new.id and state <> 'dead' and (seat_id is not null) <> new.seated) then
+        perform refuse_claim('claims_seated_as_type');
+    end if;
+    return null;
+end
+$$;
+create trigger ticket_types_claimed_as_seated after update of seated on ticket_types for each row
+    when (old.seated <> new.seated) execute function claims_stay_as_type();
 create trigger ticket_types_publish_insert after insert on ticket_types referencing new table as new_rows
     for each statement execute function ticket_types_inserted();
 create trigger ticket_types_publish_update after update on ticket_types

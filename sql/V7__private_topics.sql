@@ -144,6 +144,10 @@ create function bookings_take_parts() returns trigger language plpgsql
 declare
     ids uuid[] := array(select id from old_rows);
 begin
+    if exists (select from unnest(ids) as gone (id)
+                cross join lateral (select from claims where booking_id = gone.id limit 1) claimed) then
+        perform refuse_claim('claims_booking_of_event');
+    end if;
     delete from booking_items where booking_id = any(ids);
     delete from booking_contacts where booking_id = any(ids);
     delete from voucher_uses where booking_id = any(ids);
@@ -160,6 +164,17 @@ begin
         using errcode = '23514', constraint = tg_table_name || '_id_final', table = tg_table_name;
 end
 $$;
+create function claims_stay_of_event() returns trigger language plpgsql
+    security definer set search_path from current as $$
+begin
+    if exists (select from claims where booking_id = new.id and event_id <> new.event_id) then
+        perform refuse_claim('claims_booking_of_event');
+    end if;
+    return null;
+end
+$$;
+create trigger bookings_claimed_of_event after update of event_id on bookings for each row
+    when (old.event_id <> new.event_id) execute function claims_stay_of_event();
 create trigger bookings_keep_id before update of id on bookings
     for each row when (new.id <> old.id) execute function keep_id();
 

@@ -348,6 +348,31 @@ async fn what_must_not_be_is_refused_by_name() {
         ("insert into seats (event_id, section_id, ticket_type_id, row_label, number, position)
           values (1, 1, 2, 'Z', '1', 1)", "seats_position_unique"),
         ("delete from ticket_types where id = 1", "claims_type_of_event"),
+        ("delete from bookings", "claims_booking_of_event"),
+        ("insert into events (organizer_id, title, venue, starts_at, capacity) values (2, 'Other', 'Hall', now(), 1);
+          update bookings set event_id = (select max(id) from events)", "claims_booking_of_event"),
+        ("insert into claims (booking_id, event_id, ticket_type_id, quantity) values (gen_random_uuid(), 1, 1, 1)",
+         "claims_booking_of_event"),
+        ("insert into claims (booking_id, event_id, ticket_type_id, quantity)
+          select id, 1, 1, 1 from bookings union all select gen_random_uuid(), 1, 1, 1", "claims_booking_of_event"),
+        ("insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
+          values (gen_random_uuid(), 1, 1, 1, 'dead')", "claims_booking_of_event"),
+        ("update claims set booking_id = gen_random_uuid()", "claims_booking_of_event"),
+        ("insert into claims (booking_id, event_id, ticket_type_id, quantity) select id, 1, 9, 1 from bookings",
+         "claims_type_of_event"),
+        ("insert into claims (booking_id, event_id, ticket_type_id, quantity)
+          select id, 1, type, 1 from bookings, unnest(array[1, 9]) type", "claims_type_of_event"),
+        ("insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
+          select id, 1, 9, 1, 'dead' from bookings", "claims_type_of_event"),
+        ("insert into claims (booking_id, event_id, ticket_type_id, quantity) select id, 9, 1, 1 from bookings",
+         "claims_type_of_event"),
+        ("update claims set ticket_type_id = 9 where seat_id is null", "claims_type_of_event"),
+        ("update claims set ticket_type_id = 2 where seat_id is null", "claims_seated_as_type"),
+        // Types are checked of the desk, too: it takes the stock of old bookings again.
+        (&format!("set local seatcast.writer = 'desk'; {claim} 2, 1, null from bookings"), "claims_seated_as_type"),
+        ("set local seatcast.writer = 'desk';
+          insert into claims (booking_id, event_id, ticket_type_id, quantity)
+          select id, 1, type, 1 from bookings, unnest(array[1, 2]) type", "claims_seated_as_type"),
         ("delete from events", "bookings_event_exists"),
         ("update events set starts_at = 'infinity'", "events_starts_at_bound"),
         ("insert into bookings (reference, event_id, quantity, total_amount, currency)
@@ -565,6 +590,68 @@ async fn parts_go_with_their_booking_and_keep_it_while_they_are_written() {
     assert_eq!(rows(&client, left).await, Vec::<String>::new());
     let uses = rows(&client, "select uses::text from vouchers").await;
     assert_eq!(uses, ["0"]);
+    assert_clean(&database).await;
+}
+
+/// As with foreign keys, which lock each row that they look at.
+#[tokio::test]
+async fn bookings_and_types_stay_while_they_are_claimed() {
+    let database = TestDatabase::new().await;
+    let (client, other) = (database.client().await, database.client().await);
+    let event = small_event(&client).await;
+    book(&client, event, "held", 1).await;
+    let spare = "
+        insert into ticket_types (event_id, name, capacity) values (1, 'Spare', 1);
+        insert into bookings (reference, event_id, quantity, total_amount, currency, expires_at)
+        values ('BK-2', 1, 1, 0, 'EUR', now())";
+    client.batch_execute(spare).await.unwrap();
+    other
+        .batch_execute("set lock_timeout = '50ms'")
+        .await
+        .unwrap();
+    let claim = |type_name: &str, state: &str| {
+        format!(
+            "insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
+             select b.id, 1, t.id, 1, '{state}' from bookings b, ticket_types t
+              where b.reference = 'BK-2' and t.name = '{type_name}'"
+        )
+    };
+    let (no_type, no_booking) = (
+        "delete from ticket_types where name = 'Spare'",
+        "delete from bookings where reference = 'BK-2'",
+    );
+    for (state, end) in [
+        ("held", no_type),
+        ("dead", no_type),
+        ("held", no_booking),
+        ("dead", no_booking),
+    ] {
+        let claim = claim("Spare", state);
+        for (first, second) in [(claim.as_str(), end), (end, claim.as_str())] {
+            let first = format!("begin; {first}");
+            client.batch_execute(&first).await.unwrap();
+            let waits = other.batch_execute(second).await.unwrap_err();
+            let code = waits.code();
+            assert_eq!(code, Some(&SqlState::LOCK_NOT_AVAILABLE), "{second}");
+            client.batch_execute("rollback").await.unwrap();
+        }
+        // Nor does a transaction end them that does not see the claim.
+        let earlier = "begin isolation level repeatable read; select from turns";
+        other.batch_execute(earlier).await.unwrap();
+        client.batch_execute(&claim).await.unwrap();
+        let late = other.batch_execute(end).await.unwrap_err();
+        let code = late.code();
+        assert_eq!(code, Some(&SqlState::T_R_SERIALIZATION_FAILURE), "{end}");
+        other.batch_execute("rollback").await.unwrap();
+        let gone = "delete from claims c using bookings b where b.id = c.booking_id and reference = 'BK-2'";
+        client.batch_execute(gone).await.unwrap();
+    }
+    let ends = format!("{no_booking}; {no_type}");
+    client.batch_execute(&ends).await.unwrap();
+    client
+        .batch_execute("delete from claims; delete from bookings")
+        .await
+        .unwrap();
     assert_clean(&database).await;
 }
 
