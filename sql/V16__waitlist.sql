@@ -44,7 +44,7 @@ begin
 end
 $$;
 -- Per row, since only few of a statement are offers.
-create trigger bookings_offer_answered after update on bookings for each row
+create trigger bookings_offer_answered after update of kind, status on bookings for each row
     when (old.kind = 'offer' and (old.kind, old.status) is distinct from (new.kind, new.status))
     execute function offer_answered();
 

@@ -43,10 +43,10 @@ create table bookings (
     -- together against what one guest may have of the event.
     buyer_hash bytea constraint bookings_buyer_hash_length check (octet_length(buyer_hash) = 16),
     status text not null default 'pending'
-        constraint bookings_status_known check (status in ('pending', 'confirmed', 'expired', 'cancelled', 'refunded')),
+        constraint bookings_status_known check (status = any ('{pending,confirmed,expired,cancelled,refunded}')),
     -- `checkout`: a buyer's own. `offer`: held for somebody on the waitlist who has not answered yet. `staff`: made by the
     -- people of its organization, who may have several at a time.
-    kind text not null default 'checkout' constraint bookings_kind_known check (kind in ('checkout', 'offer', 'staff')),
+    kind text not null default 'checkout' constraint bookings_kind_known check (kind = any ('{checkout,offer,staff}')),
     quantity int not null constraint bookings_quantity_positive check (quantity > 0),
     total_amount bigint not null constraint bookings_total_counts check (total_amount >= 0),
     currency char(3) not null,
@@ -67,7 +67,7 @@ create table bookings (
     ended_paid boolean not null default false,
     -- Of a booking that staff confirmed: how it was paid.
     paid_by text
-        constraint bookings_paid_by_known check (paid_by in ('cash', 'terminal', 'transfer', 'comp')),
+        constraint bookings_paid_by_known check (paid_by = any ('{cash,terminal,transfer,comp}')),
     -- The attempt that paid it.
     payment_id uuid,
     -- When its deadline was moved because the buyer had begun to pay: once.
@@ -107,7 +107,7 @@ create table booking_contacts (
     email text constraint booking_contacts_email_length check (char_length(email) <= 200),
     phone text constraint booking_contacts_phone_length check (char_length(phone) <= 40),
     -- The language of mails to the buyer.
-    lang text not null default 'en' constraint booking_contacts_lang_known check (lang in ('en', 'th', 'fa'))
+    lang text not null default 'en' constraint booking_contacts_lang_known check (lang = any ('{en,th,fa}'))
 );
 -- A guest's bookings join the account that proves the address.
 create index booking_contacts_by_email on booking_contacts (email) where email is not null;
@@ -120,7 +120,7 @@ create table booking_items (
     booking_id uuid not null,
     line int not null,
     kind text not null default 'ticket'
-        constraint booking_items_kind_known check (kind in ('ticket', 'discount', 'fee', 'tax')),
+        constraint booking_items_kind_known check (kind = any ('{ticket,discount,fee,tax}')),
     ticket_type_id bigint,
     name text constraint booking_items_name_length check (char_length(name) <= 200),
     quantity int not null constraint booking_items_quantity_positive check (quantity > 0),
@@ -132,7 +132,7 @@ create table booking_items (
     tax_rate int,
     tax_included boolean,
     constraint booking_items_amount_counts check (case kind when 'discount' then unit_amount <= 0 else unit_amount >= 0 end),
-    constraint booking_items_ticket_has_type check (kind not in ('ticket', 'discount') or ticket_type_id is not null),
+    constraint booking_items_ticket_has_type check (ticket_type_id is not null or kind <> all ('{ticket,discount}')),
     constraint booking_items_named check (kind = 'ticket' or name is not null),
     constraint booking_items_tax_has_rate check ((tax_rate is null) = (tax_included is null)),
     constraint booking_items_pkey primary key (booking_id, line)
@@ -158,7 +158,7 @@ create table claims (
     seat_id bigint,
     quantity int not null constraint claims_quantity_positive check (quantity > 0),
     state text not null default 'held'
-        constraint claims_state_known check (state in ('held', 'sold', 'dead')),
+        constraint claims_state_known check (state = any ('{held,sold,dead}')),
     live_type_id bigint generated always as (case when state <> 'dead' then ticket_type_id end) stored,
     constraint claims_seat_is_one check (seat_id is null or quantity = 1),
     constraint claims_seat_of_type
@@ -196,7 +196,7 @@ create table tickets (
     seat_id bigint constraint tickets_seat_exists references seats on delete set null,
     code text not null constraint tickets_code_unique unique,
     status text not null default 'valid'
-        constraint tickets_status_known check (status in ('valid', 'used', 'transferred', 'void')),
+        constraint tickets_status_known check (status = any ('{valid,used,transferred,void}')),
     -- Grows with each transfer. A QR says its own: one of an earlier generation admits nobody.
     generation int not null default 1
         constraint tickets_generation_bound check (generation between 1 and 65535),

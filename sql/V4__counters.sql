@@ -222,18 +222,19 @@ $$;
 -- of this event. If this transaction has written the booking's row, that is locked and has its new version.
 create function count_claimed(booking uuid, event bigint) returns void language plpgsql set xmlbinary = base64 as $$
 declare
+    nothing text;
     claimed record;
 begin
     select user_id, xmin = pg_current_xact_id()::xid as is_own into claimed from bookings where id = booking and event_id = event;
     if claimed.is_own then
         return;
     end if;
-    perform set_config('seatcast.only_versions', 'on', true);
+    nothing := set_config('seatcast.only_versions', 'on', true);
     update bookings set version = version + 1, updated_at = clock_timestamp() where id = booking and event_id = event;
     if not found then
         perform refuse_claim('claims_booking_of_event');
     end if;
-    perform set_config('seatcast.only_versions', '', true);
+    nothing := set_config('seatcast.only_versions', '', true);
     if claimed.user_id is not null then
         perform ring('users:', array[claimed.user_id]);
     end if;
@@ -241,13 +242,15 @@ end
 $$;
 
 -- The same as `move_stock` for one ticket type and no seats: most statements. `move_stock` prepares half a millisecond for
--- sets; this reads what one event has, statement by statement under its turn.
+-- sets; this reads what one event has, statement by statement under its turn. Functions are called by assigning their result
+-- to `nothing`, here and where single claims are counted: `perform` would run a query for each.
 --
 -- Mostly the type's own row is all that changes for viewers. Another type has less only if the event's own pool is, or was,
 -- the one of its pools that has least: so if some type's own pool has more than that. Sections, allotments and hidden types
 -- have more to tell. Then, and only then, the pools of every type of the event are looked at.
 create function move_units(event bigint, moved_type bigint, held_by int, sold_by int) returns void language plpgsql as $$
 declare
+    nothing text;
     moved_at timestamptz;
     next bigint;
     logged text;
@@ -313,7 +316,7 @@ begin
     -- As `change_json` has it.
     logged := '{"revision": ' || next || ', "at": "' || rfc3339(moved_at) || '", "payload": ' || logged || '}';
     if octet_length(logged) <= 2000 then
-        perform pg_notify(current_schema(), 'change:' || event || ':' || logged);
+        nothing := pg_notify(current_schema(), 'change:' || event || ':' || logged);
     else
         perform ring('', array[event]);
     end if;
@@ -346,6 +349,7 @@ $$;
 create function claims_inserted() returns trigger language plpgsql
     security definer set search_path from current set xmlbinary = hex as $$
 declare
+    nothing text;
     is_desk boolean;
     one record;
     net record;
@@ -358,9 +362,9 @@ begin
     end if;
     -- Units that one booking holds: most statements of a single buyer.
     if one.rows = 1 and one.state = 'held' and one.seat_id is null then
-        perform move_units(one.event_id, one.ticket_type_id, one.quantity, 0);
+        nothing := move_units(one.event_id, one.ticket_type_id, one.quantity, 0);
         if current_setting('seatcast.writer', true) is distinct from 'desk' then
-            perform count_claimed(one.booking_id, one.event_id);
+            nothing := count_claimed(one.booking_id, one.event_id);
         end if;
         return null;
     end if;
@@ -377,9 +381,9 @@ begin
     end if;
     if net.event = net.last_event and net.type = net.last_type and not net.is_mixed then
         if net.are_sold then
-            perform move_units(net.event, net.type, 0, net.units);
+            nothing := move_units(net.event, net.type, 0, net.units);
         else
-            perform move_units(net.event, net.type, net.units, 0);
+            nothing := move_units(net.event, net.type, net.units, 0);
         end if;
     else
         select array_agg(distinct event_id) as events, array_agg(event_id) as events_of, array_agg(ticket_type_id) as types,
@@ -391,7 +395,7 @@ begin
                   from new_rows where state <> 'dead' group by event_id, ticket_type_id, seat_id is not null) as per_type;
         if moved.events is not null then
             if is_desk then
-                perform check_types(moved.events_of, moved.types, moved.are_seated);
+                nothing := check_types(moved.events_of, moved.types, moved.are_seated);
             end if;
             perform move_stock(moved.events, moved.types, moved.held, moved.sold,
                 (select array_agg(seat_id) from new_rows where seat_id is not null and state <> 'dead'));
