@@ -9,7 +9,9 @@ create table turns (
     revision bigint not null default 0,
     -- Version of the seat map's geometry, and its number of positions.
     layout int not null default 0,
-    seat_count int not null default 0
+    seat_count int not null default 0,
+    -- Whether the event has a hidden ticket type, of which each claim would have to ask.
+    hides boolean not null default false
 ) with (fillfactor = 50);
 
 -- One row per event and statement, with the new absolute values of what changed: replaying an
@@ -243,7 +245,7 @@ begin
     if tg_op = 'DELETE' and not exists (select from events where id = old.event_id) then
         return old; -- goes with its event
     end if;
-    raise exception 'revision and layout of an event are moved by triggers only'
+    raise exception 'the turn of an event is moved by triggers only'
         using errcode = '42501', constraint = 'turns_derived', table = 'turns';
 end
 $$;

@@ -253,9 +253,10 @@ declare
     nothing text;
     moved_at timestamptz;
     next bigint;
+    is_hiding boolean;
     logged text;
 begin
-    update turns t set revision = t.revision + 1 where t.event_id = event returning t.revision into next;
+    update turns t set revision = t.revision + 1 where t.event_id = event returning t.revision, t.hides into next, is_hiding;
     if next is null then
         perform refuse_units(event, moved_type);
     end if;
@@ -275,14 +276,13 @@ begin
                    max(sold) filter (where kind = 'ticket_type') as sold
               from moved) stock
       cross join ticket_types t
-     where t.id = moved_type and t.event_id = event and not t.seated
+     where t.id = moved_type and t.event_id = event and not t.seated and not is_hiding
        and not exists (
            select from pools o
             where o.event_id = event and o.kind <> 'event' and o.ticket_type_id is distinct from moved_type
               and (o.kind <> 'ticket_type'
                    or held_by + sold_by <> 0
                       and o.capacity - o.held - o.sold - o.blocked > least(stock.of_event, stock.of_event + held_by + sold_by)))
-       and not exists (select from ticket_types h where h.event_id = event and h.hidden)
     returning c.payload::text into logged;
     if logged is null then
         if not exists (select from ticket_types where id = moved_type and event_id = event and not seated)
@@ -295,8 +295,7 @@ begin
                jsonb_build_object('ticket_types', jsonb_agg(
                    '{"op": "update"}' || ticket_type_json(t, stock.left_after, stock.held, stock.sold, stock.updated_at, stock.shared)
                    order by t.id))
-          from (select exists (select from ticket_types h where h.event_id = event and h.hidden) as hides offset 0) e
-          cross join ticket_types t
+          from ticket_types t
           cross join lateral (
               select min(p.capacity - p.held - p.sold - p.blocked) as left_after,
                      min(p.capacity - p.held - p.sold - p.blocked
@@ -305,9 +304,9 @@ begin
                      max(p.sold) filter (where p.ticket_type_id = t.id) as sold,
                      max(p.updated_at) filter (where p.ticket_type_id = t.id) as updated_at,
                      jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold) order by p.id)
-                         filter (where p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides) as shared,
+                         filter (where p.kind in ('section', 'allotment') or p.kind = 'event' and is_hiding) as shared,
                      coalesce(bool_or(p.updated_at = moved_at
-                                      and (p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides)), false) as shared_moved
+                                      and (p.kind in ('section', 'allotment') or p.kind = 'event' and is_hiding)), false) as shared_moved
                 from ticket_type_pools l join pools p on p.id = l.pool_id
                where l.ticket_type_id = t.id) stock
          where t.event_id = event and (t.id = moved_type or stock.left_after <> stock.left_before or stock.shared_moved)

@@ -165,6 +165,15 @@ create trigger events_no_truncate before truncate on events
 
 -- ---------------------------------------------------------- ticket types
 
+-- The hidden types of these events, of which the turns are taken, may have become some or none.
+create function note_hidden(events bigint[]) returns void language plpgsql as $$
+begin
+    update turns t set hides = not t.hides
+     where t.event_id = any(events)
+       and t.hides <> exists (select from ticket_types h where h.event_id = t.event_id and h.hidden);
+end
+$$;
+
 -- A new type gets its own pool and its two links, and is seen with what the root has left for it.
 create function ticket_types_inserted() returns trigger language plpgsql
     security definer set search_path from current set xmlbinary = hex as $$
@@ -186,6 +195,9 @@ begin
     select own.ticket_type_id, root.id
       from own cross join lateral
            (select id from pools p where p.event_id = own.event_id and p.kind = 'event' limit 1) as root;
+    if exists (select from new_rows where hidden) then
+        perform note_hidden(events);
+    end if;
     perform log_stock(events, stock_left(events), ids, '{}', ids);
     return null;
 end
@@ -215,6 +227,7 @@ begin
         return null;
     end if;
     perform take_turns(changed.events);
+    perform note_hidden(changed.rearranged);
     before := stock_left(changed.events);
     update pools p set capacity = r.capacity, updated_at = clock_timestamp()
       from unnest(changed.resized, changed.capacities) as r (id, capacity)
@@ -251,6 +264,7 @@ begin
                 cross join lateral (select from claims where ticket_type_id = gone.id limit 1) claimed) then
         perform refuse_claim('claims_type_of_event');
     end if;
+    perform note_hidden(rearranged);
     select jsonb_object_agg(event_id, jsonb_build_object('ticket_types', rows)) into parts
       from (select event_id, jsonb_agg(jsonb_build_object('op', 'delete', 'id', id) order by id) as rows
               from old_rows where event_id = any(events) group by event_id) as per_event;

@@ -74,6 +74,7 @@ const BREAKS: &[(&str, &str)] = &[
     ("an event's revision", "delete from changes where revision = 2 and event_id = 2"),
     ("an event's revision", "update turns set revision = 99"),
     ("an event's picture", "update turns set seat_count = 9 where event_id = 1"),
+    ("an event's turn says", "update ticket_types set hidden = true where id = 1"),
     ("a ticket type with seats", "update ticket_types set seated = true where id = 1"),
     ("a ticket type with seats", "update pools set blocked = 1 where ticket_type_id = 2"),
     ("ticket types with seats are claimed by the seat", "update claims set ticket_type_id = 2, quantity = 1 where quantity = 2"),

@@ -397,6 +397,14 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              order by t.event_id",
     },
     AuditCheck {
+        promise: "an event's turn says whether it has a hidden ticket type",
+        differences: "
+            select format('event %s: hides %s', turn.event_id, turn.hides)
+              from turns turn
+             where turn.hides <> exists (select from ticket_types h where h.event_id = turn.event_id and h.hidden)
+             order by turn.event_id",
+    },
+    AuditCheck {
         promise: "an event's log has no gaps",
         differences: "
             select format('event %s: nothing between revision %s and %s', event_id, before, revision)
