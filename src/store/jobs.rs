@@ -171,9 +171,10 @@ pub(super) async fn ring_all(
     Ok(())
 }
 
-/// As SQL of `asked`: nobody else has locked its job.
+/// As SQL of `asked`: nobody else has locked its job. The first row is asked for, since `exists` may be answered from the whole
+/// index.
 const NOT_LOCKED: &str = "
-    where not exists (select from jobs where key = asked.key)
+    where coalesce((select false from jobs where key = asked.key limit 1), true)
        or exists (select from mine where mine.key = asked.key)";
 
 /// Answers the keys of those for which it rang: all of them, or where a condition is given those that it holds for.
