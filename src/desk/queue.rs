@@ -164,7 +164,8 @@ impl Queue {
     }
 
     /// Moves an event's commands into the batch. A second change of the same booking is left to the next batch, which
-    /// reads the result of the first.
+    /// reads the result of the first. The end of holds goes alone: it may be of hundreds, and whoever comes meanwhile waits for
+    /// it once, not with the next of them again.
     fn take_line(
         &mut self,
         event: EventId,
@@ -189,15 +190,22 @@ impl Queue {
                 let _ = waiting.answer.send(Err(too_late()));
                 continue;
             }
-            if let Command::Change(change) = &waiting.command
-                && !bookings.insert(change.booking_id)
-            {
+            let has_company = batch.events.contains(&event);
+            let (ends_holds, waits) = match &waiting.command {
+                Command::Change(change) => (false, !bookings.insert(change.booking_id)),
+                Command::Expire { .. } => (true, has_company),
+                Command::Book(_) => (false, false),
+            };
+            if waits {
                 line.commands.push_front(waiting);
                 break;
             }
             gone += 1;
             batch.commands.push(waiting);
             batch.events.insert(event);
+            if ends_holds {
+                break;
+            }
         }
         match (batch.events.contains(&event), line.commands.is_empty()) {
             (true, _) => line.place = LinePlace::Taken,

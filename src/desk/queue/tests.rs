@@ -45,8 +45,10 @@ impl QueueBench {
         Ok((id, verdict, start))
     }
 
-    fn expire(&mut self, event_id: EventId) -> (u64, Receiver<Verdict>, Start) {
-        self.enqueue(Command::Expire { event_id }).unwrap()
+    /// A change of a booking that no other command is of.
+    fn change(&mut self, event_id: EventId) -> (u64, Receiver<Verdict>, Start) {
+        let booking = u128::from(self.queue.last_id) + 1_000;
+        self.enqueue(confirm(event_id, booking)).unwrap()
     }
 
     fn take(&mut self) -> Vec<u64> {
@@ -67,9 +69,25 @@ fn confirm(event_id: EventId, booking: u128) -> Command {
 }
 
 #[test]
+fn the_end_of_holds_goes_alone() {
+    let mut bench = bench(10, 100, 8);
+    let event = EventId(1);
+    let first = bench.change(event);
+    let end = bench.enqueue(Command::Expire { event_id: event }).unwrap();
+    let behind = bench.change(event);
+    let other = bench.change(EventId(2));
+    for batch in [vec![first.0, other.0], vec![end.0], vec![behind.0]] {
+        assert_eq!(bench.take(), batch);
+        for event in [1, 2] {
+            bench.queue.give_back(EventId(event), Vec::new(), false);
+        }
+    }
+}
+
+#[test]
 fn a_batch_is_of_many_events_and_each_is_in_one_workers_hands() {
     let mut bench = bench(10, 100, 4);
-    let first = bench.expire(EventId(1));
+    let first = bench.change(EventId(1));
     assert_eq!(
         first.2,
         Start {
@@ -78,7 +96,7 @@ fn a_batch_is_of_many_events_and_each_is_in_one_workers_hands() {
         }
     );
     let _others: Vec<_> = [1, 2, 3, 1, 2]
-        .map(|event| bench.expire(EventId(event)))
+        .map(|event| bench.change(EventId(event)))
         .into();
     // Event 1 waited longest; the first command of event 2 fills the batch.
     assert_eq!(bench.take(), [1, 2, 5, 3]);
@@ -93,11 +111,11 @@ fn a_batch_is_of_many_events_and_each_is_in_one_workers_hands() {
 fn a_second_worker_comes_when_a_full_batch_is_left() {
     let mut bench = bench(10, 100, 2);
     let starts: Vec<Start> = (1..=4)
-        .map(|event| bench.expire(EventId(event)).2)
+        .map(|event| bench.change(EventId(event)).2)
         .collect();
     assert_eq!(starts.iter().filter(|start| start.worker).count(), 2);
     let mut bench = self::bench(10, 100, 2);
-    let keep: Vec<_> = (1..=3).map(|event| bench.expire(EventId(event))).collect();
+    let keep: Vec<_> = (1..=3).map(|event| bench.change(EventId(event))).collect();
     let (_, start) = bench.queue.take(bench.now).unwrap();
     assert_eq!(start, Start::default(), "one is left: no full batch");
     drop(keep);
@@ -106,7 +124,7 @@ fn a_second_worker_comes_when_a_full_batch_is_left() {
 #[test]
 fn the_queue_is_bounded_for_an_event_and_in_all() {
     let mut bench = bench(2, 3, 10);
-    let mut kept = vec![bench.expire(EventId(1)), bench.expire(EventId(1))];
+    let mut kept = vec![bench.change(EventId(1)), bench.change(EventId(1))];
     assert!(
         bench
             .enqueue(Command::Expire {
@@ -114,7 +132,7 @@ fn the_queue_is_bounded_for_an_event_and_in_all() {
             })
             .is_err()
     );
-    kept.push(bench.expire(EventId(2)));
+    kept.push(bench.change(EventId(2)));
     assert!(
         bench
             .enqueue(Command::Expire {
@@ -123,16 +141,16 @@ fn the_queue_is_bounded_for_an_event_and_in_all() {
             .is_err()
     );
     assert_eq!(bench.take().len(), 3);
-    bench.expire(EventId(3));
+    bench.change(EventId(3));
 }
 
 #[test]
 fn faults_5_whoever_left_or_is_late_is_not_decided() {
     let mut bench = bench(10, 100, 10);
-    drop(bench.expire(EventId(1)).1);
-    let (_, mut late, _) = bench.expire(EventId(2));
+    drop(bench.change(EventId(1)).1);
+    let (_, mut late, _) = bench.change(EventId(2));
     bench.now += 2 * SECOND;
-    let (in_time, _verdict, _) = bench.expire(EventId(3));
+    let (in_time, _verdict, _) = bench.change(EventId(3));
     assert_eq!(bench.take(), [in_time]);
     let refusal = late.try_recv().unwrap().unwrap_err();
     assert!(matches!(
@@ -144,8 +162,8 @@ fn faults_5_whoever_left_or_is_late_is_not_decided() {
 #[test]
 fn a_caller_takes_back_what_still_waits_and_nothing_else() {
     let mut bench = bench(10, 100, 1);
-    let (first, mut verdict, _) = bench.expire(EventId(1));
-    let (second, _other, _) = bench.expire(EventId(1));
+    let (first, mut verdict, _) = bench.change(EventId(1));
+    let (second, _other, _) = bench.change(EventId(1));
     let (taken, _) = bench.queue.take(bench.now).unwrap();
     assert_eq!(ids(&taken), [first]);
     assert!(
@@ -163,14 +181,14 @@ fn a_caller_takes_back_what_still_waits_and_nothing_else() {
 #[test]
 fn a_blocked_event_waits_by_itself_and_keeps_its_order() {
     let mut bench = bench(10, 100, 10);
-    let _kept: Vec<_> = [1, 1, 2].map(|event| bench.expire(EventId(event))).into();
+    let _kept: Vec<_> = [1, 1, 2].map(|event| bench.change(EventId(event))).into();
     let (batch, _) = bench.queue.take(bench.now).unwrap();
     let back = batch.commands.into_iter();
     let back = back.filter(|waiting| waiting.command.event() == EventId(1));
     let start = bench.queue.give_back(EventId(1), back.collect(), true);
     assert!(start.waiter && !start.worker);
     bench.queue.give_back(EventId(2), Vec::new(), false);
-    let (third, _verdict, start) = bench.expire(EventId(1));
+    let (third, _verdict, start) = bench.change(EventId(1));
     assert_eq!(start, Start::default(), "nobody is started twice");
     assert_eq!(bench.take(), [0u64; 0]);
     let waited = bench.queue.take_blocked(bench.now).unwrap();
