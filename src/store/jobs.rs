@@ -151,8 +151,8 @@ pub struct Backlog {
     pub for_review: i64,
 }
 
-/// Writes a job that is due after `after`, or lets the one with its key be due by then: also one that is done, that is
-/// being worked at, or that waits for a person.
+/// Writes a job that is due after `after`, or lets the one with its key be due by then: also one that is done or that waits
+/// for a person. One that is being worked at is due again as soon as that is over.
 pub(super) async fn ring(
     client: &impl GenericClient,
     job: &QueuedJob,
@@ -199,7 +199,7 @@ async fn ring_some(
         select kind, key, payload, clock_timestamp() + $5 * interval '1 ms', clock_timestamp() + worth_ms * interval '1 ms'
           from asked {condition}
         on conflict (key) do update
-           set rung = jobs.state = 'leased' and excluded.run_at <= clock_timestamp(),
+           set rung = jobs.state = 'leased',
                expires_at = greatest(jobs.expires_at, excluded.expires_at), reason = null, failures = 0,
                attempts = case jobs.state when 'leased' then jobs.attempts else 0 end,
                times = case jobs.state when 'leased' then jobs.times else jobs.times + 1 end,

@@ -401,7 +401,7 @@ impl MoneyShared {
             known.failures = 0;
             known.row = match known.row {
                 SimJobRow::Leased { until_ms } => {
-                    known.rung |= after_ms == 0;
+                    known.rung = true;
                     SimJobRow::Leased { until_ms }
                 }
                 SimJobRow::Waiting { at_ms: before } => SimJobRow::Waiting {
