@@ -50,7 +50,8 @@ create table bookings (
     quantity int not null constraint bookings_quantity_positive check (quantity > 0),
     total_amount bigint not null constraint bookings_total_counts check (total_amount >= 0),
     currency char(3) not null,
-    expires_at timestamptz,
+    expires_at timestamptz
+        constraint bookings_expires_at_bound check (expires_at >= '1900-01-01z' and expires_at < '9999-01-01z'),
     -- When a pending booking ends; null for all others. The indexes of deadlines name this column
     -- and no status: one with `where status = 'pending'` would be taken for the look-up of a
     -- buyer's pending booking as well, and filter everybody's holds for it.
