@@ -214,7 +214,8 @@ $$;
 create function refuse_claim(by_constraint text) returns void language plpgsql as $$
 begin
     raise exception 'claims are of a booking and a ticket type of their event, by the seat where the type has seats'
-        using errcode = '23503', constraint = by_constraint, table = 'claims';
+        using errcode = '23503', constraint = by_constraint, table = 'claims',
+              hint = 'It is also refused to delete or change what claims refer to so that they would be none.';
 end
 $$;
 
@@ -452,7 +453,8 @@ begin
                   from new_rows
                 except
                 select booking_id, event_id, ticket_type_id, kind
-                  from old_rows cross join lateral (values (seat_id is not null), (null)) as either (kind)) as changed;
+                  from old_rows cross join lateral (values (case when state <> 'dead' then seat_id is not null end), (null))
+                                      as either (kind)) as changed;
         if net.bookings is not null then
             perform check_claims(net.bookings, net.events, net.types, net.are_seated);
         end if;

@@ -368,6 +368,13 @@ async fn what_must_not_be_is_refused_by_name() {
          "claims_type_of_event"),
         ("update claims set ticket_type_id = 9 where seat_id is null", "claims_type_of_event"),
         ("update claims set ticket_type_id = 2 where seat_id is null", "claims_seated_as_type"),
+        // A dead claim says nothing of how its type is sold now.
+        ("insert into ticket_types (event_id, name, capacity) values (1, 'Late', 1);
+          insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
+          select b.id, 1, (select max(id) from ticket_types), 1, 'dead' from bookings b;
+          update seats set ticket_type_id = (select max(id) from ticket_types) where id = 3;
+          update claims set ticket_type_id = (select max(id) from ticket_types) where seat_id is null",
+         "claims_seated_as_type"),
         // Types are checked of the desk, too: it takes the stock of old bookings again.
         (&format!("set local seatcast.writer = 'desk'; {claim} 2, 1, null from bookings"), "claims_seated_as_type"),
         ("set local seatcast.writer = 'desk';
@@ -379,6 +386,7 @@ async fn what_must_not_be_is_refused_by_name() {
           values ('BK-X', 1, 1, 0, 'EUR')", "bookings_pending_ends"),
         ("insert into bookings (reference, event_id, user_id, quantity, total_amount, currency, expires_at)
           select 'BK-' || n, 1, 3, 1, 0, 'EUR', now() from generate_series(8, 9) n", "bookings_one_pending"),
+        ("update bookings set expires_at = '-infinity'", "bookings_expires_at_bound"),
         ("update bookings set id = gen_random_uuid()", "bookings_id_final"),
         ("insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
           values (gen_random_uuid(), 1, 1, 1, 0)", "booking_items_booking_exists"),
