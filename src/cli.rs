@@ -104,7 +104,11 @@ struct TokenArgs {
 impl Cli {
     /// Does what was asked for.
     pub fn run(self) -> CliResult {
-        let _telemetry = telemetry::start(&self.log)?;
+        let log = match self.command {
+            CliCommand::Bench(_) => self.log.for_bench(),
+            _ => self.log,
+        };
+        let _telemetry = telemetry::start(&log)?;
         match self.command {
             CliCommand::Serve(config) => serve(*config),
             CliCommand::Migrate(config) => {

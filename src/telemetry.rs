@@ -26,13 +26,19 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
+const LEVELS: &str = "warn,seatcast=info";
+
+/// What `seatcast bench` and the server that it starts log where nothing else is asked for: a line for each booking would hide
+/// the report.
+pub(crate) const BENCH_LEVELS: &str = "warn";
+
 #[derive(Debug, Clone, Args)]
 pub struct LogConfig {
     /// The level to log, or levels by module, as in `seatcast::feed=debug,info`.
     #[arg(
         long,
         env = "RUST_LOG",
-        default_value = "warn,seatcast=info",
+        default_value = LEVELS,
         global = true,
         value_name = "LEVELS"
     )]
@@ -56,6 +62,15 @@ pub struct LogConfig {
         value_parser = otlp::collector
     )]
     pub otlp_endpoint: Option<String>,
+}
+
+impl LogConfig {
+    pub(crate) fn for_bench(mut self) -> LogConfig {
+        if self.log_level == LEVELS {
+            BENCH_LEVELS.clone_into(&mut self.log_level);
+        }
+        self
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

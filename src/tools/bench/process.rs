@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use super::BenchError;
+use crate::telemetry::BENCH_LEVELS;
 
 /// The server's line when it is ready ends with its address.
 const READY: &str = "Seatcast is on http://";
@@ -43,7 +44,7 @@ impl BenchProcess {
         // All load comes from one address.
         all.extend(["--limits", "off"]);
         all.extend(args);
-        let envs = [("DATABASE_URL", database_url), ("RUST_LOG", "warn")];
+        let envs = [("DATABASE_URL", database_url), ("RUST_LOG", BENCH_LEVELS)];
         let mut server = BenchProcess::again(&all, &envs)?;
         let mut lines = server.output()?.lines();
         let address = lines
