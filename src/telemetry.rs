@@ -28,7 +28,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 const LEVELS: &str = "warn,seatcast=info";
 
-/// What `seatcast bench` and the server that it starts log where nothing else is asked for: a line for each booking would hide
+/// Levels of `seatcast bench` and of the server that it starts, where no others are asked for: a line for each booking would hide
 /// the report.
 pub(crate) const BENCH_LEVELS: &str = "warn";
 
