@@ -6,16 +6,18 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::audit_trail::AuditEntry;
-use super::{Store, StoreError};
+use super::{Store, StoreError, edit};
 use crate::auth::Caller;
+use crate::ticketing::live::EventStatus;
 use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::{EventId, UserId};
 
-/// An event's policy, and when the event begins.
+/// An event's policy, and what else decides whether owners may cancel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PolicyOf {
     pub policy: RefundPolicy,
     pub starts_at: Timestamp,
+    pub status: EventStatus,
     /// By the database's clock.
     pub now: Timestamp,
 }
@@ -37,7 +39,7 @@ impl Store {
     pub async fn refund_policy(&self, event: EventId) -> Result<Option<PolicyOf>, StoreError> {
         let client = self.client().await?;
         let sql = "
-            select e.starts_at, statement_timestamp(), p.percent, p.until_minutes, p.by_ticket, p.keeps_fees
+            select e.starts_at, statement_timestamp(), p.percent, p.until_minutes, p.by_ticket, p.keeps_fees, e.status
               from events e
               left join lateral (select * from refund_policies where event_id = e.id limit 1) p on true
              where e.id = $1 and e.deleted_at is null";
@@ -58,6 +60,7 @@ impl Store {
         Ok(Some(PolicyOf {
             policy,
             starts_at: row.try_get(0)?,
+            status: edit::status(row.try_get(6)?)?,
             now: row.try_get(1)?,
         }))
     }

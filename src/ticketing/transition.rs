@@ -386,6 +386,37 @@ fn check_counts(stock: &Stock, claims: &[Claim]) -> Result<(), Refusal> {
     }
 }
 
+/// Whether a booking that is confirmed can be cancelled as a whole, while its event stands.
+pub fn check_cancel(
+    booking: &Booking,
+    by: Canceller,
+    event: EventStatus,
+    starts_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let is_any = |status| (booking.tickets.iter()).any(|ticket| ticket.status == status);
+    let used = is_any(TicketStatus::Used);
+    let started = by == Canceller::Owner && is_over_for_owners(event, starts_at, now);
+    if used || started {
+        return Err(Refusal::InvalidTransition {
+            from: booking.status,
+            to: BookingStatus::Cancelled,
+            used,
+            started,
+        });
+    }
+    // The person who holds it now would stand at a closed door.
+    if by == Canceller::Owner && is_any(TicketStatus::Transferred) {
+        return Err(Refusal::TicketTransferred);
+    }
+    Ok(())
+}
+
+/// From then on owners cancel nothing.
+pub fn is_over_for_owners(event: EventStatus, starts_at: Timestamp, now: Timestamp) -> bool {
+    starts_at <= now || event == EventStatus::Completed
+}
+
 fn cancel(
     stock: &mut Stock,
     standing: &mut Standing,
@@ -401,26 +432,9 @@ fn cancel(
         // Used tickets are no obstacle: nobody comes in any more, and those who did have been in.
         BookingStatus::Confirmed
             if by == Canceller::Event && stock.event.status == EventStatus::Cancelled => {}
-        from @ BookingStatus::Confirmed => {
-            let mut tickets = booking.tickets.iter();
-            let used = tickets.any(|ticket| ticket.status == TicketStatus::Used);
+        BookingStatus::Confirmed => {
             let event = &stock.event;
-            let started = by == Canceller::Owner
-                && (event.starts_at <= now || event.status == EventStatus::Completed);
-            if used || started {
-                return Err(Refusal::InvalidTransition {
-                    from,
-                    to,
-                    used,
-                    started,
-                });
-            }
-            // The person who holds it now would stand at a closed door.
-            let mut tickets = booking.tickets.iter();
-            let transferred = tickets.any(|ticket| ticket.status == TicketStatus::Transferred);
-            if transferred && by == Canceller::Owner {
-                return Err(Refusal::TicketTransferred);
-            }
+            check_cancel(booking, by, event.status, event.starts_at, now)?;
         }
         from @ (BookingStatus::Expired | BookingStatus::Refunded) => return Err(invalid(from, to)),
     }

@@ -594,6 +594,69 @@ async fn an_owner_gives_single_tickets_back() {
     server.audit().await;
 }
 
+/// The preview of a cancellation and the cancellation itself refuse for the same reasons.
+#[tokio::test]
+async fn a_preview_refuses_what_the_cancellation_would() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 1_500, 100)
+        .ticket_type("Free", 0, 100)
+        .stage(&client)
+        .await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    let by_ticket = json!({"by_ticket": true});
+    staff.put(&policy, &by_ticket).await.data(200);
+    let booking = sold(&server, &show, &buyer, 2).await;
+    let codes: Vec<&str> = (booking["tickets"].as_array().unwrap().iter())
+        .map(|ticket| ticket["code"].as_str().unwrap())
+        .collect();
+    let handed_on = "update tickets set status = 'transferred' where code = $1";
+    client.execute(handed_on, &[&codes[0]]).await.unwrap();
+    let refused = async |booking: &Value, codes: &[&str]| {
+        let (query, names) = match codes {
+            [] => (String::new(), Value::Null),
+            codes => (format!("?ticket_ids={}", codes.join(",")), json!(codes)),
+        };
+        let preview = path(booking, &format!("/cancellation{query}"));
+        let said = buyer.get(&preview).await.data(409).clone();
+        let mut wish = json!({"status": "cancelled"});
+        if !names.is_null() {
+            wish["ticket_ids"] = names;
+        }
+        let done = buyer.put(&path(booking, "/status"), &wish).await;
+        assert_eq!(&said, done.data(409), "{wish}");
+        said
+    };
+    for codes in [&[][..], &codes[..1], &codes] {
+        assert_eq!(refused(&booking, codes).await["code"], "TICKET_TRANSFERRED");
+    }
+    // Staff tell the holder, and may.
+    let by_staff = staff.get(&path(&booking, "/cancellation")).await;
+    assert_eq!(by_staff.data(200)["amount"]["amount"], 3_000);
+
+    let free = json!({
+        "event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[1], "quantity": 1}],
+    });
+    let free = buyer.post("/api/v1/bookings", &free).await;
+    let free = free.data(201).clone();
+    let over = "update events set status = 'completed' where id = $1";
+    client.execute(over, &[&show.event.0]).await.unwrap();
+    let code = free["tickets"][0]["code"].as_str().unwrap();
+    for (booking, codes) in [
+        (&free, &[][..]),
+        (&free, &[code]),
+        (&booking, &[]),
+        (&booking, &codes[1..]),
+    ] {
+        let said = refused(booking, codes).await;
+        assert_eq!(said["code"], "INVALID_TRANSITION", "{said}");
+        assert_eq!(said["started"], true, "{said}");
+    }
+}
+
 /// A part that is given back while the owner's cancellation waits for the desk is not paid on top of it.
 #[tokio::test]
 async fn a_cancellation_counts_what_went_back_before_its_turn() {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
-use super::status::{canceller, check_policy, policy_of, read};
+use super::status::{canceller, check_holders, check_policy, policy_of, read};
 use super::{ProofToken, is_visible, not_found};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
@@ -19,6 +19,7 @@ use crate::api::refunds::{CODES_CHARS_MAX, REFUND_TICKETS_MAX, not_given};
 use crate::auth::Caller;
 use crate::payments::give_back::{NotGiven, would_give_back};
 use crate::schema;
+use crate::store::payment_terms::PolicyOf;
 use crate::store::settlements::parts_of;
 use crate::ticketing::BookingId;
 use crate::ticketing::record::{Booking, BookingStatus, Money, TicketStatus};
@@ -26,7 +27,7 @@ use crate::ticketing::reference::plain_code;
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::transition::Canceller;
+use crate::ticketing::transition::{Canceller, check_cancel};
 
 /// The tickets that are asked about.
 #[derive(IntoParams)]
@@ -89,7 +90,7 @@ pub(in crate::api) struct CancellationData {
         (status = 200, description = "It can be cancelled", body = Envelope<CancellationData>),
         (status = 403, description = "Cancelling what was paid without the right `money`", body = Failure),
         (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
-        (status = 409, description = "`INVALID_TRANSITION {from, to, used, started}`; \
+        (status = 409, description = "`INVALID_TRANSITION {from, to, used, started}`, `TICKET_TRANSFERRED`; \
             `REFUND_POLICY {until}`: too late for an owner to cancel what was paid, or, without `until`, only as a whole; \
             `NOT_REFUNDABLE {used}`: these tickets cannot be given back", body = Failure),
     )
@@ -108,22 +109,31 @@ pub(in crate::api) async fn preview(
     let booking = read(&state, id).await?;
     let by = canceller(&state, &caller, &found, &booking, token)?;
     let chosen = (!of.ticket_ids.is_empty()).then_some(of.ticket_ids);
-    let used = (booking.tickets.iter()).any(|ticket| ticket.status == TicketStatus::Used);
-    let is_open = matches!(
-        booking.status,
-        BookingStatus::Pending | BookingStatus::Confirmed
-    );
-    if !is_open || used && chosen.is_none() {
-        return Err(Refusal::InvalidTransition {
-            from: booking.status,
-            to: BookingStatus::Cancelled,
-            used,
-            started: false,
+    let of = policy_of(&state, &booking).await?;
+    match booking.status {
+        BookingStatus::Pending => {}
+        BookingStatus::Confirmed => match &chosen {
+            None => {
+                if by == Canceller::Owner && booking.is_paid() {
+                    check_policy(&of, &booking, false)?;
+                }
+                check_cancel(&booking, by, of.status, of.starts_at, of.now)?;
+            }
+            Some(codes) if by == Canceller::Owner => check_holders(&booking, codes)?,
+            Some(_) => {}
+        },
+        from @ (BookingStatus::Cancelled | BookingStatus::Expired | BookingStatus::Refunded) => {
+            return Err(Refusal::InvalidTransition {
+                from,
+                to: BookingStatus::Cancelled,
+                used: false,
+                started: false,
+            }
+            .into());
         }
-        .into());
     }
     let data = match by {
-        Canceller::Owner => as_owner(&state, &booking, chosen).await?,
+        Canceller::Owner => as_owner(&state, &booking, of, chosen).await?,
         Canceller::Staff | Canceller::Event => {
             let wish = chosen.map_or(RefundWish::All, RefundWish::Tickets);
             CancellationData {
@@ -141,12 +151,12 @@ pub(in crate::api) async fn preview(
 async fn as_owner(
     state: &ApiState,
     booking: &Booking,
+    of: PolicyOf,
     chosen: Option<BTreeSet<String>>,
 ) -> ApiResult<CancellationData> {
-    let of = policy_of(state, booking).await?;
     let by_policy = booking.is_paid();
-    if by_policy || chosen.is_some() {
-        check_policy(&of, booking, chosen.is_some())?;
+    if chosen.is_some() {
+        check_policy(&of, booking, true)?;
     }
     let is_sold = booking.status == BookingStatus::Confirmed;
     let by_ticket = is_sold && of.policy.allows(true, of.starts_at, of.now).is_ok();

@@ -32,7 +32,7 @@ use crate::ticketing::record::{Booking, BookingKind, BookingStatus, PaidBy, Tick
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::refund_policy::PolicyRefusal;
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::transition::{Canceller, Paid, Transition};
+use crate::ticketing::transition::{Canceller, Paid, Transition, is_over_for_owners};
 
 #[derive(ToSchema)]
 #[schema(example = json!({"status": "cancelled", "reason": "I cannot come"}))]
@@ -236,17 +236,17 @@ pub(super) async fn policy_of(state: &ApiState, booking: &Booking) -> ApiResult<
 
 /// Whether the policy lets an owner give back: single tickets, or all of the booking.
 pub(super) fn check_policy(of: &PolicyOf, booking: &Booking, by_ticket: bool) -> ApiResult<()> {
+    if is_over_for_owners(of.status, of.starts_at, of.now) {
+        return Err(Refusal::InvalidTransition {
+            from: booking.status,
+            to: BookingStatus::Cancelled,
+            used: (booking.tickets.iter()).any(|ticket| ticket.status == TicketStatus::Used),
+            started: true,
+        }
+        .into());
+    }
     match of.policy.allows(by_ticket, of.starts_at, of.now) {
         Ok(()) => Ok(()),
-        Err(PolicyRefusal::TooLate { .. }) if of.starts_at <= of.now => {
-            Err(Refusal::InvalidTransition {
-                from: booking.status,
-                to: BookingStatus::Cancelled,
-                used: (booking.tickets.iter()).any(|ticket| ticket.status == TicketStatus::Used),
-                started: true,
-            }
-            .into())
-        }
         Err(PolicyRefusal::TooLate { until }) => {
             Err(ApiError::conflict("REFUND_POLICY").with("until", until.to_string()))
         }
@@ -254,13 +254,21 @@ pub(super) fn check_policy(of: &PolicyOf, booking: &Booking, by_ticket: bool) ->
     }
 }
 
+/// An owner gives no ticket back that somebody else holds.
+pub(super) fn check_holders(booking: &Booking, tickets: &BTreeSet<String>) -> ApiResult<()> {
+    let mut named = booking.tickets.iter();
+    let is_handed_on = named
+        .any(|ticket| ticket.status == TicketStatus::Transferred && tickets.contains(&ticket.code));
+    match is_handed_on {
+        true => Err(Refusal::TicketTransferred.into()),
+        false => Ok(()),
+    }
+}
+
 /// The companions of the cancellation: the job that gives the money back, to an owner what the event's policy says,
 /// else all that is left.
 async fn given_back(state: &ApiState, booking: &Booking, by: Canceller) -> ApiResult<Companions> {
-    let by_policy = by == Canceller::Owner
-        && booking.status == BookingStatus::Confirmed
-        && booking.total.amount > 0;
-    if !by_policy {
+    if by != Canceller::Owner || !booking.is_paid() {
         return Ok(with_cancellation(booking, None));
     }
     let of = policy_of(state, booking).await?;
@@ -286,9 +294,7 @@ async fn give_tickets_back(
     let audit = AuditEntry::of_booking(caller, of.organizer_id, of.id);
     let (wish, audit) = match by {
         Canceller::Owner => {
-            if theirs().any(|ticket| ticket.status == TicketStatus::Transferred) {
-                return Err(Refusal::TicketTransferred.into());
-            }
+            check_holders(booking, &tickets)?;
             let policy = policy_of(state, booking).await?;
             check_policy(&policy, booking, true)?;
             let wish = RefundWish::ByPolicy {
