@@ -1,8 +1,10 @@
 //! Refunds: of tickets their part of the price, of a booking what is left of it. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::TicketTypeId;
 use super::currency::step;
+use super::price::LineKind;
 use super::record::{Booking, TicketStatus};
 use super::refund_policy::RefundPolicy;
 
@@ -13,7 +15,7 @@ pub enum RefundRefusal {
     NotRefundable { used: Vec<String> },
     /// So much can still be given back.
     Exceeds { left: i64 },
-    /// The policy gives nothing back.
+    /// The policy gives nothing back, or the tickets cost nothing.
     Nothing,
 }
 
@@ -112,8 +114,12 @@ pub fn decide(
         }
         RefundWish::Tickets(codes) => {
             chosen(codes)?;
+            let amount = worth(booking, booking.total.amount, codes);
+            if amount == 0 {
+                return Err(RefundRefusal::Nothing);
+            }
             Back {
-                amount: worth(booking, booking.total.amount, codes),
+                amount,
                 tickets: Some(codes.iter().cloned().collect()),
             }
         }
@@ -146,38 +152,87 @@ pub fn decide(
     Ok(back)
 }
 
-/// The part of `total` that falls to these tickets, by their prices. The parts of all tickets add up to it: each is the
-/// difference of two roundings of what it and the tickets before it cost, to an amount that there is in the currency.
+/// The part of `total` that falls to these tickets, by what they cost: a ticket type has its part by its price after
+/// discounts, with the tax that came on top, and its tickets have equal parts of that. The parts of all tickets add up to
+/// `total`: each is the difference of two roundings of what it and those before it cost, to an amount that there is in the
+/// currency.
 pub fn worth(booking: &Booking, total: i64, codes: &BTreeSet<String>) -> i64 {
-    let price = |ticket_type| {
-        let mut items = booking.items.iter();
-        let item = items.find(|item| item.ticket_type_id == ticket_type);
-        item.map_or(0, |item| i128::from(item.unit_price.amount))
-    };
-    let prices: Vec<i128> = (booking.tickets.iter())
-        .map(|ticket| price(ticket.ticket_type_id))
-        .collect();
-    let sum: i128 = prices.iter().sum();
-    // Where no ticket has a price, all have the same part.
-    let (prices, sum) = match sum {
-        0 => (vec![1; prices.len()], prices.len() as i128),
-        sum => (prices, sum),
-    };
-    let (total, step) = (i128::from(total), i128::from(step(&booking.total.currency)));
-    let unit = sum.max(1) * step;
-    let up_to = |cost: i128| match cost == sum {
-        true => total,
-        false => ((2 * cost * total + unit) / (2 * unit) * step).min(total),
-    };
-    let (mut cost, mut worth) = (0, 0);
-    for (ticket, price) in booking.tickets.iter().zip(prices) {
-        if codes.contains(&ticket.code) {
-            worth += up_to(cost + price) - up_to(cost);
-        }
-        cost += price;
+    let mut counts: BTreeMap<TicketTypeId, i128> = BTreeMap::new();
+    for ticket in &booking.tickets {
+        *counts.entry(ticket.ticket_type_id).or_default() += 1;
     }
-    // Between 0 and `total`.
-    i64::try_from(worth).unwrap_or(0)
+    let mut costs: BTreeMap<TicketTypeId, i128> = (counts.keys())
+        .map(|ticket_type| (*ticket_type, cost(booking, *ticket_type)))
+        .collect();
+    if costs.values().all(|cost| *cost == 0) {
+        // No ticket cost anything: all have the same part.
+        costs.clone_from(&counts);
+    }
+    let step = step(&booking.total.currency);
+    let parts = Portions::new(total, costs.values().sum(), step);
+    let mut before = 0;
+    let mut of_types: BTreeMap<TicketTypeId, Portions> = BTreeMap::new();
+    for (ticket_type, cost) in costs {
+        let part = parts.up_to(before + cost) - parts.up_to(before);
+        before += cost;
+        let count = counts.get(&ticket_type).copied().unwrap_or(0);
+        of_types.insert(ticket_type, Portions::new(part, count, step));
+    }
+    let (mut places, mut worth) = (BTreeMap::new(), 0);
+    for ticket in &booking.tickets {
+        let place: &mut i128 = places.entry(ticket.ticket_type_id).or_default();
+        let of_type = of_types.get(&ticket.ticket_type_id);
+        if let Some(of_type) = of_type.filter(|_| codes.contains(&ticket.code)) {
+            worth += of_type.up_to(*place + 1) - of_type.up_to(*place);
+        }
+        *place += 1;
+    }
+    worth
+}
+
+/// The amount that a booking's tickets of a type cost, without fees.
+fn cost(booking: &Booking, ticket_type: TicketTypeId) -> i128 {
+    let items = booking.items.iter();
+    let items = items.filter(|item| item.ticket_type_id == ticket_type);
+    let price = items.map(|item| i128::from(item.unit_price.amount) * i128::from(item.quantity));
+    let lines = booking.lines.iter();
+    let lines = lines.filter(|line| line.ticket_type_id == Some(ticket_type));
+    let added = lines.map(|line| match line.kind {
+        LineKind::Ticket if line.tax.is_some_and(|tax| !tax.included) => line.tax_amount,
+        LineKind::Ticket | LineKind::Fee | LineKind::Tax => 0,
+        LineKind::Discount => line.amount,
+    });
+    let cost = price.sum::<i128>() + added.map(i128::from).sum::<i128>();
+    cost.max(0)
+}
+
+/// An amount, spread over a whole.
+struct Portions {
+    amount: i64,
+    whole: i128,
+    step: i64,
+}
+
+impl Portions {
+    fn new(amount: i64, whole: i128, step: i64) -> Portions {
+        Portions {
+            amount,
+            whole,
+            step,
+        }
+    }
+
+    /// The portion of the first `part` of the whole: a multiple of `step`, rounded half up.
+    fn up_to(&self, part: i128) -> i64 {
+        if part >= self.whole {
+            return self.amount;
+        }
+        let (amount, step) = (i128::from(self.amount), i128::from(self.step));
+        let unit = self.whole.max(1) * step;
+        let portion = (2 * part * amount + unit) / (2 * unit) * step;
+        // Between 0 and `amount`.
+        i64::try_from(portion.min(amount)).unwrap_or(self.amount)
+    }
 }
 
 #[cfg(test)]

@@ -657,6 +657,59 @@ async fn a_preview_refuses_what_the_cancellation_would() {
     }
 }
 
+/// A voucher of one ticket type makes its tickets cheaper, and no other ones: giving back what was cheap does not pay.
+#[tokio::test]
+async fn a_ticket_goes_back_for_what_it_cost() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Seat", 5_000, 100)
+        .ticket_type("Child", 1_000, 100)
+        .then(
+            "insert into vouchers (event_id, code, kind, value, ticket_type_ids)
+             select $event, 'KIDS', 'fixed_price', 0, array[max(id)] from ticket_types where event_id = $event",
+        )
+        .stage(&client)
+        .await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let wish = json!({
+        "event_id": show.event, "vouchers": ["KIDS"], "items": [
+            {"ticket_type_id": show.ticket_types[0], "quantity": 1},
+            {"ticket_type_id": show.ticket_types[1], "quantity": 2},
+        ],
+    });
+    let held = buyer
+        .post("/api/v1/bookings", &wish)
+        .await
+        .data(201)
+        .clone();
+    assert_eq!(held["total"]["amount"], 5_000);
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    let booking = staff.put(&path(&held, "/status"), &paid).await;
+    let booking = booking.data(200).clone();
+    let captured = "select exists (select from payments where state = 'captured')";
+    eventually(&client, "a captured payment", captured).await;
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    let by_ticket = json!({"by_ticket": true});
+    staff.put(&policy, &by_ticket).await.data(200);
+
+    let code = |number: usize| booking["tickets"][number]["code"].as_str().unwrap();
+    let status = path(&booking, "/status");
+    let back = |code: &str| json!({"status": "cancelled", "ticket_ids": [code]});
+    // Both are taken back by those who may, and no money with them.
+    for (by, code) in [(&buyer, code(1)), (&staff, code(2))] {
+        let given = by.put(&status, &back(code)).await;
+        assert_eq!(given.data(200)["payment"]["refunded"]["amount"], 0);
+    }
+    let refunds = path(&booking, "/refunds");
+    let seat = json!({"ticket_ids": [code(0)]});
+    let refund = staff.post(&refunds, &seat).await;
+    assert_eq!(refund.data(201)["amount"]["amount"], 5_000);
+    assert_eq!(status_of(&staff, &booking).await, "refunded");
+    server.audit().await;
+}
+
 /// A part that is given back while the owner's cancellation waits for the desk is not paid on top of it.
 #[tokio::test]
 async fn a_cancellation_counts_what_went_back_before_its_turn() {

@@ -120,6 +120,54 @@ proptest! {
     }
 }
 
+/// 3 tickets at 50.00, of which a voucher leaves 20.00 each; 2 at 10.00 with 5 % tax on top; 1 that is free; a fee of 8.10.
+fn discounted() -> Booking {
+    let mut booking = booking(8_910, &[5_000, 1_000, 0]);
+    booking.items[0].quantity = 3;
+    booking.items[1].quantity = 2;
+    let line = |kind: &str, of: Option<i64>, amount: i64, tax: i64| {
+        let rate = (tax > 0).then(|| json!({"basis_points": 500, "included": false}));
+        json!({
+            "kind": kind, "ticket_type_id": of, "name": "", "quantity": 1, "unit_amount": amount, "amount": amount,
+            "tax_amount": tax, "tax": rate,
+        })
+    };
+    booking.lines = serde_json::from_value(json!([
+        line("ticket", Some(1), 15_000, 0),
+        line("ticket", Some(2), 2_000, 100),
+        line("ticket", Some(3), 0, 0),
+        line("discount", Some(1), -9_000, 0),
+        line("fee", None, 810, 0),
+        line("tax", None, 100, 100),
+    ]))
+    .unwrap();
+    let types = [1, 1, 1, 2, 2, 3];
+    let tickets = types.iter().enumerate().map(|(index, of)| {
+        json!({"code": format!("T{index}"), "ticket_type_id": of, "seat_id": null, "status": "valid"})
+    });
+    booking.tickets = serde_json::from_value(tickets.collect()).unwrap();
+    booking
+}
+
+/// Not what it would have cost without the voucher: else a buyer with a policy by ticket gives back what was cheap, and keeps
+/// what was dear.
+#[test]
+fn a_ticket_comes_to_what_it_cost_after_its_discount_and_with_its_tax() {
+    let booking = discounted();
+    let parts: Vec<i64> = (0..6)
+        .map(|index| worth(&booking, 8_910, &[format!("T{index}")].into()))
+        .collect();
+    assert_eq!(parts, [2_200, 2_200, 2_200, 1_155, 1_155, 0]);
+}
+
+#[test]
+fn a_ticket_that_cost_nothing_gives_nothing_back() {
+    let nothing = decide(&discounted(), paid(8_910), &none(), &tickets(&["T5"]));
+    assert_eq!(nothing, Err(RefundRefusal::Nothing));
+    let with_another = decide(&discounted(), paid(8_910), &none(), &tickets(&["T4", "T5"]));
+    assert_eq!(with_another.unwrap().amount, 1_155);
+}
+
 /// Dinars have three decimals, of which the last is always 0.
 #[test]
 fn shares_are_amounts_that_there_are() {
