@@ -162,6 +162,23 @@ describe('bookings', () => {
     expect(server.requests.at(-1)?.path).toBe(`/bookings/${hold.id}/cancellation?ticket_ids=TKT-B`);
   });
 
+  it('give back the tickets that nobody else holds', async () => {
+    change({ status: 'confirmed', tickets: [{ ...TICKET, status: 'transferred' }, { ...TICKET, code: 'TKT-B' }] });
+    const given = { until: '2030-01-10T20:00:00Z', amount: { amount: 4_500, currency: 'EUR' }, percent: 100, keeps_fees: false, ticket_ids: ['TKT-B'] };
+    server.routes.set(`GET /bookings/${hold.id}/cancellation`, () =>
+      server.requests.at(-1)?.path.endsWith('ticket_ids=TKT-B') ? accepted(given) : refused(409, 'TICKET_TRANSFERRED'),
+    );
+    const cancels = vi.fn(() => accepted(change({ status: 'confirmed' })));
+    server.routes.set(`PUT /bookings/${hold.id}/status`, cancels);
+    const element = await shown();
+    button(element)?.click();
+    await drawn(server, element);
+    expect(textOf(element)).toContain('Its ticket becomes void. €45.00 goes back to you');
+    find(element, '.question .yes').click();
+    await drawn(server, element);
+    expect(cancels).toHaveBeenCalledWith(expect.objectContaining({ ticket_ids: ['TKT-B'] }), expect.anything());
+  });
+
   it('say until when a booking could be cancelled', async () => {
     change({ status: 'confirmed', tickets: [TICKET] });
     server.routes.set(`GET /bookings/${hold.id}/cancellation`, () => refused(409, 'REFUND_POLICY', { until: '2029-12-31T20:00:00Z' }));

@@ -107,6 +107,9 @@ export class SeatcastBookings extends SellingElement {
   /** The booking whose provider's page is about to replace this one. */
   declare leaving: string | undefined;
 
+  /** The booking has tickets that somebody else holds: only its others can be given back, by their codes. */
+  #othersStay = false;
+
   constructor() {
     super();
     this.single = [];
@@ -326,11 +329,11 @@ export class SeatcastBookings extends SellingElement {
 
   /** Codes that are given back; undefined where it is all or nothing. */
   #givenBack(): readonly string[] | undefined {
-    return this.single.length < 2 ? undefined : this.single.filter((code) => !this.kept.has(code));
+    return this.single.length < 2 && !this.#othersStay ? undefined : this.single.filter((code) => !this.kept.has(code));
   }
 
   #isPartly(): boolean {
-    return this.kept.size > 0 && this.#givenBack() !== undefined;
+    return (this.kept.size > 0 || this.#othersStay) && this.#givenBack() !== undefined;
   }
 
   /** The money that comes back of a payment. */
@@ -644,6 +647,7 @@ export class SeatcastBookings extends SellingElement {
     this.back = undefined;
     this.single = [];
     this.kept = new Set();
+    this.#othersStay = false;
     void this.#askBack(booking);
     await this.updateComplete;
     this.renderRoot.querySelector<HTMLElement>('.question .keep')?.focus();
@@ -662,9 +666,23 @@ export class SeatcastBookings extends SellingElement {
       this.single = back.ticket_ids;
     } catch (error) {
       const refusal = error instanceof Refusal ? error : null;
+      const own = codes.length === 0 && refusal?.code === 'TICKET_TRANSFERRED' ? await this.#ownBack(booking) : undefined;
+      if (own && isAsked()) {
+        this.back = own;
+        this.single = own.ticket_ids;
+        this.#othersStay = true;
+        return;
+      }
       if (typeof refusal?.data['until'] === 'string') await this.#learnZone(booking.event_id);
       if (isAsked()) this.back = refusal;
     }
+  }
+
+  /** Of the tickets that nobody else holds, where they can be given back without the others. */
+  async #ownBack(booking: Booking): Promise<Cancellation | undefined> {
+    const codes = booking.tickets.filter(({ status }) => status === 'valid').map(({ code }) => code);
+    if (codes.length === 0) return undefined;
+    return this.topic.client.cancellation(booking, codes).catch(() => undefined);
   }
 
   async #learnZone(event: number): Promise<void> {
