@@ -49,6 +49,7 @@ mod transfers;
 mod users;
 mod waitlist;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,9 +89,20 @@ use crate::ticketing::live::EventInfo;
 /// With it Stripe signs a webhook.
 const STRIPE_SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
 
-/// State of the handlers. Cheap to clone.
+/// State of the handlers. Each layer and handler of a request has a clone, so it is one pointer.
 #[derive(Clone)]
-pub struct ApiState {
+pub struct ApiState(Arc<ApiShared>);
+
+impl Deref for ApiState {
+    type Target = ApiShared;
+
+    fn deref(&self) -> &ApiShared {
+        &self.0
+    }
+}
+
+/// What handlers work with, and what they share with each other.
+pub struct ApiShared {
     pub config: Arc<Config>,
     pub auth: Auth,
     pub store: Store,
@@ -137,7 +149,7 @@ pub struct ApiParts {
 impl ApiState {
     pub fn new(parts: ApiParts) -> ApiState {
         let config = parts.config;
-        ApiState {
+        ApiState(Arc::new(ApiShared {
             in_flight: InFlight::new(config.http.keys_in_flight_max),
             roles: RoleCache::new(&config.http),
             rates: parts.rates,
@@ -157,7 +169,7 @@ impl ApiState {
             desk: parts.desk,
             interactions: parts.interactions,
             shutdown: parts.shutdown,
-        }
+        }))
     }
 }
 
