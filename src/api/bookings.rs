@@ -11,6 +11,8 @@ pub(super) mod read;
 pub(super) mod status;
 pub(super) mod swap;
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
@@ -81,6 +83,11 @@ impl BookingData {
             token: None,
             disputes: Vec::new(),
         }
+    }
+
+    /// A booking as the desk answered with it.
+    pub(super) fn answered(booking: Arc<Booking>, server_time: Timestamp) -> BookingData {
+        BookingData::new(Arc::unwrap_or_clone(booking), server_time)
     }
 
     fn found(found: FoundBooking) -> BookingData {

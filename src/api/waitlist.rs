@@ -285,7 +285,7 @@ pub(super) async fn accept(
         BookingStatus::Confirmed => "BOOKING_CONFIRMED",
         _ => "BOOKING_CREATED",
     };
-    let data = BookingData::new(answer.booking, answer.now);
+    let data = BookingData::answered(answer.booking, answer.now);
     Ok(Reply::ok(said, data).revision(answer.revision))
 }
 

@@ -1,6 +1,7 @@
 //! Lists what has to be read for a batch of commands, and decides each against its event's stock. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -152,7 +153,7 @@ fn ask_for(
 pub(super) struct Deciding {
     facts: Facts,
     /// Bookings that this transaction made under an idempotency key, by the key's scope and digest.
-    made: HashMap<(String, String), (IdempotencyKey, Booking)>,
+    made: HashMap<(String, String), ([u8; 32], Arc<Booking>)>,
     /// Booking references that are free.
     references: std::collections::btree_set::IntoIter<String>,
     /// Bookings whose overdue hold this transaction ends.
@@ -188,7 +189,7 @@ pub(super) struct CommandEffect {
 
 /// An answer that lacks the event's revision, which is known once all writes are.
 enum Pending {
-    Booking(Once<Box<Booking>>),
+    Booking(Once<Arc<Booking>>),
     Expired(u64),
 }
 
@@ -324,6 +325,7 @@ impl Deciding {
             let reference = reference.unwrap_or_else(|| booking_reference(&mut rand::rng()));
             let (id, buyer) = (offer.booking_id, Some(offer.to.user_id));
             let booking = booked(event, id, buyer, &offer.grant, &facts.stock, reference, now);
+            let booking = Arc::new(booking);
             if self.mails {
                 writes.jobs.push(offer_mail(offer.to.id));
             }
@@ -396,7 +398,7 @@ impl Deciding {
         Ok(match effect.answer {
             Pending::Expired(holds) => Said::Expired(Expired { holds, revision }),
             Pending::Booking(once) => Said::Booking(Box::new(once.map(|booking| Answer {
-                booking: *booking,
+                booking,
                 revision,
                 now,
             }))),
@@ -425,8 +427,10 @@ impl Deciding {
         let stock = &facts.stock;
         let now = self.facts.now;
         let booking = booked(book.event_id, id, buyer, &grant, stock, reference, now);
+        let booking = Arc::new(booking);
         if let Some(key) = &book.key {
-            self.made.insert(name(key), (key.clone(), booking.clone()));
+            let made = (key.body_hash, Arc::clone(&booking));
+            self.made.insert(name(key), made);
         }
         let has_address =
             buyer.is_some() || book.contact.as_ref().is_some_and(|one| one.email.is_some());
@@ -437,7 +441,7 @@ impl Deciding {
         };
         CommandDecision::Effect(CommandEffect {
             event: book.event_id,
-            answer: Pending::Booking(Once::Made(Box::new(booking.clone()))),
+            answer: Pending::Booking(Once::Made(Arc::clone(&booking))),
             writes: Writes {
                 new: vec![NewBooking {
                     booking,
@@ -459,10 +463,10 @@ impl Deciding {
     }
 
     /// The booking that was made before under this idempotency key.
-    fn recall(&self, key: &IdempotencyKey) -> Result<Option<Once<Booking>>, DeskError> {
-        if let Some((first, booking)) = self.made.get(&name(key)) {
-            return Ok(Some(match first.body_hash == key.body_hash {
-                true => Once::Replayed(booking.clone()),
+    fn recall(&self, key: &IdempotencyKey) -> Result<Option<Once<Arc<Booking>>>, DeskError> {
+        if let Some((body_hash, booking)) = self.made.get(&name(key)) {
+            return Ok(Some(match *body_hash == key.body_hash {
+                true => Once::Replayed(Arc::clone(booking)),
                 false => Once::Mismatch,
             }));
         }
@@ -474,7 +478,7 @@ impl Deciding {
                     tracing::error!(%error, "a stored answer cannot be read");
                     DeskError::Internal
                 })?;
-                Ok(Some(Once::Replayed(booking)))
+                Ok(Some(Once::Replayed(Arc::new(booking))))
             }
         }
     }
@@ -499,7 +503,9 @@ impl Deciding {
         let outcome = transition::decide(&mut facts.stock, standing, &change.transition, now);
         match outcome {
             Err(refusal) => CommandDecision::Said(Err(refusal.into())),
-            Ok(Moved::Before) => unwritten(event, Once::Replayed(standing.booking.clone())),
+            Ok(Moved::Before) => {
+                unwritten(event, Once::Replayed(Arc::new(standing.booking.clone())))
+            }
             Ok(Moved::Now) => {
                 let jobs = jobs(change, &was.booking, &standing.booking, self.mails);
                 let mut writes = Writes {
@@ -508,13 +514,13 @@ impl Deciding {
                     audit: change.with.audit.clone().into_iter().collect(),
                     ..Writes::default()
                 };
-                let booking = standing.booking.clone();
+                let booking = Arc::new(standing.booking.clone());
                 if !mistaken!(SnatchFreed) {
                     writes.extend(self.offer(event));
                 }
                 CommandDecision::Effect(CommandEffect {
                     event,
-                    answer: Pending::Booking(Once::Made(Box::new(booking))),
+                    answer: Pending::Booking(Once::Made(booking)),
                     writes,
                 })
             }
@@ -625,10 +631,10 @@ fn name(key: &IdempotencyKey) -> (String, String) {
     (key.scope.clone(), key.digest.clone())
 }
 
-fn unwritten(event: EventId, once: Once<Booking>) -> CommandDecision {
+fn unwritten(event: EventId, once: Once<Arc<Booking>>) -> CommandDecision {
     CommandDecision::Effect(CommandEffect {
         event,
-        answer: Pending::Booking(once.map(Box::new)),
+        answer: Pending::Booking(once),
         writes: Writes::default(),
     })
 }

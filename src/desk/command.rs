@@ -1,5 +1,7 @@
 //! Commands to the desk, and its answers.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::lang::Lang;
@@ -61,7 +63,7 @@ pub(crate) enum Command {
 /// The booking as it was committed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    pub booking: Booking,
+    pub booking: Arc<Booking>,
     /// The event's revision at or after the booking's commit.
     pub revision: Revision,
     /// Time by the database's clock, which deadlines refer to.

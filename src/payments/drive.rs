@@ -1,6 +1,7 @@
 //! Moves an attempt on until nothing is left to do: ask, compare, act, again. The table, the provider and the desk are
 //! traits, so that the simulation runs the same code.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -90,7 +91,7 @@ pub(crate) trait Sales: Sync {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Sold {
     /// Now or before; the booking as it was sold.
-    Now(Box<Booking>),
+    Now(Arc<Booking>),
     /// Somebody else has it, or it is not sold any more.
     Refused,
 }
@@ -180,7 +181,7 @@ async fn step(
     if step == Next::Sell {
         match desk.sell(&attempt, &booking).await? {
             Sold::Now(as_sold) => {
-                booking = *as_sold;
+                booking = Arc::unwrap_or_clone(as_sold);
                 step = sold(&charge);
             }
             Sold::Refused => step = refused(&charge),

@@ -501,7 +501,7 @@ impl Sales for Desk {
             .change(Change::new(of.event_id, of.booking_id, reclaim))
             .await
         {
-            Ok(Once::Made(sold) | Once::Replayed(sold)) => Ok(Sold::Now(Box::new(sold.booking))),
+            Ok(Once::Made(sold) | Once::Replayed(sold)) => Ok(Sold::Now(sold.booking)),
             // It has no key.
             Ok(Once::Mismatch) => Err(DeskError::Internal),
             Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(Sold::Refused),

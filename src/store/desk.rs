@@ -27,6 +27,7 @@ mod read;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -176,7 +177,7 @@ pub struct Writes {
 /// A booking to be written: row, items, claims, tickets, and the answer to be stored under its idempotency key.
 #[derive(Debug, Clone)]
 pub struct NewBooking {
-    pub booking: Booking,
+    pub booking: Arc<Booking>,
     pub state: ClaimState,
     /// SHA-256 of the token of a buyer without an account.
     pub token_hash: Option<[u8; 32]>,

@@ -379,7 +379,7 @@ pub(in crate::api) async fn create(
         BookingStatus::Confirmed => "BOOKING_CONFIRMED",
         _ => "BOOKING_CREATED",
     };
-    let mut data = BookingData::new(answer.booking, answer.now);
+    let mut data = BookingData::answered(answer.booking, answer.now);
     data.token = token.clone();
     // Of a replay as well: the key belongs to this body.
     data.attendees = attendees;

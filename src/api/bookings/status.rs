@@ -197,7 +197,7 @@ pub(in crate::api) async fn set_status(
     }
     let (answer, _) = made(state.desk.change(change).await?)?;
     state.board.committed(event_id, answer.revision);
-    let data = BookingData::new(answer.booking, answer.now);
+    let data = BookingData::answered(answer.booking, answer.now);
     Ok(Reply::ok(said, data).revision(answer.revision))
 }
 

@@ -148,6 +148,6 @@ pub(in crate::api) async fn swap(
         BookingStatus::Confirmed => "BOOKING_CONFIRMED",
         _ => "BOOKING_CHANGED",
     };
-    let data = BookingData::new(answer.booking, answer.now);
+    let data = BookingData::answered(answer.booking, answer.now);
     Ok(Reply::ok(said, data).revision(answer.revision))
 }

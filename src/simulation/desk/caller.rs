@@ -1,5 +1,6 @@
 //! A caller who books, confirms or cancels, stops waiting after a while, and comes back with the same key.
 
+use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::sync::oneshot;
@@ -75,9 +76,9 @@ impl DeskCaller {
     }
 
     /// Books, and repeats the request while its outcome is unknown.
-    async fn book(&self, errand: &Errand) -> Option<Booking> {
+    async fn book(&self, errand: &Errand) -> Option<Arc<Booking>> {
         let mut attempts: Vec<BookingId> = Vec::new();
-        let mut booked: Option<Booking> = None;
+        let mut booked: Option<Arc<Booking>> = None;
         for _ in 0..TRIES_MAX {
             let id = self
                 .world

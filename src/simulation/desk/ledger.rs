@@ -650,7 +650,7 @@ impl Ledger {
                 quantity: new.booking.quantity,
                 state: new.state,
             };
-            let mut booking = new.booking.clone();
+            let mut booking = Booking::clone(&new.booking);
             let due_ms = now_ms() + HOLD_MS;
             booking.expires_at = booking.expires_at.map(|_| clock(due_ms));
             let row = BookingRow {

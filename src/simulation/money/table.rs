@@ -1,5 +1,6 @@
 //! The rows of attempts, refunds and events, as `store` keeps them, and the desk.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -384,7 +385,7 @@ impl Sales for MoneyWorld {
             .change(&Change::new(EVENT, of.booking_id, reclaim))
             .await
         {
-            Ok(booking) => Ok(Sold::Now(Box::new(booking))),
+            Ok(booking) => Ok(Sold::Now(Arc::new(booking))),
             Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(Sold::Refused),
             Err(error) => Err(error),
         }

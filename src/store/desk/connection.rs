@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use futures_util::future::{Either, poll_fn, select};
+use futures_util::future::poll_fn;
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
@@ -187,18 +187,25 @@ async fn drive<T>(
             }
         }
     });
-    let working = async {
-        match select(pin!(work), &mut moving).await {
-            Either::Left((outcome, _)) => outcome,
-            // The last message before the end may be the answer.
-            Either::Right((end, working)) => working.now_or_never().unwrap_or_else(|| {
-                Err(match end {
-                    Some(error) => StoreError::Unavailable(error.into()),
-                    None => StoreError::Unavailable("the connection ended".into()),
-                })
-            }),
+    let mut work = pin!(work);
+    let working = poll_fn(|context| {
+        // Twice, so that what `work` has ready is sent before it makes more ready.
+        for _ in 0..2 {
+            if let Poll::Ready(outcome) = work.as_mut().poll(context) {
+                return Poll::Ready(outcome);
+            }
+            if let Poll::Ready(end) = moving.poll_unpin(context) {
+                // The last message before the end may be the answer.
+                return Poll::Ready(work.as_mut().now_or_never().unwrap_or_else(|| {
+                    Err(match end {
+                        Some(error) => StoreError::Unavailable(error.into()),
+                        None => StoreError::Unavailable("the connection ended".into()),
+                    })
+                }));
+            }
         }
-    };
+        Poll::Pending
+    });
     match tokio::time::timeout(patience, working).await {
         Ok(outcome) => outcome,
         Err(elapsed) => Err(StoreError::Unavailable(elapsed.into())),

@@ -6,6 +6,9 @@
 //! Changed bookings are written first, since new ones may take the stock that they give back. All rows of a new
 //! booking are one statement, so its foreign keys are checked when all of them exist.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use futures_util::future::{Either, ready};
 use jiff::Timestamp;
 use tokio_postgres::Client;
@@ -169,7 +172,6 @@ pub(super) async fn write(
     };
     let changes = ChangeRows::of(&writes.changed)?;
     let tickets = NewTickets::of(writes)?;
-    let keys = KeyRows::of(&writes.new)?;
     let bookings = BookingRows::of(writes)?;
     let changes_of = changes.bookings(&writes.in_time);
     let claims_of: [&(dyn ToSql + Sync); 3] =
@@ -178,7 +180,6 @@ pub(super) async fn write(
     let items_of = changes.items.columns();
     let void_of: [&(dyn ToSql + Sync); 1] = [&changes.void];
     let tickets_of = tickets.columns();
-    let keys_of = keys.columns();
     let contacts = ContactRows::of(&writes.new)?;
     let vouchers = VoucherRows::of(&writes.new)?;
     let mut bookings_of = bookings.columns(&writes.in_time).to_vec();
@@ -200,25 +201,52 @@ pub(super) async fn write(
     let jobs_of = jobs.columns();
     let audit = AuditRows::of(&writes.audit);
     let audit_of = audit.columns();
-    tokio::try_join!(
-        biased;
-        simple(client, before),
-        execute(client, changes.ids.is_empty(), &sql.change_bookings, &changes_of),
-        execute(client, changes.claims.is_empty(), &sql.change_claims, &claims_of),
-        execute(client, changes.swapped.is_empty(), &sql.drop_items, &swapped_of),
-        execute(client, changes.swapped.is_empty(), &sql.add_items, &items_of),
-        execute(client, changes.void.is_empty(), &sql.void_tickets, &void_of),
-        execute(client, bookings.claims.bookings.is_empty(), add_bookings, &bookings_of),
-        execute(client, waiting.is_empty(), &sql.make_offers, &offers_of),
-        execute(client, people.bookings.is_empty(), &sql.add_attendees, &attendees_of),
-        execute(client, people.answering.is_empty(), &sql.add_answers, &answers_of),
-        execute(client, tickets.codes.is_empty(), &sql.add_tickets, &tickets_of),
-        execute(client, keys.digests.is_empty(), &sql.add_keys, &keys_of),
-        execute(client, jobs.keys.is_empty(), &sql.add_jobs, &jobs_of),
-        execute(client, writes.audit.is_empty(), &sql.add_audit, &audit_of),
-        simple(client, after),
-    )?;
+    let first = async {
+        tokio::try_join!(
+            biased;
+            simple(client, before),
+            execute(client, changes.ids.is_empty(), &sql.change_bookings, &changes_of),
+            execute(client, changes.claims.is_empty(), &sql.change_claims, &claims_of),
+            execute(client, changes.swapped.is_empty(), &sql.drop_items, &swapped_of),
+            execute(client, changes.swapped.is_empty(), &sql.add_items, &items_of),
+            execute(client, changes.void.is_empty(), &sql.void_tickets, &void_of),
+            execute(client, bookings.claims.bookings.is_empty(), add_bookings, &bookings_of),
+        )?;
+        Ok(())
+    };
+    let then = async {
+        first_are_sent().await;
+        // The database need not wait until the answers are put into words.
+        let keys = KeyRows::of(&writes.new)?;
+        let keys_of = keys.columns();
+        tokio::try_join!(
+            biased;
+            execute(client, waiting.is_empty(), &sql.make_offers, &offers_of),
+            execute(client, people.bookings.is_empty(), &sql.add_attendees, &attendees_of),
+            execute(client, people.answering.is_empty(), &sql.add_answers, &answers_of),
+            execute(client, tickets.codes.is_empty(), &sql.add_tickets, &tickets_of),
+            execute(client, keys.digests.is_empty(), &sql.add_keys, &keys_of),
+            execute(client, jobs.keys.is_empty(), &sql.add_jobs, &jobs_of),
+            execute(client, writes.audit.is_empty(), &sql.add_audit, &audit_of),
+            simple(client, after),
+        )?;
+        Ok::<_, StoreError>(())
+    };
+    tokio::try_join!(biased; first, then)?;
     Ok(())
+}
+
+/// Pending once: whoever drives the connection sends what is under way, and comes back.
+async fn first_are_sent() {
+    let mut are_sent = false;
+    poll_fn(|context| match std::mem::replace(&mut are_sent, true) {
+        true => Poll::Ready(()),
+        false => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 /// Commits the writes of all savepoints.
