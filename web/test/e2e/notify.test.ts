@@ -93,6 +93,11 @@ async function delivered(context: BrowserContext, page: Page, message: object): 
     });
   });
   await debugged.send('ServiceWorker.enable');
+  // A push to a worker that is still being installed is lost without a word.
+  await page.evaluate(async () => {
+    const { active } = await navigator.serviceWorker.ready;
+    while (active!.state !== 'activated') await new Promise((changed) => active!.addEventListener('statechange', changed, { once: true }));
+  });
   await debugged.send('ServiceWorker.deliverPushMessage', { origin: url, registrationId: await registered, data: JSON.stringify(message) });
   const shown = (): Promise<{ title: string; body: string; tag: string; dir: string }[]> =>
     page.evaluate(async () => {
