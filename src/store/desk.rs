@@ -2,8 +2,10 @@
 //!
 //! Two round trips: [`DeskConnection::begin`] sends `begin`, the lock and every read at once,
 //! [`DeskConnection::write`] every write and `commit`. One more is made where seats have to be chosen, overdue
-//! holds ended, or taxes and fees read of an event that had none before. The statements of a round trip are pipelined, as futures that are joined flat and polled in order: a
-//! future that waits between two statements would send the second one after all others, even after `commit`.
+//! holds ended, or taxes and fees read of an event that had none before. The statements of a round trip are
+//! pipelined, as futures that are joined flat and polled in order: a future that waits between two statements would
+//! send the second one after all others, even after `commit`. Writes go in two lots for one reason: the answers are
+//! put into words while the database works on the bookings. `commit` is the last of the second.
 //!
 //! # The turn comes first
 //! A row of `turns` is an event's turn, and the triggers lock it before they move a counter. Every
@@ -23,7 +25,9 @@
 //! it can bound an index scan.
 
 mod connection;
+mod facts;
 mod read;
+mod rows;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

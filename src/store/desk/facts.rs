@@ -1,0 +1,467 @@
+//! Facts for the rules, read from the rows of the desk's first round trip.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use tokio_postgres::types::Json;
+
+use super::{EventFacts, Facts, Found, Questions};
+use crate::config::inside::OVERDUE_LEFT_MS;
+use crate::store::StoreError;
+use crate::store::changes::unsigned;
+use crate::store::edit::status;
+use crate::store::idempotency::StoredAnswer;
+use crate::store::prices;
+use crate::ticketing::adjacent::{Place, SeatRow};
+use crate::ticketing::price::PriceTerms;
+use crate::ticketing::stock::{
+    Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Seat, Stock,
+    TicketTypeTerms,
+};
+use crate::ticketing::transition::{OverdueHold, Standing};
+use crate::ticketing::waitlist::WaitingBuyer;
+use crate::ticketing::{BookingId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId};
+
+/// Collects rows into facts.
+pub(super) struct StockReading {
+    pub(super) facts: Facts,
+    /// Events with overdue holds, and the earliest deadline of these.
+    late: BTreeMap<EventId, Timestamp>,
+    /// Events with people on their waitlist.
+    waited_for: BTreeSet<EventId>,
+    /// Events with taxes or fees.
+    pub(super) priced: BTreeSet<EventId>,
+}
+
+impl StockReading {
+    pub(super) fn new(turns: &[Row], events: &[Row]) -> Result<StockReading, StoreError> {
+        let mut revisions: HashMap<EventId, Revision> = HashMap::new();
+        let mut now: Option<Timestamp> = None;
+        let mut references_taken = Vec::new();
+        for row in turns {
+            if now.is_none() {
+                now = row.try_get(3)?;
+                references_taken = row
+                    .try_get::<_, Option<Vec<String>>>(0)?
+                    .unwrap_or_default();
+            }
+            if let Some(event) = row.try_get(1)? {
+                revisions.insert(event, unsigned(row.try_get(2)?)?);
+            }
+        }
+        let now = now.ok_or_else(|| StoreError::corrupt("the database has no clock"))?;
+        let mut reading = StockReading {
+            facts: Facts {
+                now,
+                events: BTreeMap::new(),
+                bookings: BTreeMap::new(),
+                stored: HashMap::new(),
+                references_taken,
+            },
+            late: BTreeMap::new(),
+            waited_for: BTreeSet::new(),
+            priced: BTreeSet::new(),
+        };
+        for row in events {
+            let id = row.try_get(0)?;
+            // Later than the first statement, which may have waited.
+            let read_at = row.try_get(9)?;
+            reading.facts.now = reading.facts.now.max(read_at);
+            let facts = match reading.facts.events.entry(id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let due_at: Option<Timestamp> = row.try_get(10)?;
+                    if let Some(due_at) = due_at.filter(|due_at| *due_at <= read_at) {
+                        reading.late.insert(id, due_at);
+                    }
+                    if row.try_get(30)? {
+                        reading.waited_for.insert(id);
+                    }
+                    if row.try_get(32)? {
+                        reading.priced.insert(id);
+                    }
+                    new.insert(EventFacts {
+                        revision: revisions.get(&id).copied(),
+                        stock: empty_stock(event_terms(row, id)?),
+                        overdue: Vec::new(),
+                        waiting: Vec::new(),
+                    })
+                }
+            };
+            ticket_type(row, &mut facts.stock)?;
+        }
+        Ok(reading)
+    }
+
+    pub(super) fn ticket_type(&mut self, row: &Row) -> Result<(), StoreError> {
+        match self.stock(row.try_get(0)?) {
+            Some(stock) => ticket_type(row, stock),
+            None => Ok(()),
+        }
+    }
+
+    /// Events with overdue holds that were not asked for and have to end now, of those whose turn this transaction holds.
+    pub(super) fn overdue_not_asked_for(&self, asked: &Questions) -> Vec<EventId> {
+        let left_since = self.facts.now - Duration::from_millis(OVERDUE_LEFT_MS);
+        let have_to_end = |id: &EventId, due_at: Timestamp| {
+            self.facts.events.get(id).is_some_and(|facts| {
+                let is_needed = due_at <= left_since
+                    || self.waited_for.contains(id)
+                    || asked.turns_on_overdue(*id, &facts.stock);
+                facts.revision.is_some() && is_needed
+            })
+        };
+        let late = self.late.iter();
+        late.filter(|(id, due_at)| !asked.overdue.contains(id) && have_to_end(id, **due_at))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Events with taxes or fees that are needed and were not read.
+    pub(super) fn priced_beside(
+        &self,
+        read: &[EventId],
+        booked: &[EventId],
+        waited_for: &[EventId],
+    ) -> Vec<EventId> {
+        let is_needed =
+            |id: &EventId| (booked.contains(id) || waited_for.contains(id)) && !read.contains(id);
+        self.priced.iter().copied().filter(is_needed).collect()
+    }
+
+    /// Events on whose waitlist somebody may be served: of those whose turn this transaction holds, where something is
+    /// left or may come free.
+    pub(super) fn waited_for(&self, asked: &Questions) -> Vec<EventId> {
+        let may_serve = |id: &EventId| {
+            self.facts.events.get(id).is_some_and(|facts| {
+                let mut types = facts.stock.ticket_types.values();
+                let is_left = types.any(|terms| facts.stock.left(terms) > 0);
+                let frees = self.late.contains_key(id) || asked.freeing.contains(id);
+                facts.revision.is_some() && (is_left || frees)
+            })
+        };
+        let waited_for = self.waited_for.iter().copied();
+        waited_for.filter(may_serve).collect()
+    }
+
+    pub(super) fn waiting(&mut self, row: &Row) -> Result<(), StoreError> {
+        let waiting = WaitingBuyer {
+            id: row.try_get(1)?,
+            user_id: row.try_get(2)?,
+            quantity: row.try_get::<_, i32>(3)?.into(),
+            ticket_types: row.try_get(4)?,
+        };
+        if let Some(facts) = self.facts.events.get_mut(&row.try_get(0)?) {
+            facts.waiting.push(waiting);
+        }
+        Ok(())
+    }
+
+    pub(super) fn waiting_users(&self, events: &[EventId]) -> (Vec<EventId>, Vec<UserId>) {
+        let of = |event: &EventId| {
+            let facts = self.facts.events.get(event);
+            let waiting = facts.into_iter().flat_map(|facts| &facts.waiting);
+            let users: Vec<_> = waiting.map(|waiting| (*event, waiting.user_id)).collect();
+            users
+        };
+        events.iter().flat_map(of).unzip()
+    }
+
+    /// Ticket types that are sold by the seat, for which somebody waits.
+    pub(super) fn seats_waited_for(&self, events: &[EventId]) -> Vec<TicketTypeId> {
+        let events = events
+            .iter()
+            .filter_map(|event| self.facts.events.get(event));
+        let of = |facts: &EventFacts| {
+            let is_wanted = |id: &TicketTypeId| {
+                let mut waiting = facts.waiting.iter();
+                waiting.any(|waiting| {
+                    let types = waiting.ticket_types.as_ref();
+                    types.is_none_or(|types| types.contains(id))
+                })
+            };
+            let types = facts.stock.ticket_types.iter();
+            let seated = types.filter(|(id, terms)| terms.seated && is_wanted(id));
+            seated.map(|(id, _)| *id).collect::<Vec<_>>()
+        };
+        events.flat_map(of).collect()
+    }
+
+    /// The ticket types among those in `choices` that are sold by the seat.
+    pub(super) fn seats_to_choose_from(&self, asked: &Questions) -> Vec<TicketTypeId> {
+        let mut types = Vec::new();
+        for (event, wanted) in &asked.choices {
+            let Some(facts) = self.facts.events.get(event) else {
+                continue;
+            };
+            let all = facts.stock.ticket_types.iter();
+            let seated = all
+                .filter(|(id, terms)| terms.seated && wanted.is_none_or(|wanted| wanted == **id));
+            types.extend(seated.map(|(id, _)| *id));
+        }
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+
+    fn stock(&mut self, event: EventId) -> Option<&mut Stock> {
+        Some(&mut self.facts.events.get_mut(&event)?.stock)
+    }
+
+    pub(super) fn overdue(&mut self, row: &Row) -> Result<(), StoreError> {
+        let (event, id): (EventId, BookingId) = (row.try_get(0)?, row.try_get(1)?);
+        let Some(facts) = self.facts.events.get_mut(&event) else {
+            return Ok(());
+        };
+        if facts
+            .overdue
+            .last()
+            .is_none_or(|hold| hold.booking_id != id)
+        {
+            facts.overdue.push(OverdueHold {
+                booking_id: id,
+                user_id: row.try_get(2)?,
+                claims: Vec::new(),
+            });
+        }
+        if let (Some(hold), Some(claim)) = (facts.overdue.last_mut(), claim(row, 3)?) {
+            hold.claims.push(claim);
+        }
+        Ok(())
+    }
+
+    pub(super) fn seat(&mut self, row: &Row) -> Result<(), StoreError> {
+        let seat = Seat {
+            ticket_type_id: row.try_get(2)?,
+            section: row.try_get(3)?,
+            row: row.try_get(4)?,
+            number: row.try_get(5)?,
+            taken: row.try_get(6)?,
+        };
+        if let Some(stock) = self.stock(row.try_get(0)?) {
+            stock.seats.insert(row.try_get(1)?, seat);
+        }
+        Ok(())
+    }
+
+    /// Adds rows of seats, in layout order, each with its number within its section, and their seats.
+    pub(super) fn rows(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        let mut rows_before: HashMap<i64, usize> = HashMap::new();
+        for row in rows {
+            let rank = rows_before.entry(row.try_get(1)?).or_default();
+            if let Some(stock) = self.stock(row.try_get(0)?) {
+                seat_row(row, *rank, stock)?;
+            }
+            *rank += 1;
+        }
+        Ok(())
+    }
+
+    pub(super) fn rule(&mut self, row: &Row) -> Result<(), StoreError> {
+        match self.stock(row.try_get(0)?) {
+            Some(stock) => prices::rule(row, &mut stock.prices),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn voucher(&mut self, row: &Row) -> Result<(), StoreError> {
+        let voucher = prices::voucher(row, 1)?;
+        if let Some(stock) = self.stock(row.try_get(0)?)
+            && stock.prices.voucher(&voucher.code).is_none()
+        {
+            stock.prices.vouchers.push(voucher);
+        }
+        Ok(())
+    }
+
+    pub(super) fn buyer(&mut self, row: &Row) -> Result<(), StoreError> {
+        let types: Option<Vec<TicketTypeId>> = row.try_get(4)?;
+        let quantities: Option<Vec<i64>> = row.try_get(5)?;
+        let live = types.into_iter().flatten();
+        let buyer = Buyer {
+            member: row.try_get(2)?,
+            pending: row.try_get(3)?,
+            live: live.zip(quantities.into_iter().flatten()).collect(),
+            tickets: row.try_get(6)?,
+        };
+        if let Some(stock) = self.stock(row.try_get(0)?) {
+            stock.buyers.insert(row.try_get(1)?, buyer);
+        }
+        Ok(())
+    }
+
+    pub(super) fn guest(&mut self, row: &Row) -> Result<(), StoreError> {
+        let types: Option<Vec<TicketTypeId>> = row.try_get(4)?;
+        let quantities: Option<Vec<i64>> = row.try_get(5)?;
+        let live = types.into_iter().flatten();
+        let guest = Guest {
+            pending: row.try_get(2)?,
+            tickets: row.try_get(3)?,
+            live: live.zip(quantities.into_iter().flatten()).collect(),
+        };
+        let hash: &[u8] = row.try_get(1)?;
+        let hash = hash.try_into().map(GuestHash);
+        let hash = hash.map_err(|_| StoreError::corrupt("a buyer's hash of another length"))?;
+        if let Some(stock) = self.stock(row.try_get(0)?) {
+            stock.guests.insert(hash, guest);
+        }
+        Ok(())
+    }
+
+    pub(super) fn booking(&mut self, row: &Row) -> Result<(), StoreError> {
+        let id: BookingId = row.try_get(0)?;
+        if !row.try_get::<_, bool>(1)? {
+            self.facts.bookings.insert(id, Found::Locked);
+            return Ok(());
+        }
+        let found = match self.facts.bookings.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let Json(booking) = row.try_get(2)?;
+                new.insert(Found::Here(Box::new(Standing {
+                    booking,
+                    claims: Vec::new(),
+                    absorbed_fee_amount: None,
+                })))
+            }
+        };
+        if let (Found::Here(standing), Some(claim)) = (found, claim(row, 3)?) {
+            standing.claims.push(claim);
+        }
+        Ok(())
+    }
+}
+
+fn empty_stock(event: EventTerms) -> Stock {
+    Stock {
+        event,
+        ticket_types: BTreeMap::new(),
+        pools: BTreeMap::new(),
+        root: PoolId::default(),
+        seats: BTreeMap::new(),
+        rows: Vec::new(),
+        buyers: BTreeMap::new(),
+        guests: BTreeMap::new(),
+        prices: PriceTerms::default(),
+    }
+}
+
+fn event_terms(row: &Row, id: EventId) -> Result<EventTerms, StoreError> {
+    Ok(EventTerms {
+        id,
+        organizer_id: row.try_get(1)?,
+        status: status(row.try_get(2)?)?,
+        starts_at: row.try_get(3)?,
+        currency: row.try_get(4)?,
+        membership_required: row.try_get(5)?,
+        max_per_booking: row.try_get::<_, i32>(6)?.into(),
+        hold_minutes: row.try_get::<_, i32>(7)?.into(),
+        offer_minutes: row.try_get::<_, i32>(29)?.into(),
+        deleted: row.try_get(8)?,
+    })
+}
+
+fn ticket_type(row: &Row, stock: &mut Stock) -> Result<(), StoreError> {
+    let Some(id) = row.try_get(11)? else {
+        return Ok(());
+    };
+    let (pools, roots): (Option<Vec<PoolId>>, Option<Vec<bool>>) =
+        (row.try_get(22)?, row.try_get(23)?);
+    let (pools, roots) = (pools.unwrap_or_default(), roots.unwrap_or_default());
+    let count = |column| -> Result<Vec<i32>, StoreError> {
+        Ok(row
+            .try_get::<_, Option<Vec<i32>>>(column)?
+            .unwrap_or_default())
+    };
+    let counts = count(24)?.into_iter().zip(count(25)?).zip(count(26)?);
+    for ((pool, root), ((capacity, held), sold)) in pools.iter().zip(roots).zip(counts) {
+        if root {
+            stock.root = *pool;
+        }
+        let (capacity, held, sold) = (capacity.into(), held.into(), sold.into());
+        stock.pools.insert(
+            *pool,
+            Pool {
+                capacity,
+                held,
+                sold,
+            },
+        );
+    }
+    let terms = TicketTypeTerms {
+        name: row.try_get(12)?,
+        price_amount: row.try_get(13)?,
+        sort: row.try_get::<_, i32>(14)?.into(),
+        sale_from: row.try_get(15)?,
+        sale_to: row.try_get(16)?,
+        min_per_booking: row.try_get::<_, i32>(17)?.into(),
+        max_per_booking: row.try_get::<_, Option<i32>>(18)?.map(i64::from),
+        max_per_user: row.try_get::<_, Option<i32>>(19)?.map(i64::from),
+        members_only: row.try_get(20)?,
+        seated: row.try_get(21)?,
+        hidden: row.try_get(31)?,
+        proof: Proof::of(row.try_get(27)?, row.try_get(28)?),
+        pools,
+    };
+    stock.ticket_types.insert(id, terms);
+    Ok(())
+}
+
+/// The claim whose columns begin at `first`; an outer join may have found none.
+fn claim(row: &Row, first: usize) -> Result<Option<Claim>, StoreError> {
+    let Some(id) = row.try_get(first)? else {
+        return Ok(None);
+    };
+    let state = match row.try_get(first + 4)? {
+        "held" => ClaimState::Held,
+        "sold" => ClaimState::Sold,
+        state => {
+            return Err(StoreError::corrupt(format!(
+                "a live claim that is {state:?}"
+            )));
+        }
+    };
+    Ok(Some(Claim {
+        id,
+        ticket_type_id: row.try_get(first + 1)?,
+        seat_id: row.try_get(first + 2)?,
+        quantity: row.try_get::<_, i32>(first + 3)?.into(),
+        state,
+    }))
+}
+
+fn seat_row(row: &Row, rank: usize, stock: &mut Stock) -> Result<(), StoreError> {
+    let (section, row_label): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+    let ids: Vec<SeatId> = row.try_get(4)?;
+    let types: Vec<TicketTypeId> = row.try_get(5)?;
+    let numbers: Vec<String> = row.try_get(6)?;
+    let (xs, ys): (Vec<f32>, Vec<f32>) = (row.try_get(7)?, row.try_get(8)?);
+    let taken: Vec<bool> = row.try_get(9)?;
+
+    let places = ids.iter().zip(xs).zip(ys);
+    let places: Vec<Place> = places
+        .map(|((seat, x), y)| Place { seat: *seat, x, y })
+        .collect();
+    stock.rows.push(SeatRow::new(rank, &places));
+    for (((id, ticket_type_id), number), taken) in
+        ids.into_iter().zip(types).zip(numbers).zip(taken)
+    {
+        let seat = Seat {
+            ticket_type_id,
+            section: section.clone(),
+            row: row_label.clone(),
+            number,
+            taken,
+        };
+        stock.seats.insert(id, seat);
+    }
+    Ok(())
+}
+
+pub(super) fn stored_answer(row: &Row) -> Result<((String, String), StoredAnswer), StoreError> {
+    let key = (row.try_get(0)?, row.try_get(1)?);
+    Ok((key, StoredAnswer::read(row, 2)?))
+}
