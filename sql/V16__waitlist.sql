@@ -15,8 +15,9 @@ create table waitlist (
     quantity int not null constraint waitlist_quantity_positive check (quantity > 0),
     -- Any one of these, the first that has enough; null: any of the event's.
     ticket_type_ids bigint[] constraint waitlist_types_given check (cardinality(ticket_type_ids) between 1 and 100),
+    -- `over`: the event was cancelled while something was offered.
     status text not null default 'waiting' constraint waitlist_status_known
-        check (status in ('waiting', 'offered', 'accepted', 'declined', 'expired', 'left')),
+        check (status in ('waiting', 'offered', 'accepted', 'declined', 'expired', 'left', 'over')),
     -- Of the mail that tells of the offer.
     lang text not null default 'en' constraint waitlist_lang_length check (char_length(lang) <= 10),
     booking_id uuid constraint waitlist_offer_exists references bookings,
@@ -37,7 +38,9 @@ create function offer_answered() returns trigger language plpgsql
 begin
     update waitlist
        set status = case when new.status in ('pending', 'confirmed') then 'accepted'
-                         when new.status = 'expired' then 'expired' else 'declined' end,
+                         when new.status = 'expired' then 'expired'
+                         when exists (select from events where id = new.event_id and events.status = 'cancelled') then 'over'
+                         else 'declined' end,
            updated_at = clock_timestamp()
      where booking_id = new.id and status = 'offered';
     return null;

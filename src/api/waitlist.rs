@@ -20,6 +20,7 @@ use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::waitlist::{NewWaiting, WaitingRow, WaitingStatus};
 use crate::ticketing::availability::SaleState;
+use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Transition};
@@ -89,6 +90,7 @@ impl Input for AfterWaiting {
         (status = 404, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`", body = Failure),
         (status = 409, description = "`NOT_SOLD_OUT`: there is enough left, book it; `ALREADY_WAITING`; `SALES_CLOSED`: the \
             event does not sell; `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
+        (status = 410, description = "`EVENT_CANCELLED`", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`, `LIMIT_EXCEEDED {max}`: more than one booking may have", body = Failure),
     )
 )]
@@ -116,6 +118,9 @@ pub(super) async fn join(
         ticket_types,
     } = body.input;
     let stock = availability::visible(&state, &caller, event_id).await?;
+    if stock.event().status == EventStatus::Cancelled {
+        return Err(Refusal::EventCancelled.into());
+    }
     let now = state.desk.now();
     let types = stock.ticket_types();
     let asked = ticket_types.iter().flatten();
@@ -255,7 +260,7 @@ pub(super) async fn leave(
         (status = 200, description = "Done, now or before", body = Envelope<BookingData>,
             headers(("X-Event-Revision" = u64, description = "The event's revision, with this in it"))),
         (status = 404, description = "`WAITING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
-        (status = 409, description = "`NO_OFFER {status}`: none was made, or it is over; `PENDING_BOOKING_EXISTS`: pay or \
+        (status = 409, description = "`NO_OFFER {status}`: none was made, or it is over; `PENDING_BOOKING_EXISTS {booking_id}`: pay or \
             cancel that one first", body = Failure),
         (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`: come again after `Retry-After`", body = Failure),
     )
@@ -277,6 +282,11 @@ pub(super) async fn accept(
         // It ran out meanwhile.
         Err(DeskError::Refused(Refusal::InvalidTransition { .. })) => {
             return Err(no_offer(WaitingStatus::Expired));
+        }
+        Err(DeskError::Refused(Refusal::PendingBookingExists { .. })) => {
+            let (event, user) = (waiting.event_id, waiting.user_id);
+            let booking_id = state.store.pending_of(event, user).await?;
+            return Err(Refusal::PendingBookingExists { booking_id }.into());
         }
         outcome => made(outcome?)?,
     };

@@ -54,16 +54,19 @@ pub enum WaitingStatus {
     /// The offer was not answered in time.
     Expired,
     Left,
+    /// The event was cancelled or completed, or began: nothing is offered any more.
+    Over,
 }
 
 impl WaitingStatus {
-    const ALL: [WaitingStatus; 6] = [
+    const ALL: [WaitingStatus; 7] = [
         WaitingStatus::Waiting,
         WaitingStatus::Offered,
         WaitingStatus::Accepted,
         WaitingStatus::Declined,
         WaitingStatus::Expired,
         WaitingStatus::Left,
+        WaitingStatus::Over,
     ];
 
     /// As the database and the wire spell it.
@@ -75,6 +78,7 @@ impl WaitingStatus {
             WaitingStatus::Declined => "declined",
             WaitingStatus::Expired => "expired",
             WaitingStatus::Left => "left",
+            WaitingStatus::Over => "over",
         }
     }
 }
@@ -102,17 +106,25 @@ pub struct OfferToTell {
     pub timezone: String,
 }
 
-const COLUMNS: &str = "w.id, w.event_id, w.user_id, w.quantity, w.ticket_type_ids, w.status, w.booking_id, w.created_at,
-    case when w.status = 'waiting' then
-        (select count(*) from (select from waitlist o where o.event_id = w.event_id and o.status = 'waiting' and o.id <= w.id
-                                limit $2) before) end,
-    case when w.status = 'offered' then (select expires_at from bookings where id = w.booking_id) end";
+/// Nobody ends a place whose event is over: it may begin later after all.
+const PLACES: &str = "
+    select w.id, w.event_id, w.user_id, w.quantity, w.ticket_type_ids, s.status, w.booking_id, w.created_at,
+           case when s.status = 'waiting' then
+               (select count(*) from (select from waitlist o where o.event_id = w.event_id and o.status = 'waiting' and o.id <= w.id
+                                       limit $2) before) end,
+           case when s.status = 'offered' then (select expires_at from bookings where id = w.booking_id) end
+      from waitlist w
+      cross join lateral (
+          select case when w.status = 'waiting'
+                           and (e.status in ('cancelled', 'completed') or e.starts_at <= statement_timestamp())
+                      then 'over' else w.status end as status
+            from events e where e.id = w.event_id limit 1) s";
 
 async fn find(
     client: &impl GenericClient,
     id: WaitingId,
 ) -> Result<Option<WaitingRow>, StoreError> {
-    let sql = format!("select {COLUMNS} from waitlist w where w.id = $1");
+    let sql = format!("{PLACES} where w.id = $1");
     let statement = client.prepare_cached(&sql).await?;
     let row = client.query_opt(&statement, &[&id, &PLACE_MAX]).await?;
     row.map(|row| read(&row)).transpose()
@@ -205,9 +217,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<WaitingRow>, StoreError> {
         let client = self.client().await?;
-        let sql = format!(
-            "select {COLUMNS} from waitlist w where w.user_id = $1 order by w.id desc limit $3"
-        );
+        let sql = format!("{PLACES} where w.user_id = $1 order by w.id desc limit $3");
         let statement = client.prepare_cached(&sql).await?;
         let rows = client
             .query(&statement, &[&user, &PLACE_MAX, &limit])
@@ -224,13 +234,26 @@ impl Store {
     ) -> Result<Vec<WaitingRow>, StoreError> {
         let client = self.client().await?;
         let sql = format!(
-            "select {COLUMNS} from waitlist w where w.event_id = $1 and w.id > $3 order by w.event_id, w.id limit $4"
+            "{PLACES} where w.event_id = $1 and w.id > $3 order by w.event_id, w.id limit $4"
         );
         let statement = client.prepare_cached(&sql).await?;
         let rows = client
             .query(&statement, &[&event, &PLACE_MAX, &after, &limit])
             .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// A user's own pending booking of an event; what the waitlist offers is none.
+    pub async fn pending_of(
+        &self,
+        event: EventId,
+        user: UserId,
+    ) -> Result<Option<BookingId>, StoreError> {
+        let client = self.client().await?;
+        let sql = "select id from bookings where event_id = $1 and user_id = $2 and status = 'pending' and kind = 'checkout'";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[&event, &user]).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     /// Takes somebody out of the line who waits in it. Waits for a desk that is making an offer.

@@ -207,3 +207,52 @@ async fn an_offer_that_is_not_answered_goes_to_the_next_and_plain_sql_counts_too
     let sql = "select held from pools where event_id = $1 and kind = 'event'";
     assert_eq!(one::<i32>(&client, sql, &[&show.event]).await, 6);
 }
+
+/// A place of an event that is over waits for nothing; one that was offered something has not declined it.
+#[tokio::test]
+async fn places_end_with_their_event() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 3)
+        .stage(&client)
+        .await;
+    let organizer = server.user(show.organizer);
+    let early = customer(&server, &client).await;
+    let sold = book(&early, &show, 2).await.data(201).clone();
+    let own = customer(&server, &client).await;
+    let pending = book(&own, &show, 1).await.data(201).clone();
+    let joined = join(&own, &show, json!({"quantity": 1})).await;
+    let own_id = joined.data(201)["id"].as_i64().unwrap();
+    let (next, next_id) = waits(&server, &client, &show, 3).await;
+    cancel(&early, &sold).await.data(200);
+    assert_eq!(place(&own, own_id).await["status"], "offered");
+    // A second booking to be paid is refused, and named.
+    let accept = format!("{WAITLIST}/{own_id}/accept");
+    let second = own.post(&accept, &json!({})).await;
+    assert_eq!(second.code(409), "PENDING_BOOKING_EXISTS");
+    assert_eq!(second.body["data"]["booking_id"], pending["id"]);
+
+    let begun = "update events set starts_at = clock_timestamp() where id = $1";
+    client.execute(begun, &[&show.event]).await.unwrap();
+    let over = place(&next, next_id).await;
+    assert_eq!(
+        (&over["status"], &over["place"]),
+        (&json!("over"), &Value::Null)
+    );
+    let later = "update events set starts_at = now() + interval '9 days' where id = $1";
+    client.execute(later, &[&show.event]).await.unwrap();
+    assert_eq!(place(&next, next_id).await["place"], 1);
+
+    let path = format!("/api/v1/events/{}/cancel", show.event);
+    let ill = json!({"reason": "The singer is ill"});
+    organizer.post(&path, &ill).await.data(202);
+    for (who, id) in [(&own, own_id), (&next, next_id)] {
+        assert_eq!(place(who, id).await["status"], "over");
+        let mine = who.get(&format!("{WAITLIST}/mine")).await;
+        assert_eq!(mine.data(200)[0]["status"], "over");
+    }
+    let late = join(&early, &show, json!({"quantity": 1})).await;
+    assert_eq!(late.code(410), "EVENT_CANCELLED");
+    server.audit().await;
+}

@@ -1,6 +1,6 @@
 /** The waitlist of an event that is sold out. An offer is a booking of kind `offer`, and comes with the caller's bookings. */
 
-export type WaitingStatus = 'waiting' | 'offered' | 'accepted' | 'declined' | 'expired' | 'left';
+export type WaitingStatus = 'waiting' | 'offered' | 'accepted' | 'declined' | 'expired' | 'left' | 'over';
 
 /** A place on a waitlist. */
 export interface Waiting {

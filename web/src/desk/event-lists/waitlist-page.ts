@@ -21,7 +21,7 @@ interface WaitingRow {
   created_at: string;
 }
 
-const LOOKS: Record<WaitingStatus, string> = { waiting: '', offered: 'warn', accepted: 'good', declined: 'bad', expired: 'bad', left: '' };
+const LOOKS: Record<WaitingStatus, string> = { waiting: '', offered: 'warn', accepted: 'good', declined: 'bad', expired: 'bad', left: '', over: '' };
 
 /** Those who wait for tickets of the event, in order. */
 export class WaitlistDeskPage extends EventDeskPage {

@@ -3,7 +3,7 @@ import { count } from '../../elements/internal/format.ts';
 import type { Translations } from '../../elements/internal/language.ts';
 
 type TicketStatus = 'valid' | 'used' | 'transferred' | 'void';
-export type WaitingStatus = 'waiting' | 'offered' | 'accepted' | 'declined' | 'expired' | 'left';
+export type WaitingStatus = 'waiting' | 'offered' | 'accepted' | 'declined' | 'expired' | 'left' | 'over';
 export type MailStatus = 'waiting' | 'leased' | 'done' | 'needs_review';
 export type ScanResult = 'admitted' | 'already_used' | 'void' | 'replaced' | 'wrong_event' | 'unknown';
 
@@ -45,7 +45,7 @@ const english = {
   wants: 'Wants',
   anyType: 'any ticket',
   since: 'Since',
-  waiting: { waiting: 'Waits', offered: 'Offered', accepted: 'Accepted', declined: 'Declined', expired: 'Not answered', left: 'Left' } as Record<WaitingStatus, string>,
+  waiting: { waiting: 'Waits', offered: 'Offered', accepted: 'Accepted', declined: 'Declined', expired: 'Not answered', left: 'Left', over: 'Event over' } as Record<WaitingStatus, string>,
   offerUntil: (time: string) => `until ${time}`,
   // Mails
   mails: 'Mails',
@@ -108,7 +108,7 @@ const thai: Words = {
   wants: 'ต้องการ',
   anyType: 'บัตรใดก็ได้',
   since: 'ตั้งแต่',
-  waiting: { waiting: 'รอ', offered: 'เสนอแล้ว', accepted: 'ตอบรับ', declined: 'ปฏิเสธ', expired: 'ไม่ตอบ', left: 'ออกแล้ว' },
+  waiting: { waiting: 'รอ', offered: 'เสนอแล้ว', accepted: 'ตอบรับ', declined: 'ปฏิเสธ', expired: 'ไม่ตอบ', left: 'ออกแล้ว', over: 'งานจบแล้ว' },
   offerUntil: (time) => `ถึง ${time}`,
   mails: 'อีเมล',
   mailsHint: 'อีเมลที่ส่งแล้วแสดงหนึ่งชั่วโมง ที่ต้องให้คนตัดสินแสดงหนึ่งสัปดาห์',
@@ -167,7 +167,7 @@ const persian: Words = {
   wants: 'می‌خواهد',
   anyType: 'هر بلیتی',
   since: 'از',
-  waiting: { waiting: 'منتظر', offered: 'پیشنهاد شد', accepted: 'پذیرفت', declined: 'رد کرد', expired: 'بی‌پاسخ', left: 'رفت' },
+  waiting: { waiting: 'منتظر', offered: 'پیشنهاد شد', accepted: 'پذیرفت', declined: 'رد کرد', expired: 'بی‌پاسخ', left: 'رفت', over: 'رویداد تمام شد' },
   offerUntil: (time) => `تا ${time}`,
   mails: 'ایمیل‌ها',
   mailsHint: 'ایمیل فرستاده‌شده یک ساعت و ایمیل نیازمند تصمیم یک هفته دیده می‌شود.',
