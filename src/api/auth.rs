@@ -186,13 +186,14 @@ pub(in crate::api) async fn register(
         .store
         .register(&input.name, email, phone, &hash)
         .await?;
-    if let Some(email) = input.email {
-        let purpose = match registered {
-            Registered::Unproven => Purpose::Confirm,
-            Registered::Known => Purpose::Known,
-        };
-        mail(&state, purpose, email, &headers).await?;
-    }
+    let Some(email) = input.email else {
+        return Ok(Reply::accepted("REGISTERED_PHONE", None));
+    };
+    let purpose = match registered {
+        Registered::Unproven => Purpose::Confirm,
+        Registered::Known => Purpose::Known,
+    };
+    mail(&state, purpose, email, &headers).await?;
     Ok(Reply::accepted("REGISTERED", None))
 }
 

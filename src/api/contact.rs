@@ -70,17 +70,10 @@ pub(super) fn email(fields: &mut Fields) -> Option<String> {
     email
 }
 
-/// ASCII digits, with `+` in front where it was typed.
+/// ASCII digits, with `+` in front of a country's code, whether it was typed as `+` or as `00`.
 pub(super) fn phone(fields: &mut Fields) -> Option<String> {
     let typed = fields.filled_text("phone", NAME_CHARS_MAX)?;
-    let phone: String = typed
-        .chars()
-        .filter(|sign| !separates(*sign))
-        .map(|sign| match sign {
-            '＋' => '+',
-            sign => digit(sign).unwrap_or(sign),
-        })
-        .collect();
+    let phone = one_form(&typed);
     let digits = phone.strip_prefix('+').unwrap_or(&phone);
     let many = (PHONE_DIGITS_MIN..=PHONE_DIGITS_MAX).contains(&digits.len());
     if !many || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
@@ -90,12 +83,31 @@ pub(super) fn phone(fields: &mut Fields) -> Option<String> {
     Some(phone)
 }
 
+fn one_form(typed: &str) -> String {
+    let signs = typed.chars().map(|sign| match sign {
+        '＋' => '+',
+        sign => digit(sign).unwrap_or(sign),
+    });
+    let signs: String = signs.filter(|sign| !separates(*sign)).collect();
+    let without_brackets = |signs: &str| signs.replace(['(', ')'], "");
+    let dialled = without_brackets(&signs);
+    if !dialled.starts_with('+') && !dialled.starts_with("00") {
+        return dialled;
+    }
+    // The 0 that is dialled only at home.
+    let number = without_brackets(&signs.replacen("(0)", "", 1));
+    match number.strip_prefix("00") {
+        Some(number) => format!("+{number}"),
+        None => number,
+    }
+}
+
 /// Between the groups of a number; marks of direction come with numbers that are copied from right-to-left text.
 fn separates(sign: char) -> bool {
     let hyphens = '\u{2010}'..='\u{2015}';
     let directions = '\u{202a}'..='\u{202e}';
     sign.is_whitespace()
-        || matches!(sign, '-' | '(' | ')' | '.' | '/' | '\u{200e}' | '\u{200f}')
+        || matches!(sign, '-' | '.' | '/' | '\u{200e}' | '\u{200f}')
         || hyphens.contains(&sign)
         || directions.contains(&sign)
 }
@@ -120,6 +132,29 @@ mod tests {
         let read = read_json::<Read>(json!({ "contact": contact }));
         let read = read.map_err(|error| error.field_errors()[0].field.clone());
         read.map(|Read(contact)| contact.unwrap())
+    }
+
+    #[test]
+    fn a_phone_number_has_one_form_however_it_is_dialled() {
+        for typed in [
+            "+49 171 7773631",
+            "0049 171 7773631",
+            "(0049) 171 777-3631",
+            "+49 (0) 171 777 3631",
+            "۰۰۴۹ ۱۷۱ ۷۷۷ ۳۶۳۱",
+        ] {
+            let kept = read(json!({"name": "Ada", "phone": typed})).unwrap();
+            assert_eq!(kept.phone.as_deref(), Some("+491717773631"), "{typed}");
+        }
+        let local = read(json!({"name": "Ada", "phone": "(0171) 777 3631"})).unwrap();
+        assert_eq!(local.phone.as_deref(), Some("01717773631"));
+        for typed in ["00", "+(0)", "+49 171 x"] {
+            assert_eq!(
+                read(json!({"phone": typed})),
+                Err("contact.phone".to_owned()),
+                "{typed}"
+            );
+        }
     }
 
     #[test]

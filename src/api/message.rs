@@ -229,6 +229,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("REFUND_POLICY_SET", "Refund policy saved", "บันทึกเงื่อนไขการคืนเงินแล้ว", "شرایط بازپرداخت ذخیره شد"),
     ("REFUND_POLICY_SHOWN", "Refund policy retrieved", "ดึงเงื่อนไขการคืนเงินแล้ว", "شرایط بازپرداخت دریافت شد"),
     ("REGISTERED", "Heard; to sign in, first open the link that is mailed to this address", "รับทราบแล้ว ก่อนเข้าสู่ระบบ โปรดเปิดลิงก์ที่ส่งไปยังอีเมลนี้", "دریافت شد؛ پیش از ورود، پیوندی را که به این نشانی فرستاده می‌شود باز کنید"),
+    ("REGISTERED_PHONE", "Heard; sign in with this number and your password", "รับทราบแล้ว เข้าสู่ระบบด้วยหมายเลขนี้และรหัสผ่านของคุณ", "دریافت شد؛ با این شماره و رمز خود وارد شوید"),
     ("REQUIRED", "is required", "จำเป็นต้องระบุ", "الزامی است"),
     ("SALES_CLOSED", "Sales are closed", "ปิดการขายแล้ว", "فروش بسته است"),
     ("SALES_NOT_STARTED", "Sales have not started", "ยังไม่เริ่มขาย", "فروش آغاز نشده است"),

@@ -171,9 +171,7 @@ fn not_found() -> ApiError {
 
 /// The text of the QR of a ticket that opens the door.
 async fn payload(state: &ApiState, seen: &SeenTicket) -> ApiResult<String> {
-    if !seen.holds {
-        return Err(ApiError::conflict("TICKET_REPLACED"));
-    }
+    may_use(seen)?;
     if seen.ticket.status == TicketStatus::Void {
         return Err(ApiError::conflict("TICKET_VOID"));
     }
