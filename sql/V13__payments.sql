@@ -61,6 +61,8 @@ create table refunds (
     tickets text[],
     -- It is of what the tickets cost, and the fees stay: the books say so.
     keeps_fees boolean not null default false,
+    -- Of the amount, tax of the tickets; null: the same share as of the whole payment.
+    tax_amount bigint constraint refunds_tax_bound check (tax_amount between 0 and amount),
     state text not null default 'requested'
         constraint refunds_state_known check (state in ('requested', 'pending', 'succeeded', 'failed', 'needs_review')),
     -- Two refunds for one reason are one.

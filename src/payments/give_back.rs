@@ -12,6 +12,7 @@ use crate::store::refunds::{BOOKING_CANCELLED, give_back_job};
 use crate::store::refunds::{NewRefund, Refund, RefundBegun, RefundState};
 use crate::store::settlements::parts_of;
 use crate::store::{Store, StoreError};
+use crate::ticketing::ledger::RefundedParts;
 use crate::ticketing::payment::{Attempt, PaymentState, ProviderName};
 use crate::ticketing::record::{Booking, BookingStatus, Money, PaidBy};
 use crate::ticketing::refund::{self, Back, PaidMoney, RefundRefusal, RefundWish};
@@ -125,7 +126,10 @@ async fn begin_as_read(
         amount: back.amount,
         reason: wish.reason,
         tickets: back.tickets.as_deref().filter(|codes| !codes.is_empty()),
-        keeps_fees: wish.wish.keeps_fees(),
+        parts: RefundedParts {
+            keeps_fees: wish.wish.keeps_fees(),
+            tax: back.tax,
+        },
         key: wish.key,
         audit: wish.audit.as_ref(),
     };

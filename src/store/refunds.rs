@@ -15,7 +15,7 @@ use super::letters::refund_mail_job;
 use super::payments::MONEY_WORTH;
 use super::{Store, StoreError};
 use crate::config::inside::REFUND_LOOK_S;
-use crate::ticketing::ledger::{Parts, ReturnedParts, explained, refund};
+use crate::ticketing::ledger::{Parts, RefundedParts, ReturnedParts, explained, refund};
 use crate::ticketing::payment::Attempt;
 use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId, UserId};
@@ -58,8 +58,7 @@ pub struct Refund {
     pub provider_ref: Option<String>,
     pub failure: Option<String>,
     pub created_at: Timestamp,
-    /// It is of what the tickets cost, and the fees stay.
-    pub keeps_fees: bool,
+    pub parts: RefundedParts,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -101,8 +100,7 @@ pub struct NewRefund<'a> {
     pub amount: i64,
     pub reason: &'a str,
     pub tickets: Option<&'a [String]>,
-    /// It is of what the tickets cost, and the fees stay.
-    pub keeps_fees: bool,
+    pub parts: RefundedParts,
     /// Two refunds with one key are one.
     pub key: &'a str,
     /// Of those whom staff ask for.
@@ -275,7 +273,7 @@ impl Store {
         };
         let posting = refund(
             payment.provider,
-            whole.given_back(&returned, of.amount, of.keeps_fees),
+            whole.given_back(&returned, of.amount, of.parts),
         );
         ledger::post(&transaction, belonging, &posting).await?;
         keep(
@@ -416,7 +414,7 @@ async fn sold_and_returned(
         .await?;
     let whole = parts_in(&rows)?;
     let sql = "
-        select a.name, e.amount, r.keeps_fees
+        select a.name, e.amount, r.keeps_fees or r.tax_amount is not null
           from refunds r
          cross join lateral (select id from ledger_transactions
                               where key = any(array['refund:' || r.id, 'explained:' || r.id]) limit 1) t
@@ -425,12 +423,12 @@ async fn sold_and_returned(
          where r.payment_id = $1 and r.state = 'succeeded'";
     let statement = client.prepare_cached(sql).await?;
     let rows = client.query(&statement, &[&payment]).await?;
-    let mut kept_fees = false;
+    let mut uneven = false;
     for row in &rows {
-        kept_fees |= row.try_get::<_, bool>(2)?;
+        uneven |= row.try_get::<_, bool>(2)?;
     }
     let parts = parts_in(&rows)?.negated();
-    Ok((whole, ReturnedParts { parts, kept_fees }))
+    Ok((whole, ReturnedParts { parts, uneven }))
 }
 
 /// The parts that these entries are of: names of accounts, with amounts.
@@ -472,7 +470,7 @@ pub(super) async fn explain_refunds(
             payment: payment.id,
             currency: &payment.amount.currency,
         };
-        let posting = explained(whole.given_back(&returned, of.amount, of.keeps_fees));
+        let posting = explained(whole.given_back(&returned, of.amount, of.parts));
         ledger::post(tx, belonging, &posting).await?;
         keep(tx, &refund_mail_job(of.id, of.booking_id, of.event_id)).await?;
     }
@@ -481,7 +479,7 @@ pub(super) async fn explain_refunds(
 
 const REFUND: &str = "
     r.id, r.payment_id, r.booking_id, r.event_id, r.amount, r.reason, r.tickets, r.state, r.provider_ref, r.failure, r.created_at,
-    (select currency from payments where id = r.payment_id), r.keeps_fees";
+    (select currency from payments where id = r.payment_id), r.keeps_fees, r.tax_amount";
 
 pub(super) async fn insert_refund(
     client: &impl GenericClient,
@@ -491,8 +489,8 @@ pub(super) async fn insert_refund(
         "with reserved as (
              update payments set refunded_amount = refunded_amount + $2 where id = $1 returning id, booking_id, event_id
          )
-         insert into refunds as r (payment_id, booking_id, event_id, amount, reason, tickets, key, keeps_fees)
-         select id, booking_id, event_id, $2, left($3, 500), $4, $5, $6 from reserved
+         insert into refunds as r (payment_id, booking_id, event_id, amount, reason, tickets, key, keeps_fees, tax_amount)
+         select id, booking_id, event_id, $2, left($3, 500), $4, $5, $6, $7 from reserved
          returning {REFUND}"
     );
     let statement = client.prepare_cached(&sql).await?;
@@ -505,7 +503,8 @@ pub(super) async fn insert_refund(
                 &new.reason,
                 &new.tickets,
                 &new.key,
-                &new.keeps_fees,
+                &new.parts.keeps_fees,
+                &new.parts.tax,
             ],
         )
         .await?;
@@ -531,6 +530,9 @@ fn read_refund(row: &Row) -> Result<Refund, StoreError> {
         failure: row.try_get(9)?,
         created_at: row.try_get(10)?,
         currency: row.try_get(11)?,
-        keeps_fees: row.try_get(12)?,
+        parts: RefundedParts {
+            keeps_fees: row.try_get(12)?,
+            tax: row.try_get(13)?,
+        },
     })
 }

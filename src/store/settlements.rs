@@ -12,7 +12,7 @@ use super::payments::LIVE;
 use super::refunds::{NewRefund, PAID_TOO_LATE, insert_refund, refund_job};
 use super::together::{Answers, FREE, LOCKED, in_order, place_of};
 use super::{Store, StoreError};
-use crate::ticketing::ledger::{Parts, Posting, fee, sale};
+use crate::ticketing::ledger::{Parts, Posting, RefundedParts, fee, sale};
 use crate::ticketing::payment::{Attempt, Charge, ProviderName};
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::Booking;
@@ -123,7 +123,7 @@ impl Store {
                 amount: charge.captured_amount,
                 reason: PAID_TOO_LATE,
                 tickets: None,
-                keeps_fees: false,
+                parts: RefundedParts::default(),
                 key: &format!("late:{}", of.id),
                 audit: None,
             };

@@ -136,10 +136,9 @@ impl Parts {
         self.up_to(before + amount).plus(then.negated())
     }
 
-    /// The parts of `amount`, when `returned` went back already. `keeps_fees`: it is of tickets and their tax alone, as long
-    /// as there is so much of them.
-    pub fn given_back(&self, returned: &ReturnedParts, amount: i64, keeps_fees: bool) -> Parts {
-        if !keeps_fees && !returned.kept_fees {
+    /// The parts of `amount`, when `returned` went back already.
+    pub fn given_back(&self, returned: &ReturnedParts, amount: i64, of: RefundedParts) -> Parts {
+        if !of.is_uneven() && !returned.uneven {
             return self.of_refund(returned.parts.total(), amount);
         }
         let rest = self.plus(returned.parts.negated());
@@ -149,9 +148,24 @@ impl Parts {
             absorbed: 0,
             ..rest
         };
-        match keeps_fees && amount <= priced.total() {
+        let share = match of.keeps_fees && amount <= priced.total() {
             true => priced.up_to(amount),
             false => rest.up_to(amount),
+        };
+        match of.tax {
+            Some(tax) => share.with_tax(tax, &rest),
+            None => share,
+        }
+    }
+
+    /// With so much tax in the money of tickets, as far as there is so much of both in `rest`.
+    fn with_tax(self, tax: i64, rest: &Parts) -> Parts {
+        let tickets = self.revenue + self.tax;
+        let tax = tax.max(tickets - rest.revenue).min(rest.tax).min(tickets);
+        Parts {
+            revenue: tickets - tax,
+            tax,
+            ..self
         }
     }
 
@@ -205,12 +219,28 @@ impl Parts {
     }
 }
 
+/// What a refund is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RefundedParts {
+    /// Of tickets and their tax alone, as long as there is so much of them.
+    pub keeps_fees: bool,
+    /// Of the amount, tax of tickets; `None`: its share.
+    pub tax: Option<i64>,
+}
+
+impl RefundedParts {
+    /// Its parts are not the shares of the whole.
+    pub fn is_uneven(&self) -> bool {
+        self.keeps_fees || self.tax.is_some()
+    }
+}
+
 /// Refunds of a sale, together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReturnedParts {
     pub parts: Parts,
-    /// One of them left the fees, so that their shares are not those of all parts.
-    pub kept_fees: bool,
+    /// One of them was, see [`RefundedParts::is_uneven`].
+    pub uneven: bool,
 }
 
 /// One movement.
@@ -317,27 +347,35 @@ mod tests {
             prop_assert_eq!(Parts::of_entries(entries), parts);
         }
 
-        /// Fees that are kept stay, and whatever comes later comes to the sale to the last unit.
+        /// Fees that are kept stay, tax is that of the tickets, and whatever comes later comes to the sale to the last unit.
         #[test]
         fn kept_fees_stay(
             (revenue, fees, tax, fee_tax) in (1..100_000_i64, 0..1_000_i64, 0..20_000_i64, 0..300_i64),
             absorbed in 0..3_000_i64,
-            cuts in prop::collection::vec((1..40_000_i64, any::<bool>()), 0..12),
+            cuts in prop::collection::vec((1..40_000_i64, any::<bool>(), prop::option::of(0..10_000_i64)), 0..12),
         ) {
             let parts = Parts { revenue, fees, tax, fee_tax, absorbed };
             let mut returned = ReturnedParts::default();
-            for (cut, keeps_fees) in cuts.into_iter().chain([(i64::MAX, false)]) {
+            for (cut, keeps_fees, tax) in cuts.into_iter().chain([(i64::MAX, false, None)]) {
                 let left = parts.total() - returned.parts.total();
                 let rest = left - (parts.fees - returned.parts.fees) - (parts.fee_tax - returned.parts.fee_tax);
                 let amount = cut.min(if keeps_fees { rest } else { left });
                 if amount <= 0 {
                     continue;
                 }
-                let share = parts.given_back(&returned, amount, keeps_fees);
+                let of = RefundedParts { keeps_fees, tax };
+                let rest = parts.plus(returned.parts.negated());
+                let share = parts.given_back(&returned, amount, of);
                 prop_assert_eq!(share.total(), amount);
+                if let Some(tax) = tax {
+                    let tickets = share.revenue + share.tax;
+                    let is_there = tax <= rest.tax && tax <= tickets && tickets - tax <= rest.revenue;
+                    prop_assert!(!is_there || share.tax == tax);
+                    prop_assert!(share.tax <= rest.tax.max(0), "{share:?} of {rest:?}");
+                }
                 prop_assert!(!keeps_fees || share.fees == 0 && share.fee_tax == 0 && share.absorbed == 0);
                 returned.parts = returned.parts.plus(share);
-                returned.kept_fees |= keeps_fees;
+                returned.uneven |= of.is_uneven();
             }
             prop_assert_eq!(returned.parts.total(), parts.total());
             prop_assert_eq!((returned.parts.fees, returned.parts.fee_tax), (parts.fees, parts.fee_tax));

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::TicketTypeId;
 use super::currency::step;
 use super::price::LineKind;
-use super::record::{Booking, TicketStatus};
+use super::record::{Booking, BookingLine, Ticket, TicketStatus};
 use super::refund_policy::RefundPolicy;
+
+const WHOLE_PERCENT: i64 = 100;
 
 /// Why nothing can be given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub struct Back {
     pub amount: i64,
     /// Codes of tickets that become void; `None`: none does.
     pub tickets: Option<Vec<String>>,
+    /// Of the amount, tax of tickets; `None`: as much of it as of the whole payment.
+    pub tax: Option<i64>,
 }
 
 /// `given`: codes of tickets that were given back before, or are about to be, also while they are still valid.
@@ -101,6 +105,7 @@ pub fn decide(
         RefundWish::Amount(amount) => Back {
             amount: *amount,
             tickets: None,
+            tax: None,
         },
         RefundWish::All => {
             let used = used(&valid);
@@ -110,6 +115,7 @@ pub fn decide(
             Back {
                 amount: left,
                 tickets: Some(valid.iter().map(|code| (*code).to_owned()).collect()),
+                tax: None,
             }
         }
         RefundWish::Tickets(codes) => {
@@ -121,6 +127,7 @@ pub fn decide(
             Back {
                 amount,
                 tickets: Some(codes.iter().cloned().collect()),
+                tax: tax(booking, codes, WHOLE_PERCENT),
             }
         }
         RefundWish::ByPolicy { policy, tickets } => {
@@ -143,13 +150,15 @@ pub fn decide(
                 tickets: tickets
                     .as_ref()
                     .map(|codes| codes.iter().cloned().collect()),
+                tax: tax(booking, &codes, policy.percent),
             }
         }
     };
     if back.amount > left || back.amount <= 0 {
         return Err(RefundRefusal::Exceeds { left });
     }
-    Ok(back)
+    let tax = back.tax.map(|tax| tax.min(back.amount));
+    Ok(Back { tax, ..back })
 }
 
 /// The part of `total` that falls to these tickets, by what they cost: a ticket type has its part by its price after
@@ -204,6 +213,34 @@ fn cost(booking: &Booking, ticket_type: TicketTypeId) -> i128 {
     });
     let cost = price.sum::<i128>() + added.map(i128::from).sum::<i128>();
     cost.max(0)
+}
+
+/// The tax of so much percent of these tickets. `None`: all tickets are taxed alike, so any part of the payment has its
+/// share.
+fn tax(booking: &Booking, codes: &BTreeSet<String>, percent: i64) -> Option<i64> {
+    let lines = booking.lines.iter();
+    let lines = lines.filter(|line| line.kind == LineKind::Ticket);
+    let taxed: BTreeMap<TicketTypeId, &BookingLine> = lines
+        .filter_map(|line| Some((line.ticket_type_id?, line)))
+        .filter(|(ticket_type, _)| cost(booking, *ticket_type) > 0)
+        .collect();
+    let mut rates = taxed.values().map(|line| line.tax);
+    let first = rates.next()?;
+    if rates.all(|rate| rate == first) {
+        return None;
+    }
+    let percent = i128::from(percent.clamp(0, WHOLE_PERCENT));
+    let parts = taxed.iter().map(|(ticket_type, line)| {
+        let tickets = booking.tickets.iter();
+        let of_type: Vec<&Ticket> = tickets
+            .filter(|ticket| ticket.ticket_type_id == *ticket_type)
+            .collect();
+        let chosen = of_type.iter().filter(|ticket| codes.contains(&ticket.code));
+        let (chosen, count) = (chosen.count() as i128, of_type.len().max(1) as i128);
+        let whole = count * i128::from(WHOLE_PERCENT);
+        (2 * i128::from(line.tax_amount) * chosen * percent + whole) / (2 * whole)
+    });
+    i64::try_from(parts.sum::<i128>()).ok()
 }
 
 /// An amount, spread over a whole.

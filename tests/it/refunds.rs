@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::caller::Caller;
 use crate::support::server::{DEADLINE, TestServer};
-use crate::support::show::{Show, Staged, user};
+use crate::support::show::{Show, Staged, one, user};
 
 /// A booking of `quantity` tickets at 15.00, confirmed by staff for cash, with its payment booked.
 async fn sold(server: &TestServer, show: &Staged, buyer: &Caller, quantity: i64) -> Value {
@@ -707,6 +707,60 @@ async fn a_ticket_goes_back_for_what_it_cost() {
     let refund = staff.post(&refunds, &seat).await;
     assert_eq!(refund.data(201)["amount"]["amount"], 5_000);
     assert_eq!(status_of(&staff, &booking).await, "refunded");
+    server.audit().await;
+}
+
+/// The books and the credit note have the tax of the tickets that went back, whatever the others are taxed.
+#[tokio::test]
+async fn a_credit_note_has_the_tax_of_its_tickets() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Seat", 11_900, 100)
+        .ticket_type("Book", 10_000, 100)
+        .then(
+            "insert into taxes (event_id, ticket_type_id, name, rate, included)
+             select $event, min(id), 'VAT', 1900, true from ticket_types where event_id = $event",
+        )
+        .stage(&client)
+        .await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let items: Vec<Value> = (show.ticket_types.iter())
+        .map(|id| json!({"ticket_type_id": id, "quantity": 2}))
+        .collect();
+    let wish = json!({"event_id": show.event, "items": items});
+    let held = buyer.post("/api/v1/bookings", &wish).await;
+    let held = held.data(201).clone();
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    let booking = staff.put(&path(&held, "/status"), &paid).await;
+    let booking = booking.data(200).clone();
+    let captured = "select exists (select from payments where state = 'captured')";
+    eventually(&client, "a captured payment", captured).await;
+    let refunds = path(&booking, "/refunds");
+    let code = |number: usize| booking["tickets"][number]["code"].as_str().unwrap();
+    for (wish, amount, tax) in [
+        (json!({"ticket_ids": [code(2)]}), 10_000, 0),
+        (json!({"ticket_ids": [code(1), code(3)]}), 21_900, 1_900),
+        (json!({"all": true}), 11_900, 1_900),
+    ] {
+        let refund = staff.post(&refunds, &wish).await;
+        assert_eq!(refund.data(201)["amount"]["amount"], amount, "{wish}");
+        let id = refund.data(201)["id"].as_str().unwrap();
+        let sql = format!(
+            "select coalesce(sum(e.amount), 0)::bigint from ledger_entries e
+               join ledger_transactions t on t.id = e.transaction_id join ledger_accounts a on a.id = e.account_id
+              where t.key = 'refund:{id}' and a.name = 'tax payable'"
+        );
+        assert_eq!(one::<i64>(&client, &sql, &[]).await, tax, "{wish}");
+    }
+    let numbered = "select count(*) = 4 from invoices where number is not null";
+    eventually(&client, "numbers of the invoices", numbered).await;
+    let invoices = buyer.get(&path(&booking, "/invoices")).await;
+    let taxes: Vec<i64> = (invoices.data(200).as_array().unwrap().iter())
+        .map(|invoice| invoice["tax"]["amount"].as_i64().unwrap())
+        .collect();
+    assert_eq!(taxes, [3_800, 0, 1_900, 1_900]);
     server.audit().await;
 }
 

@@ -18,6 +18,7 @@ use crate::store::StoreError;
 use crate::store::letters::refund_mail_job;
 use crate::store::payments::{Heard, payment_job};
 use crate::store::refunds::{NewRefund, Refund, RefundBegun, RefundState, refund_job};
+use crate::ticketing::ledger::RefundedParts;
 use crate::ticketing::movement::{Movements, Noted, Reserved, to_give_up};
 use crate::ticketing::payment::{Attempt, Attempted, Buyer, Charge, ChargeStatus, PaymentState};
 use crate::ticketing::record::{Booking, BookingStatus};
@@ -104,7 +105,7 @@ impl PaymentTable for MoneyWorld {
                     amount: charge.captured_amount,
                     reason: "paid too late",
                     tickets: None,
-                    keeps_fees: false,
+                    parts: RefundedParts::default(),
                     key: &format!("late:{}", of.id),
                     audit: None,
                 };
@@ -156,7 +157,7 @@ impl MoneyShared {
             provider_ref: None,
             failure: None,
             created_at: at(now_ms()),
-            keeps_fees: new.keeps_fees,
+            parts: new.parts,
         };
         if let Some(attempt) = self.attempts.get_mut(&of.id) {
             attempt.refunded_amount += new.amount;

@@ -168,6 +168,38 @@ fn a_ticket_that_cost_nothing_gives_nothing_back() {
     assert_eq!(with_another.unwrap().amount, 1_155);
 }
 
+/// Only tickets of the second type are taxed.
+#[test]
+fn a_refund_has_the_tax_of_its_tickets() {
+    let back = |codes: &[&str]| decide(&discounted(), paid(8_910), &none(), &tickets(codes));
+    for (codes, tax) in [(["T0", "T5"], 0), (["T0", "T3"], 50), (["T3", "T4"], 100)] {
+        assert_eq!(back(&codes).unwrap().tax, Some(tax), "{codes:?}");
+    }
+    let policy = RefundPolicy {
+        percent: 50,
+        ..RefundPolicy::default()
+    };
+    let tickets = Some(BTreeSet::from(["T3".to_owned()]));
+    let wish = RefundWish::ByPolicy { policy, tickets };
+    let all = PaidMoney {
+        captured: 8_910,
+        ..paid(8_910)
+    };
+    let half = decide(&discounted(), all, &none(), &wish).unwrap();
+    assert_eq!((half.amount, half.tax), (577, Some(25)));
+    // Where all are taxed alike, or the refund is of no tickets, it has its share.
+    let alike = booking(1_000, &[400, 600]);
+    let back = decide(
+        &alike,
+        paid(1_000),
+        &none(),
+        &RefundWish::Tickets(["T0".to_owned()].into()),
+    );
+    assert_eq!(back.unwrap().tax, None);
+    let money = decide(&discounted(), paid(8_910), &none(), &RefundWish::Amount(9));
+    assert_eq!(money.unwrap().tax, None);
+}
+
 /// Dinars have three decimals, of which the last is always 0.
 #[test]
 fn shares_are_amounts_that_there_are() {
