@@ -14,7 +14,7 @@ use crate::support::binary::ServerProcess;
 use crate::support::caller::Caller;
 use crate::support::database::{TestDatabase, connect};
 use crate::support::server::{DEADLINE, TestServer};
-use crate::support::show::{Show, Staged, one, user};
+use crate::support::show::{MONEY_AT_REST, Show, Staged, one, user};
 
 const BOOKINGS: &str = "/api/v1/bookings";
 
@@ -64,10 +64,8 @@ async fn buyer(server: &TestServer, show: &Staged, seed: u64) {
 
 /// The jobs that book and give back money have come to an end.
 async fn money_at_rest(client: &Client) {
-    let sql = "select not exists (select from jobs where state in ('waiting', 'leased')
-                                     and kind in ('staff_paid', 'payment', 'give_back', 'refund'))";
     let rests = async {
-        while !one::<bool>(client, sql, &[]).await {
+        while !one::<bool>(client, MONEY_AT_REST, &[]).await {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

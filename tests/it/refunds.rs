@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::caller::Caller;
 use crate::support::server::{DEADLINE, TestServer};
-use crate::support::show::{Show, Staged, one, user};
+use crate::support::show::{MONEY_AT_REST, Show, Staged, one, user};
 
 /// A booking of `quantity` tickets at 15.00, confirmed by staff for cash, with its payment booked.
 async fn sold(server: &TestServer, show: &Staged, buyer: &Caller, quantity: i64) -> Value {
@@ -797,8 +797,7 @@ async fn a_cancellation_counts_what_went_back_before_its_turn() {
     let given = "select sum(amount) = 2250 from refunds where state = 'succeeded'";
     let failed = "select sum(amount) = 1500 from refunds where state = 'succeeded'";
     let first = "select exists (select from refunds where state = 'failed')";
-    let ended = "select not exists (select from jobs where kind in ('give_back', 'refund') and state = 'waiting')";
-    eventually(&client, "an end", ended).await;
+    eventually(&client, "an end", MONEY_AT_REST).await;
     // If the cancellation was first at the desk, that refund did not happen, and the policy has both tickets.
     let is_first: bool = client.query_one(first, &[]).await.unwrap().get(0);
     let sum = if is_first { failed } else { given };

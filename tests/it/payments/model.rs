@@ -35,7 +35,7 @@ use super::shop::GOOD;
 use crate::support::caller::Answer;
 use crate::support::database::TestDatabase;
 use crate::support::server::DEADLINE;
-use crate::support::show::{Show, Staged, one, user};
+use crate::support::show::{MONEY_AT_REST, Show, Staged, one, user};
 use crate::support::viewer::{ShownPicture, Viewer};
 use crate::support::websocket::WireVersion;
 
@@ -785,10 +785,8 @@ async fn check(world: &World, client: &Client, told: &[Told], viewers: Vec<Viewe
         let (_, seen) = diary.pictures.last().unwrap();
         assert_eq!(*seen, ShownPicture::of(&live.state, &topic), "{topic}");
     }
-    let at_rest = "select not exists (select from jobs where state in ('waiting', 'leased')
-                                         and kind in ('staff_paid', 'payment', 'refund', 'give_back'))";
     let started = Instant::now();
-    while !one::<bool>(client, at_rest, &[]).await {
+    while !one::<bool>(client, MONEY_AT_REST, &[]).await {
         assert!(
             started.elapsed() < PATIENCE,
             "the money does not come to rest"

@@ -151,6 +151,13 @@ pub(crate) async fn user(client: &Client, role: &str) -> UserId {
     one(client, sql, &[&role]).await
 }
 
+/// Whether the jobs that take money and give it back have come to an end. A refund's own looks after it once more later,
+/// when the money has long been back, so there the refund is asked.
+pub(crate) const MONEY_AT_REST: &str = "
+    select not exists (select from jobs where state in ('waiting', 'leased')
+                          and kind in ('staff_paid', 'payment', 'give_back'))
+       and not exists (select from refunds where state in ('requested', 'pending'))";
+
 /// The one value of a query's one row.
 pub(crate) async fn one<T>(
     client: &Client,
