@@ -53,18 +53,33 @@ impl Kind for TicketVoid {
 fn letter(ticket: &TicketInFull, lang: Lang) -> Letter {
     let event = &ticket.event;
     let title = &event.title;
-    let (subject, line, reason) = match lang {
-        Lang::En => (
+    let (subject, line, reason) = match (lang, event.status == EventStatus::Cancelled) {
+        (Lang::En, true) => (
+            format!("{title} does not take place"),
+            "The event was cancelled, and with it the ticket that was handed to you. What was paid goes back to whoever paid.",
+            "You get this mail because somebody handed you this ticket.",
+        ),
+        (Lang::En, false) => (
             format!("Your ticket for {title} was taken back"),
             "The ticket that was handed to you is no longer good. Please ask the person who gave it to you: what was paid goes back to whoever paid.",
             "You get this mail because somebody handed you this ticket.",
         ),
-        Lang::Th => (
+        (Lang::Th, true) => (
+            format!("{title} ถูกยกเลิก"),
+            "งานนี้ถูกยกเลิก บัตรที่โอนให้คุณจึงใช้ไม่ได้แล้ว เงินจะคืนให้ผู้ที่ชำระ",
+            "คุณได้รับอีเมลนี้เพราะมีผู้โอนบัตรนี้ให้คุณ",
+        ),
+        (Lang::Th, false) => (
             format!("บัตรของคุณสำหรับ {title} ถูกยกเลิก"),
             "บัตรที่โอนให้คุณใช้ไม่ได้แล้ว โปรดถามผู้ที่โอนให้คุณ เงินจะคืนให้ผู้ที่ชำระ",
             "คุณได้รับอีเมลนี้เพราะมีผู้โอนบัตรนี้ให้คุณ",
         ),
-        Lang::Fa => (
+        (Lang::Fa, true) => (
+            format!("{} برگزار نمی‌شود", isolated(title)),
+            "این رویداد لغو شد و بلیتی که به شما داده شده بود نیز با آن. پول به پرداخت‌کننده بازمی‌گردد.",
+            "این نامه را می‌گیرید چون کسی این بلیت را به شما داده بود.",
+        ),
+        (Lang::Fa, false) => (
             format!("بلیت شما برای {} باطل شد", isolated(title)),
             "بلیتی که به شما داده شده بود دیگر اعتبار ندارد. از کسی که آن را به شما داد بپرسید؛ پول به پرداخت‌کننده بازمی‌گردد.",
             "این نامه را می‌گیرید چون کسی این بلیت را به شما داده بود.",

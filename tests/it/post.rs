@@ -309,17 +309,34 @@ async fn buyers_are_told_when_staff_or_the_event_cancels_and_when_money_goes_bac
     let gone = book(&server, &show, 1, "en").await;
     let by_staff = organizer.put(&format!("{gone}/status"), &cancelled).await;
     by_staff.data(200);
+    let handed_on = confirmed("en").await;
+    let handed_on = organizer.get(&handed_on).await.data(200).clone();
+    let code = handed_on["tickets"][0]["code"].as_str().unwrap();
+    let transfer = format!("/api/v1/tickets/{code}/transfer");
+    let grace = json!({"name": "Grace", "email": "grace@example.org"});
+    organizer.post(&transfer, &grace).await.data(201);
+    let mails = all_mails(&mut smtp, &server, &client).await;
+    let offer = mails.iter().find(|mail| mail["to"] == "grace@example.org");
+    let offer = offer.expect("an offer")["text"].as_str().unwrap();
+    let link = offer.split("#transfer=").nth(1).unwrap();
+    let link = link.split_whitespace().next().unwrap();
+    let accept = format!("/api/v1/transfers/{link}/accept");
+    server.anonymous().post(&accept, &json!({})).await.data(200);
     all_mails(&mut smtp, &server, &client).await;
     let cancel = format!("/api/v1/events/{}/cancel", show.event);
     let reason = json!({"reason": "The singer is ill"});
     organizer.post(&cancel, &reason).await.data(202);
     let mails = all_mails(&mut smtp, &server, &client).await;
-    assert!(mails.iter().all(|mail| {
+    let (holders, buyers): (Vec<Value>, Vec<Value>) =
+        (mails.into_iter()).partition(|mail| mail["to"] == "grace@example.org");
+    assert!(buyers.iter().all(|mail| {
         let text = mail["text"].as_str().unwrap();
         text.contains("The singer is ill") || text.contains("15.00")
     }));
-    let subjects = subjects(mails);
-    assert_eq!(subjects.len(), 3, "{subjects:?}");
+    let told = subjects(buyers);
+    assert_eq!(told.len(), 5, "{told:?}");
+    // A holder would else wonder why the ticket was taken back.
+    assert_eq!(subjects(holders), ["A show does not take place"]);
     server.audit().await;
 }
 
