@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::ApiState;
 use super::availability;
@@ -12,6 +12,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
+use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Right};
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX, LIST_ROWS_MAX};
 use crate::desk::{Change, DeskError};
@@ -56,23 +57,6 @@ impl Input for WishInput {
         Some(WishInput {
             quantity: quantity?,
             ticket_types,
-        })
-    }
-}
-
-/// Where to go on in a waitlist.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct AfterWaiting {
-    /// The last `id` that the caller has seen.
-    #[param(minimum = 0)]
-    after: Option<i64>,
-}
-
-impl Input for AfterWaiting {
-    fn read(fields: &mut Fields) -> Option<AfterWaiting> {
-        Some(AfterWaiting {
-            after: fields.integer("after", 0..=i64::MAX),
         })
     }
 }
@@ -198,9 +182,10 @@ pub(super) async fn mine(
 
 /// An event's waitlist, in the order in which people came
 #[utoipa::path(
-    get, path = "/events/{event_id}/waitlist", tag = "waitlist", params(("event_id" = EventId, Path), AfterWaiting),
+    get, path = "/events/{event_id}/waitlist", tag = "waitlist", params(("event_id" = EventId, Path), Page),
     responses(
-        (status = 200, description = "At most 100, after the one that `after` names", body = Envelope<Vec<WaitingRow>>),
+        (status = 200, description = "A page of it", body = Envelope<Vec<WaitingRow>>,
+            headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
     )
 )]
@@ -208,18 +193,21 @@ pub(super) async fn of_event(
     State(state): State<ApiState>,
     caller: Caller,
     At(event_id): At<EventId>,
-    Query(after): Query<AfterWaiting>,
+    Query(page): Query<Page>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<WaitingRow>>> {
     let stock = availability::visible(&state, &caller, event_id).await?;
     if !caller.may(Right::Sell, stock.event().organizer_id) {
         return Err(ApiError::forbidden());
     }
-    let after = WaitingId(after.after.unwrap_or(0));
-    let rows = state
+    let after = page.after_id("waitlist")?;
+    let found = state
         .store
-        .waiting_of_event(event_id, after, LIST_ROWS_MAX)
-        .await?;
-    Ok(Reply::ok("WAITLIST", rows))
+        .waiting_of_event(event_id, after, page.rows_wanted(), page.offset);
+    let (found, asked) = (found.await?, (&page, &asked));
+    Ok(page::by_id("WAITLIST", "waitlist", found, asked, |one| {
+        one.id
+    }))
 }
 
 /// Leave a waitlist

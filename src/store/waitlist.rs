@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 
 use super::audit_trail::AuditEntry;
 use super::idempotency::{self, IdempotencyKey, Once};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Total};
+use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::{BookingId, EventId, Revision, TicketTypeId, UserId, WaitingId};
 
 /// The kind of job that tells somebody of an offer, and how long it is worth doing.
@@ -225,22 +226,28 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// The people on an event's waitlist after the one with this id, in the order in which they came.
+    /// A page of an event's waitlist in the order in which people came, and how many there are. `after`: behind the one with
+    /// this id.
     pub async fn waiting_of_event(
         &self,
         event: EventId,
-        after: WaitingId,
+        after: Option<WaitingId>,
         limit: i64,
-    ) -> Result<Vec<WaitingRow>, StoreError> {
+        offset: i64,
+    ) -> Result<(Vec<WaitingRow>, Total), StoreError> {
         let client = self.client().await?;
         let sql = format!(
-            "{PLACES} where w.event_id = $1 and w.id > $3 order by w.event_id, w.id limit $4"
+            "{PLACES} where w.event_id = $1 and w.id > $3 order by w.event_id, w.id limit $4 offset $5"
         );
         let statement = client.prepare_cached(&sql).await?;
+        let after = after.unwrap_or(WaitingId(0));
         let rows = client
-            .query(&statement, &[&event, &PLACE_MAX, &after, &limit])
+            .query(&statement, &[&event, &PLACE_MAX, &after, &limit, &offset])
             .await?;
-        rows.iter().map(read).collect()
+        let matches = "from waitlist where event_id = $1";
+        let total = Total::of(&client, matches, &[&event], LIST_COUNTED_MAX).await?;
+        let rows = rows.iter().map(read).collect::<Result<_, _>>()?;
+        Ok((rows, total))
     }
 
     /// A user's own pending booking of an event; what the waitlist offers is none.

@@ -153,6 +153,14 @@ async fn what_comes_free_is_offered_in_order_and_to_nobody_else() {
         .map(|one| &one["status"])
         .collect();
     assert_eq!(statuses, ["left", "accepted", "declined", "offered"]);
+    assert_eq!(list.header("x-total-count"), Some("4"));
+    // By pages, as any list.
+    let path = format!("/api/v1/events/{}/waitlist", show.event);
+    let page = organizer.get(&format!("{path}?limit=3")).await;
+    let next = page.header("link").unwrap().split(['<', '>']).nth(1);
+    let page = organizer.get(&format!("{path}{}", next.unwrap())).await;
+    assert_eq!(page.data(200).as_array().unwrap().len(), 1);
+    assert_eq!(page.data(200)[0]["id"], last_id);
     let mine = last.get(&format!("{WAITLIST}/mine")).await;
     assert_eq!(mine.data(200)[0]["id"], last_id);
     server.audit().await;

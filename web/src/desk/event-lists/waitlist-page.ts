@@ -34,13 +34,7 @@ export class WaitlistDeskPage extends EventDeskPage {
     `,
   ];
 
-  readonly #list: List<WaitingRow> = new List<WaitingRow>(this, {
-    page: async (next) => {
-      const path = `/events/${this.event.id}/waitlist`;
-      const rows = await this.client.read<WaitingRow[]>(next ?? path);
-      return { rows, total: rows.length, next: rows.length < PAGE_ROWS ? undefined : `${path}?after=${rows.at(-1)!.id}` };
-    },
-  });
+  readonly #list: List<WaitingRow> = new List<WaitingRow>(this, () => `/events/${this.event.id}/waitlist?limit=${PAGE_ROWS}`);
 
   override render(): TemplateResult {
     const words = WORDS[this.language];
