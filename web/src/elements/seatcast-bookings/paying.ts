@@ -1,5 +1,5 @@
 /** A payment as its buyer sees it, on the way to the provider's page and back. */
-import type { Booking } from '../../sdk/index.ts';
+import type { Booking, PaymentAttempt } from '../../sdk/index.ts';
 import { sum } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
 import { WORDS } from './words.ts';
@@ -57,6 +57,18 @@ export const BACK = {
   /** How often a guest asks meanwhile. */
   askMs: 1_000,
 } as const;
+
+/** How often, and at what distance, a payment is begun again whose provider has not answered. */
+const BEGINNING = { tries: 4, againMs: 1_000 } as const;
+
+/** Begins to pay, until the provider says how. */
+export async function begun(pay: () => Promise<PaymentAttempt>): Promise<PaymentAttempt> {
+  for (let tries = 1; ; tries += 1) {
+    const attempt = await pay();
+    if (attempt.status !== 'creating' || tries === BEGINNING.tries) return attempt;
+    await new Promise((resolve) => setTimeout(resolve, BEGINNING.againMs));
+  }
+}
 
 /** A booking that the browser went away to pay. */
 export interface Left {

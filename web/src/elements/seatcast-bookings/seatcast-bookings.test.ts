@@ -374,6 +374,19 @@ describe('paying', () => {
     expect(textOf(element)).toContain('Paying by card is not set up here.');
   });
 
+  it('begins again where the provider has not answered, and says so in the end', async () => {
+    const element = await shown();
+    const answers = vi.fn(() => accepted({ provider: 'stripe', status: 'creating', publishable_key: 'pk_1' }, {}, 201));
+    server.routes.set(`POST /bookings/${hold.id}/payment`, answers);
+    pay(element)?.click();
+    await drawn(server, element);
+    expect(textOf(element)).not.toContain('Paying by card is not set up here.');
+    for (let tries = 1; tries < 4; tries += 1) await drawn(server, element, 1_000);
+    expect(answers).toHaveBeenCalledTimes(4);
+    expect(textOf(element)).toContain('The payment service does not answer at the moment.');
+    expect(pay(element)?.disabled).toBe(false);
+  });
+
   it('tells how to pay to staff', async () => {
     const element = await shown();
     await started(element, { instructions: 'BK-7F3K9Q · 90.00 EUR' });

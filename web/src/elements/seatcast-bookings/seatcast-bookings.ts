@@ -14,7 +14,7 @@ import { explain } from '../internal/refusals.ts';
 import { addedRows, containedWords, ticketAmount } from '../internal/price-lines.ts';
 import { BookingsController } from '../internal/own-controllers.ts';
 import { Ended, endOf, isStanding } from './ended.ts';
-import { arrival, BACK, isBack, isBegun, leaveToPay, ledBack, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';
+import { arrival, BACK, begun, isBack, isBegun, leaveToPay, ledBack, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';
 import { styles } from './seatcast-bookings.styles.ts';
 import { WORDS } from './words.ts';
 import '../internal/refusal-words.ts';
@@ -531,7 +531,7 @@ export class SeatcastBookings extends SellingElement {
     try {
       // Without a fragment, which may be a link's from a mail.
       const back = this.bookingPage ? new URL(pageOf(this.bookingPage, booking.reference), location.href).href : location.href.replace(/#.*/, '');
-      const attempt = await this.topic.client.pay(booking, { return_url: back });
+      const attempt = await begun(() => this.topic.client.pay(booking, { return_url: back }));
       const { instructions, redirect_url: to } = attempt;
       this.instructions = instructions ? { id: booking.id, words: instructions } : undefined;
       const isOurs = this.dispatchEvent(new PaymentStartedEvent(booking, attempt));
@@ -542,6 +542,8 @@ export class SeatcastBookings extends SellingElement {
         location.assign(to);
       } else if (attempt.client_secret && attempt.publishable_key) {
         await this.#payByStripe(booking, attempt.client_secret, attempt.publishable_key, back);
+      } else if (attempt.status === 'creating') {
+        throw new Refusal(503, WORDS[this.language].providerAway, { code: 'PROVIDER_AWAY' });
       } else if (!instructions) {
         throw new Refusal(422, WORDS[this.language].cannotPay, { code: 'NO_CARD_FORM' });
       }

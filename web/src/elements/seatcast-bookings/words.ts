@@ -27,6 +27,7 @@ interface Words {
   nothingBack: string;
   whichTickets: string;
   cannotPay: string;
+  providerAway: string;
   giveBack: (tickets: number) => string;
   isGivenBack: (tickets: number) => string;
   backByPolicy: string;
@@ -99,6 +100,7 @@ export const WORDS: Translations<Words> = {
     },
     whichTickets: 'Tickets to give back',
     cannotPay: 'Paying by card is not set up here. Your tickets are held: please tell the organizer.',
+    providerAway: 'The payment service does not answer at the moment. Your tickets are held: please try again.',
     giveBack: (tickets) => `Give back ${plural(tickets, 'ticket')}`,
     isGivenBack: (tickets) => `${plural(tickets, 'ticket')} given back.`,
     nothingBack: 'By the refund policy nothing goes back to you.',
@@ -171,6 +173,7 @@ export const WORDS: Translations<Words> = {
     },
     whichTickets: 'บัตรที่จะคืน',
     cannotPay: 'ที่นี่ยังไม่ได้ตั้งค่าการชำระด้วยบัตร บัตรของคุณยังเก็บไว้ โปรดแจ้งผู้จัดงาน',
+    providerAway: 'ระบบชำระเงินไม่ตอบในขณะนี้ บัตรของคุณยังเก็บไว้ โปรดลองอีกครั้ง',
     giveBack: (tickets) => `คืนบัตร ${count('th', tickets)} ใบ`,
     isGivenBack: (tickets) => `คืนบัตร ${count('th', tickets)} ใบแล้ว`,
     nothingBack: 'ตามนโยบายการคืนเงิน จะไม่มีเงินคืน',
@@ -241,6 +244,7 @@ export const WORDS: Translations<Words> = {
     },
     whichTickets: 'بلیت‌هایی که پس می‌دهید',
     cannotPay: 'پرداخت با کارت اینجا برپا نشده است. بلیت‌هایتان نگه داشته شده‌اند: لطفاً به برگزارکننده خبر دهید.',
+    providerAway: 'سامانهٔ پرداخت اکنون پاسخ نمی‌دهد. بلیت‌هایتان نگه داشته شده‌اند: لطفاً دوباره بکوشید.',
     giveBack: (tickets) => `پس دادن ${count('fa', tickets)} بلیت`,
     isGivenBack: (tickets) => `${count('fa', tickets)} بلیت پس داده شد.`,
     nothingBack: 'بر پایهٔ شرایط بازپرداخت چیزی به شما برنمی‌گردد.',
