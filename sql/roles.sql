@@ -47,7 +47,7 @@ begin
     execute format('revoke all on all functions in schema %I from public', home);
     execute format('revoke all on all procedures in schema %I from public', home);
     execute format('grant execute on function take_turn, take_turn_to_edit, live_state, ticket_types_of, seats_by_section, seats_json, taken_seats,
-                    event_json, booking_json, ticket_type_json, notice_json, change_json, seat_status, rfc3339, uuid_by_time,
+                    event_json, booking_json, bookings_json, ticket_type_json, notice_json, change_json, seat_status, rfc3339, uuid_by_time,
                     as_insertions, insist, searchable, ngrams, sought_ngrams, is_member, bookable_types to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
 
     execute format('grant select on all tables in schema %I to %I, %I', home, home || '_server', home || '_writer');

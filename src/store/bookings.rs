@@ -13,18 +13,19 @@ use crate::ticketing::record::{Attendee, Booking, BookingStatus, Contact};
 use crate::ticketing::stock::GuestHash;
 use crate::ticketing::{BookingId, EventId, UserId};
 
-/// Booking `b` in the shape of [`Booking`].
-pub(super) const BOOKING: &str = "booking_json(b)";
-
 /// Columns of booking `b` and its event `e` in the order of [`Belongs`].
 const BELONGS: &str = "b.id, b.event_id, b.user_id, b.token_hash, e.organizer_id";
 
-/// Booking `b`, with its row as a whole, and its event `e`, of each id that is `asked` for.
+/// Booking `b` and its event `e`, of each id that is `asked` for.
 const ASKED: &str = "
-    unnest((select $1::uuid[])) as asked (id)
-    cross join lateral (select one as whole, one.id, one.event_id, one.user_id, one.token_hash
+    cross join lateral (select one.id, one.event_id, one.user_id, one.token_hash
                           from bookings one where one.id = asked.id limit 1) b
     cross join lateral (select organizer_id from events where id = b.event_id limit 1) e";
+
+/// Each booking whose id is in `$1`, in the shape of [`Booking`].
+pub(super) const SHOWN: &str = "
+    bookings_json(array(select one.whole from unnest((select $1::uuid[])) as wanted (id)
+                         cross join lateral (select b as whole from bookings b where b.id = wanted.id limit 1) one))";
 
 /// The owner, event and organizer of a booking, which decide who may see and change it.
 #[derive(Debug, Clone, PartialEq)]
@@ -226,9 +227,13 @@ impl Store {
             false => "and $4::timestamptz is null and $5::uuid is null",
         };
         let page = format!(
-            "select {BOOKING}
-               from (select * {chosen} {beyond} order by created_at desc, id desc limit $2 offset $3) as b
-              order by b.created_at desc, b.id desc"
+            "select booking
+               from bookings_json(array(
+                        select whole
+                          from (select bookings as whole, created_at, id {chosen} {beyond}
+                                 order by created_at desc, id desc limit $2 offset $3) as page
+                         order by created_at desc, id desc)) with ordinality as shown (id, booking, place)
+              order by place"
         );
         let page = client.prepare_cached(&page).await?;
         let rows = client
@@ -330,11 +335,11 @@ pub(super) fn read_all<'a>(
     async move {
         let client = store.client().await?;
         let sql = format!(
-            "select booking_json(b.whole), {BELONGS}, statement_timestamp(), num_nonnulls(c.name, c.email, c.phone) > 0,
+            "select asked.booking, {BELONGS}, statement_timestamp(), num_nonnulls(c.name, c.email, c.phone) > 0,
                     c.name, c.email, c.phone,
                     (select json_agg(json_build_object('name', one.name, 'email', one.email) order by one.position)
                        from booking_attendees one where one.booking_id = asked.id)
-               from {ASKED}
+               from {SHOWN} as asked {ASKED}
                left join lateral (select * from booking_contacts where booking_id = asked.id limit 1) c on true"
         );
         let statement = client.prepare_cached(&sql).await?;
@@ -373,7 +378,8 @@ pub(super) fn belong_all<'a>(
 ) -> Answers<'a, Option<Belongs>> {
     async move {
         let client = store.client().await?;
-        let sql = format!("select {BELONGS} from {ASKED}");
+        let sql =
+            format!("select {BELONGS} from unnest((select $1::uuid[])) as asked (id) {ASKED}");
         let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&ids]).await?;
         let found = rows.iter().map(|row| belongs(row, 0));

@@ -599,10 +599,16 @@ pub(super) fn read_all<'a>(
     async move {
         let client = store.client().await?;
         let sql = format!(
-            "select {ATTEMPT}, booking_json(b.whole), statement_timestamp(), asked.place::int
-               from unnest((select $1::uuid[])) with ordinality as asked (id, place)
-              cross join lateral (select * from payments where id = asked.id limit 1) p
-              cross join lateral (select one as whole from bookings one where one.id = p.booking_id limit 1) b"
+            "with p as materialized (
+                 select asked.place, p.* from unnest((select $1::uuid[])) with ordinality as asked (id, place)
+                  cross join lateral (select * from payments where id = asked.id limit 1) p
+             ), shown as materialized (
+                 select * from bookings_json(array(
+                     select one.whole from p
+                      cross join lateral (select b as whole from bookings b where b.id = p.booking_id limit 1) one))
+             )
+             select {ATTEMPT}, b.booking, statement_timestamp(), p.place::int
+               from p cross join lateral (select booking from shown where id = p.booking_id limit 1) b"
         );
         let statement = client.prepare_cached(&sql).await?;
         let order: Vec<usize> = (0..ids.len()).collect();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
-use super::bookings::BOOKING;
+use super::bookings::SHOWN;
 use super::{Store, StoreError};
 use crate::ticketing::record::{Booking, Money};
 use crate::ticketing::{BookingId, EventId, Revision, UserId};
@@ -198,7 +198,7 @@ impl Lent {
         if lacking.is_empty() {
             return Ok(found);
         }
-        let bookings = format!("select {BOOKING} from bookings b where b.id = any($1)");
+        let bookings = format!("select booking from {SHOWN} as shown");
         let rows = self.rows(&bookings, &[&lacking]).await?;
         let mut by_user: HashMap<UserId, &mut OwnBookings> =
             found.iter_mut().map(|own| (own.user, own)).collect();
