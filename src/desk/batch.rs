@@ -507,7 +507,7 @@ impl Deciding {
                 unwritten(event, Once::Replayed(Arc::new(standing.booking.clone())))
             }
             Ok(Moved::Now) => {
-                let jobs = jobs(change, &was.booking, &standing.booking, self.mails);
+                let jobs = jobs(change, &was, &standing.booking, self.mails);
                 let mut writes = Writes {
                     changed: vec![changed(&was, standing, now)],
                     jobs,
@@ -583,9 +583,9 @@ fn new_claims(are: &[Claim]) -> Vec<Claim> {
 }
 
 /// The jobs that a change leads to.
-pub(crate) fn jobs(change: &Change, was: &Booking, is: &Booking, mails: bool) -> Vec<QueuedJob> {
+pub(crate) fn jobs(change: &Change, was: &Standing, is: &Booking, mails: bool) -> Vec<QueuedJob> {
     let mut jobs = change.with.jobs.clone();
-    if was.status == BookingStatus::Confirmed && !mistaken!(CancelUnread) {
+    if was.booking.status == BookingStatus::Confirmed && !mistaken!(CancelUnread) {
         jobs.extend(change.with.if_confirmed.clone());
     }
     if mails {
@@ -594,8 +594,13 @@ pub(crate) fn jobs(change: &Change, was: &Booking, is: &Booking, mails: bool) ->
     jobs
 }
 
-/// Mails about a change, to the buyer and to those who hold its tickets.
-fn mails(was: &Booking, is: &Booking, transition: &Transition) -> Vec<QueuedJob> {
+/// Mails about a change, to the buyer, if there is an address, and to those who hold its tickets.
+fn mails(was: &Standing, is: &Booking, transition: &Transition) -> Vec<QueuedJob> {
+    let Standing {
+        booking: was,
+        has_address,
+        ..
+    } = was;
     let by_staff = match transition {
         Transition::Cancel { by, .. } => *by == Canceller::Staff,
         Transition::Release { .. } => true,
@@ -603,10 +608,12 @@ fn mails(was: &Booking, is: &Booking, transition: &Transition) -> Vec<QueuedJob>
     };
     let mut jobs = Vec::new();
     match is.status {
-        BookingStatus::Confirmed if was.status != is.status => {
+        BookingStatus::Confirmed if *has_address && was.status != is.status => {
             jobs.push(confirmation_job(is.id, is.event_id))
         }
-        BookingStatus::Cancelled if by_staff => jobs.push(cancellation_job(is.id, is.event_id)),
+        BookingStatus::Cancelled if *has_address && by_staff => {
+            jobs.push(cancellation_job(is.id, is.event_id))
+        }
         _ => {}
     }
     for (before, after) in was.tickets.iter().zip(&is.tickets) {

@@ -34,6 +34,8 @@ pub struct Standing {
     pub claims: Vec<Claim>,
     /// Fees that the organizer pays, where a swap has computed them anew.
     pub absorbed_fee_amount: Option<i64>,
+    /// Its buyer has an account, or gave an address for mails.
+    pub has_address: bool,
 }
 
 /// A pending booking whose deadline has passed.

@@ -379,6 +379,7 @@ impl Ledger {
                 booking: row.booking.clone(),
                 claims: row.claims.clone(),
                 absorbed_fee_amount: None,
+                has_address: true,
             };
             let found = match mine.contains(&row.booking.event_id) {
                 true => Found::Here(Box::new(standing)),

@@ -157,6 +157,7 @@ fn hold(world: &MoneyWorld) -> Option<BookingId> {
                 booking: pending(id, quantity, user),
                 claims: vec![claim],
                 absorbed_fee_amount: None,
+                has_address: true,
             },
             begun_ms: None,
             undone_ms: None,

@@ -345,7 +345,7 @@ impl MoneyShared {
             return Err(Refusal::BookingNotFound);
         };
         let mut standing = sale.standing.clone();
-        let was = standing.booking.clone();
+        let before = standing.clone();
         let moved = decide(&mut stock, &mut standing, &change.transition, at(now_ms()))?;
         if moved == Moved::Before {
             return Ok(moved);
@@ -356,7 +356,7 @@ impl MoneyShared {
                 claim.id = ClaimId(self.count as i64);
             }
         }
-        let to = standing.booking.status;
+        let (was, to) = (&before.booking, standing.booking.status);
         if was.status != to && to == BookingStatus::Confirmed {
             for _ in 0..standing.booking.quantity {
                 self.count += 1;
@@ -368,7 +368,7 @@ impl MoneyShared {
                 });
             }
         }
-        for job in jobs(change, &was, &standing.booking, true) {
+        for job in jobs(change, &before, &standing.booking, true) {
             self.keep(&job);
         }
         self.tell(|| {

@@ -325,6 +325,7 @@ impl StockReading {
                     booking,
                     claims: Vec::new(),
                     absorbed_fee_amount: None,
+                    has_address: row.try_get(8)?,
                 })))
             }
         };

@@ -193,15 +193,23 @@ fn standing(locked: &str) -> String {
     };
     format!(
         "
-        with {MINE}
-        select wanted.id, b.id is not null, booking_json(b.held), c.id, c.ticket_type_id, c.seat_id, c.quantity, c.state
-          from unnest($2::uuid[]) wanted (id)
-          cross join lateral (select from bookings where id = wanted.id limit 1) there
+        with {MINE}, found as materialized (
+            select wanted.id, b.held, b.id is not null as is_here
+              from unnest($2::uuid[]) wanted (id)
+              cross join lateral (select from bookings where id = wanted.id limit 1) there
+              left join lateral (
+                  select held, held.id from bookings held
+                   where held.id = wanted.id and held.event_id in (select event_id from mine) limit 1 {lock}) b on true
+        ), shown as materialized (
+            select * from bookings_json(array(select held from found where is_here))
+        )
+        select found.id, is_here, shown.booking, c.id, c.ticket_type_id, c.seat_id, c.quantity, c.state,
+               (held).user_id is not null
+                   or coalesce((select email is not null from booking_contacts where booking_id = found.id limit 1), false)
+          from found
+          left join lateral (select booking from shown where id = found.id limit 1) shown on true
           left join lateral (
-              select held, held.id from bookings held
-               where held.id = wanted.id and held.event_id in (select event_id from mine) limit 1 {lock}) b on true
-          left join lateral (
-              select * from claims where booking_id = b.id and state <> 'dead' limit 10000) c on true"
+              select * from claims where booking_id = found.id and is_here and state <> 'dead' limit 10000) c on true"
     )
 }
 

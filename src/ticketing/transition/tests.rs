@@ -121,6 +121,7 @@ fn pending() -> Standing {
         booking,
         claims: claims(),
         absorbed_fee_amount: None,
+        has_address: true,
     }
 }
 
