@@ -222,7 +222,8 @@ declare
     events bigint[];
 begin
     -- Most postings are of sales and fees.
-    if not exists (select from new_rows e cross join lateral (select cause from ledger_transactions where id = e.transaction_id limit 1) t
+    if not exists (select from (select distinct transaction_id from new_rows) e
+                    cross join lateral (select cause from ledger_transactions where id = e.transaction_id limit 1) t
                     where t.cause in ('refund', 'foreign_refund', 'dispute', 'dispute_won')) then
         return null;
     end if;
