@@ -102,7 +102,7 @@ async fn keep_sweeping(
                 look_at = look_at.min(Instant::now() + pause);
             }
             () = tokio::time::sleep_until(look_at.into()) => {
-                let looked = look(store, &mut rests).await;
+                let looked = look(store, &mut rests, pauses.most()).await;
                 let (due, next_in) = match looked {
                     Ok((due, next_in)) => (due, Ok(next_in)),
                     Err(error) => (Vec::new(), Err(error)),
@@ -116,12 +116,13 @@ async fn keep_sweeping(
     }
 }
 
-/// Which events have to be seen to, and how long there will be nothing more to do, if that is known.
+/// Which events have to be seen to, and how long there will be nothing more to do, if that is known and not longer than `most`.
 async fn look(
     store: &Store,
     rests: &mut Rests,
+    most: Duration,
 ) -> Result<(Vec<EventId>, Option<Duration>), StoreError> {
-    let due = store.due_holds(EVENTS_MAX).await?;
+    let due = store.due_holds(EVENTS_MAX, most).await?;
     let now = Instant::now();
     let events = rests.awake(due.events, now);
     let next_in = due.next_in.into_iter().chain(rests.next_in(now)).min();

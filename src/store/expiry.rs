@@ -1,10 +1,12 @@
 //! Finds events with overdue holds, and the time of the next deadline. The desk ends the holds.
 //!
 //! The clock is the database's. Both queries read the index of `due_at`, which is null unless a booking is
-//! pending, so they do not grow with what was sold.
+//! pending, so they do not grow with what was sold. Entries of holds that were sold stay there until a vacuum, at their
+//! deadlines; so neither query looks further ahead than it has to.
 
 use std::time::Duration;
 
+use super::jobs::millis;
 use super::{Store, StoreError};
 use crate::ticketing::EventId;
 
@@ -16,13 +18,13 @@ const HOLDS_LOOKED_AT_MAX: i64 = 10_000;
 pub struct Due {
     /// Events with overdue holds, those overdue longest first.
     pub events: Vec<EventId>,
-    /// Until the next hold runs out; `None` while nothing is pending beyond what is due.
+    /// Until the next hold runs out; `None`: none does so soon.
     pub next_in: Option<Duration>,
 }
 
 impl Store {
-    /// Events with overdue holds, at most `events_max`, and the time to the next deadline.
-    pub async fn due_holds(&self, events_max: usize) -> Result<Due, StoreError> {
+    /// Events with overdue holds, at most `events_max`, and the time to the next deadline, if it comes `within` this time.
+    pub async fn due_holds(&self, events_max: usize, within: Duration) -> Result<Due, StoreError> {
         let client = self.client().await?;
         let events = "
             select event_id
@@ -32,14 +34,18 @@ impl Store {
              group by event_id order by min(due_at) limit $1";
         let next = "
             select (extract(epoch from min(due_at) - statement_timestamp()) * 1000)::bigint
-              from bookings where due_at is not null and due_at > statement_timestamp()";
+              from bookings where due_at is not null and due_at > statement_timestamp()
+               and due_at <= statement_timestamp() + $1 * interval '1 ms'";
         let events = client.prepare_cached(events).await?;
         let next = client.prepare_cached(next).await?;
         let events_max = i64::try_from(events_max).unwrap_or(i64::MAX);
         let rows = client
             .query(&events, &[&events_max, &HOLDS_LOOKED_AT_MAX])
             .await?;
-        let next: Option<i64> = client.query_one(&next, &[]).await?.try_get(0)?;
+        let next: Option<i64> = client
+            .query_one(&next, &[&(millis(within) as f64)])
+            .await?
+            .try_get(0)?;
         let events = rows.iter().map(|row| Ok(row.try_get(0)?));
         Ok(Due {
             events: events.collect::<Result<_, StoreError>>()?,

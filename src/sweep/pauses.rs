@@ -25,6 +25,11 @@ impl Pauses {
         }
     }
 
+    /// The longest, while the database answers.
+    pub(super) fn most(&self) -> Duration {
+        self.most
+    }
+
     pub(super) fn after(&mut self, swept: Result<Option<Duration>, StoreError>) -> Duration {
         match swept {
             Ok(next_in) => {
