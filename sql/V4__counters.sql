@@ -22,7 +22,8 @@ create function move_stock(events bigint[], types bigint[], held_by int[], sold_
 declare
     moved_at timestamptz;
     blocked_seat bigint;
-    seated record;
+    seated_events bigint[];
+    seated_seats jsonb[];
     logged record;
     others bigint[];
     rest record;
@@ -42,16 +43,15 @@ begin
             raise exception 'seat % is blocked', blocked_seat
                 using errcode = '23514', constraint = 'claims_seat_not_blocked', table = 'claims';
         end if;
+        select array_agg(event_id), array_agg(seats) into seated_events, seated_seats
+          from (select s.event_id,
+                       jsonb_agg(jsonb_build_array(s.position, seat_status(s.blocked or t.hidden, c.state)) order by s.position) as seats
+                  from unnest(seat_ids) as concerned (id)
+                  cross join lateral (select * from seats where id = concerned.id limit 1) s
+                  cross join lateral (select hidden from ticket_types where id = s.ticket_type_id limit 1) t
+                  left join claims c on c.seat_id = s.id and c.state <> 'dead'
+                 group by s.event_id) as of_event;
     end if;
-    select array_agg(event_id) as events, array_agg(seats) as seats
-      into seated
-      from (select s.event_id,
-                   jsonb_agg(jsonb_build_array(s.position, seat_status(s.blocked or t.hidden, c.state)) order by s.position) as seats
-              from unnest(seat_ids) as concerned (id)
-              cross join lateral (select * from seats where id = concerned.id limit 1) s
-              cross join lateral (select hidden from ticket_types where id = s.ticket_type_id limit 1) t
-              left join claims c on c.seat_id = s.id and c.state <> 'dead'
-             group by s.event_id) as of_event;
     -- The look at the pools still finds the counters as they were: a statement does not see its own updates.
     with moved as (
         select l.pool_id, sum(m.held)::int as held, sum(m.sold)::int as sold
@@ -92,7 +92,7 @@ begin
                   cross join lateral (select * from ticket_types where id = own.ticket_type_id limit 1) t
                  group by plain.event_id
                 union all
-                select event_id, 'seats', seats from unnest(seated.events, seated.seats) s (event_id, seats)) as parts
+                select event_id, 'seats', seats from unnest(seated_events, seated_seats) s (event_id, seats)) as parts
          group by event_id
         having bool_or(part = 'ticket_types')
     ), moved_turns as (
@@ -144,7 +144,7 @@ begin
                            limit 1) t on true
                      group by stock.event_id
                     union all
-                    select event_id, 'seats', seats from unnest(seated.events, seated.seats) s (event_id, seats)
+                    select event_id, 'seats', seats from unnest(seated_events, seated_seats) s (event_id, seats)
                      where event_id = any(others)) as parts
              group by event_id
         ), moved_turns as (
