@@ -5,6 +5,8 @@
 
 use tokio_postgres::Client;
 
+use crate::support::database::TestDatabase;
+
 /// Something that the database does not let happen, whatever the code before it does.
 pub(super) struct Guard {
     /// Its constraint, as a refusal names it.
@@ -146,6 +148,29 @@ pub(super) const GUARDS: &[Guard] = &[
                 select transaction_id, account_id, 1 from ledger_entries limit 1",
     },
     Guard {
+        name: "ledger_balanced",
+        removed_by: "drop trigger ledger_unfinished_balanced on ledger_unfinished",
+        wrong: "insert into ledger_entries (transaction_id, account_id, amount)
+                select transaction_id, account_id, -1 from ledger_entries limit 1",
+    },
+    Guard {
+        name: "ledger_balanced",
+        removed_by: "drop trigger ledger_transactions_balanced on ledger_transactions",
+        wrong: "insert into ledger_transactions (key, cause, event_id) select 'empty', 'payout', event_id from ledger_transactions limit 1",
+    },
+    Guard {
+        name: "ledger_entries_account_exists",
+        removed_by: "drop trigger ledger_entries_balanced on ledger_entries",
+        wrong: "insert into ledger_entries (transaction_id, account_id, amount)
+                select transaction_id, -1, n from (select transaction_id from ledger_entries limit 1) e, unnest(array[1, -1]) n",
+    },
+    Guard {
+        name: "ledger_entries_transaction_exists",
+        removed_by: "drop trigger ledger_entries_balanced on ledger_entries",
+        wrong: "insert into ledger_entries (transaction_id, account_id, amount)
+                select -1, account_id, n from (select account_id from ledger_entries limit 1) e, unnest(array[1, -1]) n",
+    },
+    Guard {
         name: "ledger_is_final",
         removed_by: "drop trigger ledger_entries_final on ledger_entries",
         wrong: "update ledger_entries set amount = amount * 2",
@@ -214,4 +239,68 @@ pub(super) async fn gone(client: &mut Client) -> Vec<String> {
         transaction.rollback().await.unwrap();
     }
     gone
+}
+
+/// By hand, a posting may be written in as many statements as it likes; it is looked at when the transaction ends.
+#[tokio::test]
+async fn postings_are_even_when_a_transaction_ends() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let accounts = "insert into ledger_accounts (id, organization_id, name, kind, currency)
+                    values (1, 1, 'cash', 'asset', 'EUR'), (2, 1, 'sales', 'income', 'EUR'), (3, 1, 'sales', 'income', 'USD')";
+    client.batch_execute(accounts).await.unwrap();
+    let posting = "insert into ledger_transactions (id, key, cause, event_id) values (1, 'by hand', 'payout', 1)";
+    let entry = |account: i64, amount: i64| {
+        format!(
+            "insert into ledger_entries (transaction_id, account_id, amount) values (1, {account}, {amount})"
+        )
+    };
+    let both = |first: i64, second: i64| {
+        format!(
+            "insert into ledger_entries (transaction_id, account_id, amount) values (1, {first}, 7), (1, {second}, -7)"
+        )
+    };
+    for (statements, refused_by) in [
+        (vec![posting.to_owned()], Some("ledger_balanced")),
+        (
+            vec![posting.to_owned(), entry(1, 5)],
+            Some("ledger_balanced"),
+        ),
+        (
+            vec![posting.to_owned(), both(1, 3)],
+            Some("ledger_balanced"),
+        ),
+        (
+            vec![posting.to_owned(), entry(1, 5), entry(2, -4)],
+            Some("ledger_balanced"),
+        ),
+        (
+            vec![posting.to_owned(), entry(1, 5), both(1, 2)],
+            Some("ledger_balanced"),
+        ),
+        (
+            vec![posting.to_owned(), entry(1, 5), entry(2, -4), entry(2, -1)],
+            None,
+        ),
+        // What is there already stays even.
+        (vec![entry(1, 5)], Some("ledger_balanced")),
+        (vec![entry(1, 5), entry(2, -5)], None),
+        (vec![both(2, 1)], None),
+        (vec![both(4, 4)], Some("ledger_entries_account_exists")),
+    ] {
+        let all = format!("begin; {}; commit", statements.join("; "));
+        let written = client.batch_execute(&all).await;
+        let error = written.as_ref().err().and_then(|error| error.as_db_error());
+        assert_eq!(
+            error.and_then(|error| error.constraint()),
+            refused_by,
+            "{all}"
+        );
+        if refused_by.is_some() {
+            client.batch_execute("rollback").await.unwrap();
+        }
+        let left = "select count(*) from ledger_unfinished";
+        let left: i64 = client.query_one(left, &[]).await.unwrap().get(0);
+        assert_eq!(left, 0, "{all}");
+    }
 }
