@@ -194,7 +194,7 @@ begin
     if cancelled <> '{}' then
         with gone as (
             update bookings b
-               set status = 'cancelled', cancel_reason = coalesce(e.cancel_reason, 'the event was cancelled')
+               set status = 'cancelled', cancel_reason = e.cancel_reason
               from unnest(cancelled) c (id) join events e on e.id = c.id
              where b.event_id = e.id and b.due_at is not null
             returning b.id

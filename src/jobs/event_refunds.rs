@@ -144,8 +144,9 @@ impl EventRefunds {
     async fn end_bookings(&self, hands: &JobHands) -> Result<usize, Failed> {
         let store = &hands.store;
         let batch = store.confirmed_bookings(self.event_id, BATCH_MAX).await?;
+        let reason = store.event_cancel_reason(self.event_id).await?;
         let outcomes = stream::iter(batch.clone())
-            .map(|id| self.end(hands, id))
+            .map(|id| self.end(hands, id, reason.clone()))
             .buffer_unordered(AT_ONCE_MAX)
             .collect::<Vec<Result<(), Failed>>>()
             .await;
@@ -153,13 +154,20 @@ impl EventRefunds {
         Ok(batch.len())
     }
 
-    async fn end(&self, hands: &JobHands, id: BookingId) -> Result<(), Failed> {
+    /// `reason`: the organizer's. Without one the booking has none: its buyers are told in their own language that its event
+    /// was cancelled.
+    async fn end(
+        &self,
+        hands: &JobHands,
+        id: BookingId,
+        reason: Option<String>,
+    ) -> Result<(), Failed> {
         let Some(found) = hands.store.booking(Name::Id(id)).await? else {
             return Ok(());
         };
         let transition = Transition::Cancel {
             by: Canceller::Event,
-            reason: Some(EVENT_CANCELLED.to_owned()),
+            reason,
         };
         let mut change = Change::new(self.event_id, id, transition);
         // Its money may be about to come in.

@@ -343,6 +343,15 @@ impl Store {
             .collect()
     }
 
+    /// The organizer's reason for the end of an event.
+    pub async fn event_cancel_reason(&self, event: EventId) -> Result<Option<String>, StoreError> {
+        let client = self.client().await?;
+        let sql = "select cancel_reason from events where id = $1";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[&event]).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
+    }
+
     /// Confirmed bookings of an event, the oldest first.
     pub async fn confirmed_bookings(
         &self,

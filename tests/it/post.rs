@@ -305,6 +305,10 @@ async fn buyers_are_told_when_staff_or_the_event_cancels_and_when_money_goes_bac
 
     // The event: those who have something are told, in their own languages, and nobody else.
     confirmed("th").await;
+    let given_away = book(&server, &show, 1, "th").await;
+    let comp = json!({"status": "confirmed", "paid_by": "comp"});
+    let status = format!("{given_away}/status");
+    organizer.put(&status, &comp).await.data(200);
     book(&server, &show, 1, "fa").await;
     let gone = book(&server, &show, 1, "en").await;
     let by_staff = organizer.put(&format!("{gone}/status"), &cancelled).await;
@@ -334,7 +338,9 @@ async fn buyers_are_told_when_staff_or_the_event_cancels_and_when_money_goes_bac
         text.contains("The singer is ill") || text.contains("15.00")
     }));
     let told = subjects(buyers);
-    assert_eq!(told.len(), 5, "{told:?}");
+    assert_eq!(told.len(), 6, "{told:?}");
+    let ended = organizer.get(&given_away).await;
+    assert_eq!(ended.data(200)["cancel_reason"], "The singer is ill");
     // A holder would else wonder why the ticket was taken back.
     assert_eq!(subjects(holders), ["A show does not take place"]);
     server.audit().await;
