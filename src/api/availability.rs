@@ -18,7 +18,7 @@ use super::envelope::{Envelope, Failure};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
-use super::page::{self, Cursor, LongPage, Page, RequestedUri};
+use super::page::{self, Cursor, LongPage, RequestedUri};
 use super::seats;
 use crate::auth::{Caller, Right};
 use crate::board::Known;
@@ -166,7 +166,7 @@ pub(super) async fn several(
 /// Availability of all active events
 ///
 /// The next to begin first. Without `limit` at most 100. `ETag` is over the revisions of the page.
-#[utoipa::path(get, path = "/all/active", tag = "availability", params(IfNoneMatch, Page),
+#[utoipa::path(get, path = "/all/active", tag = "availability", params(IfNoneMatch, LongPage),
     responses(
         (status = 200, body = Envelope<Vec<Availability>>,
             headers(("ETag" = String), ("X-Total-Count" = i64), ("Link" = String))),

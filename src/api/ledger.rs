@@ -9,7 +9,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
-use super::page::{self, Page, RequestedUri};
+use super::page::{self, LongPage, Page, RequestedUri};
 use crate::auth::{Caller, Right};
 use crate::config::rest::LEDGER_ACCOUNTS_MAX;
 use crate::store::books::{EntriesOf, LedgerAccount, LedgerEntry, Payout, TrialBalance};
@@ -72,40 +72,50 @@ fn books(caller: &Caller, organization: Option<UserId>) -> ApiResult<Option<User
 
 /// Accounts with their balances
 #[utoipa::path(
-    get, path = "/ledger/accounts", tag = "ledger", params(BooksOf),
-    responses((status = 200, body = Envelope<Vec<LedgerAccount>>))
+    get, path = "/ledger/accounts", tag = "ledger", params(BooksOf, Page),
+    responses((status = 200, body = Envelope<Vec<LedgerAccount>>, headers(("X-Total-Count" = i64), ("Link" = String))))
 )]
 pub(super) async fn accounts(
     State(state): State<ApiState>,
     caller: Caller,
     Query(of): Query<BooksOf>,
+    Query(page): Query<Page>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<LedgerAccount>>> {
     let organization = books(&caller, of.organization_id)?;
     let accounts = state
         .store
         .ledger_accounts(organization, LEDGER_ACCOUNTS_MAX)
         .await?;
-    Ok(Reply::ok("LEDGER_ACCOUNTS", accounts))
+    let asked = (&page, &asked);
+    page::of_whole("LEDGER_ACCOUNTS", "accounts", accounts, asked, |account| {
+        account.id
+    })
 }
 
 /// Debits and credits by currency
 ///
-/// The books are right if both are the same in each currency.
+/// The books are right if both are the same in each currency. Without `limit` at most 100.
 #[utoipa::path(
-    get, path = "/ledger/trial-balance", tag = "ledger", params(BooksOf),
-    responses((status = 200, body = Envelope<Vec<TrialBalance>>))
+    get, path = "/ledger/trial-balance", tag = "ledger", params(BooksOf, LongPage),
+    responses((status = 200, body = Envelope<Vec<TrialBalance>>, headers(("X-Total-Count" = i64), ("Link" = String))))
 )]
 pub(super) async fn trial_balance(
     State(state): State<ApiState>,
     caller: Caller,
     Query(of): Query<BooksOf>,
+    Query(LongPage(page)): Query<LongPage>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<TrialBalance>>> {
     let organization = books(&caller, of.organization_id)?;
     let balance = state
         .store
         .trial_balance(organization, LEDGER_ACCOUNTS_MAX)
         .await?;
-    Ok(Reply::ok("TRIAL_BALANCE", balance))
+    let asked = (&page, &asked);
+    page::of_whole("TRIAL_BALANCE", "balance", balance, asked, |one| {
+        one.currency.clone()
+    })
 }
 
 /// Entries, the newest first
@@ -146,10 +156,12 @@ pub(super) async fn entries(
 }
 
 /// An event's earnings, by currency
+///
+/// Without `limit` at most 100.
 #[utoipa::path(
-    get, path = "/events/{event_id}/payout", tag = "ledger", params(("event_id" = EventId, Path)),
+    get, path = "/events/{event_id}/payout", tag = "ledger", params(("event_id" = EventId, Path), LongPage),
     responses(
-        (status = 200, body = Envelope<Vec<Payout>>),
+        (status = 200, body = Envelope<Vec<Payout>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
     )
 )]
@@ -157,22 +169,28 @@ pub(super) async fn payout(
     State(state): State<ApiState>,
     caller: Caller,
     At(event_id): At<EventId>,
+    Query(LongPage(page)): Query<LongPage>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Payout>>> {
     let organizer = state.store.organizer_of(event_id).await?;
     let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
     if !caller.may(Right::Money, organizer) {
         return Err(ApiError::forbidden());
     }
-    Ok(Reply::ok("PAYOUT", state.store.payout(event_id).await?))
+    let (payout, asked) = (state.store.payout(event_id).await?, (&page, &asked));
+    page::of_whole("PAYOUT", "payout", payout, asked, |one| {
+        one.currency.clone()
+    })
 }
 
 /// Invoices and credit notes of a booking
 ///
 /// For its owner, and for the people of the event's organization. They are numbered in the moment after the sale.
+/// Without `limit` at most 100.
 #[utoipa::path(
-    get, path = "/bookings/{id}/invoices", tag = "payments", params(("id" = Uuid, Path)),
+    get, path = "/bookings/{id}/invoices", tag = "payments", params(("id" = Uuid, Path), LongPage),
     responses(
-        (status = 200, body = Envelope<Vec<Invoice>>),
+        (status = 200, body = Envelope<Vec<Invoice>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
     )
 )]
@@ -181,9 +199,12 @@ pub(super) async fn invoices(
     caller: Caller,
     At(id): At<BookingId>,
     ProofToken(token): ProofToken,
+    Query(LongPage(page)): Query<LongPage>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Invoice>>> {
     let found = state.store.booking_belongs(id).await?;
     let found = found.filter(|found| is_visible(&state, found, &caller, token.as_deref()));
     found.ok_or_else(not_found)?;
-    Ok(Reply::ok("INVOICES", state.store.invoices_of(id).await?))
+    let (invoices, asked) = (state.store.invoices_of(id).await?, (&page, &asked));
+    page::of_whole("INVOICES", "invoices", invoices, asked, |one| one.issued_at)
 }

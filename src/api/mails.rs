@@ -10,8 +10,8 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
+use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Right};
-use crate::config::rest::LIST_ROWS_MAX;
 use crate::jobs::Confirmation;
 use crate::store::bookings::{FoundBooking, Name};
 use crate::store::jobs::JobState;
@@ -27,32 +27,27 @@ pub(super) struct WhichMails {
     event_id: EventId,
     /// Those in this state alone.
     status: Option<JobState>,
-    /// The last `id` that the caller has seen.
-    #[param(minimum = 1)]
-    before: Option<i64>,
 }
 
 impl Input for WhichMails {
     fn read(fields: &mut Fields) -> Option<WhichMails> {
         fields.require(&["event_id"]);
         let status = fields.choice("status", &JobState::ALL);
-        let before = fields.integer("before", 1..=i64::MAX);
         Some(WhichMails {
             event_id: fields.id("event_id")?,
             status,
-            before,
         })
     }
 }
 
 /// Mails about an event's bookings and tickets, newest first
 ///
-/// At most 100; `before` asks for older ones. For those who may read the bookings. One that went out is known for an hour,
-/// one that needs a person (`needs_review`) for a week after it was worth anything. Addresses are in the bookings.
+/// For those who may read the bookings. One that went out is known for an hour, one that needs a person (`needs_review`) for
+/// a week after it was worth anything. Addresses are in the bookings.
 #[utoipa::path(
-    get, path = "/mails", tag = "jobs", params(WhichMails),
+    get, path = "/mails", tag = "jobs", params(WhichMails, Page),
     responses(
-        (status = 200, body = Envelope<Vec<EventMail>>),
+        (status = 200, body = Envelope<Vec<EventMail>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
     )
 )]
@@ -60,6 +55,8 @@ pub(super) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
     Query(which): Query<WhichMails>,
+    Query(page): Query<Page>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<EventMail>>> {
     let event = which.event_id;
     let organizer = state.store.organizer_of(event).await?;
@@ -67,11 +64,13 @@ pub(super) async fn list(
     if !caller.may(Right::Sell, organizer) {
         return Err(ApiError::forbidden());
     }
-    let (status, before) = (which.status, which.before);
+    let before = page.after_id("mails")?;
+    let rows = (page.rows_wanted(), page.offset);
     let mails = state
         .store
-        .mails_of_event(event, status, before, LIST_ROWS_MAX);
-    Ok(Reply::ok("MAILS", mails.await?))
+        .mails_of_event(event, which.status, before, rows);
+    let (mails, asked) = (mails.await?, (&page, &asked));
+    Ok(page::by_id("MAILS", "mails", mails, asked, |mail| mail.id))
 }
 
 /// Have a booking's tickets mailed again

@@ -8,9 +8,10 @@ use utoipa::ToSchema;
 use super::ApiState;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body};
+use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
+use super::page::{self, LongPage, RequestedUri};
 use crate::auth::Caller;
 use crate::schema;
 use crate::store::StoreError;
@@ -71,22 +72,27 @@ impl From<MembershipRefusal> for ApiError {
 
 /// A user's memberships, past ones included
 ///
-/// For that user and admins.
-#[utoipa::path(get, path = "/users/{user_id}/memberships", tag = "users", params(("user_id" = UserId, Path)),
+/// For that user and admins. Without `limit` at most 100.
+#[utoipa::path(get, path = "/users/{user_id}/memberships", tag = "users", params(("user_id" = UserId, Path), LongPage),
     responses(
-        (status = 200, body = Envelope<Vec<Membership>>),
+        (status = 200, body = Envelope<Vec<Membership>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 403, body = Failure, description = "Somebody else's"),
     ))]
 pub(super) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
     At(user): At<UserId>,
+    Query(LongPage(page)): Query<LongPage>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Membership>>> {
     if !caller.may_act_for(user) {
         return Err(ApiError::forbidden());
     }
     let memberships = state.store.memberships(user).await?;
-    Ok(Reply::ok("MEMBERSHIPS", memberships))
+    let asked = (&page, &asked);
+    page::of_whole("MEMBERSHIPS", "memberships", memberships, asked, |one| {
+        one.id
+    })
 }
 
 /// An end that is before the beginning that was not named.

@@ -13,7 +13,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader};
-use super::page::{self, LongPage, Page, RequestedUri};
+use super::page::{self, LongPage, RequestedUri};
 use crate::auth::Caller;
 use crate::config::rest::{MESSAGE_CHARS_MAX, NOTICE_DATA_BYTES_MAX};
 use crate::schema;
@@ -96,7 +96,7 @@ fn data(fields: &mut Fields) -> Option<Value> {
 /// The notices of an event that have not ended, oldest first
 ///
 /// Without `limit` at most 100.
-#[utoipa::path(get, path = "/events/{event_id}/notices", tag = "notices", params(("event_id" = EventId, Path), Page),
+#[utoipa::path(get, path = "/events/{event_id}/notices", tag = "notices", params(("event_id" = EventId, Path), LongPage),
     responses(
         (status = 200, body = Envelope<Vec<Notice>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),

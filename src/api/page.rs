@@ -14,6 +14,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::IntoParams;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::schema::Schema;
 
 use super::envelope::{Reply, TOTAL_COUNT};
 use super::error::ApiError;
@@ -119,6 +122,18 @@ impl Input for LongPage {
     }
 }
 
+impl IntoParams for LongPage {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut params = Page::into_params(place);
+        for param in params.iter_mut().filter(|param| param.name == "limit") {
+            if let Some(RefOr::T(Schema::Object(limit))) = &mut param.schema {
+                limit.default = Some(LIST_ROWS_MAX.into());
+            }
+        }
+        params
+    }
+}
+
 /// A row of a list, after which a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
@@ -196,6 +211,37 @@ pub fn by_id<T: Serialize, I: ToString>(
 ) -> Reply<Vec<T>> {
     let next = page.cut(&mut rows, |row| Cursor::new(list, "", id(row)));
     reply(said, rows, total, (page, next), asked)
+}
+
+/// One page of a list that was read whole, since it is bounded and short as a rule.
+///
+/// # Errors
+/// As [`Page::after`].
+pub fn of_whole<T: Serialize, I: ToString>(
+    said: &'static str,
+    list: &str,
+    mut rows: Vec<T>,
+    (page, asked): (&Page, &RequestedUri),
+    id: impl Fn(&T) -> I,
+) -> Result<Reply<Vec<T>>, ApiError> {
+    let total = Total {
+        rows: i64::try_from(rows.len()).unwrap_or(i64::MAX),
+        is_exact: true,
+    };
+    let place = |place: &str| place.parse::<usize>().ok();
+    let first = match page.after(list, place, |id| Some(id.to_owned()))? {
+        // Where the row is gone, what came after it has its place.
+        Some((place, after)) => rows
+            .iter()
+            .position(|row| id(row).to_string() == after)
+            .map_or(place, |at| at + 1),
+        None => usize::try_from(page.offset).unwrap_or(usize::MAX),
+    };
+    rows.drain(..first.min(rows.len()));
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let last = first.saturating_add(limit).saturating_sub(1);
+    let next = page.cut(&mut rows, |row| Cursor::new(list, last, id(row)));
+    Ok(reply(said, rows, total, (page, next), asked))
 }
 
 /// `X-Total-Count`, and `Link` where there are other pages.

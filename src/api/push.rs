@@ -18,8 +18,9 @@ use super::availability;
 use super::bookings::{self, BOOKING_TOKEN};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body, header_text};
+use super::extract::{At, Body, Query, header_text};
 use super::fields::{Fields, Input};
+use super::page::{self, LongPage, RequestedUri};
 use crate::auth::Caller;
 use crate::config::inside::PUSH_HOLD_LEAD;
 use crate::config::rest::{LIST_ROWS_MAX, NAME_CHARS_MAX, URL_CHARS_MAX};
@@ -284,22 +285,25 @@ pub(super) async fn subscribe(
 /// Of what a browser is to be told, the newest first
 ///
 /// By `X-Push-Auth` that of the browser with this secret, by an account that of all of its browsers. What was told is not
-/// there any more.
+/// there any more. Without `limit` at most 100.
 #[utoipa::path(
-    get, path = "/push/subscriptions/mine", tag = "push",
-    responses((status = 200, body = Envelope<Vec<PushSubscription>>))
+    get, path = "/push/subscriptions/mine", tag = "push", params(LongPage),
+    responses((status = 200, body = Envelope<Vec<PushSubscription>>, headers(("X-Total-Count" = i64), ("Link" = String))))
 )]
 pub(super) async fn mine(
     State(state): State<ApiState>,
     caller: Caller,
     headers: HeaderMap,
+    Query(LongPage(page)): Query<LongPage>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<PushSubscription>>> {
     let (user, auth) = proof(&caller, &headers)?;
     let mine = state
         .store
         .push_subscriptions(user, auth.as_deref())
         .await?;
-    Ok(Reply::ok("PUSH_SUBSCRIPTIONS", mine))
+    let asked = (&page, &asked);
+    page::of_whole("PUSH_SUBSCRIPTIONS", "pushes", mine, asked, |one| one.id)
 }
 
 /// Have a browser not told of it
@@ -437,7 +441,8 @@ fn hold_push(until: Timestamp, now: Timestamp) -> HoldPush {
 }
 
 async fn waits(state: &ApiState, user: UserId, event: EventId) -> ApiResult<()> {
-    let places = state.store.waiting_of_user(user, LIST_ROWS_MAX).await?;
+    let places = state.store.waiting_of_user(user, None, LIST_ROWS_MAX, 0);
+    let (places, _) = places.await?;
     let mut places = places.iter().filter(|place| place.event_id == event);
     match places.any(|place| place.status == WaitingStatus::Waiting) {
         true => Ok(()),

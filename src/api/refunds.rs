@@ -15,10 +15,11 @@ use super::ApiState;
 use super::bookings::not_found;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body};
+use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader, given_key};
 use super::money;
+use super::page::{self, LongPage, RequestedUri};
 use crate::auth::{Caller, Right};
 use crate::config::rest::{BOOKING_ITEMS_MAX, REASON_CHARS_MAX};
 use crate::payments::give_back::{NotGiven, RefundOrder, give_back};
@@ -253,10 +254,12 @@ pub(super) async fn create(
 }
 
 /// The refunds of a booking, the newest first
+///
+/// Without `limit` at most 100.
 #[utoipa::path(
-    get, path = "/bookings/{id}/refunds", tag = "payments", params(("id" = Uuid, Path)),
+    get, path = "/bookings/{id}/refunds", tag = "payments", params(("id" = Uuid, Path), LongPage),
     responses(
-        (status = 200, body = Envelope<Vec<RefundData>>),
+        (status = 200, body = Envelope<Vec<RefundData>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 403, description = "`FORBIDDEN`", body = Failure),
         (status = 404, description = "`BOOKING_NOT_FOUND`", body = Failure),
     )
@@ -265,11 +268,19 @@ pub(super) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<BookingId>,
+    Query(LongPage(page)): Query<LongPage>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<RefundData>>> {
     staffed(&state, &caller, id).await?;
     let refunds = state.store.refunds_of(id).await?;
     let refunds = refunds.into_iter().map(RefundData::from).collect();
-    Ok(Reply::ok("REFUNDS", refunds))
+    page::of_whole(
+        "REFUNDS",
+        "refunds",
+        refunds,
+        (&page, &asked),
+        |refund: &RefundData| refund.id,
+    )
 }
 
 /// The booking, if the caller keeps the money of its event.

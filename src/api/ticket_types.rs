@@ -15,6 +15,7 @@ use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader};
 use super::money::{self, Amount};
+use super::page::{self, LongPage, RequestedUri};
 use crate::auth::Caller;
 use crate::config::rest::{CAPACITY_MAX, NAME_CHARS_MAX};
 use crate::limits::address::Client;
@@ -211,10 +212,11 @@ impl TicketTypePatch {
 /// The ticket types of an event
 ///
 /// Hidden ones are shown to the event's people, and to whoever names a `voucher` that reveals them.
+/// Without `limit` at most 100.
 #[utoipa::path(get, path = "/events/{event_id}/ticket-types", tag = "events",
-    params(("event_id" = EventId, Path), events::KnownVoucher),
+    params(("event_id" = EventId, Path), events::KnownVoucher, LongPage),
     responses(
-        (status = 200, body = Envelope<Vec<TicketTypeDetail>>),
+        (status = 200, body = Envelope<Vec<TicketTypeDetail>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
     ))]
 pub(super) async fn list(
@@ -223,10 +225,18 @@ pub(super) async fn list(
     client: Client,
     At(event_id): At<EventId>,
     Query(known): Query<events::KnownVoucher>,
+    Query(LongPage(page)): Query<LongPage>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<TicketTypeDetail>>> {
     let event = events::revealed(&state, &caller, client, event_id, known).await?;
     let types = TicketTypeDetail::all(&event, events::context(&state));
-    Ok(Reply::ok("TICKET_TYPES", types))
+    page::of_whole(
+        "TICKET_TYPES",
+        "ticket_types",
+        types,
+        (&page, &asked),
+        |one| one.id(),
+    )
 }
 
 /// Make a ticket type

@@ -14,7 +14,7 @@ use super::fields::{Fields, Input};
 use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
 use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Right};
-use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX, LIST_ROWS_MAX};
+use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX};
 use crate::desk::{Change, DeskError};
 use crate::lang::Lang;
 use crate::schema;
@@ -168,16 +168,25 @@ pub(super) async fn show(
 
 /// The caller's places on waitlists, the newest first
 #[utoipa::path(
-    get, path = "/waitlist/mine", tag = "waitlist",
-    responses((status = 200, description = "At most 100", body = Envelope<Vec<WaitingRow>>))
+    get, path = "/waitlist/mine", tag = "waitlist", params(Page),
+    responses((status = 200, description = "A page of them", body = Envelope<Vec<WaitingRow>>,
+        headers(("X-Total-Count" = i64), ("Link" = String))))
 )]
 pub(super) async fn mine(
     State(state): State<ApiState>,
     caller: Caller,
+    Query(page): Query<Page>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<WaitingRow>>> {
     let user = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
-    let rows = state.store.waiting_of_user(user, LIST_ROWS_MAX).await?;
-    Ok(Reply::ok("WAITLIST", rows))
+    let before = page.after_id("own_places")?;
+    let found = state
+        .store
+        .waiting_of_user(user, before, page.rows_wanted(), page.offset);
+    let (found, asked) = (found.await?, (&page, &asked));
+    Ok(page::by_id("WAITLIST", "own_places", found, asked, |one| {
+        one.id
+    }))
 }
 
 /// An event's waitlist, in the order in which people came

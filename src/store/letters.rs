@@ -5,11 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio_postgres::types::ToSql;
 use utoipa::ToSchema;
 
 use super::jobs::{JobState, QueuedJob, millis};
 use super::transfers::{TICKET_GIVEN_JOB, TICKET_SENT_JOB, TRANSFER_OFFER_JOB};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Total};
+use crate::config::rest::LIST_COUNTED_MAX;
 use crate::lang::Lang;
 use crate::ticketing::record::{BookingStatus, Money};
 use crate::ticketing::{BookingId, EventId, RefundId};
@@ -272,27 +274,34 @@ impl Store {
         Ok(written)
     }
 
-    /// Mails about an event's bookings and tickets, the newest first, before `before`. Those that went out are known for
-    /// an hour.
+    /// A page of the mails about an event's bookings and tickets, the newest first, and how many there are. `before`: behind
+    /// the one with this id. Those that went out are known for an hour.
     pub async fn mails_of_event(
         &self,
         event: EventId,
         status: Option<JobState>,
         before: Option<i64>,
-        limit: i64,
-    ) -> Result<Vec<EventMail>, StoreError> {
+        (limit, offset): (i64, i64),
+    ) -> Result<(Vec<EventMail>, Total), StoreError> {
         let client = self.client().await?;
         let sql = "
             select id, kind, state, (payload->>'booking_id')::uuid, reason, attempts, created_at
               from jobs where event_id = $1 and id < $2 and kind = any($3) and ($4::text is null or state = $4)
-             order by event_id desc, id desc limit $5";
+             order by event_id desc, id desc limit $5 offset $6";
         let statement = client.prepare_cached(sql).await?;
         let before = before.unwrap_or(i64::MAX);
         let kinds = MAILS_OF_EVENTS.as_slice();
         let status = status.map(JobState::as_str);
         let rows = client
-            .query(&statement, &[&event, &before, &kinds, &status, &limit])
+            .query(
+                &statement,
+                &[&event, &before, &kinds, &status, &limit, &offset],
+            )
             .await?;
+        let matches =
+            "from jobs where event_id = $1 and kind = any($2) and ($3::text is null or state = $3)";
+        let values: [&(dyn ToSql + Sync); 3] = [&event, &kinds, &status];
+        let total = Total::of(&client, matches, &values, LIST_COUNTED_MAX).await?;
         let read = |row: &tokio_postgres::Row| {
             Ok(EventMail {
                 id: row.try_get(0)?,
@@ -304,6 +313,7 @@ impl Store {
                 created_at: row.try_get(6)?,
             })
         };
-        rows.iter().map(read).collect()
+        let rows = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        Ok((rows, total))
     }
 }

@@ -211,19 +211,28 @@ impl Store {
         find(&self.client().await?, id).await
     }
 
-    /// For what a user waits or has waited, the newest first.
+    /// A page of the places where a user waits or has waited, the newest first, and how many there are. `before`: behind the
+    /// one with this id.
     pub async fn waiting_of_user(
         &self,
         user: UserId,
+        before: Option<WaitingId>,
         limit: i64,
-    ) -> Result<Vec<WaitingRow>, StoreError> {
+        offset: i64,
+    ) -> Result<(Vec<WaitingRow>, Total), StoreError> {
         let client = self.client().await?;
-        let sql = format!("{PLACES} where w.user_id = $1 order by w.id desc limit $3");
+        let sql = format!(
+            "{PLACES} where w.user_id = $1 and w.id < $3 order by w.id desc limit $4 offset $5"
+        );
         let statement = client.prepare_cached(&sql).await?;
+        let before = before.unwrap_or(WaitingId(i64::MAX));
         let rows = client
-            .query(&statement, &[&user, &PLACE_MAX, &limit])
+            .query(&statement, &[&user, &PLACE_MAX, &before, &limit, &offset])
             .await?;
-        rows.iter().map(read).collect()
+        let matches = "from waitlist where user_id = $1";
+        let total = Total::of(&client, matches, &[&user], LIST_COUNTED_MAX).await?;
+        let rows = rows.iter().map(read).collect::<Result<_, _>>()?;
+        Ok((rows, total))
     }
 
     /// A page of an event's waitlist in the order in which people came, and how many there are. `after`: behind the one with

@@ -259,6 +259,32 @@ fn faults_15_headers_are_told_where_they_are_sent() {
     assert_eq!(seen.len(), 10, "{seen:?}");
 }
 
+/// Lists come in pages: all but the availability that is asked for by event, and the seats of one event by section.
+#[test]
+fn every_list_takes_a_page_and_tells_how_many_there_are() {
+    let document = seatcast::run::document();
+    let whole = ["/availability", "/event-availability"].map(|path| format!("/api/v1{path}"));
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let Some(answer) = item["get"].pointer("/responses/200") else {
+            continue;
+        };
+        let data = answer.pointer("/content/application~1json/schema/$ref");
+        let data = data.and_then(Value::as_str).unwrap_or_default();
+        let is_list = data.starts_with("#/components/schemas/Envelope_Vec_");
+        if !is_list || whole.contains(path) || path.ends_with("/sections") {
+            continue;
+        }
+        for header in ["X-Total-Count", "Link"] {
+            assert!(answer["headers"].get(header).is_some(), "{path}: {header}");
+        }
+        let parameters = item["get"]["parameters"].as_array().unwrap();
+        for name in ["limit", "offset", "cursor"] {
+            let taken = parameters.iter().any(|one| one["name"] == name);
+            assert!(taken, "{path}: {name}");
+        }
+    }
+}
+
 /// On a fresh demo, as an admin, every operation does what its examples ask for.
 #[tokio::test]
 async fn faults_15_the_examples_work() {

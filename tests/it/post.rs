@@ -241,8 +241,18 @@ async fn buyers_are_told_when_staff_or_the_event_cancels_and_when_money_goes_bac
             .iter()
             .all(|mail| mail["status"] == "done")
     );
-    let none = format!("/api/v1/mails?event_id={}&status=needs_review", show.event);
-    assert_eq!(*organizer.get(&none).await.data(200), json!([]));
+    assert_eq!(listed.header("x-total-count"), Some("3"));
+    let address = "/api/v1/mails";
+    let page = format!("{address}?event_id={}&limit=2", show.event);
+    let page = organizer.get(&page).await;
+    let next = page.header("link").unwrap().split(['<', '>']).nth(1);
+    let page = organizer.get(&format!("{address}{}", next.unwrap())).await;
+    assert_eq!(page.data(200).as_array().unwrap().len(), 1);
+    assert_eq!(page.data(200)[0]["id"], listed.data(200)[2]["id"]);
+    let none = format!("{address}?event_id={}&status=needs_review", show.event);
+    let none = organizer.get(&none).await;
+    assert_eq!(*none.data(200), json!([]));
+    assert_eq!(none.header("x-total-count"), Some("0"));
     let text = told["text"].as_str().unwrap();
     assert!(text.contains("The balcony is closed"), "{text}");
     let calendar = String::from_utf8(attached(told, 0)).unwrap();

@@ -101,6 +101,18 @@ async fn money_goes_back_by_ticket_by_amount_and_whole_to_the_last_unit() {
     let rest = staff.post(&refunds, &json!({"all": true})).await;
     assert_eq!(rest.data(201)["amount"]["amount"], 2_999);
     assert_eq!(status_of(&staff, &booking).await, "refunded");
+    // As every list, by pages too.
+    let all = staff.get(&refunds).await;
+    assert_eq!(all.data(200).as_array().unwrap().len(), 3);
+    assert_eq!(all.header("x-total-count"), Some("3"));
+    let page = staff.get(&format!("{refunds}?limit=2")).await;
+    assert_eq!(page.header("x-total-count"), Some("3"));
+    let next = page.header("link").unwrap().split(['<', '>']).nth(1);
+    let page = staff.get(&format!("{refunds}{}", next.unwrap())).await;
+    assert_eq!(page.data(200).as_array().unwrap().len(), 1);
+    assert_eq!(page.data(200)[0]["id"], refund["id"]);
+    let page = staff.get(&format!("{refunds}?limit=1&offset=1")).await;
+    assert_eq!(page.data(200)[0]["id"], all.data(200)[1]["id"]);
     assert_eq!(
         staff.post(&refunds, &json!({"all": true})).await.code(409),
         "REFUND_EXCEEDS"

@@ -163,6 +163,7 @@ async fn what_comes_free_is_offered_in_order_and_to_nobody_else() {
     assert_eq!(page.data(200)[0]["id"], last_id);
     let mine = last.get(&format!("{WAITLIST}/mine")).await;
     assert_eq!(mine.data(200)[0]["id"], last_id);
+    assert_eq!(mine.header("x-total-count"), Some("1"));
     server.audit().await;
 }
 

@@ -13,7 +13,7 @@ use crate::api::events::input::country;
 use crate::api::extract::{At, Body, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::{self, IdempotencyHeader};
-use crate::api::page::{self, LongPage, Page, RequestedUri};
+use crate::api::page::{self, LongPage, RequestedUri};
 use crate::api::prices::taxes::{rate, shared_columns};
 use crate::auth::{Caller, Right};
 use crate::schema;
@@ -91,7 +91,7 @@ impl Input for OrganizationTaxChange {
 /// An event has its own taxes; one without has that of its `country` here, or else the one without country. Without `limit`
 /// at most 100. Needs the right `manage`.
 #[utoipa::path(get, path = "/organizations/{organization_id}/taxes", tag = "organizations",
-    params(("organization_id" = OrganizationId, Path), Page),
+    params(("organization_id" = OrganizationId, Path), LongPage),
     responses((status = 200, body = Envelope<Vec<OrganizationTax>>, headers(("X-Total-Count" = i64), ("Link" = String)))))]
 pub(in crate::api) async fn list(
     State(state): State<ApiState>,

@@ -11,7 +11,7 @@ use crate::api::error::ApiResult;
 use crate::api::extract::{At, Body, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::IdempotencyHeader;
-use crate::api::page::{LongPage, Page, RequestedUri};
+use crate::api::page::{LongPage, RequestedUri};
 use crate::auth::Caller;
 use crate::schema;
 use crate::store::price_rules::RuleColumns;
@@ -83,7 +83,7 @@ impl Input for FeeChange {
 /// The fees of an event, oldest first
 ///
 /// Without `limit` at most 100. Needs the right `manage`.
-#[utoipa::path(get, path = "/events/{event_id}/fees", tag = "prices", params(("event_id" = EventId, Path), Page),
+#[utoipa::path(get, path = "/events/{event_id}/fees", tag = "prices", params(("event_id" = EventId, Path), LongPage),
     responses(
         (status = 200, body = Envelope<Vec<FeeRule>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),

@@ -449,7 +449,7 @@ export class SeatcastClient extends LiveClient {
 
   /** The caller's places on waitlists, newest first. */
   async myWaiting(): Promise<Waiting[]> {
-    return given(await this.rest.send<Waiting[]>('/waitlist/mine'));
+    return given(await this.rest.send<Waiting[]>('/waitlist/mine?limit=100'));
   }
 
   async leaveWaitlist({ id }: Pick<Waiting, 'id'>): Promise<Waiting> {

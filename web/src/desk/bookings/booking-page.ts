@@ -503,7 +503,7 @@ export class BookingDeskPage extends EventDeskPage {
       const [refunds, invoices, mails] = await Promise.all([
         may(this.me, 'money', organization) ? this.client.read<Refund[]>(`/bookings/${booking.id}/refunds`).catch(() => []) : [],
         this.client.read<Invoice[]>(`/bookings/${booking.id}/invoices`).catch(() => []),
-        may(this.me, 'sell', organization) ? this.client.read<Mail[]>(`/mails?event_id=${this.event.id}`).catch(() => []) : [],
+        may(this.me, 'sell', organization) ? this.client.read<Mail[]>(`/mails?event_id=${this.event.id}&limit=100`).catch(() => []) : [],
       ]);
       if (asked !== this.#asked) return;
       this.booking = booking;

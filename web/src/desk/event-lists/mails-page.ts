@@ -42,13 +42,10 @@ export class MailsPage extends EventDeskPage {
   declare status: MailStatus | '';
   #looking: ReturnType<typeof setInterval> | undefined;
 
-  readonly #list: List<Mail> = new List<Mail>(this, {
-    page: async (next) => {
-      const path = `/mails?event_id=${this.event.id}${this.status ? `&status=${this.status}` : ''}`;
-      const rows = await this.client.read<Mail[]>(next ?? path);
-      return { rows, total: rows.length, next: rows.length < PAGE_ROWS ? undefined : `${path}&before=${rows.at(-1)!.id}` };
-    },
-  });
+  readonly #list: List<Mail> = new List<Mail>(
+    this,
+    () => `/mails?event_id=${this.event.id}&limit=${PAGE_ROWS}${this.status ? `&status=${this.status}` : ''}`,
+  );
 
   constructor() {
     super();
