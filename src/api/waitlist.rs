@@ -354,8 +354,8 @@ async fn give_back(
     waiting: &WaitingRow,
 ) -> ApiResult<WaitingRow> {
     if let Some(booking) = waiting.booking_id {
-        let reason = Some("the offer was declined".to_owned());
-        let by = Canceller::Owner;
+        // Without a reason, which would be in one language: the place says that it was declined.
+        let (by, reason) = (Canceller::Owner, None);
         let cancel = Transition::Cancel { by, reason };
         let mut change = Change::new(waiting.event_id, booking, cancel);
         change.with.audit = audit(state, caller, waiting).await?;

@@ -138,6 +138,10 @@ async fn what_comes_free_is_offered_in_order_and_to_nobody_else() {
         .post(&format!("{WAITLIST}/{second_id}/decline"), &json!({}))
         .await;
     assert_eq!(declined.data(200)["status"], "declined");
+    let given_back = second.get(&format!("{BOOKINGS}/mine")).await;
+    let given_back = &given_back.data(200)[0];
+    assert_eq!(given_back["status"], "cancelled");
+    assert_eq!(given_back["cancel_reason"], Value::Null, "{given_back}");
     assert_eq!(place(&last, last_id).await["status"], "offered");
 
     let left = three.delete(&format!("{WAITLIST}/{third}")).await;

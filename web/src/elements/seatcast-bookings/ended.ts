@@ -14,11 +14,14 @@ export function isStanding({ status }: Booking): boolean {
 
 /** Why the buyer cancels, when nothing else is said (`SeatcastClient.cancel`). */
 const BY_BUYER = 'cancelled by the buyer';
+/** The server's reason where an organizer blocked or moved held seats. */
+const WITHDRAWN = 'seats withdrawn by the organizer';
 
 /** How a booking ended, for its card; undefined where its status says it all. */
 export function endOf(language: Language, { status, cancel_reason: reason }: Booking, isOver: boolean): string | undefined {
   if (status === 'expired' || isOver) return WORDS[language].chooseAgain;
   if (status !== 'cancelled' || reason === BY_BUYER) return undefined;
+  if (reason === WITHDRAWN) return WORDS[language].seatsWithdrawn;
   return reason ?? WORDS[language].wasCancelled;
 }
 

@@ -268,7 +268,7 @@ describe('bookings', () => {
     const other = server.hold(3, { kind: 'offer' });
     server.routes.set('GET /waitlist/mine', () => accepted([{ ...place, booking_id: other.id }]));
     server.routes.set('POST /waitlist/5/decline', () => {
-      server.changeBooking(3, other.id, { status: 'cancelled', cancel_reason: 'the offer was declined' });
+      server.changeBooking(3, other.id, { status: 'cancelled', cancel_reason: null });
       return accepted({ ...place, status: 'declined' });
     });
     await drawn(server, element);
@@ -284,6 +284,8 @@ describe('bookings', () => {
     expect(textOf(other)).toBe('');
     const all = await shown({});
     expect(textOf(all)).toContain('Cancelled Event 1 Singer is ill');
+    change({ cancel_reason: 'seats withdrawn by the organizer' });
+    expect(textOf(await shown({ lang: 'th' }))).toContain('ผู้จัดงานนำที่นั่งเหล่านี้ออกจากการขาย');
   });
 
   it('web_21: of an event that was deleted do not call it by its number', async () => {

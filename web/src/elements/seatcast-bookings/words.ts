@@ -64,6 +64,7 @@ interface Words {
   /** How a booking ended, on its card. */
   chooseAgain: string;
   wasCancelled: string;
+  seatsWithdrawn: string;
 
   /** Where the money is. */
   review: string;
@@ -140,6 +141,7 @@ export const WORDS: Translations<Words> = {
 
     chooseAgain: 'Your hold ended, choose again.',
     wasCancelled: 'This booking was cancelled.',
+    seatsWithdrawn: 'The organizer took these seats off sale.',
 
     review: 'Somebody is looking at your payment, and will tell you.',
     goesBack: (sum) => `${sum} goes back to you.`,
@@ -211,6 +213,7 @@ export const WORDS: Translations<Words> = {
 
     chooseAgain: 'หมดเวลาที่เก็บไว้ให้ โปรดเลือกใหม่',
     wasCancelled: 'การจองนี้ถูกยกเลิก',
+    seatsWithdrawn: 'ผู้จัดงานนำที่นั่งเหล่านี้ออกจากการขาย',
 
     review: 'มีเจ้าหน้าที่กำลังตรวจสอบการชำระเงินของคุณ และจะแจ้งให้ทราบ',
     goesBack: (sum) => `${sum} จะคืนให้คุณ`,
@@ -282,6 +285,7 @@ export const WORDS: Translations<Words> = {
 
     chooseAgain: 'مهلت شما پایان یافت، دوباره انتخاب کنید.',
     wasCancelled: 'این رزرو لغو شد.',
+    seatsWithdrawn: 'برگزارکننده این صندلی‌ها را از فروش خارج کرد.',
 
     review: 'کسی پرداخت شما را بررسی می‌کند و به شما خبر می‌دهد.',
     goesBack: (sum) => `${sum} به شما برمی‌گردد.`,
