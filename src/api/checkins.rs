@@ -25,12 +25,12 @@ use crate::config::rest::NAME_CHARS_MAX;
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::checkins::{
-    ListedCheckin, NotUndone, Scan, Scanned, ShownTicket, TicketAttendee,
+    AttendeesNamed, ListedCheckin, NotUndone, Scan, Scanned, ShownTicket, TicketAttendee,
 };
 use crate::ticketing::admission::ScanResult;
 use crate::ticketing::pass::PASS_CHARS_MAX;
 use crate::ticketing::record::TicketStatus;
-use crate::ticketing::reference::{plain_code, plain_digits};
+use crate::ticketing::reference::{parse_booking_reference, plain_digits, typed_ticket_code};
 use crate::ticketing::{CheckinId, EventId, Revision, TicketId, UserId};
 
 /// Characters of a code as it comes: with marks and spaces, where it was copied from a text.
@@ -141,7 +141,7 @@ impl Input for ScanInput {
         let gate = fields.filled_text("gate", GATE_CHARS_MAX);
         let scanned_at = fields.time("scanned_at");
         let given = match (code, payload) {
-            (Some(code), _) => Given::Code(plain_code(&code)),
+            (Some(code), _) => Given::Code(typed_ticket_code(&code)),
             (None, payload) => Given::Payload(payload?),
         };
         Some(ScanInput {
@@ -489,9 +489,16 @@ pub(super) async fn attendees(
     let after = page.after_id("attendees")?;
     let words = q.map(|words| plain_digits(&words));
     let words = words.as_deref().filter(|words| !words.is_empty());
+    let code = words
+        .map(|typed| parse_booking_reference(typed).unwrap_or_else(|| typed_ticket_code(typed)));
+    let named = AttendeesNamed {
+        event,
+        words,
+        code: code.as_deref(),
+    };
     let found = state
         .store
-        .attendees(event, words, after, page.rows_wanted(), page.offset);
+        .attendees(named, after, page.rows_wanted(), page.offset);
     let (found, asked) = (found.await?, (&page, &asked));
     let reply = page::by_id("ATTENDEES", "attendees", found, asked, |one| one.ticket_id);
     let private = HeaderValue::from_static(PRIVATE);

@@ -30,7 +30,7 @@ use crate::store::idempotency::Once;
 use crate::store::payment_terms::PaymentTerms;
 use crate::store::refunds::{Refund, RefundState};
 use crate::ticketing::record::{Booking, Money, TicketStatus};
-use crate::ticketing::reference::plain_code;
+use crate::ticketing::reference::typed_ticket_code;
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::refund_policy::{RefundPolicy, UNTIL_MINUTES_MAX};
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId};
@@ -117,7 +117,7 @@ pub(super) fn codes(fields: &mut Fields, name: &str) -> Option<BTreeSet<String>>
 fn code(fields: &mut Fields, place: &str, value: Value) -> Option<String> {
     match value {
         Value::String(code) if !code.is_empty() && code.chars().count() <= CODE_CHARS_MAX => {
-            Some(plain_code(&code))
+            Some(typed_ticket_code(&code))
         }
         _ => {
             fields.refuse(place, "NOT_TEXT", "");

@@ -19,7 +19,7 @@ use crate::pdf::ticket::{self, PrintedTicket};
 use crate::schema;
 use crate::store::tickets::{TicketInFull, entry_of};
 use crate::ticketing::record::{Money, TicketStatus};
-use crate::ticketing::reference::plain_code;
+use crate::ticketing::reference::typed_ticket_code;
 use crate::ticketing::{BookingId, EventId, SeatId, TicketId, TicketTypeId, calendar};
 
 /// Longer than any code of ours.
@@ -119,7 +119,7 @@ pub(super) async fn seen(
     code: &str,
     token: Option<&str>,
 ) -> ApiResult<SeenTicket> {
-    let code = plain_code(code);
+    let code = typed_ticket_code(code);
     let is_code = code.len() <= CODE_CHARS_MAX && code.bytes().all(|byte| byte.is_ascii_graphic());
     let found = match (code.parse(), is_code) {
         (Ok(id), _) => state.store.ticket_numbered(TicketId(id)).await?,

@@ -5,6 +5,7 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use utoipa::ToSchema;
 
 use super::audit_trail::AuditEntry;
@@ -82,6 +83,16 @@ pub struct BundleTicket {
     pub code: String,
     /// The holder's, as of a [`TicketAttendee`].
     pub name: Option<String>,
+}
+
+/// Selection of an event's attendees.
+#[derive(Debug, Clone, Copy)]
+pub struct AttendeesNamed<'a> {
+    pub event: EventId,
+    /// A part of a name; `None`: all of them.
+    pub words: Option<&'a str>,
+    /// The same, if it is a reference or a ticket's code, as that is stored.
+    pub code: Option<&'a str>,
 }
 
 /// Somebody who may come in.
@@ -252,18 +263,18 @@ impl Store {
     /// how many there are. Names are looked for along the event's tickets: there is no index of what is personal.
     pub async fn attendees(
         &self,
-        event: EventId,
-        words: Option<&str>,
+        named: AttendeesNamed<'_>,
         after: Option<TicketId>,
         limit: i64,
         offset: i64,
     ) -> Result<(Vec<TicketAttendee>, Total), StoreError> {
+        let AttendeesNamed { event, words, code } = named;
         let matches = format!(
             "from tickets k
              join lateral (select reference from bookings where id = k.booking_id limit 1) b on true
              {HOLDERS} {ATTENDEE}
             where k.event_id = $1
-              and ($2::text is null or b.reference = upper($2) or k.code = upper($2) or h.code = upper($2)
+              and ($2::text is null or b.reference = $3 or k.code = $3 or h.code = $3
                    or position(lower($2) in lower({HOLDER})) > 0
                    or h.code is null and position(lower($2) in lower(coalesce(c.name, u.name))) > 0)"
         );
@@ -273,7 +284,7 @@ impl Store {
                     k.holder, admitted.at, admitted.gate, admitted.id
                from (select k.id, coalesce(h.code, k.code) as code, k.status, k.ticket_type_id, k.seat_id, b.reference,
                             {HOLDER} as holder
-                       {matches} and k.id > $3 order by k.id limit $4 offset $5) k
+                       {matches} and k.id > $4 order by k.id limit $5 offset $6) k
                join lateral (select name from ticket_types where id = k.ticket_type_id limit 1) t on true
                left join lateral (
                     select section.name as section, seat.row_label, seat.number
@@ -289,9 +300,13 @@ impl Store {
         let statement = client.prepare_cached(&page).await?;
         let after = after.map_or(0, |id| id.0);
         let rows = client
-            .query(&statement, &[&event, &words, &after, &limit, &offset])
+            .query(
+                &statement,
+                &[&event, &words, &code, &after, &limit, &offset],
+            )
             .await?;
-        let total = Total::of(&client, &matches, &[&event, &words], SEARCH_COUNTED_MAX).await?;
+        let values: [&(dyn ToSql + Sync); 3] = [&event, &words, &code];
+        let total = Total::of(&client, &matches, &values, SEARCH_COUNTED_MAX).await?;
         let read = |row: &Row| {
             Ok(TicketAttendee {
                 ticket_id: row.try_get(0)?,

@@ -37,12 +37,32 @@ pub fn ticket_code(issued: Timestamp, random: &mut (impl Rng + CryptoRng)) -> St
     code
 }
 
-/// Brings a typed reference into its stored form; `None` if it cannot be one.
+/// Brings a typed reference into its stored form, with or without its hyphen; `None` if it cannot be one.
 pub fn parse_booking_reference(typed: &str) -> Option<String> {
-    let upper = plain_code(typed);
-    let signs = upper.strip_prefix("BK-")?;
+    let signs = plain_code(typed).replace('-', "");
+    let signs = signs.strip_prefix("BK")?;
     let well_formed = signs.len() == 6 && signs.bytes().all(|sign| ALPHABET.contains(&sign));
-    well_formed.then_some(upper)
+    well_formed.then(|| format!("BK-{signs}"))
+}
+
+/// A ticket's code as it is stored, of one that was typed as [`plain_code`] reads it, also without its hyphens. Anything else
+/// stays as that has it.
+pub fn typed_ticket_code(typed: &str) -> String {
+    let plain = plain_code(typed);
+    let signs = plain.replace('-', "");
+    let parts = signs
+        .strip_prefix("TKT")
+        .and_then(|signs| signs.split_at_checked(8));
+    match parts {
+        Some((day, signs))
+            if day.bytes().all(|sign| sign.is_ascii_digit())
+                && signs.len() == 8
+                && signs.bytes().all(|sign| ALPHABET.contains(&sign)) =>
+        {
+            format!("TKT-{day}-{signs}")
+        }
+        _ => plain,
+    }
 }
 
 /// A code as it is stored, of one that was typed, or copied from a mail or a PDF: without spaces and marks that nobody sees
@@ -160,12 +180,16 @@ mod tests {
                 });
             }
             copied.push_str(&between[21].0);
-            prop_assert_eq!(plain_code(&copied), code);
+            prop_assert_eq!(plain_code(&copied), code.as_str());
+            prop_assert_eq!(typed_ticket_code(&copied), code.as_str());
+            let signs = copied.replace(['-', '\u{2011}', '\u{ff0d}'], "");
+            prop_assert_eq!(typed_ticket_code(&signs), code);
         }
 
         #[test]
         fn a_code_that_is_plain_stays_as_it_is(code in "[A-Z0-9_-]{0,40}") {
-            prop_assert_eq!(plain_code(&code), code);
+            prop_assert_eq!(plain_code(&code), code.as_str());
+            prop_assert_eq!(typed_ticket_code(&code), code);
         }
     }
 
@@ -187,6 +211,10 @@ mod tests {
     fn a_typed_reference_is_read_as_people_type() {
         assert_eq!(
             parse_booking_reference(" bk-7f3k9q "),
+            Some("BK-7F3K9Q".into())
+        );
+        assert_eq!(
+            parse_booking_reference("bk7f3k9q"),
             Some("BK-7F3K9Q".into())
         );
         for wrong in [

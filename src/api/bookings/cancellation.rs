@@ -23,7 +23,7 @@ use crate::store::payment_terms::PolicyOf;
 use crate::store::settlements::parts_of;
 use crate::ticketing::BookingId;
 use crate::ticketing::record::{Booking, BookingStatus, Money, TicketStatus};
-use crate::ticketing::reference::plain_code;
+use crate::ticketing::reference::typed_ticket_code;
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::refusal::Refusal;
@@ -49,7 +49,7 @@ impl Input for CancellationQuery {
         let named = fields.filled_text("ticket_ids", CODES_CHARS_MAX);
         let codes = named.iter().flat_map(|named| named.split(','));
         let ticket_ids: BTreeSet<String> = codes
-            .map(plain_code)
+            .map(typed_ticket_code)
             .filter(|code| !code.is_empty())
             .collect();
         if ticket_ids.len() > REFUND_TICKETS_MAX {

@@ -108,14 +108,16 @@ export async function hashOf(code: string): Promise<string | undefined> {
   }
 }
 
-/** A typed code as it is stored: without spaces and signs that nobody sees, with plain hyphens and digits, in upper case. */
+/** A typed code as it is stored: without spaces and signs that nobody sees, with its hyphens and plain digits, in upper case. */
 export function plainCode(typed: string): string {
-  return typed
+  const plain = typed
     .normalize('NFKC')
     .replace(/[\s\p{Cf}\u180b-\u180f\ufe00-\ufe0f]/gu, '')
     .replace(/[\u2010-\u2015\u2212\ufe58\ufe63]/g, '-')
     .replace(/\p{Nd}/gu, (digit) => String(digitOf(digit)))
     .toUpperCase();
+  const [, day, signs] = /^TKT(\d{8})([2-9A-HJKMNP-TV-Z]{8})$/.exec(plain.replaceAll('-', '')) ?? [];
+  return signs ? `TKT-${day}-${signs}` : plain;
 }
 
 /** Digits of every script stand in tens from their zero on. */

@@ -496,7 +496,7 @@ export class BookingDeskPage extends EventDeskPage {
     const asked = ++this.#asked;
     const organization = this.event.organizer_id;
     try {
-      const path = /^bk-/i.test(this.number) ? `/bookings/by-reference/${this.number}` : `/bookings/${this.number}`;
+      const path = /^bk/i.test(this.number) ? `/bookings/by-reference/${this.number}` : `/bookings/${this.number}`;
       const booking = await this.client.read<WholeBooking>(path);
       if (booking.event_id !== this.event.id) throw new Refusal(404, '', { code: 'BOOKING_NOT_FOUND' });
       // Each of these is for some only; the booking is shown without it.

@@ -367,7 +367,7 @@ export class BookingsDeskPage extends EventDeskPage {
 
   /** By reference also what is not sold. */
   async #find(q: string): Promise<readonly TicketAttendee[]> {
-    if (/^bk-/i.test(q)) {
+    if (/^bk/i.test(q)) {
       const booking = await this.client.read<Booking>(`/bookings/by-reference/${encodeURIComponent(q)}`).catch(() => undefined);
       if (booking?.event_id === this.event.id && booking.tickets.length === 0) {
         go(`/desk/events/${this.event.id}/bookings/${booking.id}`);
