@@ -17,6 +17,8 @@
 //! one that the buyer pays, and an expense of the same amount, so that the books show it and the net is as without it; it
 //! goes back with refunds by the rule of all fees. The tax of fees has an account of its own, since it stays where they stay.
 
+use std::cmp::Ordering;
+
 use super::payment::ProviderName;
 
 /// An account of an organization, in one currency.
@@ -113,14 +115,40 @@ impl Parts {
     }
 
     /// The parts of the first `amount` of it, rounded so that all parts of all amounts come to these.
+    ///
+    /// The units of all parts have one order, and these are the first of it: unit `k` of a part comes where its share reaches
+    /// `k - 1/2` (the method of Webster and Sainte-Laguë). So no part ever falls as the amount grows, and none passes its end.
     fn up_to(&self, amount: i64) -> Parts {
         let total = i128::from(self.total().max(1));
         let share = |part: i64| {
             let exact = i128::from(part) * i128::from(amount);
             // Half up; both are at least 0.
-            i64::try_from((2 * exact + total) / (2 * total)).unwrap_or(i64::MAX)
+            let share = i64::try_from((2 * exact + total) / (2 * total)).unwrap_or(i64::MAX);
+            share.clamp(0, part.max(0))
         };
-        let (tax, fees, fee_tax) = (share(self.tax), share(self.fees), share(self.fee_tax));
+        // Of units in the same place, tax comes first and revenue last.
+        let whole = [self.tax, self.fees, self.fee_tax, self.revenue];
+        let mut shares = whole.map(share);
+        // Each was rounded by itself: a unit or two too many or too few.
+        let mut over = shares.iter().sum::<i64>() - amount;
+        while over != 0 {
+            let there = (0..whole.len()).filter(|at| match over > 0 {
+                true => shares[*at] > 0,
+                false => shares[*at] < whole[*at],
+            });
+            let found = match over > 0 {
+                true => {
+                    there.max_by(|a, b| order((shares[*a], whole[*a]), (shares[*b], whole[*b])))
+                }
+                // The first of equal ones.
+                false => there
+                    .min_by(|a, b| order((shares[*a] + 1, whole[*a]), (shares[*b] + 1, whole[*b]))),
+            };
+            let Some(at) = found else { break };
+            shares[at] -= over.signum();
+            over -= over.signum();
+        }
+        let [tax, fees, fee_tax, _] = shares;
         Parts {
             revenue: amount - tax - fees - fee_tax,
             fees,
@@ -217,6 +245,12 @@ impl Parts {
         parts.fees = fee_income - parts.absorbed;
         parts
     }
+}
+
+/// The order of unit `k` of a part of `n` and another one: by where the shares reach `k - 1/2`, (2k - 1) / 2n.
+fn order((k, n): (i64, i64), (other_k, other_n): (i64, i64)) -> Ordering {
+    let place = |k: i64, other_n: i64| (2 * i128::from(k) - 1) * i128::from(other_n);
+    place(k, other_n).cmp(&place(other_k, n))
 }
 
 /// What a refund is of.
@@ -328,6 +362,22 @@ mod tests {
         posting.entries.iter().map(|(_, amount)| amount).sum()
     }
 
+    /// No part is negative or more than there is.
+    fn lies_within(share: Parts, rest: Parts) -> bool {
+        let Parts {
+            revenue,
+            fees,
+            tax,
+            fee_tax,
+            absorbed,
+        } = rest;
+        (0..=revenue).contains(&share.revenue)
+            && (0..=fees).contains(&share.fees)
+            && (0..=tax).contains(&share.tax)
+            && (0..=fee_tax).contains(&share.fee_tax)
+            && (0..=absorbed).contains(&share.absorbed)
+    }
+
     proptest! {
         #[test]
         fn every_posting_comes_to_nothing(
@@ -367,6 +417,7 @@ mod tests {
                 let rest = parts.plus(returned.parts.negated());
                 let share = parts.given_back(&returned, amount, of);
                 prop_assert_eq!(share.total(), amount);
+                prop_assert!(lies_within(share, rest), "{share:?} of {rest:?}");
                 if let Some(tax) = tax {
                     let tickets = share.revenue + share.tax;
                     let is_there = tax <= rest.tax && tax <= tickets && tickets - tax <= rest.revenue;
@@ -393,11 +444,27 @@ mod tests {
                 let amount = cut.min(parts.total() - before);
                 let share = parts.of_refund(before, amount);
                 prop_assert_eq!(share.total(), amount);
-                prop_assert!(share.fees >= 0 && share.tax >= 0 && share.fee_tax >= 0 && share.absorbed >= 0);
+                prop_assert!(lies_within(share, parts.plus(back.negated())), "{share:?} after {back:?} of {parts:?}");
                 back = back.plus(share);
                 before += amount;
             }
             prop_assert_eq!(back, parts);
+        }
+
+        /// By single units, where all parts are rounded alike.
+        #[test]
+        fn refunds_unit_by_unit_never_pass_a_part(
+            (revenue, fees, tax, fee_tax) in (0..6_i64, 0..40_i64, 0..40_i64, 0..40_i64), absorbed in 0..20_i64,
+        ) {
+            let parts = Parts { revenue, fees, tax, fee_tax, absorbed };
+            let mut back = Parts::default();
+            for before in 0..parts.total() {
+                let share = parts.of_refund(before, 1);
+                prop_assert_eq!(share.total(), 1);
+                prop_assert!(lies_within(share, parts.plus(back.negated())), "{share:?} after {back:?} of {parts:?}");
+                back = back.plus(share);
+            }
+            prop_assert!(parts.total() == 0 || back == parts);
         }
     }
 }
