@@ -269,3 +269,37 @@ async fn places_end_with_their_event() {
     assert_eq!(late.code(410), "EVENT_CANCELLED");
     server.audit().await;
 }
+
+/// There is one pending booking of a user and event; what is offered stands beside it, and may be paid as it is.
+#[tokio::test]
+async fn an_offer_beside_a_pending_booking_is_accepted_by_paying_it() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 3)
+        .stage(&client)
+        .await;
+    let early = customer(&server, &client).await;
+    let sold = book(&early, &show, 2).await.data(201).clone();
+    let own = customer(&server, &client).await;
+    let pending = book(&own, &show, 1).await.data(201).clone();
+    let joined = join(&own, &show, json!({"quantity": 2})).await;
+    let own_id = joined.data(201)["id"].as_i64().unwrap();
+    cancel(&early, &sold).await.data(200);
+    let offered = place(&own, own_id).await;
+    let accept = format!("{WAITLIST}/{own_id}/accept");
+    let refused = own.post(&accept, &json!({})).await;
+    assert_eq!(refused.code(409), "PENDING_BOOKING_EXISTS");
+    let offer = format!("{BOOKINGS}/{}", offered["booking_id"].as_str().unwrap());
+    let payment = format!("{offer}/payment");
+    own.post(&payment, &json!({})).await.data(201);
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    let organizer = server.user(show.organizer);
+    let status = format!("{offer}/status");
+    organizer.put(&status, &paid).await.data(200);
+    assert_eq!(place(&own, own_id).await["status"], "accepted");
+    // The other one stands as it was.
+    let path = format!("{BOOKINGS}/{}", pending["id"].as_str().unwrap());
+    assert_eq!(own.get(&path).await.data(200)["status"], "pending");
+    server.audit().await;
+}
