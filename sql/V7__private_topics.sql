@@ -283,12 +283,13 @@ begin
                    'unit_price', json_build_object('amount', i.unit_amount, 'currency', b.currency),
                    'seats', (select coalesce(json_agg(json_build_object(
                                  'id', s.id, 'section', s.section, 'row', s.row_label, 'number', s.number) order by s.position), '[]')
-                               from (select seat_id from claims
-                                      where booking_id = b.id and ticket_type_id = i.ticket_type_id and seat_id is not null
-                                        and (state <> 'dead' or b.status not in ('pending', 'confirmed'))) c
+                               -- By the booking and nothing else: a ticket type has as many claims as were ever made.
+                               from (select seat_id, ticket_type_id, state from claims where booking_id = b.id limit 10000) c
                               cross join lateral (select one.id, row_label, number, position,
                                                          (select name from sections where sections.id = one.section_id limit 1) as section
-                                                    from seats one where one.id = c.seat_id limit 1) s)))
+                                                    from seats one where one.id = c.seat_id limit 1) s
+                              where c.ticket_type_id = i.ticket_type_id
+                                and (c.state <> 'dead' or b.status not in ('pending', 'confirmed')))))
                    filter (where i.kind = 'ticket'), '[]') as items,
                coalesce(json_agg(json_build_object(
                    'kind', i.kind, 'ticket_type_id', i.ticket_type_id, 'name', coalesce(i.name, i.type_name, ''),
