@@ -73,17 +73,20 @@ pub(super) fn email(fields: &mut Fields) -> Option<String> {
 /// ASCII digits, with `+` in front of a country's code, whether it was typed as `+` or as `00`.
 pub(super) fn phone(fields: &mut Fields) -> Option<String> {
     let typed = fields.filled_text("phone", NAME_CHARS_MAX)?;
-    let phone = one_form(&typed);
-    let digits = phone.strip_prefix('+').unwrap_or(&phone);
+    let (dialled, phone) = forms(&typed);
+    let digits = dialled.strip_prefix('+').unwrap_or(&dialled);
     let many = (PHONE_DIGITS_MIN..=PHONE_DIGITS_MAX).contains(&digits.len());
     if !many || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         fields.refuse("phone", "NOT_A_PHONE", "");
         return None;
     }
-    Some(phone)
+    // Too short without its zeros, it is one that begins with them.
+    let is_short = phone.trim_start_matches('+').len() < PHONE_DIGITS_MIN;
+    Some(if is_short { dialled } else { phone })
 }
 
-fn one_form(typed: &str) -> String {
+/// Its signs as they were dialled, and the form that is one for all ways of dialling.
+fn forms(typed: &str) -> (String, String) {
     let signs = typed.chars().map(|sign| match sign {
         '＋' => '+',
         sign => digit(sign).unwrap_or(sign),
@@ -92,14 +95,15 @@ fn one_form(typed: &str) -> String {
     let without_brackets = |signs: &str| signs.replace(['(', ')'], "");
     let dialled = without_brackets(&signs);
     if !dialled.starts_with('+') && !dialled.starts_with("00") {
-        return dialled;
+        return (dialled.clone(), dialled);
     }
     // The 0 that is dialled only at home.
     let number = without_brackets(&signs.replacen("(0)", "", 1));
-    match number.strip_prefix("00") {
+    let number = match number.strip_prefix("00") {
         Some(number) => format!("+{number}"),
         None => number,
-    }
+    };
+    (dialled, number)
 }
 
 /// Between the groups of a number; marks of direction come with numbers that are copied from right-to-left text.
@@ -148,6 +152,8 @@ mod tests {
         }
         let local = read(json!({"name": "Ada", "phone": "(0171) 777 3631"})).unwrap();
         assert_eq!(local.phone.as_deref(), Some("01717773631"));
+        let zeros = read(json!({"name": "Ada", "phone": "0000"})).unwrap();
+        assert_eq!(zeros.phone.as_deref(), Some("0000"));
         for typed in ["00", "+(0)", "+49 171 x"] {
             assert_eq!(
                 read(json!({"phone": typed})),
