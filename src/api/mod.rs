@@ -101,7 +101,7 @@ impl Deref for ApiState {
     }
 }
 
-/// What handlers work with, and what they share with each other.
+/// The content of an [`ApiState`]: parts of the node, and what handlers share with each other.
 pub struct ApiShared {
     pub config: Arc<Config>,
     pub auth: Auth,

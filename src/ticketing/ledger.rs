@@ -253,7 +253,7 @@ fn order((k, n): (i64, i64), (other_k, other_n): (i64, i64)) -> Ordering {
     place(k, other_n).cmp(&place(other_k, n))
 }
 
-/// What a refund is of.
+/// The parts that a refund takes its amount from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RefundedParts {
     /// Of tickets and their tax alone, as long as there is so much of them.
