@@ -26,7 +26,7 @@ use crate::ticketing::currency::STEPS_MAX;
 use crate::ticketing::{EventId, TicketTypeId};
 
 /// A new ticket type.
-#[derive(ToSchema)]
+#[derive(Clone, ToSchema)]
 #[schema(example = json!({"name": "Balcony", "price": 2900, "capacity": 80, "max_per_booking": 4}))]
 pub(super) struct TicketTypeBody {
     #[schema(schema_with = schema::name)]

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::input::{EventBody, EventCancellation, EventCreation, EventPatch};
+use super::input::{EventBody, EventCancellation, EventCreation, EventPatch, Kept};
 use super::view::EventDetail;
 use super::{context, shown, visible};
 use crate::api::ApiState;
@@ -14,11 +14,9 @@ use crate::api::envelope::{Deleted, Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body};
 use crate::api::idempotency::{self, IdempotencyHeader};
-use crate::api::money;
 use crate::auth::{Caller, Right, Role};
 use crate::store::event_edits::Created;
 use crate::store::refunds::event_refunds_key;
-use crate::ticketing::currency::STEPS_MAX;
 use crate::ticketing::edit::EventChange;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::{EventId, UserId};
@@ -89,7 +87,8 @@ fn own_organization(caller: &Caller) -> Option<UserId> {
 
 /// Change an event as a whole
 ///
-/// Fields that are left out get the default of a new event; currency, status and ticket types stay.
+/// Fields that are left out get the default of a new event; status and ticket types stay. A currency, organizer or ticket
+/// types may be named as the event has them; others are refused.
 #[utoipa::path(put, path = "/events/{event_id}", tag = "events",
     request_body(content = EventBody, example = json!({
         "title": "Harbour Jazz Weekend", "venue": "Pier 9, Rotterdam", "starts_at": "2031-06-01T14:00:00+02:00",
@@ -109,6 +108,7 @@ pub(in crate::api) async fn replace(
     headers: HeaderMap,
     body: Body<EventBody>,
 ) -> ApiResult<Reply<EventDetail>> {
+    agrees(&state, &caller, event_id, &body.input.kept()).await?;
     let change = body
         .input
         .into_change(state.config.stripe.payment_timeout_minutes);
@@ -133,6 +133,7 @@ pub(in crate::api) async fn update(
     headers: HeaderMap,
     body: Body<EventPatch>,
 ) -> ApiResult<Reply<EventDetail>> {
+    agrees(&state, &caller, event_id, &body.input.kept()).await?;
     let change = body.input.into_change();
     changed(&state, &caller, event_id, &headers, change).await
 }
@@ -211,8 +212,8 @@ pub(in crate::api) async fn complete(
 /// Cancel an event
 ///
 /// Its viewers are told by a notice, and no more is sold. Pending bookings are cancelled with it and their stock
-/// is given back; what was paid for confirmed ones goes back by a job, whose address is in `Location`. Free ones stay as
-/// they are. Once more changes nothing.
+/// is given back; a job, whose address is in `Location`, gives back what was paid for confirmed ones, and then ends those
+/// that are left. Once more changes nothing.
 #[utoipa::path(post, path = "/events/{event_id}/cancel", tag = "events", request_body = Option<EventCancellation>,
     params(("event_id" = EventId, Path), IfMatch),
     responses(
@@ -249,6 +250,26 @@ fn to_status(status: EventStatus) -> EventChange {
     }
 }
 
+/// Refuses a body that names a currency, an organizer or ticket types which are not the event's.
+async fn agrees(
+    state: &ApiState,
+    caller: &Caller,
+    event_id: EventId,
+    kept: &Kept,
+) -> ApiResult<()> {
+    if !kept.is_asked() {
+        return Ok(());
+    }
+    let event = visible(state, caller, event_id).await?;
+    if !caller.may(Right::Manage, event.row.event.organizer_id) {
+        return Err(ApiError::forbidden());
+    }
+    match kept.contradictions(&event) {
+        wrong if wrong.is_empty() => Ok(()),
+        wrong => Err(ApiError::invalid(wrong)),
+    }
+}
+
 async fn changed(
     state: &ApiState,
     caller: &Caller,
@@ -257,12 +278,6 @@ async fn changed(
     change: EventChange,
 ) -> ApiResult<Reply<EventDetail>> {
     let if_match = cache::if_match(headers);
-    if let Some(price) = change.price.filter(|price| price % STEPS_MAX != 0) {
-        let event = visible(state, caller, event_id).await?;
-        if let Some(error) = money::off_step("price", price, &event.row.event.currency) {
-            return Err(ApiError::invalid(vec![error]));
-        }
-    }
     let edited = state
         .store
         .change_event(event_id, caller, &change, if_match.as_deref())

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use utoipa::ToSchema;
 
-use crate::api::fields::{Fields, Input};
+use crate::api::fields::{FieldError, Fields, Input};
 use crate::api::money::{self, Amount};
 use crate::api::ticket_types::TicketTypeBody;
 use crate::config::rest::{
@@ -12,8 +12,10 @@ use crate::config::rest::{
 };
 use crate::schema;
 use crate::store::event_edits::NewEvent;
+use crate::store::events::EventInFull;
 use crate::store::ticket_types::NewTicketType;
 use crate::ticketing::UserId;
+use crate::ticketing::currency::STEPS_MAX;
 use crate::ticketing::edit::EventChange;
 use crate::ticketing::live::EventStatus;
 
@@ -132,6 +134,84 @@ pub(in crate::api) struct EventPatch {
     max_per_booking: Option<i64>,
     #[schema(schema_with = schema::other_hold_minutes)]
     hold_minutes: Option<i64>,
+}
+
+/// Members of a body that a change of an event leaves as they are: refused where they name something else, since to
+/// drop them would be to do something else than the caller said.
+#[derive(Default)]
+pub(super) struct Kept {
+    price: Option<Amount>,
+    currency: Option<String>,
+    organizer_id: Option<UserId>,
+    ticket_types: Option<Vec<NewTicketType>>,
+}
+
+impl Kept {
+    /// Whether the event has to be asked before it is known that nothing contradicts it.
+    pub(super) fn is_asked(&self) -> bool {
+        let price = self.price.as_ref();
+        price.is_some_and(|price| price.currency.is_some() || price.amount % STEPS_MAX != 0)
+            || self.currency.is_some()
+            || self.organizer_id.is_some()
+            || self.ticket_types.is_some()
+    }
+
+    pub(super) fn contradictions(&self, event: &EventInFull) -> Vec<FieldError> {
+        let info = &event.row.event;
+        let price = self.price.as_ref();
+        let is_other_price = price.is_some_and(|price| price.is_other(&info.currency));
+        let is_other_currency = self.currency.as_ref().is_some_and(|c| *c != info.currency);
+        let is_other_organizer = self.organizer_id.is_some_and(|id| id != info.organizer_id);
+        let is_other_types = self
+            .ticket_types
+            .as_ref()
+            .is_some_and(|t| !are_types_of(t, event));
+        let wrong = [
+            (is_other_price, "price", "OTHER_CURRENCY"),
+            (is_other_currency, "currency", "OTHER_CURRENCY"),
+            (is_other_organizer, "organizer_id", "STAYS"),
+            (is_other_types, "ticket_types", "TICKET_TYPES_APART"),
+        ];
+        let wrong = wrong.into_iter().filter(|(is_wrong, ..)| *is_wrong);
+        let mut wrong: Vec<FieldError> = wrong
+            .map(|(_, field, code)| FieldError::new(field, code, ""))
+            .collect();
+        wrong.extend(price.and_then(|p| money::off_step("price", p.amount, &info.currency)));
+        wrong
+    }
+}
+
+/// Whether these are the event's ticket types as they are, in whatever order.
+fn are_types_of(named: &[NewTicketType], event: &EventInFull) -> bool {
+    let time = |at: &Option<String>| at.as_ref().and_then(|at| at.parse().ok());
+    let own = event.row.ticket_types.iter().map(|own| {
+        let terms = event.terms.iter().find(|terms| terms.id == own.id);
+        NewTicketType {
+            name: own.name.clone(),
+            price: own.price,
+            capacity: own.capacity,
+            sort: 0,
+            sale_from: time(&own.sale_from),
+            sale_to: time(&own.sale_to),
+            min_per_booking: terms.map_or(1, |terms| terms.min_per_booking),
+            max_per_booking: terms.and_then(|terms| terms.max_per_booking),
+            max_per_user: terms.and_then(|terms| terms.max_per_user),
+            hidden: own.hidden,
+            members_only: own.members_only,
+            account_required: own.account_required,
+            email_required: own.email_required,
+        }
+    });
+    let mut own: Vec<NewTicketType> = own.collect();
+    let all_known = named.iter().all(|named| {
+        let named = NewTicketType {
+            sort: 0,
+            ..named.clone()
+        };
+        let place = own.iter().position(|own| *own == named);
+        place.map(|place| own.swap_remove(place)).is_some()
+    });
+    all_known && own.is_empty()
 }
 
 /// Of ISO 3166-1 alpha-2.
@@ -301,8 +381,21 @@ impl EventBody {
         said.unwrap_or_else(|| CURRENCY_DEFAULT.to_owned())
     }
 
-    /// `hold_minutes`: how long a hold lasts where the body does not say. As a change of an existing event: fields that are left out get the defaults of a new event, but currency,
-    /// status and ticket types stay.
+    pub(super) fn kept(&self) -> Kept {
+        let types = self.ticket_types.clone().map(|types| {
+            let types = types.into_iter().map(|body| body.into_type(0));
+            types.collect()
+        });
+        Kept {
+            price: self.price.clone(),
+            currency: self.currency.clone(),
+            organizer_id: self.organizer_id,
+            ticket_types: types,
+        }
+    }
+
+    /// As a change of an existing event: fields that are left out get the defaults of a new event, but currency, status
+    /// and ticket types stay. `hold_minutes`: how long a hold lasts where the body does not say.
     pub(in crate::api) fn into_change(self, hold_minutes: i64) -> EventChange {
         EventChange {
             title: Some(self.title),
@@ -337,6 +430,13 @@ impl Input for EventCancellation {
 }
 
 impl EventPatch {
+    pub(super) fn kept(&self) -> Kept {
+        Kept {
+            price: self.price.clone(),
+            ..Kept::default()
+        }
+    }
+
     pub(in crate::api) fn into_change(self) -> EventChange {
         EventChange {
             title: self.title,

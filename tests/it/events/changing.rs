@@ -72,6 +72,47 @@ async fn a_change_is_made_at_the_revision_that_is_known_and_told_to_viewers() {
 }
 
 #[tokio::test]
+async fn a_change_drops_nothing_that_it_names() {
+    let (_server, organizer) = world().await;
+    let path = made(&organizer, &concert()).await;
+    let dollars = json!({"price": {"amount": 5_000, "currency": "USD"}});
+    let priced = organizer.patch(&path, &dollars).await;
+    assert_eq!(wrong(&priced), ["price OTHER_CURRENCY"]);
+
+    let whole = |more: Value| {
+        let mut whole = json!({"title": "Concert", "venue": "Hall", "starts_at": "2099-06-01T20:00:00Z",
+                               "capacity": 100});
+        let more = more.as_object().unwrap().clone();
+        whole.as_object_mut().unwrap().extend(more);
+        whole
+    };
+    let types =
+        |price: i64| json!([{"name": "General admission", "price": price, "capacity": 100}]);
+    let refused = [
+        (dollars, "price OTHER_CURRENCY"),
+        (json!({"currency": "USD"}), "currency OTHER_CURRENCY"),
+        (json!({"organizer_id": 1_000_000}), "organizer_id STAYS"),
+        (
+            json!({"ticket_types": types(1)}),
+            "ticket_types TICKET_TYPES_APART",
+        ),
+    ];
+    for (named, why) in refused {
+        let answer = organizer.put(&path, &whole(named)).await;
+        assert_eq!(wrong(&answer), [why]);
+    }
+    let event = organizer.get(&path).await;
+    let event = event.data(200);
+    assert_eq!(event["price"], json!({"amount": 4_500, "currency": "EUR"}));
+    let same = json!({"currency": "EUR", "organizer_id": event["organizer_id"], "ticket_types": types(4_500)});
+    let same = organizer.put(&path, &whole(same)).await;
+    same.data(200);
+    let price = json!({"price": {"amount": 5_000, "currency": "EUR"}});
+    let priced = organizer.patch(&path, &price).await;
+    assert_eq!(priced.data(200)["price"]["amount"], 5_000);
+}
+
+#[tokio::test]
 async fn a_capacity_stays_above_what_is_committed() {
     let server = TestServer::start().await;
     let client = server.client().await;
