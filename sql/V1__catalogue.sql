@@ -279,10 +279,11 @@ create table notices (
     type text not null
         constraint notices_type_known check (type in ('capacity_change', 'info_update', 'cancellation', 'custom')),
     message text not null constraint notices_message_length check (char_length(message) <= 2000),
-    -- As jsonb it has spaces that REST does not count.
+    -- 12 KiB as REST and broadcasts count them; as jsonb, a blank after each colon and comma makes them up to half as
+    -- many again.
     data jsonb not null default '{}'
         constraint notices_data_is_object check (jsonb_typeof(data) = 'object')
-        constraint notices_data_length check (octet_length(data::text) <= 12288),
+        constraint notices_data_length check (octet_length(data::text) <= 18432),
     created_by bigint constraint notices_author_exists references users on delete set null,
     created_at timestamptz not null default clock_timestamp()
         constraint notices_created_at_bound check (created_at >= '1900-01-01z' and created_at < '9999-01-01z'),
@@ -295,7 +296,7 @@ create table notices (
     -- The join that sent it, where it was sent through a channel: that one need not hear it again.
     sender uuid,
     -- `{"event", "payload"}` of a broadcast, to be sent on as it came: of any name and any JSON.
-    sent jsonb constraint notices_sent_length check (octet_length(sent::text) <= 12800)
+    sent jsonb constraint notices_sent_length check (octet_length(sent::text) <= 20480)
 );
 create index notices_by_event on notices (event_id);
 

@@ -764,8 +764,8 @@ pub mod rest {
     pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
     /// Messages of notices, in characters.
     pub const MESSAGE_CHARS_MAX: usize = 2_000;
-    /// The `data` of a notice, as JSON, in bytes: it goes to every viewer.
-    pub const NOTICE_DATA_BYTES_MAX: usize = 8 * 1024;
+    /// The `data` of a notice and the payload of a broadcast, as JSON, in bytes: it goes to every viewer.
+    pub const NOTICE_DATA_BYTES_MAX: usize = 12 * 1024;
     /// Interactions in one request.
     pub const INTERACTIONS_MAX: usize = 200;
     /// Rows of a published table in one answer, and interactions in one insert, of `/rest/v1/`.

@@ -361,6 +361,20 @@ async fn core_27_core_28_any_broadcast_goes_out_as_it_came() {
         expected.map(|(kind, name)| (json!(kind), json!(name)))
     );
 
+    // 12 KiB as the sender counts them; what is kept of it in the database is longer by the blanks.
+    let broadcast =
+        |payload: Value| json!({"type": "broadcast", "event": "row", "payload": payload});
+    let row = json!({"x": vec![1; (12 * 1024 - 8) / 2]});
+    assert_eq!(row.to_string().len(), 12 * 1024 - 1);
+    let said = organizer
+        .ask(&topic, "broadcast", broadcast(row.clone()))
+        .await;
+    assert_eq!(said["status"], "ok", "{said}");
+    assert_eq!(viewer.next_on(&topic, "broadcast").await["payload"], row);
+    let longer = json!({"x": vec![1; 12 * 1024 / 2]});
+    let said = organizer.ask(&topic, "broadcast", broadcast(longer)).await;
+    assert_eq!(said["response"]["code"], "PAYLOAD_TOO_BIG");
+
     // A client that asked for no acknowledgement is told on the channel that its broadcast was not taken.
     let sent = json!({"type": "broadcast", "event": "update", "payload": {}});
     viewer.send(&topic, "broadcast", sent).await;
@@ -497,6 +511,27 @@ async fn the_largest_event_fits_into_a_frame_and_keeps_its_newest_notices() {
     let kept = "select count(*) from notices where event_id = $1";
     let kept: i64 = client.query_one(kept, &[&event]).await.unwrap().get(0);
     assert_eq!(kept, 32);
+
+    // Broadcasts have their payload twice, so fewer are kept.
+    let broadcasts = format!(
+        "insert into notices (event_id, type, message, data, sent)
+         select {event}, 'custom', repeat(E'\\u0001', 2000), data, jsonb_build_object('event', 'x', 'payload', data)
+           from (select jsonb_build_object('x', repeat('x', 18000)) as data) as one, generate_series(1, 40);"
+    );
+    client.batch_execute(&broadcasts).await.unwrap();
+    let newest = || async {
+        let mut viewer = server.ws(WireVersion::V2).await;
+        let joined = viewer.join(&format!("event:{event}"), json!({})).await;
+        let is_there = joined["state"]["notices"][0]["sent"] != Value::Null;
+        is_there.then(|| joined.to_string().len())
+    };
+    // The log has the deletion of the old ones before.
+    let bytes = loop {
+        if let Some(bytes) = newest().await {
+            break bytes;
+        }
+    };
+    assert!((900_000..1_048_000).contains(&bytes), "{bytes} bytes");
     server.audit().await;
     for (table, column) in [("notices", "message"), ("events", "description")] {
         let sql = format!("update {table} set {column} = repeat('x', 10001)");
