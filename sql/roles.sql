@@ -75,10 +75,12 @@ begin
                     presence_counts, event_joins, interactions, jobs, organizations, organization_members,
                     organization_invitations, memberships, sessions, refresh_tokens, account_links, ended_tokens, identities,
                     packed_seatmaps, provider_customers, api_keys, waitlist, ticket_keys, ticket_holders, transfers, transfer_contacts, checkins, push_endpoints, push_subscriptions to %I', role);
-    execute format('grant insert, update on refund_policies, payment_terms, invoice_counters, disputes to %I', role);
+    execute format('grant insert, update on payments, refunds, demo_charges, refund_policies, payment_terms, invoice_counters, disputes to %I', role);
+    execute format('grant insert, delete on provider_events to %I', role);
     execute format('grant update (number) on invoices to %I', role);
-    -- Nobody changes what the audit trail says.
-    execute format('grant insert on audit_trail to %I', role);
+    -- Nobody changes what the audit trail and the ledger say.
+    execute format('grant insert on audit_trail, ledger_accounts, ledger_transactions, ledger_entries to %I', role);
+    execute format('grant execute on function ledger_post, job_organization to %I', role);
     -- The server deletes old changes, and locks turns: a row lock needs the right to update some column, and primary and
     -- foreign key leave no other value for this one.
     execute format('grant delete on changes to %I', role);
