@@ -78,7 +78,7 @@ async fn notices_are_published_listed_and_withdrawn() {
         (json!({"type": "custom", "message": ""}), "message EMPTY"),
         (custom(json!(5)), "data NOT_AN_OBJECT"),
         (custom(json!({"a": "\u{0}"})), "data NUL_IN_TEXT"),
-        (custom(json!({"a": "x".repeat(9_000)})), "data TOO_LONG"),
+        (custom(json!({"a": "x".repeat(13_000)})), "data TOO_LONG"),
         (
             json!({"type": "custom", "message": "x", "until": "2020-01-01T00:00:00Z"}),
             "until IN_THE_PAST",
