@@ -537,6 +537,8 @@ async fn core_13_a_shortage_says_what_is_left_and_what_else_there_is() {
         .ticket_type("Later", 900, 40)
         .ticket_type("Pairs", 900, 40)
         .ticket_type("Few", 900, 1)
+        .ticket_type("Two a head", 900, 40)
+        .then("update ticket_types set max_per_user = 2 where event_id = $event and name = 'Two a head'")
         .then("update ticket_types set members_only = true where event_id = $event and name = 'Members'")
         .then("update ticket_types set sale_from = now() + interval '1 day' where event_id = $event and name = 'Later'")
         .then("update ticket_types set max_per_booking = 2 where event_id = $event and name = 'Pairs'")

@@ -74,7 +74,9 @@ pub(in crate::api::bookings) async fn of(
     let now = state.desk.now();
     let mut types = stock.ticket_types();
     types.retain(|one| {
-        let takes = one.min_per_booking.unwrap_or(1)..=one.max_per_booking.unwrap_or(i64::MAX);
+        let most = [one.max_per_booking, one.max_per_user];
+        let most = most.into_iter().flatten().min().unwrap_or(i64::MAX);
+        let takes = one.min_per_booking.unwrap_or(1)..=most;
         !asked.ticket_types.contains(&one.id)
             && one.available >= asked.quantity
             && takes.contains(&asked.quantity)
