@@ -119,6 +119,7 @@ pub async fn run(
         migrate(&config.database, &database_url).await?;
     }
     let store = Store::connect(&config.database, &database_url).await?;
+    store.insist_on_a_schema().await?;
     let guests_secret = store.guests_secret().await?;
     let proofs = Proofs::new(store.mails_secret().await?);
     let feed_store = Store::connect(&feed::database(&config), &database_url).await?;

@@ -47,6 +47,15 @@ impl Store {
         let (applied, known) = versions(&*self.client().await?).await?;
         Ok(applied >= known)
     }
+
+    /// # Errors
+    /// [`StoreError::NotMigrated`]: the database has nothing of ours.
+    pub async fn insist_on_a_schema(&self) -> Result<(), StoreError> {
+        match versions(&*self.client().await?).await? {
+            (0, _) => Err(StoreError::NotMigrated),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The newest migration that the database has (0: none), and the newest that this program knows.

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::database::TestDatabase;
 use crate::support::server::TestServer;
 use crate::support::show::Show;
 use crate::support::websocket::WireVersion;
@@ -149,4 +150,11 @@ async fn a_server_that_cannot_start_says_why() {
     })
     .await;
     assert_eq!(no_database, "the database cannot be reached");
+    let database = TestDatabase::new().await;
+    let empty = database.sibling("empty").await;
+    let no_schema = why_not(&empty, |config| {
+        (config.auth.dev, config.no_migrate) = (true, true)
+    });
+    let no_schema = no_schema.await;
+    assert!(no_schema.contains("run `seatcast migrate`"), "{no_schema}");
 }
