@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::server::{DEADLINE, TestServer};
-use crate::support::show::{Show, Staged, one};
+use crate::support::show::{Show, Staged, one, user};
 use crate::support::websocket::{Socket, SocketEnd, WireVersion};
 
 async fn stage(server: &TestServer) -> Staged {
@@ -18,6 +18,22 @@ async fn stage(server: &TestServer) -> Staged {
         .ticket_type("Seat", 2_000, 8)
         .row(8);
     show.stage(&server.client().await).await
+}
+
+/// Clients that are no browsers send headers.
+#[tokio::test]
+async fn a_handshake_says_by_headers_who_calls() {
+    let server = TestServer::start().await;
+    let buyer = user(&server.client().await, "customer").await;
+    let topic = format!("user:{buyer}");
+    for headers in [
+        format!("x-user-id: {buyer}\r\n"),
+        format!("authorization: bearer dev:{buyer}\r\n"),
+    ] {
+        let stream = handshake(server.address(), "?vsn=2.0.0&apikey=any", &headers).await;
+        let mut own = Socket::over(stream, WireVersion::V2).await;
+        own.join(&topic, json!({})).await;
+    }
 }
 
 #[tokio::test]
