@@ -138,9 +138,7 @@ impl Call {
             return Err(code::INVALID_PAYLOAD.because("`event` has to be track or untrack"));
         }
         let Value::Object(tracked) = &payload["payload"] else {
-            return Err(
-                code::INVALID_PAYLOAD.because("SubscriptionPresence track payload must be a map")
-            );
+            return Err(code::INVALID_PAYLOAD.because("Presence track payload must be a map"));
         };
         let max = rules.presence.tracked_bytes_max;
         if payload["payload"].to_string().len() > max {
