@@ -282,7 +282,8 @@ async fn rights(client: &Client, config: &Config, found: &mut Diagnosis) -> Resu
         select current_user::text, (select rolsuper from pg_roles where rolname = current_user),
                has_column_privilege('pools', 'held', 'update'),
                has_table_privilege('bookings', 'insert, update') and has_table_privilege('claims', 'insert, update')
-                   and has_table_privilege('idempotency_keys', 'insert') and has_table_privilege('changes', 'delete')";
+                   and has_table_privilege('idempotency_keys', 'insert') and has_table_privilege('changes', 'delete')
+                   and has_table_privilege('payments', 'insert') and has_table_privilege('ledger_entries', 'insert')";
     let row = client.query_one(sql, &[]).await?;
     let (user, is_super, counts, serves): (String, bool, bool, bool) = (
         row.try_get(0)?,
@@ -295,7 +296,7 @@ async fn rights(client: &Client, config: &Config, found: &mut Diagnosis) -> Resu
             (format!("{user} has the private Postgres to itself"), None)
         }
         (false, ..) => (
-            format!("{user} may not book"),
+            format!("{user} may not sell"),
             Some((
                 Condition::Ill,
                 "grant it the server's role of sql/roles.sql",

@@ -283,7 +283,7 @@ async fn an_event_whose_holds_cannot_be_ended_holds_up_no_other() {
     // A sequence counts on when its transaction is rolled back.
     let sql = format!(
         "create sequence failures;
-         create function fail() returns trigger language plpgsql as $$
+         create function fail() returns trigger language plpgsql security definer as $$
          begin
              perform nextval('failures');
              raise exception 'not this event';

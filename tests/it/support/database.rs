@@ -63,6 +63,18 @@ impl Drop for TestDatabase {
     }
 }
 
+/// An address under which a session acts as one of the roles of `sql/roles.sql`.
+pub(crate) fn acting_as(role: &str, url: &str) -> String {
+    format!("{url}&options=-c%20role%3Dseatcast_{role}")
+}
+
+/// Makes the roles and gives them their rights, as operators do before and after each migration.
+pub(crate) async fn grant(url: &str) {
+    let roles = include_str!("../../../sql/roles.sql");
+    let client = connect(url).await;
+    client.batch_execute(roles).await.expect("roles.sql runs");
+}
+
 /// Connects and leaves the connection to a task that ends with the client.
 pub(crate) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls)
@@ -113,12 +125,16 @@ async fn serve(postgres: &ThrowawayPostgres, mut inbox: mpsc::UnboundedReceiver<
     let admin = connect(&in_database(postgres.url(), "postgres")).await;
     let sql = format!("create database {TEMPLATE}");
     admin.batch_execute(&sql).await.expect("a template");
-    let migrated = migrate(&config(), &in_database(postgres.url(), TEMPLATE)).await;
+    // As on a database that Seatcast shares with others: the owner migrates, the server may do what it needs.
+    let template = in_database(postgres.url(), TEMPLATE);
+    grant(&template).await;
+    let migrated = migrate(&config(), &acting_as("owner", &template)).await;
     if let Err(error) = migrated {
         // Its debug form would print every migration.
         let cause = error.source().map(ToString::to_string);
         panic!("{error}: {}", cause.unwrap_or_default());
     }
+    grant(&template).await;
     let mut count = 0;
     while let Some(job) = inbox.recv().await {
         match job {
