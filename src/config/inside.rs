@@ -255,8 +255,11 @@ pub const PRESENCE_LEASE_MS: u64 = 4_000;
 /// So long after their deadline holds are left to the sweeper by bookings that can do without their stock, in milliseconds.
 pub const OVERDUE_LEFT_MS: u64 = 1_000;
 
-/// Workers at a time. A second one nearly halves the batches, and pays only where full ones are left waiting.
+/// Workers at a time.
 pub const DESK_WORKERS_MAX: usize = 2;
+/// Commands that wait beside a worker's batch, of other events, for which a second worker starts. It shrinks the batches, and
+/// a smaller one costs more for each command; in return Postgres works for both at a time.
+pub const ANOTHER_WORKER_FROM: usize = 16;
 /// Events with taxes or fees that a connection of the desk remembers; past it all are forgotten.
 pub const PRICED_EVENTS_MAX: usize = 10_000;
 

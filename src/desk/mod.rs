@@ -44,7 +44,7 @@ use self::queue::{CommandBatch, QueueLimits, Start};
 use self::worker::{DeskShared, Enqueued, serve};
 use crate::clock::learn;
 use crate::config::DeskConfig;
-use crate::config::inside::DESK_CLOCK_INTERVAL_MS;
+use crate::config::inside::{ANOTHER_WORKER_FROM, DESK_CLOCK_INTERVAL_MS};
 use crate::store::bookings::Holder;
 use crate::store::desk::{DeskConnection, Turns};
 use crate::store::{Store, StoreError};
@@ -91,6 +91,7 @@ impl Desk {
             of_event_max: config.queue_commands_max.max(1),
             in_all_max: config.queued_commands_max.max(1),
             batch_max: config.batch_commands_max.max(1),
+            another_worker_from: ANOTHER_WORKER_FROM,
         };
         let inner = Arc::new(DeskInner {
             store,

@@ -37,6 +37,8 @@ pub(crate) struct QueueLimits {
     pub(crate) of_event_max: usize,
     pub(crate) in_all_max: usize,
     pub(crate) batch_max: usize,
+    /// Commands that can be taken and wait for a worker, for which another one starts.
+    pub(crate) another_worker_from: usize,
 }
 
 /// Commands in one transaction.
@@ -282,7 +284,7 @@ impl Queue {
     fn start(&mut self) -> Start {
         let worker = match self.workers {
             0 => !self.ready.is_empty(),
-            workers if workers < DESK_WORKERS_MAX => self.has_a_full_batch(),
+            workers if workers < DESK_WORKERS_MAX => self.has_enough_for_another(),
             _ => false,
         };
         self.workers += usize::from(worker);
@@ -291,11 +293,11 @@ impl Queue {
         Start { worker, waiter }
     }
 
-    fn has_a_full_batch(&self) -> bool {
+    fn has_enough_for_another(&self) -> bool {
         let mut commands = 0;
         for event in &self.ready {
             commands += self.lines.get(event).map_or(0, |line| line.commands.len());
-            if commands >= self.limits.batch_max {
+            if commands >= self.limits.another_worker_from {
                 return true;
             }
         }

@@ -23,6 +23,7 @@ fn bench(of_event_max: usize, in_all_max: usize, batch_max: usize) -> QueueBench
         of_event_max,
         in_all_max,
         batch_max,
+        another_worker_from: 2,
     });
     let now = Instant::now();
     QueueBench { queue, now }
@@ -108,17 +109,22 @@ fn a_batch_is_of_many_events_and_each_is_in_one_workers_hands() {
 }
 
 #[test]
-fn a_second_worker_comes_when_a_full_batch_is_left() {
-    let mut bench = bench(10, 100, 2);
-    let starts: Vec<Start> = (1..=4)
-        .map(|event| bench.change(EventId(event)).2)
-        .collect();
-    assert_eq!(starts.iter().filter(|start| start.worker).count(), 2);
-    let mut bench = self::bench(10, 100, 2);
-    let keep: Vec<_> = (1..=3).map(|event| bench.change(EventId(event))).collect();
-    let (_, start) = bench.queue.take(bench.now).unwrap();
-    assert_eq!(start, Start::default(), "one is left: no full batch");
-    drop(keep);
+fn a_second_worker_comes_for_enough_commands_of_other_events() {
+    let mut bench = bench(10, 100, 4);
+    let taken = bench.change(EventId(1));
+    assert_eq!(bench.take(), [taken.0]);
+    let mut kept = Vec::new();
+    let mut starts_another = |event| {
+        kept.push(bench.change(EventId(event)));
+        kept.last().is_some_and(|(.., start)| start.worker)
+    };
+    assert!(
+        !starts_another(1) && !starts_another(1),
+        "their turn is taken"
+    );
+    assert!(!starts_another(2), "too few");
+    assert!(starts_another(3));
+    assert!(!starts_another(4) && !starts_another(5), "two work already");
 }
 
 #[test]

@@ -44,6 +44,7 @@ pub(super) fn boot(world: &DeskWorld, node: usize) {
         of_event_max: 64,
         in_all_max: 256,
         batch_max: 6,
+        another_worker_from: 4,
     };
     world.with(|shared| {
         let desk = worker::DeskShared::new(limits, now);
