@@ -101,6 +101,20 @@ async fn faults_12_a_repeated_cancel_answers_what_was_done() {
 }
 
 #[tokio::test]
+async fn staff_holds_for_several_buyers_at_once() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 10);
+    let show = show.stage(&client).await;
+    let staff = server.user(show.organizer);
+    for _ in 0..2 {
+        let held = staff.post(BOOKINGS, &of_type(&show, 0, 1)).await;
+        assert_eq!(held.data(201)["status"], "pending");
+    }
+    server.audit().await;
+}
+
+#[tokio::test]
 async fn staff_confirms_a_hold_that_was_paid_to_them() {
     let server = TestServer::start().await;
     let client = server.client().await;

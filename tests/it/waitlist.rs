@@ -290,6 +290,7 @@ async fn an_offer_beside_a_pending_booking_is_accepted_by_paying_it() {
     let accept = format!("{WAITLIST}/{own_id}/accept");
     let refused = own.post(&accept, &json!({})).await;
     assert_eq!(refused.code(409), "PENDING_BOOKING_EXISTS");
+    server.audit().await;
     let offer = format!("{BOOKINGS}/{}", offered["booking_id"].as_str().unwrap());
     let payment = format!("{offer}/payment");
     own.post(&payment, &json!({})).await.data(201);
