@@ -91,8 +91,8 @@ $$;
 -- The same triggers ring for the users whose bookings were written, since each function of a statement costs a call; for
 -- both users, when a booking moves to another one. (What only counts versions rings itself: `V7__private_topics.sql`.)
 --
--- The three functions differ only in the tables that they read, and in what they try first: new holds of one event and one
--- quarter of an hour, which most statements of the desk are, need a third of the work.
+-- The three functions differ only in the tables that they read, and in what they try first: new holds, which most statements of
+-- the desk are, need half of the work; those of one event and one quarter of an hour a third.
 do $do$
 declare
     one record;
@@ -110,15 +110,24 @@ begin
                 if first.of_users > 0 then
                     perform ring('users:', array(select distinct user_id from new_rows where user_id is not null));
                 end if;
-                if first.are_held and first.event = first.last_event and first.quarter = first.last_quarter then
+                if first.are_held then
                     if current_setting('seatcast.writer', true) is distinct from 'desk' then
-                        perform take_turn(first.event);
+                        perform take_turns(array(select distinct event_id from new_rows));
                     end if;
-                    insert into booking_numbers as n (event_id, quarter, made, made_tickets)
-                    values (first.event, first.quarter, first.made, first.tickets),
-                           (first.event, '-infinity', first.made, first.tickets)
-                    on conflict (event_id, quarter) do update
-                       set made = n.made + excluded.made, made_tickets = n.made_tickets + excluded.made_tickets;
+                    if first.event = first.last_event and first.quarter = first.last_quarter then
+                        insert into booking_numbers as n (event_id, quarter, made, made_tickets)
+                        values (first.event, first.quarter, first.made, first.tickets),
+                               (first.event, '-infinity', first.made, first.tickets)
+                        on conflict (event_id, quarter) do update
+                           set made = n.made + excluded.made, made_tickets = n.made_tickets + excluded.made_tickets;
+                    else
+                        insert into booking_numbers as n (event_id, quarter, made, made_tickets)
+                        select event_id, coalesce(quarter, '-infinity'), count(*), sum(quantity)
+                          from (select event_id, date_bin('15 minutes', created_at, 'epoch') as quarter, quantity from new_rows) as b
+                         group by grouping sets ((event_id, quarter), (event_id))
+                        on conflict (event_id, quarter) do update
+                           set made = n.made + excluded.made, made_tickets = n.made_tickets + excluded.made_tickets;
+                    end if;
                     return null;
                 end if;$first$, ''),
             ('delete', 'referencing old table as old_rows', 'select -1 as sign, * from old_rows', $first$
