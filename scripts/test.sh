@@ -8,7 +8,7 @@ scripts/setup.sh test
 scripts/web.sh
 
 say "Checking the scripts"
-shellcheck -x scripts/*.sh scripts/debian/*.sh ops/debian/p* .ci/run
+shellcheck -x scripts/*.sh scripts/debian/*.sh ops/debian/p* .ci/run web/test/support/*.sh
 say "Checking the alert rules"
 scripts/alerts.sh
 say "Checking the Rust code's format"

@@ -1,10 +1,11 @@
 /** Chromium, as Debian ships it. A test that opens it closes it. */
+import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 
 /** `without`: arguments that Playwright gives by itself. */
 export async function launch(args: string[] = [], without: string[] = []): Promise<Browser> {
-  const executablePath = process.env['CHROMIUM_BIN'] ?? '/usr/bin/chromium';
+  const executablePath = fileURLToPath(new URL('chromium.sh', import.meta.url));
   return chromium.launch({ executablePath, args, ignoreDefaultArgs: without });
 }
 
