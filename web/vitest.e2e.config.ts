@@ -8,8 +8,8 @@ export default defineConfig({
   test: {
     include: ['test/clients/**/*.test.ts', 'test/e2e/**/*.test.ts'],
     globalSetup: ['test/support/seatcast.ts'],
-    // One server for all, and two cores: one file after the other.
-    fileParallelism: false,
+    // Files at once, each with a server of its own. One keeps a core busy and waits in between, so two cores have work for three.
+    maxWorkers: 3,
     testTimeout: 45_000,
     hookTimeout: 60_000,
     // A condition that is waited for is looked at this often, and for so long at most.

@@ -1,8 +1,8 @@
 import { Presence, Socket, type Channel } from 'phoenix';
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import WebSocket from 'ws';
 import { Link } from '../support/link.ts';
-import { makeEvent, organizersToken, sql } from '../support/world.ts';
+import { makeEvent, organizersToken, seatcast, sql } from '../support/world.ts';
 
 /**
  * The `phoenix` package as it is published, the oldest and the newest version that are served, against the real server:
@@ -38,7 +38,7 @@ const published = [
 
 describe.each(published)('npm phoenix %s', (_, client) => {
   beforeEach(async () => {
-    link = await Link.to(inject('seatcast').url);
+    link = await Link.to(seatcast().url);
     event = await makeEvent('Phoenix', 50);
     socket = new client.Socket(`${link.url.replace('http', 'ws')}/realtime/v1`, {
       transport: WebSocket,

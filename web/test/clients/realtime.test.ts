@@ -2,9 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Link } from '../support/link.ts';
-import { makeEvent, organizersToken, sql } from '../support/world.ts';
+import { makeEvent, organizersToken, seatcast, sql } from '../support/world.ts';
 
 /**
  * PyPI `realtime` as it is published, the oldest and the newest version that are served, against the real server:
@@ -22,7 +22,7 @@ const channels = ['tickets', 'registration', 'updates'];
 let client: ChildProcess | undefined;
 let link: Link;
 beforeEach(async () => {
-  link = await Link.to(inject('seatcast').url);
+  link = await Link.to(seatcast().url);
 });
 afterEach(async () => {
   client?.kill();

@@ -1,16 +1,16 @@
-import { afterEach, beforeEach, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { SeatcastClient, type EventState, type SeatsState, type TopicView } from '../../src/sdk/index.ts';
 import type { WebSocketConstructor } from '../../src/sdk/transport.ts';
 import { Link } from '../support/link.ts';
-import { makeEvent, number, sql } from '../support/world.ts';
+import { makeEvent, number, seatcast, sql } from '../support/world.ts';
 
 /** Our own SDK, in Node, against the real server. */
 let link: Link;
 let client: SeatcastClient;
 
 beforeEach(async () => {
-  link = await Link.to(inject('seatcast').url);
+  link = await Link.to(seatcast().url);
   client = new SeatcastClient({ url: link.url, WebSocket: WebSocket as unknown as WebSocketConstructor });
 });
 afterEach(async () => {

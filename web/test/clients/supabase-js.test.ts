@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { build } from 'vite';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launch, open } from '../support/browser.ts';
-import { makeEvent, number, organizersToken, sql } from '../support/world.ts';
+import { makeEvent, number, organizersToken, seatcast, sql } from '../support/world.ts';
 
 /**
  * Code that was written for Supabase (`supabase-page/`), with address and key changed and nothing else: React in
@@ -77,7 +77,7 @@ describe.each(['supabase-js-2.39', 'supabase-js-latest'])('%s', (client) => {
 
   async function opened(registrationId: string, key = 'any-key'): Promise<PageOf> {
     const ticket = { id: event.typeId, name: 'Standard', price: 45 };
-    const settings = { url: inject('seatcast').url, key, eventId: String(event.id), registrationId, ticket };
+    const settings = { url: seatcast().url, key, eventId: String(event.id), registrationId, ticket };
     const query = new URLSearchParams({ settings: JSON.stringify(settings) });
     const { port } = elsewhere.address() as AddressInfo;
     const { page, context, errors } = await open(browser, `http://127.0.0.1:${port}/?${query}`);

@@ -1,9 +1,9 @@
 import { RealtimeClient, type RealtimeChannel } from '@supabase/realtime-js';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RealtimeClient as OldRealtimeClient } from 'realtime-js-2.7';
 import WebSocket from 'ws';
 import { Link } from '../support/link.ts';
-import { makeEvent, organizersToken, sql } from '../support/world.ts';
+import { makeEvent, organizersToken, seatcast, sql } from '../support/world.ts';
 
 /**
  * `@supabase/realtime-js` as it is published, against the real server: code that was written for
@@ -51,7 +51,7 @@ describe.each(published)('npm @supabase/realtime-js %s', (_, { Client, vsn, tell
     });
 
   beforeEach(async () => {
-    link = await Link.to(inject('seatcast').url);
+    link = await Link.to(seatcast().url);
     event = await makeEvent('Supabase', 50);
     supabase = connect({ reconnectAfterMs: () => 100 });
   });

@@ -1,11 +1,11 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launch, open, textOf } from '../support/browser.ts';
 import { faultsOf, openDesk } from '../support/desk.ts';
-import { makeEvent, number, rest, sql } from '../support/world.ts';
+import { makeEvent, number, rest, seatcast, sql } from '../support/world.ts';
 
-const { url } = inject('seatcast');
+const { url } = seatcast();
 let browser: Browser;
 let seated: number;
 

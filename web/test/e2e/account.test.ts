@@ -1,11 +1,11 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
 import { faultsOf, headingSays, openDesk } from '../support/desk.ts';
-import { makeEvent, makeUser, rest, sql } from '../support/world.ts';
+import { makeEvent, makeUser, rest, seatcast, sql } from '../support/world.ts';
 
-const { url } = inject('seatcast');
+const { url } = seatcast();
 const PASSWORD = 'correct horse battery';
 let browser: Browser;
 

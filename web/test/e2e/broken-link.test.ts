@@ -1,8 +1,8 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { badge, badgeSays, launch, open, textOf } from '../support/browser.ts';
 import { Link } from '../support/link.ts';
-import { makeEvent, sql } from '../support/world.ts';
+import { makeEvent, seatcast, sql } from '../support/world.ts';
 
 let browser: Browser;
 let link: Link;
@@ -11,7 +11,7 @@ beforeAll(async () => {
   browser = await launch();
 });
 beforeEach(async () => {
-  link = await Link.to(inject('seatcast').url);
+  link = await Link.to(seatcast().url);
 });
 afterEach(async () => {
   for (const context of browser.contexts()) await context.close();

@@ -1,10 +1,10 @@
 import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { rest } from '../support/world.ts';
+import { rest, seatcast } from '../support/world.ts';
 
 /** The sale of the demo, as the README tells it. */
-const { url } = inject('seatcast');
+const { url } = seatcast();
 let browser: Browser;
 
 beforeAll(async () => {

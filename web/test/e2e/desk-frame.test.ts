@@ -1,10 +1,10 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
 import { faultsOf, headingSays, openDesk, unfold } from '../support/desk.ts';
-import { makeEvent, rest } from '../support/world.ts';
+import { makeEvent, rest, seatcast } from '../support/world.ts';
 
-const { url } = inject('seatcast');
+const { url } = seatcast();
 const PHONE = { viewport: { width: 320, height: 720 } };
 let browser: Browser;
 

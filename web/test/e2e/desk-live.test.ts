@@ -1,11 +1,11 @@
 import type { Browser } from 'playwright-core';
 import type { SeatcastSeatMap } from '../../src/elements/seatcast-seat-map/seatcast-seat-map.ts';
-import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
 import { dialogText, faultsOf, openDesk } from '../support/desk.ts';
-import { makeEvent, makeUser, number, rest, sql } from '../support/world.ts';
+import { makeEvent, makeUser, number, rest, seatcast, sql } from '../support/world.ts';
 
-const { url } = inject('seatcast');
+const { url } = seatcast();
 const PHONE = { viewport: { width: 320, height: 720 } };
 let browser: Browser;
 

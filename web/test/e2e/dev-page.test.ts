@@ -1,11 +1,11 @@
 import type { Browser, Locator, Page } from 'playwright-core';
 import { AxeBuilder } from '@axe-core/playwright';
-import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { makeEvent, number, sql } from '../support/world.ts';
+import { makeEvent, number, seatcast, sql } from '../support/world.ts';
 
 /** The developers' page of a server in development mode. That others have none is a test of the server (`tests/it/auth.rs`). */
-const { url } = inject('seatcast');
+const { url } = seatcast();
 let browser: Browser;
 
 beforeAll(async () => {

@@ -1,8 +1,9 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { launch, open, picture } from '../support/browser.ts';
+import { seatcast } from '../support/world.ts';
 
-const { url } = inject('seatcast');
+const { url } = seatcast();
 let browser: Browser;
 
 beforeAll(async () => {

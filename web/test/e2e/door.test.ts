@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
 import { Link } from '../support/link.ts';
 import { cameraOf, film } from '../support/fake-camera.ts';
-import { makeEvent, rest, sql } from '../support/world.ts';
+import { makeEvent, rest, seatcast, sql } from '../support/world.ts';
 
-const { url } = inject('seatcast');
+const { url } = seatcast();
 const PASSWORD = 'seatcast-demo';
 let browser: Browser;
 const links: Link[] = [];

@@ -1,12 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { below, type Below } from '../support/below.ts';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { makeEvent, sql } from '../support/world.ts';
+import { makeEvent, seatcast, sql } from '../support/world.ts';
 
-const { url } = inject('seatcast');
+const { url } = seatcast();
 let browser: Browser;
 let elsewhere: Server;
 /** The server once more, below a path of another host. */

@@ -1,11 +1,11 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { badgeSays, badge, launch, open, picture, textOf } from '../support/browser.ts';
 import { Link } from '../support/link.ts';
-import { makeEvent, number } from '../support/world.ts';
+import { makeEvent, number, seatcast } from '../support/world.ts';
 
 /** The pages as an installed app: without network, and back. */
-const { url } = inject('seatcast');
+const { url } = seatcast();
 let browser: Browser;
 let link: Link;
 

@@ -2,18 +2,18 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 // @ts-expect-error: the tests' push service is plain JavaScript, for the server's tests as well.
 import { pushService } from '../../../tests/push/service.mjs';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { makeEvent, number, rest, sql } from '../support/world.ts';
+import { makeEvent, number, rest, seatcast, sql } from '../support/world.ts';
 
 /**
  * Messages to browsers, from the button to the notification. Chromium's own push service is on the internet, so `pushManager` is
  * scripted, with a subscription at the tests' push service; that decrypts what the server sends, and the message is given to the
  * real service worker by the browser's debugger.
  */
-const { url } = inject('seatcast');
+const { url } = seatcast();
 
 interface Heard {
   browser: string;

@@ -1,10 +1,10 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { makeEvent, makeUser, rest, sql } from '../support/world.ts';
+import { makeEvent, makeUser, rest, seatcast, sql } from '../support/world.ts';
 
-const { url } = inject('seatcast');
+const { url } = seatcast();
 let browser: Browser;
 
 beforeAll(async () => {

@@ -1,11 +1,11 @@
 /** The shop as a buyer goes through it: in every language, by keyboard, on a phone, with things that happen on the way. */
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { badgeSays, launch, open, picture, textOf } from '../support/browser.ts';
-import { makeEvent, makeUser, rest, sql } from '../support/world.ts';
+import { makeEvent, makeUser, rest, seatcast, sql } from '../support/world.ts';
 
-const { url } = inject('seatcast');
+const { url } = seatcast();
 let browser: Browser;
 
 beforeAll(async () => {

@@ -1,8 +1,9 @@
 /** Ways of end-to-end tests to the organizer's desk. */
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { expect, inject } from 'vitest';
+import { expect } from 'vitest';
 import { open } from './browser.ts';
+import { seatcast } from './world.ts';
 
 /** The demo's organizer. */
 export const ORGANIZER = 'jonas@seatcast.example';
@@ -25,7 +26,7 @@ export async function openDesk(
   email: string = ORGANIZER,
   password: string = DEMO_PASSWORD,
 ): Promise<{ page: Page; context: BrowserContext; errors: string[] }> {
-  const { url } = inject('seatcast');
+  const { url } = seatcast();
   const { data } = await (await fetch(`${url}/api/v1/auth/login`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

@@ -1,6 +1,6 @@
 /**
- * Starts the real server once for all end-to-end tests: the binary, its private Postgres in a
- * temporary folder, the demo data. Tests ask for it with `inject('seatcast')`.
+ * Starts the real server for the end-to-end tests, once for each of the files that run at once: the binary, its private
+ * Postgres in a temporary folder, the demo data. Tests ask for theirs with `seatcast()` of `world.ts`.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +24,7 @@ export interface Seatcast {
 
 declare module 'vitest' {
   interface ProvidedContext {
-    seatcast: Seatcast;
+    servers: Seatcast[];
   }
 }
 
@@ -38,9 +38,18 @@ export interface Started extends Seatcast {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { stop, ...seatcast } = await start();
-  project.provide('seatcast', seatcast);
-  return stop;
+  const starting = Array.from({ length: project.config.maxWorkers }, () => start());
+  const stop = async (): Promise<void> => {
+    for (const started of await Promise.allSettled(starting)) if (started.status === 'fulfilled') await started.value.stop();
+  };
+  try {
+    const servers = await Promise.all(starting);
+    project.provide('servers', servers.map(({ url, database }) => ({ url, database })));
+    return stop;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 /** A server of its own: its private Postgres in a temporary folder, the demo data, and what the test wants otherwise. */

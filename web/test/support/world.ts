@@ -3,11 +3,16 @@ import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { promisify } from 'node:util';
 import { inject } from 'vitest';
-import { secret } from './seatcast.ts';
+import { secret, type Seatcast } from './seatcast.ts';
+
+/** The server of this test file: files that run at once have one each. */
+export function seatcast(): Seatcast {
+  return inject('servers')[Number(process.env['VITEST_POOL_ID']) - 1]!;
+}
 
 /** Runs statements as a person with `psql` would, and answers what the last one printed. */
 export async function sql(statements: string): Promise<string> {
-  const { database } = inject('seatcast');
+  const { database } = seatcast();
   const options = ['--no-psqlrc', '--quiet', '--tuples-only', '--no-align', '--set=ON_ERROR_STOP=1'];
   // Seatcast's tables live in a schema of their own.
   const env = { ...process.env, PGOPTIONS: '-c search_path=seatcast,public' };
@@ -24,7 +29,7 @@ export async function number(query: string): Promise<number> {
 export async function rest<T>(method: string, path: string, body?: unknown, userId?: number): Promise<T> {
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   if (userId !== undefined) headers['x-user-id'] = String(userId);
-  const answer = await fetch(`${inject('seatcast').url}/api/v1${path}`, {
+  const answer = await fetch(`${seatcast().url}/api/v1${path}`, {
     method,
     headers,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
