@@ -98,14 +98,26 @@ async function delivered(context: BrowserContext, page: Page, message: object): 
     const { active } = await navigator.serviceWorker.ready;
     while (active!.state !== 'activated') await new Promise((changed) => active!.addEventListener('statechange', changed, { once: true }));
   });
-  await debugged.send('ServiceWorker.deliverPushMessage', { origin: url, registrationId: await registered, data: JSON.stringify(message) });
-  const shown = (): Promise<{ title: string; body: string; tag: string; dir: string }[]> =>
-    page.evaluate(async () => {
-      const registration = await navigator.serviceWorker.ready;
-      return (await registration.getNotifications()).map(({ title, body, tag, dir }) => ({ title, body, tag, dir }));
+  // The worker says when it has shown it. To ask the browser meanwhile takes away what it knows and does not show yet.
+  await expect.poll(() => context.serviceWorkers().length).toBe(1);
+  const [worker] = context.serviceWorkers();
+  await worker!.evaluate(() => {
+    const scope = globalThis as unknown as { registration: ServiceWorkerRegistration; shown: Promise<void> };
+    const show = scope.registration.showNotification.bind(scope.registration);
+    scope.shown = new Promise((done, failed) => {
+      scope.registration.showNotification = (...words) => {
+        const showing = show(...words);
+        showing.then(done, failed);
+        return showing;
+      };
     });
-  await expect.poll(async () => (await shown()).length).toBeGreaterThan(0);
-  return shown();
+  });
+  await debugged.send('ServiceWorker.deliverPushMessage', { origin: url, registrationId: await registered, data: JSON.stringify(message) });
+  await worker!.evaluate(() => (globalThis as unknown as { shown: Promise<void> }).shown);
+  return page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.ready;
+    return (await registration.getNotifications()).map(({ title, body, tag, dir }) => ({ title, body, tag, dir }));
+  });
 }
 
 it('tickets of a sold out event that come back are told to who asked for it, once, also after a reload', async () => {
