@@ -17,6 +17,7 @@ class FakeDoors {
 
   readonly codes: string[];
   ends_at: string | undefined;
+  ticket_types: { id: number; name: string }[] = [];
 
   constructor(codes: string[]) {
     this.codes = codes;
@@ -28,7 +29,7 @@ class FakeDoors {
 
   async event(id: number): Promise<unknown> {
     this.#answer();
-    return { id, organizer_id: 2, title: 'Show', venue: 'Hall', starts_at: '2031-06-01T18:00:00Z', timezone: 'UTC', ends_at: this.ends_at, status: 'active', ticket_types: [] };
+    return { id, organizer_id: 2, title: 'Show', venue: 'Hall', starts_at: '2031-06-01T18:00:00Z', timezone: 'UTC', ends_at: this.ends_at, status: 'active', ticket_types: this.ticket_types };
   }
 
   async bundle(event: number, after: number | null): Promise<BundlePart> {
@@ -109,6 +110,24 @@ it('asks the server, which lets a ticket in once', async () => {
   expect(await gate.scan('A-1')).toMatchObject({ result: 'already_used', at_gate: 'North' });
   expect(await gate.scan('B-9')).toMatchObject({ result: 'unknown' });
   expect(gate.list?.admitted).toBe(1);
+});
+
+it('names the ticket type of a scan that was made before the list was there', async () => {
+  const server = new FakeDoors(['A-1']);
+  server.ticket_types = [{ id: 7, name: 'Standard' }];
+  const gate = new Gate({ event: 1, name: 'North', rest: server.rest, journal: new MemoryJournal(), another: async () => undefined });
+  gates.push(gate);
+  let answer!: (event: unknown) => void;
+  const reading = vi.spyOn(server, 'event').mockReturnValueOnce(new Promise((given) => (answer = given)));
+  const starting = gate.start();
+  await vi.waitFor(() => expect(reading).toHaveBeenCalled());
+  // A pass of version 1, all zeros but for its ticket type.
+  const pairs = Array.from({ length: 49 }, (_, at) => (at === 0 ? 'V50' : at === 13 ? '$*0' : '000'));
+  const scan = await gate.scan(`SC1:${pairs.join('')}`);
+  expect(scan.type).toBeUndefined();
+  answer(await server.event(1));
+  await starting;
+  expect(scan.type).toBe('Standard');
 });
 
 it('decides by its list without network, keeps it over a reload, and merges only those who were let in', async () => {

@@ -159,9 +159,7 @@ export class Gate extends EventTarget {
       scanned_at: new Date().toISOString(),
       state: 'asking',
     };
-    const type = 'payload' in shown ? readPass(shown.payload)?.pass.ticketType : undefined;
-    const typeName = this.#list?.typeName(type);
-    if (typeName !== undefined) scan.type = typeName;
+    this.#nameType(scan);
     const mayAsk = this.waiting === 0 && this.#status === 'live' && !this.#isSignedOut;
     this.#asking.add(scan);
     this.#scans = [scan, ...this.#scans];
@@ -207,6 +205,13 @@ export class Gate extends EventTarget {
     scan.state = 'kept';
     scan.isUnlisted = !decision.isListed;
     this.#let(decision.ticket, { at: scan.scanned_at, gate: scan.gate });
+  }
+
+  /** By the list, which may come after the first scans. */
+  #nameType(scan: KeptScan): void {
+    if (scan.type !== undefined || !('payload' in scan.shown)) return;
+    const name = this.#list?.typeName(readPass(scan.shown.payload)?.pass.ticketType);
+    if (name !== undefined) scan.type = name;
   }
 
   #name(scan: KeptScan, ticket: number): void {
@@ -373,6 +378,7 @@ export class Gate extends EventTarget {
       else list.admit(ticket, { at, gate });
     }
     this.#list = list;
+    for (const scan of this.#scans) this.#nameType(scan);
     void this.#forgetInTime();
     this.#changed();
   }
