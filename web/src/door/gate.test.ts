@@ -130,6 +130,19 @@ it('names the ticket type of a scan that was made before the list was there', as
   expect(scan.type).toBe('Standard');
 });
 
+it('keeps a scan that is made while it reads those of before', async () => {
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const journal = new MemoryJournal();
+  await (await opened(server, journal)).scan('A-1');
+  const gate = new Gate({ event: 1, name: 'North', rest: server.rest, journal, another: async () => undefined });
+  gates.push(gate);
+  const starting = gate.start();
+  const scan = await gate.scan('A-2');
+  await starting;
+  expect(gate.scans).toHaveLength(2);
+  expect(gate.scans[0]).toBe(scan);
+});
+
 it('decides by its list without network, keeps it over a reload, and merges only those who were let in', async () => {
   const server = new FakeDoors(['A-1', 'A-2', 'A-3']);
   const journal = new MemoryJournal();

@@ -118,8 +118,11 @@ export class Gate extends EventTarget {
   }
 
   async start(): Promise<void> {
-    const [kept, scans] = await Promise.all([this.#journal.list(this.event), this.#journal.scans(this.event)]);
-    this.#scans = scans.reverse();
+    const [kept, all] = await Promise.all([this.#journal.list(this.event), this.#journal.scans(this.event)]);
+    // Those that were made meanwhile may be in the journal already.
+    const made = new Set(this.#scans.map(({ nonce }) => nonce));
+    const scans = all.filter(({ nonce }) => !made.has(nonce));
+    this.#scans = [...this.#scans, ...scans.reverse()];
     for (const scan of scans) {
       const { ticket_id: ticket, scanned_at, gate, undone, result, merged } = scan;
       const isIn = (merged?.result ?? result) === 'admitted' && !undone;
