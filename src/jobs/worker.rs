@@ -103,6 +103,9 @@ pub(crate) async fn run<S: Future<Output = ()> + Send + 'static>(
     let mut poll = Box::pin(sleep(POLL));
     let mut tidied = None;
     'looking: loop {
+        if end.is_cancelled() {
+            break;
+        }
         let free = AT_ONCE_MAX - working.len();
         let lease = lease(&sleep);
         let look = look(table, free, tidied != Some(round / TIDY_EVERY));
@@ -118,21 +121,21 @@ pub(crate) async fn run<S: Future<Output = ()> + Send + 'static>(
                 }
             }
         };
+        // As many as were asked for: more may be due, of which nobody tells any more.
+        let are_more = taken.len() == free && !mistaken!(LeaveTheRest);
         working.extend(
             taken
                 .into_iter()
                 .map(|job| attempt(table, hands, &sleep, job, lease.clone())),
         );
-        let is_full = working.len() == AT_ONCE_MAX;
         loop {
+            if are_more && working.len() < AT_ONCE_MAX {
+                continue 'looking;
+            }
             tokio::select! {
                 biased;
                 () = end.cancelled() => break 'looking,
-                Some(()) = working.next(), if !working.is_empty() => {
-                    if is_full {
-                        continue 'looking;
-                    }
-                }
+                Some(()) = working.next(), if !working.is_empty() => {}
                 () = woken.notified() => continue 'looking,
                 () = &mut poll => {
                     poll.set(sleep(POLL));

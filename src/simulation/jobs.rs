@@ -10,11 +10,12 @@
 //! | `Once` | a job is done twice only where an answer, a node or a lease was lost |
 //! | `InTime` | nothing is done after its lease, unless its node stood still |
 //! | `Review` | a person is asked where nothing else helps, and only there |
+//! | `Rush` | of many jobs that are due at once none waits until a node looks by itself |
 //! | `Survival` | nothing panics |
 //!
 //! Mistakes made on purpose, each caught by its check: `SettleFirst` (a job is settled before it is done), `LoseSettling`
 //! (a job that was done is not settled), `GiveUpEarly` (a failure that may pass is left to a person), `WorkOn` (an
-//! attempt has no limit).
+//! attempt has no limit), `LeaveTheRest` (who got as many jobs as it asked for does not ask for more).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +40,11 @@ const MISTAKE_SEEDS: u64 = 2_000;
 /// How long faults go on, and how long everything may take to settle after them.
 const FAULTS_MS: u64 = 60_000;
 const REST_MS: u64 = 900_000;
+/// Jobs of a rush, and how long one node has for them: it works at 64, and each takes up to 0.9 seconds.
+const RUSH: i64 = 500;
+const RUSH_MS_MAX: u64 = 7_000;
+/// Seeds of rushes: they differ in little.
+const RUSH_SEEDS: u64 = 100;
 /// Longest time between two requests.
 const REQUEST_MS_MAX: u64 = 4_000;
 const LEASE_MS: u64 = LEASE.as_millis() as u64;
@@ -49,6 +55,7 @@ enum JobCheck {
     Once,
     InTime,
     Review,
+    Rush,
     Survival,
 }
 
@@ -122,6 +129,20 @@ struct JobsShared {
 struct JobWorld(Arc<Mutex<JobsShared>>);
 
 impl JobWorld {
+    fn new(dice: Dice, nodes: usize, is_told: bool) -> JobWorld {
+        JobWorld(Arc::new(Mutex::new(JobsShared {
+            dice,
+            table: BTreeMap::new(),
+            stories: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            nodes: vec![None; nodes],
+            woken: Arc::default(),
+            born: Vec::new(),
+            fault: None,
+            is_told,
+        })))
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut JobsShared) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -184,6 +205,16 @@ impl JobsShared {
             story.excuses += 1;
             story.stood_still = true;
         }
+    }
+
+    fn write(&mut self, id: i64, is_hopeless: bool) {
+        let job = ModelJob {
+            row: ModelRow::Waiting { at_ms: now_ms() },
+            attempts: 0,
+            is_hopeless,
+        };
+        self.table.insert(id, job);
+        self.story(id).is_hopeless = is_hopeless;
     }
 
     fn story(&mut self, id: i64) -> &mut Story {
@@ -416,13 +447,7 @@ async fn requests(world: JobWorld) {
         id += 1;
         world.with(|shared| {
             let is_hopeless = shared.dice.percent(10);
-            let job = ModelJob {
-                row: ModelRow::Waiting { at_ms: now_ms() },
-                attempts: 0,
-                is_hopeless,
-            };
-            shared.table.insert(id, job);
-            shared.story(id).is_hopeless = is_hopeless;
+            shared.write(id, is_hopeless);
             // The node that wrote it wakes its own worker.
             if shared.dice.percent(50) {
                 shared.woken.notify_one();
@@ -440,21 +465,32 @@ async fn calm(world: JobWorld) {
     world.with(|shared| shared.nodes.fill(None));
 }
 
+/// Many jobs at once, of which nobody tells the node, when there are no faults any more, nor answers that they delay.
+async fn rush(world: JobWorld) {
+    pause(2 * FAULTS_MS).await;
+    world.with(|shared| (1..=RUSH).for_each(|id| shared.write(id, false)));
+    pause(RUSH_MS_MAX).await;
+    world.with(|shared| {
+        if !shared.table.is_empty() {
+            let what = format!("{} of {RUSH} jobs are left", shared.table.len());
+            shared.fail(JobCheck::Rush, what);
+        }
+        shared.nodes.fill(None);
+    });
+}
+
+fn run_rush(seed: u64, is_told: bool) -> Result<(), JobFault> {
+    let world = JobWorld::new(Dice::new(seed), 1, is_told);
+    boot(&world, 0);
+    world.spawn(None, rush(world.clone()));
+    play(&world)
+}
+
 /// Runs one seed to its end.
 fn run(seed: u64, is_told: bool) -> Result<(), JobFault> {
     let mut dice = Dice::new(seed);
     let nodes = 1 + dice.below(3);
-    let world = JobWorld(Arc::new(Mutex::new(JobsShared {
-        dice,
-        table: BTreeMap::new(),
-        stories: BTreeMap::new(),
-        leases: BTreeMap::new(),
-        nodes: vec![None; nodes],
-        woken: Arc::default(),
-        born: Vec::new(),
-        fault: None,
-        is_told,
-    })));
+    let world = JobWorld::new(dice, nodes, is_told);
     for number in 0..nodes {
         boot(&world, number);
         world.spawn(None, trouble(world.clone(), number));
@@ -503,6 +539,18 @@ fn jobs_are_kept_until_they_are_done_and_done_once_where_nothing_is_lost() {
     if let Some(JobFault { check, what }) = fault {
         panic!("{check:?}: {what}");
     }
+}
+
+#[test]
+fn a_rush_of_jobs_is_worked_off_at_once() {
+    if let Some(JobFault { check, what }) = find_fault(run_rush, RUSH_SEEDS, None, |_| true) {
+        panic!("{check:?}: {what}");
+    }
+    let mistake = Some(Mistake::LeaveTheRest);
+    let caught = find_fault(run_rush, RUSH_SEEDS, mistake, |fault: &JobFault| {
+        fault.check == JobCheck::Rush
+    });
+    assert!(caught.is_some(), "of {RUSH_SEEDS} seeds");
 }
 
 #[test]

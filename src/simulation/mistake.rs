@@ -42,6 +42,7 @@ pub(crate) enum Mistake {
     LoseSettling,
     GiveUpEarly,
     WorkOn,
+    LeaveTheRest,
     CaptureUnsold,
     AckFirst,
     SellGone,
