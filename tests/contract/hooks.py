@@ -32,7 +32,7 @@ RULES = {
     "LINK_EXPIRED", "INVITATION_EXPIRED", "BAD_SIGNATURE", "PROVIDER_UNKNOWN",
     # Effects of what was answered or stored before.
     "NOT_A_CURSOR", "IDEMPOTENCY_MISMATCH", "EVENT_CANCELLED", "LIMIT_EXCEEDED", "BELOW_MINIMUM", "NOT_SEATED",
-    "CAPACITY_IS_SEATS", "MAP_BEYOND_CAPACITY",
+    "CAPACITY_IS_SEATS", "MAP_BEYOND_CAPACITY", "STAYS", "TICKET_TYPES_APART",
 }
 
 # JSON Schema counts 7.0 among the integers, and schemathesis may write it into an address as it is.
