@@ -1,6 +1,7 @@
 //! The worker of a node: takes jobs by lease, carries them out some at a time, and settles them. Its database and its
 //! hands are traits, so that the simulation runs the same code.
 
+use std::future::ready;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -103,9 +104,6 @@ pub(crate) async fn run<S: Future<Output = ()> + Send + 'static>(
     let mut poll = Box::pin(sleep(POLL));
     let mut tidied = None;
     'looking: loop {
-        if end.is_cancelled() {
-            break;
-        }
         let free = AT_ONCE_MAX - working.len();
         let lease = lease(&sleep);
         let look = look(table, free, tidied != Some(round / TIDY_EVERY));
@@ -129,19 +127,18 @@ pub(crate) async fn run<S: Future<Output = ()> + Send + 'static>(
                 .map(|job| attempt(table, hands, &sleep, job, lease.clone())),
         );
         loop {
-            if are_more && working.len() < AT_ONCE_MAX {
-                continue 'looking;
-            }
             tokio::select! {
                 biased;
                 () = end.cancelled() => break 'looking,
                 Some(()) = working.next(), if !working.is_empty() => {}
-                () = woken.notified() => continue 'looking,
+                // Before what brings more jobs, so that a rush does not keep the table untidy.
                 () = &mut poll => {
                     poll.set(sleep(POLL));
                     round = round.wrapping_add(1);
                     continue 'looking;
                 }
+                () = woken.notified() => continue 'looking,
+                () = ready(()), if are_more && working.len() < AT_ONCE_MAX => continue 'looking,
             }
         }
     }
