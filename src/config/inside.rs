@@ -57,6 +57,10 @@ pub const SCRATCH_BYTES: usize = 64 * 1024;
 pub const PORTION_VIEWERS: usize = 256;
 /// Reads of one connection before others have their turn.
 pub const READS_PER_TURN_MAX: usize = 4;
+/// Messages of one connection that wait for the answers to its joins.
+pub const EARLY_PUSHES_MAX: usize = 16;
+/// Payload of such a message, in bytes: more than a broadcast may have.
+pub const EARLY_PUSH_BYTES_MAX: usize = 16 * 1024;
 /// Capacity of the list of effects that a shard keeps between turns.
 pub const EFFECTS_KEPT_MAX: usize = 1_024;
 /// Frames handed to one `writev`.

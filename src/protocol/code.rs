@@ -226,7 +226,7 @@ pub const PUSH_RATE: ErrorCode = ErrorCode {
     name: "PUSH_RATE",
     prefix: "MessagePerSecondRateLimitReached",
     retry: Retry::Later,
-    advice: "Messages came too fast. Wait a second, then send again.",
+    advice: "Messages came too fast, or too many before the answer to their join. Wait a second, then send again.",
 };
 
 pub const PAYLOAD_TOO_BIG: ErrorCode = ErrorCode {

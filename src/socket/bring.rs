@@ -52,7 +52,7 @@ impl Shard {
         for (place, subscription) in connection.session.subscriptions_mut() {
             if !matches!(
                 subscription.stage,
-                JoinStage::Asking { .. } | JoinStage::Waiting(_)
+                JoinStage::Asking(_) | JoinStage::Waiting(_)
             ) && let Some(shown) = subscription.private.as_deref_mut()
                 && let Some(picture) = self.private.latest(shown.name)
                 && let Some(frame) = picture.frame(vsn, shown.sent)

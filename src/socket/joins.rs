@@ -95,6 +95,7 @@ impl Shard {
                 here,
             },
             |view, since| channel.joined(view, history, since, here, limits, database_now()),
+            self.config.rules(),
             &mut self.effects,
         );
         if !opened {

@@ -133,7 +133,8 @@ impl Shard {
             };
             let (session, place) = (&mut connection.session, member.subscription);
             if let Some(waiter) = answered.iter().find(|waiter| waiter.member == member) {
-                session.answer_private(place, picture, waiter.since, &mut self.effects);
+                let (since, rules) = (waiter.since, self.config.rules());
+                session.answer_private(place, picture, since, rules, &mut self.effects);
             }
             session.recheck_private(place, picture, &mut self.effects);
             self.perform(id);

@@ -4,10 +4,11 @@
 //! the shard only asks it for the position of each subscription.
 //!
 //! `joining` reads joins, `answers` answers them, `pushes` takes messages to a joined topic (`voice` broadcasts,
-//! `whereabouts` presence, `tracks` interactions), `subscription` keeps positions, `rights` the caller, `private` private
+//! `whereabouts` presence, `tracks` interactions), `early` keeps those that came before the answer, `subscription` keeps positions, `rights` the caller, `private` private
 //! topics, and `effect` lists the actions for the shard.
 
 mod answers;
+mod early;
 mod effect;
 mod joining;
 mod private;
@@ -28,7 +29,7 @@ pub(crate) use self::effect::Effect;
 pub(crate) use self::private::ShownTopic;
 use self::replies::ReplyTo;
 use self::rights::KeptCaller;
-pub(crate) use self::subscription::{JoinStage, PendingJoin, Subscription};
+pub(crate) use self::subscription::{JoinStage, PendingAsk, PendingJoin, Subscription};
 pub(crate) use self::tracks::TrackReply;
 pub(crate) use self::voice::{Saying, Voice};
 pub(crate) use self::whereabouts::SubscriptionPresence;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::server::TestServer;
+use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::Show;
 use crate::support::websocket::{Socket, WireVersion};
 use seatcast::ticketing::EventId;
@@ -136,4 +136,40 @@ async fn the_dialect_lists_members_and_they_count_natively() {
     let left = first.next_on(&topic, "presence_diff").await;
     assert_eq!(left["leaves"][key], state[key]);
     sees(&mut watcher, &native, &json!({"total": 0, "by_step": {}})).await;
+}
+
+/// A client that does not wait for the answer to its join, as Phoenix allows.
+#[tokio::test]
+async fn a_join_and_its_messages_may_be_sent_in_one_go() {
+    let (server, event) = server().await;
+    let (topic, native) = (
+        format!("realtime:registration:{event}"),
+        format!("event:{event}"),
+    );
+    let mut socket = server.ws(WireVersion::V2).await;
+    let look = json!({"step": "look"});
+    let sent = [
+        socket.send(&native, "phx_join", json!({})).await,
+        socket.send(&native, "presence", look).await,
+        socket.send(&topic, "phx_join", config()).await,
+        socket.send(&topic, "presence", track("pay")).await,
+    ];
+    let mut answered = Vec::new();
+    while answered.len() < sent.len() {
+        let frame = socket.next_frame(DEADLINE).await.expect("an answer");
+        if frame.event == "phx_reply" {
+            assert_eq!(frame.payload["status"], "ok", "{frame:?}");
+            answered.push(frame.reference.as_str().map(str::to_owned));
+        }
+    }
+    for (join, message) in [(0, 1), (2, 3)] {
+        let at = |n: usize| {
+            answered
+                .iter()
+                .position(|own| own.as_ref() == Some(&sent[n]))
+        };
+        assert!(at(join) < at(message), "{answered:?} of {sent:?}");
+    }
+    let both = json!({"total": 2, "by_step": {"look": 1, "pay": 1}});
+    sees(&mut socket, &native, &both).await;
 }

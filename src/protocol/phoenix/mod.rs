@@ -91,6 +91,24 @@ pub enum Payload {
     Broadcast(UserBroadcast),
 }
 
+impl Payload {
+    /// About how many bytes the payload had on the wire.
+    pub(crate) fn bytes(&self) -> usize {
+        let json = |value: &Value| value.to_string().len();
+        match self {
+            Payload::Json(value) => json(value),
+            Payload::Binary(bytes) => bytes.len(),
+            Payload::Broadcast(UserBroadcast { metadata, body, .. }) => {
+                let body = match body {
+                    BroadcastBody::Json(value) => json(value),
+                    BroadcastBody::Opaque(bytes) => bytes.len(),
+                };
+                metadata.as_ref().map_or(0, json) + body
+            }
+        }
+    }
+}
+
 /// A client's broadcast, under an event name that it chose.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserBroadcast {

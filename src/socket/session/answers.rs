@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Effect, JoinStage, ReplyTo, Session, ShownTopic, Subscription, SubscriptionPresence};
+use super::{
+    Effect, JoinStage, ReplyTo, Rules, Session, ShownTopic, Subscription, SubscriptionPresence,
+};
 use crate::auth::Right;
 use crate::hub::presence as here;
 use crate::hub::{NativeView, NotOpened};
@@ -39,6 +41,7 @@ impl Session {
         place: u32,
         opened: OpenedEvent<'_>,
         joined: impl FnOnce(NativeView, Option<Revision>) -> Joined,
+        rules: Rules<'_>,
         effects: &mut Vec<Effect>,
     ) -> bool {
         let OpenedEvent {
@@ -87,6 +90,7 @@ impl Session {
                 None
             }
         };
+        let early = subscription.stage.take_early();
         subscription.topic = topic;
         subscription.stage = JoinStage::Live {
             channel,
@@ -114,6 +118,7 @@ impl Session {
         }
         self.joined_once = true;
         self.needs_token |= is_admin || event.status == EventStatus::Draft;
+        self.take_early(place, early, rules, effects);
         true
     }
 
@@ -146,7 +151,7 @@ impl Session {
         else {
             return;
         };
-        let JoinStage::Waiting(join) = &subscription.stage else {
+        let JoinStage::Waiting(join) = subscription.stage else {
             return;
         };
         let at = ReplyTo {
@@ -155,6 +160,7 @@ impl Session {
             topic: &subscription.topic,
         };
         effects.push(self.refuse(at, error));
+        effects.extend(self.refuse_early(join.early));
     }
 }
 

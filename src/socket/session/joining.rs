@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Effect, JoinStage, PendingJoin, ReplyTo, Rules, Session, ShownTopic, Subscription,
+    Effect, JoinStage, PendingAsk, PendingJoin, ReplyTo, Rules, Session, ShownTopic, Subscription,
     SubscriptionPresence, Voice,
 };
 use crate::hub::NativeView;
@@ -60,6 +60,7 @@ impl AskedToJoin {
                 reference: frame.reference.clone(),
                 view: View::Native(view),
                 since: join.since,
+                early: Vec::new(),
             },
             presence,
             voice: None,
@@ -87,6 +88,7 @@ impl AskedToJoin {
                 reference: frame.reference.clone(),
                 view: View::Tables(Arc::new(config.bindings)),
                 since: None,
+                early: Vec::new(),
             },
             presence,
             voice,
@@ -172,9 +174,10 @@ impl Session {
         let subscription = self.place(Subscription {
             topic,
             join_ref,
-            stage: JoinStage::Asking {
+            stage: JoinStage::Asking(Box::new(PendingAsk {
                 reference: frame.reference.clone(),
-            },
+                early: Vec::new(),
+            })),
             presence: SubscriptionPresence::None,
             voice: None,
             private: Some(Box::new(ShownTopic { name, sent: 0 })),
@@ -234,7 +237,9 @@ impl Session {
             frame.join_ref.is_none() || frame.join_ref.as_ref() == joined
         });
         // In Phoenix a join is always answered before its leave.
-        effects.extend(left.and_then(|place| self.give_up(place)));
+        if let Some(place) = left {
+            self.give_up(place, effects);
+        }
         effects.push(self.ok(ReplyTo::of(frame)));
         if let Some(place) = left {
             self.end(place, effects);

@@ -1,6 +1,6 @@
 //! Private topics: rights to join them, and answers to joins.
 
-use super::{Effect, JoinStage, ReplyTo, Session, Subscription};
+use super::{Effect, JoinStage, ReplyTo, Rules, Session, Subscription};
 use crate::auth::Right;
 use crate::hub::NotOpened;
 use crate::hub::private::Picture;
@@ -59,6 +59,7 @@ impl Session {
         place: u32,
         picture: &Picture,
         since: Option<Revision>,
+        rules: Rules<'_>,
         effects: &mut Vec<Effect>,
     ) {
         if !self.may_read(picture) {
@@ -68,7 +69,7 @@ impl Session {
         let Some(subscription) = self.subscription_mut(place) else {
             return;
         };
-        let (JoinStage::Asking { reference }, Some(shown)) =
+        let (JoinStage::Asking(join), Some(shown)) =
             (&mut subscription.stage, &mut subscription.private)
         else {
             return;
@@ -76,7 +77,7 @@ impl Session {
         if shown.name != picture.topic {
             return;
         }
-        let (reference, body) = (reference.take(), picture.joined(since));
+        let (reference, body) = (join.reference.take(), picture.joined(since));
         shown.sent = body.revision;
         effects.push(Effect::Send(phoenix::reply(
             vsn,
@@ -85,21 +86,23 @@ impl Session {
             &subscription.topic,
             PhoenixReply::Ok(body),
         )));
+        let early = subscription.stage.take_early();
         subscription.stage = JoinStage::Told;
         metrics::JOINS.one("private");
         (self.joined_once, self.needs_token) = (true, true);
+        self.take_early(place, early, rules, effects);
     }
 
     /// Tells a waiting join why there is no picture. A viewer that has one keeps it.
     pub(crate) fn no_private(&mut self, place: u32, why: NotOpened, effects: &mut Vec<Effect>) {
         let asking = |subscription: &mut Subscription| match &mut subscription.stage {
-            JoinStage::Asking { reference } => Some(reference.take()),
+            JoinStage::Asking(join) => Some(join.reference.take()),
             _ => None,
         };
         let Some(reference) = self.subscription_mut(place).and_then(asking) else {
             return;
         };
-        let Some(subscription) = self.subscriptions[place as usize].take() else {
+        let Some(mut subscription) = self.subscriptions[place as usize].take() else {
             return;
         };
         let at = ReplyTo {
@@ -117,6 +120,7 @@ impl Session {
             }
         };
         effects.push(self.refuse(at, error));
+        effects.extend(self.refuse_early(subscription.stage.take_early()));
         effects.extend(
             subscription
                 .private

@@ -23,6 +23,8 @@ impl Session {
                 Ok(()) => self.acknowledge(frame, effects),
                 Err(error) => self.token_refused(place, frame, error, effects),
             }
+        } else if self.keep_early(place, frame) {
+            // Its join is answered first.
         } else if frame.event == presence::PRESENCE {
             self.on_presence(place, frame, rules, effects);
         } else if frame.event == "track" {

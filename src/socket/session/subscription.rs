@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Effect, ReplyTo, Session, ShownTopic, SubscriptionPresence, Voice};
 use crate::hub::NativeView;
 use crate::protocol::code;
-use crate::protocol::phoenix::{self, Ref};
+use crate::protocol::phoenix::{self, ClientFrame, Ref};
 use crate::socket::channel::{ChannelKey, Has, View};
 use crate::ticketing::Revision;
 
@@ -28,7 +28,7 @@ pub(crate) enum JoinStage {
     /// The event is being loaded; then the join is answered.
     Waiting(Box<PendingJoin>),
     /// A private topic is being read; then the join is answered.
-    Asking { reference: Option<Ref> },
+    Asking(Box<PendingAsk>),
     /// Joined to a private topic.
     Told,
     /// Joined: `sent` is the revision that the client has or is being sent.
@@ -46,6 +46,16 @@ pub(crate) struct PendingJoin {
     pub(super) reference: Option<Ref>,
     pub(super) view: View,
     pub(super) since: Option<Revision>,
+    /// Messages that came before the answer.
+    pub(super) early: Vec<ClientFrame>,
+}
+
+/// A join that waits for its private topic.
+#[derive(Debug)]
+pub(crate) struct PendingAsk {
+    pub(super) reference: Option<Ref>,
+    /// Messages that came before the answer.
+    pub(super) early: Vec<ClientFrame>,
 }
 
 impl Subscription {
@@ -83,7 +93,7 @@ impl Session {
     }
 
     fn end_with(&mut self, place: u32, event: &str, payload: &Value, effects: &mut Vec<Effect>) {
-        effects.extend(self.give_up(place));
+        self.give_up(place, effects);
         let Some(mut subscription) = self
             .subscriptions
             .get_mut(place as usize)
@@ -113,23 +123,28 @@ impl Session {
     }
 
     /// Answers a join that was left or replaced before its event was open: clients wait for an answer to every ref.
-    pub(super) fn give_up(&mut self, place: u32) -> Option<Effect> {
-        let subscription = self.subscriptions.get_mut(place as usize)?.as_mut()?;
+    pub(super) fn give_up(&mut self, place: u32, effects: &mut Vec<Effect>) {
+        let Some(subscription) = self.subscription_mut(place) else {
+            return;
+        };
+        let early = subscription.stage.take_early();
         let reference = match &mut subscription.stage {
-            JoinStage::Waiting(join) => join.reference.take()?,
-            JoinStage::Asking { reference } => reference.take()?,
-            _ => return None,
+            JoinStage::Waiting(join) => join.reference.take(),
+            JoinStage::Asking(join) => join.reference.take(),
+            JoinStage::Told | JoinStage::Live { .. } => return,
         };
-        let subscription = self.subscriptions[place as usize].as_ref()?;
-        let at = ReplyTo {
-            join_ref: subscription.join_ref.as_ref(),
-            reference: Some(&reference),
-            topic: &subscription.topic,
-        };
-        Some(self.refuse(
-            at,
-            code::JOIN_ENDED.because("left or joined again before it was answered"),
-        ))
+        if reference.is_some()
+            && let Some(subscription) = &self.subscriptions[place as usize]
+        {
+            let at = ReplyTo {
+                join_ref: subscription.join_ref.as_ref(),
+                reference: reference.as_ref(),
+                topic: &subscription.topic,
+            };
+            let error = code::JOIN_ENDED.because("left or joined again before it was answered");
+            effects.push(self.refuse(at, error));
+        }
+        effects.extend(self.refuse_early(early));
     }
 
     /// The position of a joined topic: what the client has or is being sent.

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::auth::Role;
 use crate::config::Config;
+use crate::config::inside::{EARLY_PUSH_BYTES_MAX, EARLY_PUSHES_MAX};
 use crate::hub::ErrandAnswer;
 use crate::protocol::code::ErrorReply;
 use crate::protocol::phoenix::{self, Ref};
@@ -77,6 +78,41 @@ impl Talk {
         let frame = phoenix::decode_text(self.session.vsn, text);
         self.session
             .on_frame(frame, self.now_ms, rules, &mut effects);
+        self.carry_out(effects)
+    }
+
+    /// Opens the event of a join that was left waiting.
+    fn open_waiting(&mut self, place: u32) -> Vec<Did> {
+        let mut effects = Vec::new();
+        self.open(place, "event:42".into(), &mut effects);
+        self.carry_out(effects)
+    }
+
+    fn open(&mut self, place: u32, topic: Arc<str>, effects: &mut Vec<Effect>) {
+        let body = |_, since: Option<Revision>| Joined {
+            revision: 7,
+            resumed: since.is_some(),
+            state: serde_json::value::to_raw_value(&json!({}))
+                .expect("JSON")
+                .into(),
+        };
+        let opened = OpenedEvent {
+            channel: 70,
+            member: 0,
+            topic,
+            event: &self.event,
+            revision: 7,
+            here: None,
+        };
+        let rules = Rules {
+            limits: &self.limits,
+            auth: &self.auth,
+            presence: &self.presence,
+        };
+        self.session.opened(place, opened, body, rules, effects);
+    }
+
+    fn carry_out(&mut self, mut effects: Vec<Effect>) -> Vec<Did> {
         let mut did = Vec::new();
         let mut next = 0;
         while next < effects.len() {
@@ -113,22 +149,8 @@ impl Talk {
                         next += 1;
                         continue;
                     }
-                    let body = |_, since: Option<Revision>| Joined {
-                        revision: 7,
-                        resumed: since.is_some(),
-                        state: serde_json::value::to_raw_value(&json!({}))
-                            .expect("JSON")
-                            .into(),
-                    };
-                    let opened = OpenedEvent {
-                        channel: 70,
-                        member: 0,
-                        topic: key.topic.clone(),
-                        event: &self.event,
-                        revision: 7,
-                        here: None,
-                    };
-                    self.session.opened(place, opened, body, &mut effects);
+                    let topic = key.topic.clone();
+                    self.open(place, topic, &mut effects);
                 }
             }
             next += 1;
@@ -145,6 +167,14 @@ impl Talk {
         let sent: Vec<_> = sent.filter(|frame| frame[3] != "system").collect();
         assert_eq!(sent.len(), 1, "one answer to {text}: {sent:?}");
         sent.into_iter().next().unwrap_or_default()
+    }
+}
+
+/// The ref that a reply answers.
+fn reference_of(did: &Did) -> Option<String> {
+    match did {
+        Did::Sent(frame) if frame[3] == "phx_reply" => frame[1].as_str().map(str::to_owned),
+        _ => None,
     }
 }
 
@@ -266,6 +296,42 @@ fn a_join_that_is_left_or_replaced_before_its_answer_is_told_so() {
     let left = json!(["2", "3", "event:42", "phx_reply", {"status": "ok", "response": {}}]);
     let closed = json!(["2", "2", "event:42", "phx_close", {}]);
     assert_eq!(did[1..], [Did::Sent(left), Did::Sent(closed)]);
+}
+
+/// As in Phoenix, where a client may send its join and its messages in one go.
+#[test]
+fn messages_before_the_answer_to_a_join_wait_for_it() {
+    let mut talk = Talk::new();
+    talk.slow = true;
+    let text = r#"["1","1","event:42","phx_join",{}]"#;
+    assert_eq!(talk.say(text), [Did::Joined(EventId(42))]);
+    let step = |n: usize| format!(r#"["1","s{n}","event:42","presence",{{"step":"payment"}}]"#);
+    for n in 0..EARLY_PUSHES_MAX {
+        assert_eq!(talk.say(&step(n)), []);
+    }
+    let code = |did: &[Did]| match &did[0] {
+        Did::Sent(reply) => reply[4]["response"]["code"].clone(),
+        _ => Value::Null,
+    };
+    assert_eq!(code(&talk.say(&step(99))), "PUSH_RATE");
+    // A join that ends without its answer: each message is answered.
+    let did = talk.say(r#"["1","2","event:42","phx_leave",{}]"#);
+    assert_eq!(code(&did), "JOIN_ENDED");
+    assert_eq!(code(&did[1..]), "UNMATCHED_TOPIC");
+    assert_eq!(did.len(), 1 + EARLY_PUSHES_MAX + 2);
+    // A long message is not kept.
+    talk.say(text);
+    let long = "x".repeat(EARLY_PUSH_BYTES_MAX);
+    let long = format!(r#"["1","l","event:42","presence",{{"step":"{long}"}}]"#);
+    assert_eq!(code(&talk.say(&long)), "PUSH_RATE");
+    // Two kinds of messages in the order they came, after the answer.
+    talk.say(&step(1));
+    talk.say(r#"["1","t","event:42","track",{"action":"seen"}]"#);
+    talk.slow = false;
+    let did = talk.open_waiting(0);
+    let refs: Vec<_> = did.iter().filter_map(reference_of).collect();
+    assert_eq!(refs, ["1", "s1", "t"]);
+    assert!(did.contains(&Did::Stepped(None, Some("payment".into()))));
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Session {
             return Err(unknown());
         }
         let JoinStage::Live { channel, .. } = subscription.stage else {
-            return Err(code::UNMATCHED_TOPIC.because("the join is not answered yet"));
+            return Err(code::PUSH_RATE.because("too many messages before the join was answered"));
         };
         if !caller.is_staff() {
             return Err(code::UNAUTHORIZED.because("only the event's organizer broadcasts"));

@@ -96,7 +96,7 @@ impl Session {
         };
         let subscription = self.subscription_mut(place).ok_or_else(unknown)?;
         let JoinStage::Live { channel, .. } = subscription.stage else {
-            return Err(code::UNMATCHED_TOPIC.because("the join is not answered yet"));
+            return Err(code::PUSH_RATE.because("too many messages before the join was answered"));
         };
         match &mut subscription.presence {
             SubscriptionPresence::None => Err(unknown()),
