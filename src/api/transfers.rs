@@ -12,7 +12,7 @@ use super::bookings::{ProofToken, is_owner};
 use super::contact;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body};
+use super::extract::{At, Body, NoBody};
 use super::fields::{Fields, Input};
 use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
 use super::tickets::{PRIVATE, TicketData, may_use, seen};
@@ -126,7 +126,7 @@ pub(super) async fn offer(
 
 /// Withdraw the offer of a ticket
 ///
-/// By whoever holds it, before it was accepted: its link is dead.
+/// By whoever holds it, before it was accepted: its link is dead. Repeated, it answers the same.
 #[utoipa::path(
     delete, path = "/tickets/{code}/transfer", tag = "tickets",
     params(("code" = String, Path, description = "The ticket's code, or its id")),
@@ -144,14 +144,12 @@ pub(super) async fn withdraw(
     caller: Caller,
     At(code): At<String>,
     ProofToken(token): ProofToken,
+    _: NoBody,
 ) -> ApiResult<Reply<Option<bool>>> {
     let ((ticket, ..), audit) = held(&state, &caller, &code, token.as_deref()).await?;
-    let pending = state.store.pending_transfer(ticket).await?;
-    let pending = pending.ok_or_else(no_transfer)?;
-    let withdrawn = state
-        .store
-        .withdraw_transfer(pending, audit.as_ref())
-        .await?;
+    let offer = state.store.latest_offer(ticket).await?;
+    let offer = offer.ok_or_else(no_transfer)?;
+    let withdrawn = state.store.withdraw_transfer(offer, audit.as_ref()).await?;
     let revision = withdrawn.map_err(refused)?;
     Ok(Reply::ok("TRANSFER_CANCELLED", None).revision(revision))
 }
@@ -175,6 +173,7 @@ pub(super) async fn accept(
     State(state): State<ApiState>,
     caller: Caller,
     At(token): At<String>,
+    _: NoBody,
 ) -> ApiResult<Reply<AcceptedTicket>> {
     let id = state.proofs.open_transfer(&token).ok_or_else(no_transfer)?;
     let code = ticket_code(state.desk.now(), &mut rand::rng());

@@ -267,13 +267,14 @@ impl Store {
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
-    /// The offer that waits for a ticket.
-    pub async fn pending_transfer(
-        &self,
-        ticket: TicketId,
-    ) -> Result<Option<TransferId>, StoreError> {
+    /// The newest offer of a ticket, if it waits for an answer or was withdrawn.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn latest_offer(&self, ticket: TicketId) -> Result<Option<TransferId>, StoreError> {
         let client = self.client().await?;
-        let sql = "select id from transfers where ticket_id = $1 and state = 'pending'";
+        let sql = "select id from (select id, state from transfers where ticket_id = $1 order by ticket_id desc, id desc limit 1) t
+                    where state in ('pending', 'cancelled')";
         let statement = client.prepare_cached(sql).await?;
         let row = client.query_opt(&statement, &[&ticket]).await?;
         row.map(|row| Ok(row.try_get(0)?)).transpose()

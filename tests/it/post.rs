@@ -462,10 +462,8 @@ async fn a_ticket_goes_over_by_the_link_in_the_mail_and_the_old_code_is_dead() {
     // Withdrawn, its link is dead; reading a link consumes nothing.
     let withdrawn = link(&mut smtp).await;
     assert_eq!(buyer.delete(&transfer).await.status, 200);
-    assert_eq!(
-        buyer.delete(&transfer).await.code(404),
-        "TRANSFER_NOT_FOUND"
-    );
+    // Repeated where the first answer was lost.
+    assert_eq!(buyer.delete(&transfer).await.status, 200);
     let anonymous = server.anonymous();
     assert_eq!(
         anonymous.post(&withdrawn, &json!({})).await.code(404),
