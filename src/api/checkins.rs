@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::ApiState;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body, Query};
+use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
 use super::idempotency;
 use super::page::{self, Page, RequestedUri};
@@ -331,6 +331,7 @@ pub(super) async fn undo(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<CheckinId>,
+    _: NoBody,
 ) -> ApiResult<Reply<Option<bool>>> {
     let none = || ApiError::not_found("CHECKIN_NOT_FOUND");
     let found = state.store.checkin_belongs(id).await?;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::error::ApiError;
-use super::fields::{self, Input};
+use super::fields::{self, Fields, Input};
 
 /// Some editors put it in front of UTF-8.
 pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -83,6 +83,25 @@ impl<T: Input, S: Send + Sync> OptionalFromRequest<S> for Body<T> {
             true => Ok(None),
             false => right_type.and_then(|()| Body::parse(&bytes).map(Some)),
         }
+    }
+}
+
+/// For requests that take no body. Many programs send an empty object all the same; fields are refused by name, as
+/// everywhere.
+pub struct NoBody;
+
+impl Input for NoBody {
+    fn read(_: &mut Fields) -> Option<NoBody> {
+        Some(NoBody)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<NoBody, ApiError> {
+        Option::<Body<NoBody>>::from_request(request, state).await?;
+        Ok(NoBody)
     }
 }
 

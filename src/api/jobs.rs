@@ -16,7 +16,7 @@ use super::ApiState;
 use super::bookings::not_found;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body, Query};
+use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader, given_key};
 use super::page::{self, Cursor, Page, RequestedUri};
@@ -156,6 +156,7 @@ pub(super) async fn retry(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<i64>,
+    _: NoBody,
 ) -> ApiResult<Reply<JobData>> {
     let job = seen(&state, &caller, id, &[Right::Money, Right::Manage]).await?;
     if !state.store.retry_job(&caller, &job).await? {
@@ -181,6 +182,7 @@ pub(super) async fn give_up(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<i64>,
+    _: NoBody,
 ) -> ApiResult<Reply<JobData>> {
     let job = seen(&state, &caller, id, &[Right::Money, Right::Manage]).await?;
     if !state.store.drop_job(&caller, &job).await? {

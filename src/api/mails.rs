@@ -8,7 +8,7 @@ use super::bookings::{self, ProofToken};
 use super::email_codes::taken;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Query};
+use super::extract::{At, NoBody, Query};
 use super::fields::{Fields, Input};
 use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Right};
@@ -90,6 +90,7 @@ pub(super) async fn resend(
     caller: Caller,
     At(id): At<BookingId>,
     ProofToken(token): ProofToken,
+    _: NoBody,
 ) -> ApiResult<Reply<Option<bool>>> {
     let found = state.store.booking(Name::Id(id)).await?;
     let may = |found: &FoundBooking| {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::ApiState;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body, Query};
+use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
 use super::page::{self, LongPage, RequestedUri};
@@ -174,6 +174,7 @@ pub(super) async fn remove(
     State(state): State<ApiState>,
     caller: Caller,
     At((user, id)): At<(UserId, i64)>,
+    _: NoBody,
 ) -> ApiResult<Reply<Option<bool>>> {
     state.store.remove_membership(&caller, user, id).await??;
     state.roles.forget(user);

@@ -10,7 +10,7 @@ use super::ApiState;
 use super::availability;
 use super::envelope::{Deleted, Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body, Query};
+use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader};
 use super::page::{self, LongPage, RequestedUri};
@@ -175,6 +175,7 @@ pub(super) async fn remove(
     State(state): State<ApiState>,
     caller: Caller,
     At((event_id, notice_id)): At<(EventId, NoticeId)>,
+    _: NoBody,
 ) -> ApiResult<Reply<Deleted>> {
     let removed = state
         .store

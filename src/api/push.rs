@@ -18,7 +18,7 @@ use super::availability;
 use super::bookings::{self, BOOKING_TOKEN};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body, Query, header_text};
+use super::extract::{At, Body, NoBody, Query, header_text};
 use super::fields::{Fields, Input};
 use super::page::{self, LongPage, RequestedUri};
 use crate::auth::Caller;
@@ -322,6 +322,7 @@ pub(super) async fn unsubscribe(
     caller: Caller,
     At(id): At<PushSubscriptionId>,
     headers: HeaderMap,
+    _: NoBody,
 ) -> ApiResult<Reply<Option<bool>>> {
     let (user, auth) = proof(&caller, &headers)?;
     match state

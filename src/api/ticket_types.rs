@@ -11,7 +11,7 @@ use super::ApiState;
 use super::envelope::{Deleted, Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::events::{self, TicketTypeDetail};
-use super::extract::{At, Body, Query};
+use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader};
 use super::money::{self, Amount};
@@ -318,6 +318,7 @@ pub(super) async fn remove(
     State(state): State<ApiState>,
     caller: Caller,
     At((event_id, ticket_type_id)): At<(EventId, TicketTypeId)>,
+    _: NoBody,
 ) -> ApiResult<Reply<Deleted>> {
     let removed = state
         .store

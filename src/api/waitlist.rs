@@ -9,7 +9,7 @@ use super::availability;
 use super::bookings::BookingData;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body, Query};
+use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
 use super::page::{self, Page, RequestedUri};
@@ -234,6 +234,7 @@ pub(super) async fn leave(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<WaitingId>,
+    _: NoBody,
 ) -> ApiResult<Reply<WaitingRow>> {
     let waiting = own(&state, &caller, id).await?;
     let entry = audit(&state, &caller, &waiting).await?;
@@ -266,6 +267,7 @@ pub(super) async fn accept(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<WaitingId>,
+    _: NoBody,
 ) -> ApiResult<Reply<BookingData>> {
     let waiting = own(&state, &caller, id).await?;
     let (WaitingStatus::Offered | WaitingStatus::Accepted, Some(booking)) =
@@ -312,6 +314,7 @@ pub(super) async fn decline(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<WaitingId>,
+    _: NoBody,
 ) -> ApiResult<Reply<WaitingRow>> {
     let waiting = own(&state, &caller, id).await?;
     let waiting = match waiting.status {

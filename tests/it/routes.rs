@@ -439,3 +439,30 @@ async fn core_15_unknown_fields_of_any_body_are_refused_by_name() {
     let read = anonymous.get("/api/v1/events?utm_source=mail").await;
     read.data(200);
 }
+
+/// A reason that an organizer gives to a pause, or another address to mail tickets to, is not dropped silently either.
+#[tokio::test]
+async fn core_15_routes_without_a_body_refuse_the_fields_of_one() {
+    let server = TestServer::start().await;
+    let admin = server.user(user(&server.client().await, "admin").await);
+    let document = seatcast::run::document();
+    let mut asked = 0;
+    for operation in operations() {
+        let method = operation.method.as_str().to_lowercase();
+        let described = &document["paths"][&operation.path][&method];
+        if method == "get" || !described["requestBody"].is_null() {
+            continue;
+        }
+        let send = async |body: Value| {
+            let (method, path) = (operation.method.clone(), operation.address());
+            admin.send(method, &path, Some(body.to_string())).await
+        };
+        let name = operation.name();
+        let refused = send(json!({"reason": "ill"})).await;
+        assert_eq!(refused.code(422), "UNKNOWN_FIELD", "{name}");
+        assert_eq!(refused.data(422)["errors"][0]["field"], "reason", "{name}");
+        assert_ne!(send(json!({})).await.status, 422, "{name}");
+        asked += 1;
+    }
+    assert!(asked > 20, "{asked}");
+}

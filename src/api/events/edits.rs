@@ -12,7 +12,7 @@ use crate::api::ApiState;
 use crate::api::cache::{self, IfMatch};
 use crate::api::envelope::{Deleted, Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
-use crate::api::extract::{At, Body};
+use crate::api::extract::{At, Body, NoBody};
 use crate::api::idempotency::{self, IdempotencyHeader};
 use crate::auth::{Caller, Right, Role};
 use crate::store::event_edits::Created;
@@ -152,6 +152,7 @@ pub(in crate::api) async fn remove(
     State(state): State<ApiState>,
     caller: Caller,
     At(event_id): At<EventId>,
+    _: NoBody,
 ) -> ApiResult<Reply<Deleted>> {
     let removed = state.store.delete_event(event_id, &caller).await?;
     state.board.committed(event_id, removed.revision);
@@ -170,6 +171,7 @@ pub(in crate::api) async fn pause(
     caller: Caller,
     At(event_id): At<EventId>,
     headers: HeaderMap,
+    _: NoBody,
 ) -> ApiResult<Reply<EventDetail>> {
     let change = to_status(EventStatus::Paused);
     changed(&state, &caller, event_id, &headers, change).await
@@ -187,6 +189,7 @@ pub(in crate::api) async fn resume(
     caller: Caller,
     At(event_id): At<EventId>,
     headers: HeaderMap,
+    _: NoBody,
 ) -> ApiResult<Reply<EventDetail>> {
     let change = to_status(EventStatus::Active);
     changed(&state, &caller, event_id, &headers, change).await
@@ -204,6 +207,7 @@ pub(in crate::api) async fn complete(
     caller: Caller,
     At(event_id): At<EventId>,
     headers: HeaderMap,
+    _: NoBody,
 ) -> ApiResult<Reply<EventDetail>> {
     let change = to_status(EventStatus::Completed);
     changed(&state, &caller, event_id, &headers, change).await

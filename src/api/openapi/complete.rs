@@ -37,7 +37,7 @@ pub(in crate::api) fn complete(mut document: Value) -> Value {
         secure(&path, operation);
         // Those say themselves what they answer, in another form.
         if !path.starts_with(TABLES_PATH) {
-            add_failures(operation);
+            add_failures(&method, operation);
         }
         describe_answers(&method, operation);
         add_headers(operation);
@@ -140,13 +140,14 @@ fn secure(path: &str, operation: &mut Value) {
 }
 
 /// Adds the refusals and failures that operations have by their shape.
-fn add_failures(operation: &mut Value) {
+fn add_failures(method: &str, operation: &mut Value) {
     let has = |place: &str| {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         parameters.filter(|one| one["in"] == place).count() > 0
     };
     let (path, query, header) = (has("path"), has("query"), has("header"));
-    let body = operation.get("requestBody").is_some();
+    // A write that takes no body refuses one that has fields.
+    let body = method != "get";
     if operation["security"] != json!([]) {
         let what = "`UNAUTHENTICATED`, `INVALID_TOKEN`, `TOKEN_EXPIRED`: no token where one is needed, or a bad one";
         answer(operation, "401", what);

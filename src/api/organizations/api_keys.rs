@@ -10,7 +10,7 @@ use super::needs;
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
-use crate::api::extract::{At, Body, Query};
+use crate::api::extract::{At, Body, NoBody, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::{self, IdempotencyHeader};
 use crate::api::page::{self, Page, RequestedUri};
@@ -188,6 +188,7 @@ pub(in crate::api) async fn revoke(
     State(state): State<ApiState>,
     caller: Caller,
     At((organization, key)): At<(OrganizationId, ApiKeyId)>,
+    _: NoBody,
 ) -> ApiResult<Reply<Option<bool>>> {
     needs(&caller, Right::People, organization)?;
     state

@@ -11,7 +11,7 @@ use crate::api::contact::email;
 use crate::api::email_codes::taken;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
-use crate::api::extract::{At, Body, Query};
+use crate::api::extract::{At, Body, NoBody, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::page::{self, Page, RequestedUri};
 use crate::auth::secrets::hash_of;
@@ -176,6 +176,7 @@ pub(in crate::api) async fn remove(
     State(state): State<ApiState>,
     caller: Caller,
     At((organization, user)): At<(OrganizationId, UserId)>,
+    _: NoBody,
 ) -> ApiResult<Reply<Option<bool>>> {
     if caller.user_id() != Some(user) {
         needs(&caller, Right::People, organization)?;

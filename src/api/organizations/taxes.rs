@@ -10,7 +10,7 @@ use crate::api::ApiState;
 use crate::api::envelope::{Deleted, Envelope, Failure, Reply};
 use crate::api::error::ApiResult;
 use crate::api::events::input::country;
-use crate::api::extract::{At, Body, Query};
+use crate::api::extract::{At, Body, NoBody, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::{self, IdempotencyHeader};
 use crate::api::page::{self, LongPage, RequestedUri};
@@ -186,6 +186,7 @@ pub(in crate::api) async fn remove(
     State(state): State<ApiState>,
     caller: Caller,
     At((organization, id)): At<(OrganizationId, TaxId)>,
+    _: NoBody,
 ) -> ApiResult<Reply<Deleted>> {
     needs(&caller, Right::Manage, organization)?;
     state

@@ -8,7 +8,7 @@ use super::{changed, made, name, page_of, read, removed, value};
 use crate::api::ApiState;
 use crate::api::envelope::{Deleted, Envelope, Failure, Reply};
 use crate::api::error::ApiResult;
-use crate::api::extract::{At, Body, Query};
+use crate::api::extract::{At, Body, NoBody, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::IdempotencyHeader;
 use crate::api::page::{LongPage, RequestedUri};
@@ -154,6 +154,7 @@ pub(in crate::api) async fn remove(
     State(state): State<ApiState>,
     caller: Caller,
     At((event_id, id)): At<(EventId, FeeId)>,
+    _: NoBody,
 ) -> ApiResult<Reply<Deleted>> {
     let of = (&state, &caller, event_id);
     removed::<FeeRule>(of, id.0, "FEE_DELETED").await
