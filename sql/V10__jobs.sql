@@ -14,7 +14,8 @@ create table jobs (
     state text not null default 'waiting'
         constraint jobs_state_known check (state in ('waiting', 'leased', 'done', 'needs_review')),
     -- When to take it next; of a job that is done, until when its key holds.
-    run_at timestamptz not null default clock_timestamp(),
+    run_at timestamptz not null default clock_timestamp()
+        constraint jobs_run_at_bound check (run_at >= '1900-01-01z' and run_at < '9999-01-01z'),
     -- Names the lease, with `times`; `failures` counts those since it last came further.
     attempts int not null default 0,
     failures int not null default 0,
@@ -23,7 +24,8 @@ create table jobs (
     -- While leased: until when its node may work at it.
     lease_until timestamptz constraint jobs_lease_when_leased check ((state = 'leased') = (lease_until is not null)),
     -- After this it is worth nothing, and is dropped.
-    expires_at timestamptz not null,
+    expires_at timestamptz not null
+        constraint jobs_expires_at_bound check (expires_at >= '1900-01-01z' and expires_at < '9999-01-01z'),
     -- Why the last attempt failed.
     reason text,
     -- How often it was asked for, each time after the one before was done.
