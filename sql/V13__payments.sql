@@ -23,7 +23,8 @@ create table payments (
     -- Where the provider sends the buyer's browser in the end.
     return_url text constraint payments_return_url_length check (char_length(return_url) <= 2000),
     -- Where the money takes days: the hold waits until then, from the beginning where staff take it, and from when it is on its way elsewhere.
-    pay_by timestamptz,
+    pay_by timestamptz
+        constraint payments_pay_by_bound check (pay_by >= '1900-01-01z' and pay_by < '9999-01-01z'),
     -- Its buyer wants to pay another way: what it has not taken, it does not take.
     unwanted boolean not null default false,
     captured_amount bigint not null default 0 constraint payments_captured_counts check (captured_amount >= 0),
@@ -316,7 +317,11 @@ begin
                 for each statement execute function booking_parts_written();
             create trigger %1$s_version_update after update on %1$s
                 referencing old table as old_rows new table as new_rows
-                for each statement execute function booking_parts_written()', part);
+                for each statement execute function booking_parts_written();
+            create trigger %1$s_version_delete after delete on %1$s referencing old table as old_rows
+                for each statement execute function booking_parts_written();
+            create trigger %1$s_no_truncate before truncate on %1$s
+                for each statement execute function refuse_truncate()', part);
     end loop;
 end
 $$;

@@ -262,6 +262,9 @@ $$;
 
 create trigger turns_no_truncate before truncate on turns
     for each statement execute function refuse_truncate();
+-- Of an empty log a reader that is behind would think that nothing has happened.
+create trigger changes_no_truncate before truncate on changes
+    for each statement execute function refuse_truncate();
 
 -- ------------------------------------------------------------- doorbell and log
 

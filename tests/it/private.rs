@@ -191,6 +191,22 @@ async fn core_5_a_seat_or_a_price_that_somebody_changes_by_hand_is_shown() {
     .await;
     let number = |booking: &Value| booking["items"][0]["seats"][0]["number"] == "2b";
     mine.sees(&booking, number).await;
+    // An attempt to pay comes and goes.
+    write(format!(
+        "insert into payments (booking_id, event_id, provider, amount, currency)
+            select id, event_id, 'demo', total_amount, currency from bookings where id = '{booking}'"
+    ))
+    .await;
+    mine.sees(&booking, |booking| {
+        booking["payment"]["state"] == "creating"
+    })
+    .await;
+    write(format!(
+        "delete from payments where booking_id = '{booking}'"
+    ))
+    .await;
+    mine.sees(&booking, |booking| booking["payment"].is_null())
+        .await;
     // A ticket that is used, by hand as well.
     let sold = show.try_sell(&client, 0, Some(show.seats[3]), 1).await;
     sold.expect("a sale");
@@ -220,7 +236,14 @@ async fn core_6_what_goes_away_is_gone_and_takes_nothing_back() {
         user(&client, "customer").await,
         user(&client, "customer").await,
     );
-    for table in ["tickets", "booking_items", "bookings"] {
+    for table in [
+        "tickets",
+        "booking_items",
+        "bookings",
+        "refunds",
+        "payments",
+        "changes",
+    ] {
         let refused = client
             .batch_execute(&format!("truncate {table} cascade"))
             .await;

@@ -47,6 +47,8 @@ async fn every_published_table_has_its_triggers() {
         ("bookings", "insert update delete truncate"),
         ("booking_items", "insert update delete truncate"),
         ("tickets", "insert update delete truncate"),
+        ("payments", "insert update delete truncate"),
+        ("refunds", "insert update delete truncate"),
         ("turns", "insert update delete truncate"),
     ];
     for (table, operations) in published {
@@ -65,6 +67,25 @@ async fn every_published_table_has_its_triggers() {
         let missing: Option<String> = row.get(0);
         assert_eq!(missing, None, "{table} needs triggers for {operations}");
     }
+}
+
+/// `infinity` cannot leave as RFC 3339: a key that an operator lets end «never» so must not fail each request with it.
+#[tokio::test]
+async fn core_10_no_time_that_leaves_as_text_may_be_infinite() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let unbound = "select c.relname || '.' || a.attname
+          from pg_attribute a join pg_class c on c.oid = a.attrelid
+         where c.relnamespace = 'seatcast'::regnamespace and c.relkind = 'r' and a.atttypid = 'timestamptz'::regtype
+           and a.attname = any('{starts_at,ends_at,doors_at,sale_from,sale_to,valid_from,valid_to,until,expires_at,pay_by,run_at}')
+           and c.relname <> 'presence_nodes'
+           and not exists (select from pg_constraint where conrelid = c.oid and conname = c.relname || '_' || a.attname || '_bound')";
+    assert_eq!(rows(&client, unbound).await, [""; 0]);
+    let key = "insert into api_keys (organization_id, name, hash, prefix, scopes, expires_at)
+        values (1, 'k', '', 'sk', '{see}', 'infinity')";
+    let refused = client.batch_execute(key).await.unwrap_err();
+    let refused = refused.as_db_error().unwrap();
+    assert_eq!(refused.constraint(), Some("api_keys_expires_at_bound"));
 }
 
 #[tokio::test]
