@@ -220,18 +220,8 @@ impl Queue {
         self.count(-gone);
     }
 
-    /// Ends a worker's hold of an event; the commands in `back` go to the front of its line.
-    pub(crate) fn give_back(
-        &mut self,
-        event: EventId,
-        back: Vec<WaitingCommand>,
-        blocked: bool,
-    ) -> Start {
-        self.put_back(event, back, blocked);
-        self.start()
-    }
-
-    /// The same by a task that ends here and starts no others: its death is noticed, and they are started then.
+    /// Ends a worker's hold of an event; the commands in `back` go to the front of its line. [`Queue::start`] says who is to
+    /// serve them.
     pub(crate) fn put_back(&mut self, event: EventId, back: Vec<WaitingCommand>, blocked: bool) {
         let Some(line) = self.lines.get_mut(&event) else {
             return;
@@ -281,7 +271,8 @@ impl Queue {
         self.start()
     }
 
-    fn start(&mut self) -> Start {
+    /// The tasks to start for what can be taken now. They count as started, so all of them have to be.
+    pub(crate) fn start(&mut self) -> Start {
         let worker = match self.workers {
             0 => !self.ready.is_empty(),
             workers if workers < DESK_WORKERS_MAX => self.has_enough_for_another(),

@@ -129,7 +129,6 @@ struct Held<'a> {
     events: BTreeSet<EventId>,
     back: HashMap<EventId, Vec<WaitingCommand>>,
     blocked: BTreeSet<EventId>,
-    start: Start,
 }
 
 impl Held<'_> {
@@ -143,24 +142,23 @@ impl Held<'_> {
 
     /// Gives the events back, and returns the tasks to start for what is left.
     fn release(&mut self) -> Start {
-        let mut queue = self.shared.queue();
-        for event in std::mem::take(&mut self.events) {
-            let back = self.back.remove(&event).unwrap_or_default();
-            let start = queue.give_back(event, back, self.blocked.contains(&event));
-            self.start.worker |= start.worker;
-            self.start.waiter |= start.waiter;
-        }
-        std::mem::take(&mut self.start)
+        self.give_back().start()
     }
-}
 
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
+    fn give_back(&mut self) -> std::sync::MutexGuard<'_, Queue> {
         let mut queue = self.shared.queue();
         for event in std::mem::take(&mut self.events) {
             let back = self.back.remove(&event).unwrap_or_default();
             queue.put_back(event, back, self.blocked.contains(&event));
         }
+        queue
+    }
+}
+
+/// A task that ends here starts no others: its death is noticed, and they are started then.
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        drop(self.give_back());
     }
 }
 
@@ -185,7 +183,6 @@ pub(crate) async fn serve(
         events: batch.events,
         back: HashMap::new(),
         blocked: BTreeSet::new(),
-        start: Start::default(),
     };
     let begun = shared.now();
     metrics::DESK_BATCH.observe(batch.commands.len() as u64);

@@ -80,7 +80,7 @@ fn the_end_of_holds_goes_alone() {
     for batch in [vec![first.0, other.0], vec![end.0], vec![behind.0]] {
         assert_eq!(bench.take(), batch);
         for event in [1, 2] {
-            bench.queue.give_back(EventId(event), Vec::new(), false);
+            bench.queue.put_back(EventId(event), Vec::new(), false);
         }
     }
 }
@@ -104,7 +104,7 @@ fn a_batch_is_of_many_events_and_each_is_in_one_workers_hands() {
     // Event 2 is still with the first worker, so only event 3 is served.
     assert_eq!(bench.take(), [4]);
     assert_eq!(bench.take(), [0u64; 0]);
-    bench.queue.give_back(EventId(2), Vec::new(), false);
+    bench.queue.put_back(EventId(2), Vec::new(), false);
     assert_eq!(bench.take(), [6]);
 }
 
@@ -178,7 +178,7 @@ fn a_caller_takes_back_what_still_waits_and_nothing_else() {
     );
     assert_eq!(verdict.try_recv(), Err(TryRecvError::Empty));
     assert!(bench.queue.withdraw(EventId(1), second));
-    bench.queue.give_back(EventId(1), Vec::new(), false);
+    bench.queue.put_back(EventId(1), Vec::new(), false);
     assert_eq!(bench.take(), [0u64; 0]);
     assert!(bench.queue.lines.is_empty());
     assert_eq!(bench.queue.waiting, 0);
@@ -191,15 +191,16 @@ fn a_blocked_event_waits_by_itself_and_keeps_its_order() {
     let (batch, _) = bench.queue.take(bench.now).unwrap();
     let back = batch.commands.into_iter();
     let back = back.filter(|waiting| waiting.command.event() == EventId(1));
-    let start = bench.queue.give_back(EventId(1), back.collect(), true);
+    bench.queue.put_back(EventId(1), back.collect(), true);
+    let start = bench.queue.start();
     assert!(start.waiter && !start.worker);
-    bench.queue.give_back(EventId(2), Vec::new(), false);
+    bench.queue.put_back(EventId(2), Vec::new(), false);
     let (third, _verdict, start) = bench.change(EventId(1));
     assert_eq!(start, Start::default(), "nobody is started twice");
     assert_eq!(bench.take(), [0u64; 0]);
     let waited = bench.queue.take_blocked(bench.now).unwrap();
     assert_eq!(ids(&waited), [1, 2, third]);
-    bench.queue.give_back(EventId(1), Vec::new(), false);
+    bench.queue.put_back(EventId(1), Vec::new(), false);
     assert!(bench.queue.take_blocked(bench.now).is_none());
 }
 
@@ -210,7 +211,7 @@ fn two_changes_of_one_booking_are_two_batches() {
     let second = bench.enqueue(confirm(EventId(1), 7)).unwrap();
     let third = bench.enqueue(confirm(EventId(1), 8)).unwrap();
     assert_eq!(bench.take(), [first.0]);
-    bench.queue.give_back(EventId(1), Vec::new(), false);
+    bench.queue.put_back(EventId(1), Vec::new(), false);
     // A later command does not overtake one that was given back.
     assert_eq!(bench.take(), [second.0, third.0]);
 }
