@@ -23,7 +23,14 @@ export const styles = [
       gap: 0.9rem;
       min-width: 0;
     }
-    @media (max-width: 640px) {
+    /* Beside the links there is no room for the account: they have a line of their own. */
+    @media (max-width: 1240px) {
+      nav {
+        order: 1;
+        width: 100%;
+      }
+    }
+    @media (max-width: 860px) {
       header {
         gap: 0.5rem;
       }
@@ -32,10 +39,6 @@ export const styles = [
       }
       .end {
         display: contents;
-      }
-      nav {
-        order: 1;
-        width: 100%;
       }
       .account {
         order: 2;

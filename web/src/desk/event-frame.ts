@@ -107,9 +107,8 @@ export class EventFrame extends DeskPage {
           position: static;
         }
         .pages {
-          display: flex;
-          flex-wrap: wrap;
-          padding-block: 0.25rem 0.75rem;
+          grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr));
+          padding-block: 0.5rem 0.75rem;
           border-block-end: 1px solid var(--line);
         }
         nav a {

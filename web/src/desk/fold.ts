@@ -66,7 +66,7 @@ export const fold = css`
   .fold[aria-expanded='true'] svg {
     transform: rotate(180deg);
   }
-  @media (max-width: 640px) {
+  @media (max-width: 860px) {
     .button.fold {
       display: inline-flex;
       align-items: center;

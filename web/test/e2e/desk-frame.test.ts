@@ -93,8 +93,9 @@ it('every page of an event with long words has room on the smallest screen, and 
 it.each([
   ['375 px', { viewport: { width: 375, height: 667 } }],
   ['320 px', { viewport: { width: 320, height: 568 } }],
+  ['768 px', { viewport: { width: 768, height: 1_024 } }],
   ['320 px in forced colours', { viewport: { width: 320, height: 568 }, forcedColors: 'active' }],
-] as const)('on a phone of %s the content begins on the first screen: both navigations are folded, and opened by keyboard', async (name, look) => {
+] as const)('on a screen of %s the content begins on the first screen: both navigations are folded, and opened by keyboard', async (name, look) => {
   const { id } = await makeEvent('Folded', 30);
   const { page, errors } = await openDesk(browser, `/desk/events/${id}`, look);
   const content = page.locator('desk-dashboard .figures').first();
