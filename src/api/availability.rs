@@ -34,7 +34,7 @@ use crate::ticketing::{EventId, Revision};
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Several {
-    /// `1,2,3` or `[1,2,3]`, also several times; unknown ids are skipped.
+    /// `1,2,3` or `[1,2,3]`, also several times; unknown ids, and what is no id, are skipped.
     #[param(style = Form, explode = false, min_items = 1, max_items = 1_000, example = json!([1, 2, 3]))]
     event_ids: Vec<EventId>,
 }
@@ -50,20 +50,14 @@ impl Input for Several {
             .iter()
             .map(|text| text.trim().trim_start_matches('[').trim_end_matches(']'));
         let names = lists.flat_map(|list| list.split(',')).map(str::trim);
-        let mut event_ids = Vec::new();
-        for name in names.filter(|name| !name.is_empty()) {
-            match name.parse() {
-                Ok(id) if id > EventId(0) => event_ids.push(id),
-                _ => {
-                    fields.refuse("event_ids", "NOT_AN_ID", "");
-                    return None;
-                }
-            }
-        }
-        if event_ids.len() > AVAILABILITY_EVENTS_MAX {
+        let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+        if names.len() > AVAILABILITY_EVENTS_MAX {
             fields.refuse("event_ids", "TOO_MANY", AVAILABILITY_EVENTS_MAX);
             return None;
         }
+        // A page that polls many events must not lose all of them for one bad id: it names no event, as an unknown one.
+        let mut event_ids: Vec<EventId> =
+            names.iter().filter_map(|name| name.parse().ok()).collect();
         event_ids.sort_unstable();
         event_ids.dedup();
         Some(Several { event_ids })
@@ -152,7 +146,7 @@ pub(super) async fn public(
     responses(
         (status = 200, body = Envelope<Vec<Availability>>, headers(("ETag" = String))),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
-        (status = 422, body = Failure, description = "`event_ids` is missing, no list of ids, or too long"),
+        (status = 422, body = Failure, description = "`event_ids` is missing, or too long"),
     ))]
 pub(super) async fn several(
     State(state): State<ApiState>,

@@ -137,7 +137,8 @@ async fn several_events_are_answered_at_once_under_both_names() {
         .stage(&client)
         .await;
     let (first, second) = (events[0], events[1]);
-    let list = format!("{second},{first},999999,{},{first}", hidden.event);
+    let no_ids = "x,-1,0,1.5,99999999999999999999";
+    let list = format!("{second},{first},999999,{},{first},{no_ids}", hidden.event);
     for base in ["/api/v1/availability", "/api/v1/event-availability"] {
         for query in [list.clone(), format!("[{list}]")] {
             let path = format!("{base}?event_ids={query}");
@@ -191,10 +192,7 @@ async fn what_is_no_list_of_ids_is_refused() {
     assert_eq!(answer.data(200), &json!([]));
     for query in [
         "".to_owned(),
-        "?event_ids=a".to_owned(),
-        "?event_ids=1,2,x".to_owned(),
-        "?event_ids=1.5".to_owned(),
-        "?event_ids=99999999999999999999".to_owned(),
+        "?event_ids=".to_owned(),
         format!("?event_ids={}", long.join(",")),
     ] {
         let answer = anonymous.get(&format!("/api/v1/availability{query}")).await;
