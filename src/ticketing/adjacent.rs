@@ -4,6 +4,9 @@
 //! that leaves the fewest single free seats (which are the hardest to sell) is taken; then the one nearest to the front;
 //! then the one nearest to the middle of its row.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use super::SeatId;
 
 /// Where the step to the next seat is longer than the row's usual step by this factor, there is an aisle.
@@ -69,6 +72,33 @@ pub fn best(rows: &[SeatRow], count: usize, free: impl Fn(SeatId) -> bool) -> Op
         }
     }
     best.map(|(_, seats)| seats.to_vec())
+}
+
+/// `count` free seats in few blocks, the longest first, for people who cannot all sit side by side; `None` if there
+/// are not that many.
+pub fn apart(rows: &[SeatRow], count: usize, free: impl Fn(SeatId) -> bool) -> Option<Vec<SeatId>> {
+    let mut runs: Vec<(usize, &[SeatId])> = Vec::new();
+    for row in rows {
+        for stretch in &row.stretches {
+            let free = free_runs(stretch, &free).into_iter();
+            runs.extend(free.map(|run| (row.rank, &stretch[run])));
+        }
+    }
+    runs.sort_by_key(|(rank, run)| (Reverse(run.len()), *rank));
+    let mut seats: Vec<SeatId> = Vec::new();
+    for (_, run) in runs {
+        let left = count - seats.len();
+        if run.len() < left {
+            seats.extend(run);
+            continue;
+        }
+        let taken: BTreeSet<SeatId> = seats.iter().copied().collect();
+        seats.extend(best(rows, left, |seat| {
+            free(seat) && !taken.contains(&seat)
+        })?);
+        return Some(seats);
+    }
+    None
 }
 
 type Run = std::ops::Range<usize>;
@@ -167,6 +197,22 @@ mod tests {
             Some([3, 4].map(SeatId).to_vec())
         );
         assert_eq!(best(&rows, 2, |seat| seat.0 % 2 == 0), None);
+    }
+
+    #[test]
+    fn seats_apart_who_cannot_sit_together() {
+        let rows = [row(1, SeatId(11), 3), row(0, SeatId(1), 5)];
+        let free = |seat: SeatId| seat != SeatId(2);
+        assert_eq!(best(&rows, 5, free), None);
+        assert_eq!(
+            apart(&rows, 5, free),
+            Some([3, 4, 5, 11, 12].map(SeatId).to_vec())
+        );
+        assert_eq!(
+            apart(&rows, 7, free),
+            Some([3, 4, 5, 11, 12, 13, 1].map(SeatId).to_vec())
+        );
+        assert_eq!(apart(&rows, 8, free), None);
     }
 
     #[test]

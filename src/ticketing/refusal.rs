@@ -57,6 +57,8 @@ pub enum Refusal {
     NoAdjacentSeats {
         ticket_type_id: TicketTypeId,
         quantity: i64,
+        /// What could be booked instead; there is one unless too few seats are free.
+        alternatives: Vec<SeatsApart>,
     },
     /// Fewer are left than were asked for, but some are.
     NotEnoughLeft {
@@ -118,6 +120,12 @@ pub enum Refusal {
 pub enum BuyerLimit {
     PendingBookings,
     Tickets,
+}
+
+/// As many free seats as were asked for side by side, in few blocks, those of one block next to each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SeatsApart {
+    pub seats: Vec<SeatId>,
 }
 
 impl Refusal {
@@ -276,6 +284,9 @@ mod tests {
             Refusal::NoAdjacentSeats {
                 ticket_type_id: TicketTypeId(1),
                 quantity: 2,
+                alternatives: vec![SeatsApart {
+                    seats: vec![SeatId(1), SeatId(3)],
+                }],
             },
             Refusal::NotEnoughLeft {
                 left: 2,

@@ -410,7 +410,10 @@ async fn refusals_have_their_status_code_and_data() {
     let best =
         json!({"ticket_type_id": show.ticket_types[1], "quantity": 3, "best_available": true});
     let best = json!({"event_id": show.event, "items": [best]});
-    assert_eq!(post(best).await.code(409), "NO_ADJACENT_SEATS");
+    let apart = post(best).await;
+    assert_eq!(apart.code(409), "NO_ADJACENT_SEATS");
+    let seats = [show.seats[2], show.seats[3], show.seats[0]];
+    assert_eq!(apart.data(409)["alternatives"], json!([{"seats": seats}]));
     assert_eq!(
         post(of_type(&show, 2, 1)).await.code(403),
         "MEMBERSHIP_REQUIRED"

@@ -81,7 +81,7 @@ impl Input for OtherTickets {
             `SEAT_NOT_FOUND`", body = Failure),
         (status = 409, description = "`INVALID_TRANSITION {from, to}`: it is not pending, or a payment is being processed; \
             `NOT_ENOUGH_LEFT {left, by_type}`, `SOLD_OUT {by_type}`, `TICKET_TYPE_SOLD_OUT`, `EVENT_AT_CAPACITY`, \
-            `SEAT_TAKEN {seats}`, `NO_ADJACENT_SEATS`, `SALES_NOT_STARTED`, `SALES_CLOSED`, `PRICE_CHANGED {total}`, \
+            `SEAT_TAKEN {seats}`, `NO_ADJACENT_SEATS {alternatives}`, `SALES_NOT_STARTED`, `SALES_CLOSED`, `PRICE_CHANGED {total}`, \
             `VOUCHER_NOT_APPLICABLE`, `VOUCHER_ENDED`",
             body = Failure),
         (status = 410, description = "`EVENT_CANCELLED`", body = Failure),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{RequestedType, ticket_type};
 use crate::ticketing::adjacent;
-use crate::ticketing::refusal::Refusal;
+use crate::ticketing::refusal::{Refusal, SeatsApart};
 use crate::ticketing::sellable::{Source, sellable};
 use crate::ticketing::stock::Stock;
 use crate::ticketing::{PoolId, SeatId, TicketTypeId};
@@ -125,11 +125,15 @@ pub(super) fn choose_seats(stock: &Stock, lines: &mut [RequestedType]) -> Result
         // Longest first: a short block must not break the only place where a long one fits.
         line.blocks.sort_by_key(|block| std::cmp::Reverse(*block));
         for quantity in &line.blocks {
-            let no_adjacent = || Refusal::NoAdjacentSeats {
+            let no_adjacent = |apart: Option<Vec<SeatId>>| Refusal::NoAdjacentSeats {
                 ticket_type_id: id,
                 quantity: *quantity,
+                alternatives: apart
+                    .into_iter()
+                    .map(|seats| SeatsApart { seats })
+                    .collect(),
             };
-            let count = usize::try_from(*quantity).map_err(|_| no_adjacent())?;
+            let count = usize::try_from(*quantity).map_err(|_| no_adjacent(None))?;
             let of_type = |seat| {
                 stock
                     .seats
@@ -137,7 +141,9 @@ pub(super) fn choose_seats(stock: &Stock, lines: &mut [RequestedType]) -> Result
                     .is_some_and(|s| s.ticket_type_id == id)
             };
             let free = |seat| !chosen.contains(&seat) && stock.seat_free(seat) && of_type(seat);
-            let block = adjacent::best(&stock.rows, count, free).ok_or_else(no_adjacent)?;
+            let block = adjacent::best(&stock.rows, count, free);
+            let block =
+                block.ok_or_else(|| no_adjacent(adjacent::apart(&stock.rows, count, free)))?;
             chosen.extend(&block);
             line.seats.extend(block);
         }
