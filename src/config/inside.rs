@@ -242,7 +242,7 @@ pub const SSE_COMMENT_INTERVAL_MS: u64 = 15_000;
 
 /// Least time between two counts of one event, in milliseconds.
 pub const PRESENCE_COUNTS_INTERVAL_MS: u64 = 1_000;
-/// Members who come and go within this time are sent in one diff, in milliseconds.
+/// A change of who is here waits this long for others, in milliseconds; all of them are sent in one diff.
 pub const PRESENCE_DIFF_WINDOW_MS: u64 = 100;
 /// Members of one event that are listed by name; the others are counted only.
 pub const PRESENCE_MEMBERS_LISTED_MAX: usize = 200;

@@ -1,7 +1,9 @@
 //! One event's presence. Pure: `now` is handed in.
 //!
-//! The last sent list is kept beside the current one, and a diff is the difference of the two. So a member who
-//! comes and goes within a window is never sent to anybody.
+//! The last sent list is kept beside the current one, and a diff is the difference of the two. A change waits for a
+//! window before it is sent, so a member who comes and goes within it is never sent to anybody. Neither is the first
+//! of two objects that a client tracks as it joins, as clients do that track before they are subscribed and again
+//! then: realtime-js 2.109, which npm installs on Node before 22, would show both for ever.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -60,7 +62,8 @@ pub struct Roster {
     /// The members of the last listing, by arrival.
     shown: ShownMembers,
     members_moved: bool,
-    list_quiet_until: Option<Instant>,
+    /// When the window of the change is over that was the first since the last listing.
+    list_due: Option<Instant>,
     config: PresenceConfig,
 }
 
@@ -79,7 +82,7 @@ impl Roster {
             listing: Arc::new(nobody()),
             shown: BTreeMap::new(),
             members_moved: false,
-            list_quiet_until: None,
+            list_due: None,
             config: config.clone(),
         }
     }
@@ -181,10 +184,7 @@ impl Roster {
             .counts_moved
             .then_some(self.counts_quiet_until)
             .flatten();
-        let list = self
-            .members_moved
-            .then_some(self.list_quiet_until)
-            .flatten();
+        let list = self.members_moved.then_some(self.list_due).flatten();
         [counts, list].into_iter().flatten().min()
     }
 
@@ -192,8 +192,7 @@ impl Roster {
     pub fn view(&mut self, now: Instant, serial: &mut u64) -> Option<(Arc<Counted>, Arc<Listing>)> {
         let counted =
             self.counts_moved && is_past(self.counts_quiet_until, now) && self.recount(now, serial);
-        let listed =
-            self.members_moved && is_past(self.list_quiet_until, now) && self.relist(now, serial);
+        let listed = self.members_moved && self.is_list_due(now) && self.relist(serial);
         (counted || listed).then(|| (self.counted.clone(), self.listing.clone()))
     }
 
@@ -210,8 +209,15 @@ impl Roster {
         true
     }
 
-    fn relist(&mut self, now: Instant, serial: &mut u64) -> bool {
+    /// Whether the window of the first change is over; opens it if that is new.
+    fn is_list_due(&mut self, now: Instant) -> bool {
+        let window = Duration::from_millis(self.config.diff_window_ms);
+        *self.list_due.get_or_insert(now + window) <= now
+    }
+
+    fn relist(&mut self, serial: &mut u64) -> bool {
         self.members_moved = false;
+        self.list_due = None;
         let mut room = PRESENCE_LISTED_BYTES_MAX;
         let has_room = |(_, member): &(&u64, &RosterMember)| match room.checked_sub(member.bytes) {
             Some(left) => {
@@ -244,7 +250,6 @@ impl Roster {
             raw(&diff),
         ));
         self.shown = listed;
-        self.list_quiet_until = Some(now + Duration::from_millis(self.config.diff_window_ms));
         true
     }
 }
@@ -332,6 +337,18 @@ mod tests {
         }
     }
 
+    /// The newest view, two seconds and a window later.
+    fn settled(
+        roster: &mut Roster,
+        now: &mut Instant,
+        serial: &mut u64,
+    ) -> Option<(Arc<Counted>, Arc<Listing>)> {
+        *now += Duration::from_secs(2);
+        let first = roster.view(*now, serial);
+        *now += Duration::from_millis(config().diff_window_ms);
+        roster.view(*now, serial).or(first)
+    }
+
     fn json_of(raw: &RawValue) -> Value {
         serde_json::from_str(raw.get()).unwrap()
     }
@@ -381,15 +398,14 @@ mod tests {
         let (mut roster, mut serial) = (Roster::new(&config()), 0);
         let mut now = Instant::now();
         let mut view = |roster: &mut Roster| {
-            now += Duration::from_secs(2);
-            roster.view(now, &mut serial).unwrap().1
+            settled(roster, &mut now, &mut serial).map(|(_, listing)| listing)
         };
         roster.track(owner(1), listed("ann", "look"));
-        let first = view(&mut roster);
+        let first = view(&mut roster).unwrap();
         let before = json_of(&first.state)["ann"]["metas"][0].clone();
         assert_eq!(json_of(&first.diff)["joins"]["ann"]["metas"][0], before);
         roster.track(owner(1), listed("ann", "pay"));
-        let second = view(&mut roster);
+        let second = view(&mut roster).unwrap();
         assert_eq!(second.follows, first.serial);
         let diff = json_of(&second.diff);
         let after = &diff["joins"]["ann"]["metas"][0];
@@ -401,26 +417,35 @@ mod tests {
         assert_ne!(after["phx_ref"], before["phx_ref"]);
         // The same object again is no change.
         roster.track(owner(1), listed("ann", "pay"));
-        assert!(
-            roster
-                .view(Instant::now() + Duration::from_secs(99), &mut 0)
-                .is_none()
-        );
+        assert!(view(&mut roster).is_none());
+    }
+
+    #[test]
+    fn who_tracks_twice_while_joining_joins_once() {
+        let (mut roster, mut serial) = (Roster::new(&config()), 0);
+        let start = Instant::now();
+        let window = Duration::from_millis(config().diff_window_ms);
+        roster.track(owner(1), listed("ann", "look"));
+        let (_, listing) = roster.view(start, &mut serial).unwrap();
+        assert_eq!(json_of(&listing.state), json!({}));
+        roster.track(owner(1), listed("ann", "pay"));
+        assert_eq!(roster.next_at(), Some(start + window));
+        let (_, listing) = roster.view(start + window, &mut serial).unwrap();
+        let diff = json_of(&listing.diff);
+        assert_eq!(diff["joins"]["ann"]["metas"][0]["step"], "pay");
+        assert_eq!(diff["joins"]["ann"]["metas"].as_array().unwrap().len(), 1);
+        assert_eq!(diff["leaves"], json!({}));
     }
 
     #[test]
     fn who_comes_and_goes_within_a_window_was_never_there() {
         let (mut roster, mut serial) = (Roster::new(&config()), 0);
-        let start = Instant::now();
+        let mut now = Instant::now();
         roster.track(owner(1), listed("ann", "look"));
-        roster.view(start, &mut serial).unwrap();
+        settled(&mut roster, &mut now, &mut serial).unwrap();
         roster.track(owner(2), listed("bob", "look"));
         roster.untrack(owner(2));
-        assert!(
-            roster
-                .view(start + Duration::from_secs(5), &mut serial)
-                .is_none()
-        );
+        assert!(settled(&mut roster, &mut now, &mut serial).is_none());
     }
 
     #[test]
@@ -429,7 +454,7 @@ mod tests {
             tracked_bytes_max: 100_000,
             ..crate::config::Config::default().presence
         };
-        let (mut roster, mut serial, start) = (Roster::new(&config), 0, Instant::now());
+        let (mut roster, mut serial, mut now) = (Roster::new(&config), 0, Instant::now());
         let track = |roster: &mut Roster, letter: &str| {
             for serial in 0..20 {
                 let key = "\u{1}".repeat(1_000 + serial as usize);
@@ -437,11 +462,9 @@ mod tests {
             }
         };
         track(&mut roster, "a");
-        roster.view(start, &mut serial).unwrap();
+        settled(&mut roster, &mut now, &mut serial).unwrap();
         track(&mut roster, "b");
-        let (counted, listing) = roster
-            .view(start + Duration::from_secs(9), &mut serial)
-            .unwrap();
+        let (counted, listing) = settled(&mut roster, &mut now, &mut serial).unwrap();
         assert_eq!(counted.counts.total, 20);
         let listed = json_of(&listing.state).as_object().unwrap().len();
         assert!((1..20).contains(&listed), "{listed}");
@@ -453,17 +476,15 @@ mod tests {
     #[test]
     fn members_past_the_bound_are_counted_and_listed_when_there_is_room() {
         let (mut roster, mut serial) = (Roster::new(&config()), 0);
-        let start = Instant::now();
+        let mut now = Instant::now();
         for (serial, key) in [(1, "ann"), (2, "bob"), (3, "cid")] {
             roster.track(owner(serial), listed(key, "look"));
         }
-        let (counted, listing) = roster.view(start, &mut serial).unwrap();
+        let (counted, listing) = settled(&mut roster, &mut now, &mut serial).unwrap();
         assert_eq!(counted.counts.total, 3);
         assert_eq!(json_of(&listing.state).as_object().unwrap().len(), 2);
         roster.untrack(owner(1));
-        let (_, listing) = roster
-            .view(start + Duration::from_secs(2), &mut serial)
-            .unwrap();
+        let (_, listing) = settled(&mut roster, &mut now, &mut serial).unwrap();
         let diff = json_of(&listing.diff);
         assert!(diff["joins"]["cid"].is_object() && diff["leaves"]["ann"].is_object());
     }
