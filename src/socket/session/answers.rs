@@ -178,13 +178,16 @@ impl Subscription {
     /// The list of members, for a join of the dialect that asked for it; sent even if it is empty, since clients hold back every
     /// diff until they have a state.
     fn members(&mut self, vsn: Vsn, here: Option<&here::PresenceView>) -> Option<Effect> {
-        let SubscriptionPresence::Listed {
-            shown: true, sent, ..
-        } = &mut self.presence
-        else {
-            return None;
+        let here = match &mut self.presence {
+            SubscriptionPresence::Listed {
+                shown: true, sent, ..
+            } => {
+                *sent = here.map_or(0, |here| here.listing.serial);
+                here
+            }
+            SubscriptionPresence::Nobody => None,
+            _ => return None,
         };
-        *sent = here.map_or(0, |here| here.listing.serial);
         let (join_ref, topic, event) = (
             self.join_ref.as_ref(),
             &*self.topic,

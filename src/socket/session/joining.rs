@@ -75,6 +75,7 @@ impl AskedToJoin {
                 sent: 0,
                 owner: None,
             },
+            _ if config.presence.enabled => SubscriptionPresence::Nobody,
             _ => SubscriptionPresence::None,
         };
         let voice = match topic {

@@ -467,6 +467,22 @@ fn a_join_of_the_dialect_is_answered_with_its_bindings() {
     assert_eq!(system[4]["status"], "ok");
 }
 
+/// A client holds back all that it knows of members until it has a state, on whichever channel it asked for one.
+#[test]
+fn a_channel_without_members_says_so_unless_presence_is_off() {
+    let join = |topic: &str, config: &str| {
+        Talk::new().say(&format!(r#"["1","1","{topic}","phx_join",{config}]"#))
+    };
+    for topic in ["realtime:event-tickets:1", "realtime:event-updates:1"] {
+        for config in ["{}", r#"{"config":{"presence":{"enabled":true}}}"#] {
+            let state = json!(["1", null, topic, "presence_state", {}]);
+            assert_eq!(join(topic, config)[2], Did::Sent(state), "{config}");
+        }
+        let off = join(topic, r#"{"config":{"presence":{"enabled":false}}}"#);
+        assert_eq!(off.len(), 2, "{off:?}");
+    }
+}
+
 #[test]
 fn an_api_key_sent_as_a_token_names_nobody_and_a_bad_refresh_ends_the_channel() {
     let mut talk = Talk::new();

@@ -16,6 +16,8 @@ pub(crate) enum SubscriptionPresence {
     /// None, for seats and tables.
     #[default]
     None,
+    /// Another channel of the dialect, which asked for members: it is told that there are none.
+    Nobody,
     /// `event:`: it is sent counts (`sent` is the last serial), and is counted once it names a step.
     Counted { step: Option<Arc<str>>, sent: u64 },
     /// `realtime:registration:`: it is sent the members if it asked for them, and is one once it tracks an object.
@@ -35,7 +37,9 @@ impl SubscriptionPresence {
             | SubscriptionPresence::Listed {
                 shown: true, sent, ..
             } => Some(sent),
-            SubscriptionPresence::None | SubscriptionPresence::Listed { .. } => None,
+            SubscriptionPresence::None
+            | SubscriptionPresence::Nobody
+            | SubscriptionPresence::Listed { .. } => None,
         }
     }
 
@@ -99,7 +103,7 @@ impl Session {
             return Err(code::PUSH_RATE.because("too many messages before the join was answered"));
         };
         match &mut subscription.presence {
-            SubscriptionPresence::None => Err(unknown()),
+            SubscriptionPresence::None | SubscriptionPresence::Nobody => Err(unknown()),
             SubscriptionPresence::Counted { step, .. } => {
                 let is = native::VisitorStep::read(payload)?.step.map(Arc::from);
                 let was = std::mem::replace(step, is.clone());
