@@ -43,6 +43,8 @@ pub trait Input: Sized {
 /// A JSON object (or a query's parameters) being read.
 pub struct Fields {
     members: BTreeMap<String, GivenField>,
+    /// What the sender calls the fields that were read from another name, by ours.
+    aliases: BTreeMap<String, String>,
     /// Put before every name in errors, as in `ticket_types[0].`
     prefix: String,
     /// Whether the values come from a query, where everything is text.
@@ -169,6 +171,7 @@ impl Fields {
             members: members
                 .map(|(name, value)| (name, GivenField::new(value)))
                 .collect(),
+            aliases: BTreeMap::new(),
             prefix: String::new(),
             textual,
             errors: Vec::new(),
@@ -234,6 +237,7 @@ impl Fields {
             self.refuse(other, "DUPLICATE", "");
         } else if let Some(member) = member {
             self.members.insert(name.to_owned(), member);
+            self.aliases.insert(name.to_owned(), other.to_owned());
         }
     }
 
@@ -278,10 +282,18 @@ impl Fields {
             return;
         }
         self.errors.push(FieldError {
-            field: format!("{}{name}", self.prefix),
+            field: self.place(name),
             code,
             bound: bound.to_string(),
         });
+    }
+
+    /// The place of a field, or of something in it (`price.amount`), in the sender's words.
+    fn place(&self, name: &str) -> String {
+        let end = name.find(['.', '[']).unwrap_or(name.len());
+        let (field, rest) = name.split_at(end);
+        let said = self.aliases.get(field).map_or(field, String::as_str);
+        format!("{}{said}{rest}", self.prefix)
     }
 
     /// Text without NUL (Postgres cannot store it), trimmed, of at most `chars_max` characters. Empty is allowed.
@@ -471,7 +483,7 @@ impl Fields {
             return None;
         };
         let mut inner = Fields {
-            prefix: format!("{}{place}.", self.prefix),
+            prefix: format!("{}.", self.place(place)),
             errors: std::mem::take(&mut self.errors),
             ..Fields::new(object, self.textual)
         };

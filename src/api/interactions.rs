@@ -24,6 +24,7 @@ const RETRY_AFTER_S: u64 = 5;
 #[schema(example = json!({"interactions": [{"action": "ticket_selected", "event_id": 2, "data": {"ticket_type_id": 3}}]}))]
 #[expect(dead_code, reason = "documents the body that `InteractionBatch` reads")]
 pub(super) struct InteractionsBody {
+    /// Also read from `items`.
     #[schema(max_items = 200)]
     interactions: Vec<InteractionBody>,
 }
@@ -38,6 +39,7 @@ pub(super) struct InteractionBatch(Vec<Interaction>);
 
 impl Input for InteractionBatch {
     fn read(fields: &mut Fields) -> Option<InteractionBatch> {
+        fields.alias("items", "interactions");
         fields.require(&["interactions"]);
         let batch = fields.items("interactions", INTERACTIONS_MAX, |fields, place, value| {
             fields.within(place, value, |fields| {

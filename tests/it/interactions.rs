@@ -71,11 +71,11 @@ async fn both_doors_lead_to_one_table() {
     let batch: Vec<Value> = (0..200)
         .map(|n| json!({"action": "ticket_selected", "user_id": 1, "data": {"eventId": show.event, "n": n}}))
         .collect();
-    let told = server
-        .user(one)
-        .post(PATH, &json!({"interactions": batch}))
-        .await;
-    assert_eq!(told.data(202)["accepted"], 200);
+    let (first, second) = batch.split_at(100);
+    for (name, half) in [("interactions", first), ("items", second)] {
+        let told = server.user(one).post(PATH, &json!({ name: half })).await;
+        assert_eq!(told.data(202)["accepted"], 100);
+    }
     let mut socket = server.ws(WireVersion::V2).await;
     let topic = format!("event:{}", show.event);
     socket.join(&topic, json!({})).await;
@@ -104,6 +104,13 @@ async fn what_is_wrong_is_named_and_what_does_not_fit_is_refused() {
     let answer = anyone.post(PATH, &wrong).await;
     let errors = &answer.data(422)["errors"];
     assert_eq!(errors[0]["field"], "interactions[1].action");
+    let wrong = json!({"items": [{"action": "x"}, {"action": 7}]});
+    let answer = anyone.post(PATH, &wrong).await;
+    assert_eq!(
+        answer.data(422)["errors"][0]["field"],
+        "items[1].action",
+        "another name, which the answer keeps"
+    );
     let many = json!({"interactions": vec![json!({"action": "x"}); 201]});
     assert_eq!(
         anyone.post(PATH, &many).await.code(422),

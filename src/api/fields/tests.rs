@@ -42,6 +42,22 @@ fn whole_numbers_are_read_in_any_spelling_and_never_wrap() {
 }
 
 #[test]
+fn a_field_under_another_name_is_wrong_under_that_name() {
+    let Value::Object(object) = json!({"cost": {"amount": "a"}, "end": 1}) else {
+        unreachable!()
+    };
+    let mut fields = Fields::new(object, false);
+    fields.alias("cost", "price");
+    fields.alias("end", "until");
+    let price = fields.take("price").unwrap();
+    fields.within("price", price, |price| price.integer("amount", 0..=9));
+    fields.time("until");
+    fields.require(&["from"]);
+    let wrong: Vec<&str> = fields.errors.iter().map(|e| e.field.as_str()).collect();
+    assert_eq!(wrong, ["cost.amount", "end", "from"]);
+}
+
+#[test]
 fn text_is_trimmed_bounded_and_free_of_nul() {
     let text = |value| read_one(value, |fields| fields.filled_text("v", 3));
     assert_eq!(text(json!("  abc ")), Ok(Some("abc".to_owned())));
