@@ -287,7 +287,7 @@ fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
 /// Book tickets: held until paid, or, free of charge, sold at once
 ///
 /// All of the items or none. A paid booking is `pending` until `expires_at`; measure the time left against
-/// `server_time`. Send an `Idempotency-Key` (anonymous callers: at least 16 characters), and the request may
+/// `server_time` (in a replay, both are those of the first answer). Send an `Idempotency-Key` (anonymous callers: at least 16 characters), and the request may
 /// be sent again after any failure: it is done once. A refusal is not remembered: the same key may try again. Where
 /// too little is left, `others` has the ticket types that could take the booking instead, with what is left of each.
 #[utoipa::path(
@@ -307,7 +307,7 @@ fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
             `VOUCHER_NOT_FOUND`",
             body = Failure),
         (status = 409, description = "`NOT_ENOUGH_LEFT {left, by_type}`, `SOLD_OUT {by_type}`, `TICKET_TYPE_SOLD_OUT`, \
-            `EVENT_AT_CAPACITY`, `SEAT_TAKEN {seats}`, `NO_ADJACENT_SEATS`, `PENDING_BOOKING_EXISTS {booking_id}`, `SALES_NOT_STARTED`, \
+            `EVENT_AT_CAPACITY`, `SEAT_TAKEN {seats}`, `NO_ADJACENT_SEATS {alternatives}`, `PENDING_BOOKING_EXISTS {booking_id}`, `SALES_NOT_STARTED`, \
             `SALES_CLOSED`, `PRICE_CHANGED {total}`, `VOUCHER_USED_UP`, `VOUCHER_NOT_APPLICABLE`, `VOUCHER_NOT_STARTED`, \
             `VOUCHER_ENDED`, `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
         (status = 410, description = "`EVENT_CANCELLED`", body = Failure),
@@ -379,7 +379,12 @@ pub(in crate::api) async fn create(
         BookingStatus::Confirmed => "BOOKING_CONFIRMED",
         _ => "BOOKING_CREATED",
     };
-    let mut data = BookingData::answered(answer.booking, answer.now);
+    // A replay is the answer that was given then, to the letter.
+    let server_time = match again {
+        true => answer.booking.created_at,
+        false => answer.now,
+    };
+    let mut data = BookingData::answered(answer.booking, server_time);
     data.token = token.clone();
     // Of a replay as well: the key belongs to this body.
     data.attendees = attendees;

@@ -114,10 +114,14 @@ export class Rest {
     throw faultOf(response, body);
   }
 
-  /** `server_time` in the body is the database's clock; the `Date` header has whole seconds, of the node's. */
+  /**
+   * `server_time` in the body is the database's clock, in an answer that is given again that of the first one; the `Date`
+   * header has whole seconds, of the node's.
+   */
   #learnTime(response: Response, body: JsonObject | undefined): void {
     const data = body?.['data'];
-    if (isObject(data) && typeof data['server_time'] === 'string') this.#clock.tell(Date.parse(data['server_time']), true);
+    const isOld = response.headers.get('idempotent-replay') !== null;
+    if (!isOld && isObject(data) && typeof data['server_time'] === 'string') this.#clock.tell(Date.parse(data['server_time']), true);
     const header = response.headers.get('date');
     if (header !== null) this.#clock.tellRoughly(Date.parse(header));
   }
