@@ -500,7 +500,8 @@ fn count(writes: &Writes) {
     for new in &writes.new {
         let (event, booking) = (new.booking.event_id.0, new.booking.id.0);
         metrics::BOOKINGS.one("made");
-        tracing::info!(%booking, event, "booking made");
+        let user = new.booking.user_id.map(|user| user.0);
+        tracing::info!(%booking, event, user, "booking made");
         if new.booking.status == BookingStatus::Confirmed {
             became(BookingStatus::Confirmed, booking, event);
         }
