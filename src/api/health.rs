@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ApiState;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
+use crate::clock::database_now;
 
 /// A database that does not answer a ping by then counts as down.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ pub(super) async fn about(State(state): State<ApiState>) -> ApiResult<Reply<Heal
     let freshness = state.board.freshness();
     let lag = freshness
         .checked_at
-        .map(|at| at.duration_until(Timestamp::now()));
+        .map(|at| at.duration_until(database_now()));
     let readiness = readiness(&state).await;
     let health = Health {
         name: "seatcast",

@@ -16,7 +16,6 @@ pub(crate) mod publisher;
 use std::mem;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
@@ -26,6 +25,7 @@ use tracing::Span;
 use self::cause::{FeedCause, LogPage, QueryFailure};
 pub use self::publisher::Outputs;
 use self::publisher::{FeedQuery, Moment, Publisher, cause_of};
+use crate::clock::database_now;
 use crate::config::inside::{FEED_CONNECTIONS_MAX, RINGS_MAX};
 use crate::config::{Config, DatabaseConfig, FeedConfig};
 use crate::hub::Watch;
@@ -235,6 +235,6 @@ fn failure(error: &StoreError) -> QueryFailure {
 fn moment() -> Moment {
     Moment {
         now: now(),
-        at: Timestamp::now(),
+        at: database_now(),
     }
 }

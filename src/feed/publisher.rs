@@ -44,7 +44,7 @@ pub(crate) enum FeedQuery {
 pub(crate) struct Moment {
     /// Monotonic, for timers.
     pub(crate) now: Instant,
-    /// Wall-clock time, for viewers.
+    /// By the database's clock, for viewers: they compare what nodes say.
     pub(crate) at: Timestamp,
 }
 

@@ -19,6 +19,7 @@ use super::channel::{Channel, ChannelMember};
 use super::channels::Channels;
 use super::clock::{Clock, Stopwatch};
 use super::connections::Connections;
+use crate::clock::database_now;
 use crate::config::AvailabilityConfig;
 use crate::hub::Publication;
 use crate::hub::history::History;
@@ -168,7 +169,7 @@ impl FanOuts {
             return self.under_way.push_back(pass);
         }
         if let Some(committed_at) = pass.moved.committed_at {
-            let lag = committed_at.duration_until(Timestamp::now());
+            let lag = committed_at.duration_until(database_now());
             metrics::COMMIT_TO_SEND.took(lag.try_into().unwrap_or_default());
         }
         let rest_ms = clock.kept_waiting_ms(pass.begun) * REST_PER_WAIT;

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use mio::{Events, Poll, Token, Waker};
 
 use super::channels::Channels;
@@ -25,6 +24,7 @@ use super::private::WatchedPrivate;
 use super::session::Effect;
 use super::wheel::Wheel;
 use super::{AcceptedSocket, ShardConfig};
+use crate::clock::database_now;
 use crate::config::inside::POLLED_EVENTS_MAX;
 use crate::hub::watching::{Bounds, Then, Watching};
 use crate::hub::{Mailbox, ToShard};
@@ -71,7 +71,7 @@ impl Shard {
             grace_ms: config.unwatch_grace_ms,
             road: "shard",
         };
-        let (asker, checked) = (mailbox.asker.clone(), Checked::up(Timestamp::now()));
+        let (asker, checked) = (mailbox.asker.clone(), Checked::up(database_now()));
         let shard = u32::try_from(asker.shard).unwrap_or(u32::MAX);
         Ok(Self {
             shard,

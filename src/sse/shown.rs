@@ -118,7 +118,7 @@ impl ShownEvents {
             grace_ms: config.feed.unwatch_grace_s * 1_000,
             road: "streams",
         };
-        let checked = Checked::up(Timestamp::now());
+        let checked = Checked::up(database_now());
         let shard = u32::try_from(mailbox.asker.shard).unwrap_or(u32::MAX);
         let now = Now {
             watching: Watching::new(mailbox.asker.clone(), bounds, checked),
