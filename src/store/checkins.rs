@@ -159,7 +159,7 @@ impl Store {
         offline: bool,
     ) -> Result<(Vec<Scanned>, Revision), StoreError> {
         let given = (event, scans, by, offline);
-        self.transaction(&given, |tx, (event, scans, by, offline)| {
+        self.in_turn(event, &given, |tx, (event, scans, by, offline)| {
             Box::pin(async move {
                 tx.execute("select take_turn($1)", &[event]).await?;
                 // A gate may send them in any order; the first one at the door was let in.
@@ -197,7 +197,8 @@ impl Store {
         by: Option<UserId>,
         audit: &AuditEntry,
     ) -> Result<Result<Revision, NotUndone>, StoreError> {
-        self.transaction(&(event, id, by, audit), |tx, (event, id, by, audit)| {
+        let given = (event, id, by, audit);
+        self.in_turn(event, &given, |tx, (event, id, by, audit)| {
             Box::pin(async move {
                 tx.execute("select take_turn($1)", &[event]).await?;
                 let sql = "select c.ticket_id, c.undone_at is not null, k.status, k.generation

@@ -70,7 +70,7 @@ impl Store {
             + Sync,
     {
         let lent = (event, *caller, given, &work);
-        let outcome = self.transaction(&lent, |tx, (event, caller, given, work)| {
+        let outcome = self.in_turn(event, &lent, |tx, (event, caller, given, work)| {
             Box::pin(async move {
                 match in_turn(tx, *event, caller, *given, *work).await {
                     Ok(edited) => Ok(Ok(edited)),
@@ -99,7 +99,7 @@ impl Store {
             + Sync,
     {
         let lent = (event, *caller, key, given, &work);
-        let outcome = self.transaction(&lent, |tx, (event, caller, key, given, work)| {
+        let outcome = self.in_turn(event, &lent, |tx, (event, caller, key, given, work)| {
             Box::pin(async move {
                 match once_in_turn(tx, *event, caller, *key, *given, *work).await {
                     Ok(once) => Ok(Ok(once)),

@@ -68,6 +68,7 @@ mod tls;
 pub(crate) mod together;
 mod total;
 pub mod transfers;
+mod turn_places;
 pub mod users;
 pub mod waitlist;
 pub mod yardstick;
@@ -83,7 +84,7 @@ use crate::config::DatabaseConfig;
 use crate::metrics;
 use crate::pacing::Backoff;
 use crate::ticketing::payment::{Attempt, Attempted};
-use crate::ticketing::{BookingId, PaymentId};
+use crate::ticketing::{BookingId, EventId, PaymentId};
 
 use address::DatabaseAddress;
 use crowd::PoolLine;
@@ -91,6 +92,7 @@ pub use error::{QueryFailure, StoreError};
 pub use snapshot::LiveEvent;
 use together::Together;
 pub use total::Total;
+use turn_places::TurnPlaces;
 
 /// How often a transaction is run at most (deadlocks, serialization failures).
 const TRANSACTION_TRIES_MAX: u32 = 6;
@@ -103,6 +105,7 @@ const TRANSACTION_PAUSE_MAX: Duration = Duration::from_millis(64);
 pub struct Store {
     pool: Pool,
     crowd: Arc<PoolLine>,
+    turn_places: Arc<TurnPlaces>,
     /// Time that a query waits for a connection.
     pool_wait: Duration,
     /// For connections outside of the pool.
@@ -167,6 +170,7 @@ impl Store {
         let store = Store {
             pool,
             crowd: Arc::default(),
+            turn_places: Arc::new(TurnPlaces::new(config.pool_connections_max)),
             pool_wait: Duration::from_millis(config.pool_wait_ms),
             address: Arc::new(address),
             connect_timeout,
@@ -238,6 +242,21 @@ impl Store {
             }
         }
         attempt(&mut client, given, &work).await
+    }
+
+    /// As [`Store::transaction`], for one that takes the event's turn.
+    pub(crate) async fn in_turn<G, T, W>(
+        &self,
+        event: EventId,
+        given: &G,
+        work: W,
+    ) -> Result<T, StoreError>
+    where
+        G: Sync + ?Sized,
+        W: for<'t> Fn(&'t Transaction<'t>, &'t G) -> BoxFuture<'t, Result<T, StoreError>>,
+    {
+        let _place = self.turn_places.place(event, self.pool_wait).await?;
+        self.transaction(given, work).await
     }
 }
 

@@ -101,7 +101,7 @@ impl Store {
         audit: Option<&AuditEntry>,
     ) -> Result<Result<Once<(Transfer, Revision)>, NotHandedOn>, StoreError> {
         let given = (ticket, event, held, to, id, job, key, audit);
-        self.transaction(&given, |tx, (ticket, event, held, to, id, job, key, audit)| {
+        self.in_turn(event, &given, |tx, (ticket, event, held, to, id, job, key, audit)| {
             Box::pin(async move {
                 tx.execute("select take_turn($1)", &[event]).await?;
                 if let Some(known) = idempotency::recall_made(tx, *key).await? {
@@ -157,11 +157,13 @@ impl Store {
         user: Option<UserId>,
         code: &str,
     ) -> Result<Result<HandedOver, NotHandedOn>, StoreError> {
-        self.transaction(&(id, user, code), |tx, (id, user, code)| {
+        let Some((ticket, event)) = self.offer_of(id).await? else {
+            return Ok(Err(NotHandedOn::NotFound));
+        };
+        let given = (ticket, event, id, user, code);
+        self.in_turn(event, &given, |tx, (ticket, event, id, user, code)| {
             Box::pin(async move {
-                let Some((ticket, event)) = belongs(tx, *id).await? else {
-                    return Ok(Err(NotHandedOn::NotFound));
-                };
+                let (ticket, event) = (*ticket, *event);
                 tx.execute("select take_turn($1)", &[&event]).await?;
                 let sql = "select state, generation, ended_at > clock_timestamp() - make_interval(mins => $2)
                              from transfers where id = $1 for update";
@@ -234,11 +236,13 @@ impl Store {
         id: TransferId,
         audit: Option<&AuditEntry>,
     ) -> Result<Result<Revision, NotHandedOn>, StoreError> {
-        self.transaction(&(id, audit), |tx, (id, audit)| {
+        let Some((_, event)) = self.offer_of(id).await? else {
+            return Ok(Err(NotHandedOn::NotFound));
+        };
+        let given = (event, id, audit);
+        self.in_turn(event, &given, |tx, (event, id, audit)| {
             Box::pin(async move {
-                let Some((_, event)) = belongs(tx, *id).await? else {
-                    return Ok(Err(NotHandedOn::NotFound));
-                };
+                let event = *event;
                 tx.execute("select take_turn($1)", &[&event]).await?;
                 let sql = "select state from transfers where id = $1";
                 let row = tx.query_one(sql, &[id]).await?;
@@ -265,6 +269,16 @@ impl Store {
             "select k.code from transfers t join tickets k on k.id = t.ticket_id where t.id = $1";
         let row = client.query_opt(sql, &[&id]).await?;
         row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// The ticket and the event of an offer.
+    async fn offer_of(&self, id: TransferId) -> Result<Option<(TicketId, EventId)>, StoreError> {
+        let client = self.client().await?;
+        let sql = "select ticket_id, event_id from transfers where id = $1";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .transpose()
     }
 
     /// The newest offer of a ticket, if it waits for an answer or was withdrawn.
@@ -302,16 +316,6 @@ impl Store {
         })
         .transpose()
     }
-}
-
-async fn belongs(
-    client: &impl GenericClient,
-    id: TransferId,
-) -> Result<Option<(TicketId, EventId)>, StoreError> {
-    let sql = "select ticket_id, event_id from transfers where id = $1";
-    let row = client.query_opt(sql, &[&id]).await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .transpose()
 }
 
 /// The ticket as the rules of transfers ask for it, with the time by the database's clock.

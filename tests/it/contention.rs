@@ -296,3 +296,51 @@ async fn faults_6_a_held_turn_delays_its_event_alone() {
     }
     server.audit().await;
 }
+
+/// As above, with what staff do: changes of the event, notices, and scans at its doors take connections of the pool.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_6_staff_who_wait_for_a_turn_leave_other_events_their_connections() {
+    let database = Arc::new(TestDatabase::new().await);
+    let (held, free) = (stage(&database).await, stage(&database).await);
+    // Fewer connections than requests that wait.
+    let server = TestServer::builder()
+        .on(database)
+        .with(|config| config.database.pool_connections_max = 4)
+        .start()
+        .await;
+    let client = server.client().await;
+    let staff = |show: &Staged| server.user(show.organizer);
+    let notice = json!({"type": "custom", "message": "Doors open late"});
+    let scan = |show: &Staged, nonce: usize| {
+        let nonce = format!("a scan at a gate {nonce}");
+        json!({"code": "TKT-20261130-AAAAAAAA", "nonce": nonce, "event_id": show.event})
+    };
+    let event = |show: &Staged, of: &str| format!("/api/v1/events/{}{of}", show.event);
+    stand_in_the_way(&client, &held).await;
+    let mut waiting = JoinSet::new();
+    for nth in 0..20 {
+        let (caller, path, body) = (staff(&held), event(&held, "/notices"), notice.clone());
+        waiting.spawn(async move { caller.post(&path, &body).await.status });
+        let (caller, path) = (staff(&held), event(&held, ""));
+        waiting.spawn(async move { caller.patch(&path, &json!({"title": "Later"})).await.status });
+        let (caller, body) = (staff(&held), scan(&held, nth));
+        waiting.spawn(async move { caller.post("/api/v1/checkins", &body).await.status });
+    }
+    wait_for_a_lock(&server.client().await).await;
+    for nth in 0..10 {
+        let made = staff(&free).post(&event(&free, "/notices"), &notice).await;
+        made.data(201);
+        let scanned = staff(&free)
+            .post("/api/v1/checkins", &scan(&free, nth))
+            .await;
+        assert_eq!(scanned.status, 404, "{}", scanned.text);
+        let booked = json!({"event_id": free.event, "quantity": 1});
+        server.anonymous().post(BOOKINGS, &booked).await.data(201);
+        assert!(waiting.try_join_next().is_none(), "the turn is held");
+    }
+    client.batch_execute("commit").await.unwrap();
+    for status in waiting.join_all().await {
+        assert!([200, 201, 404].contains(&status), "{status}");
+    }
+    server.audit().await;
+}
