@@ -178,13 +178,12 @@ impl Roster {
         !self.is_wanted() && !self.counts_moved && !self.members_moved
     }
 
-    /// When the next view is due, if one is.
-    pub fn next_at(&self) -> Option<Instant> {
-        let counts = self
-            .counts_moved
-            .then_some(self.counts_quiet_until)
-            .flatten();
-        let list = self.members_moved.then_some(self.list_due).flatten();
+    /// When the next view is due, if one is: now, where nobody has asked for it since something changed.
+    pub fn next_at(&self, now: Instant) -> Option<Instant> {
+        let counts = self.counts_quiet_until.unwrap_or(now);
+        let counts = self.counts_moved.then_some(counts);
+        let list = self.list_due.unwrap_or(now);
+        let list = self.members_moved.then_some(list);
         [counts, list].into_iter().flatten().min()
     }
 
@@ -377,7 +376,10 @@ mod tests {
                 .view(start + Duration::from_millis(999), &mut serial)
                 .is_none()
         );
-        assert_eq!(roster.next_at(), Some(start + Duration::from_millis(1_000)));
+        assert_eq!(
+            roster.next_at(start),
+            Some(start + Duration::from_millis(1_000))
+        );
         roster.count(0, counts(&[("pay", 1)]));
         assert!(
             roster
@@ -425,11 +427,17 @@ mod tests {
         let (mut roster, mut serial) = (Roster::new(&config()), 0);
         let start = Instant::now();
         let window = Duration::from_millis(config().diff_window_ms);
+        roster.count(0, counts(&[("pay", 1)]));
+        roster.view(start, &mut serial).unwrap();
         roster.track(owner(1), listed("ann", "look"));
-        let (_, listing) = roster.view(start, &mut serial).unwrap();
-        assert_eq!(json_of(&listing.state), json!({}));
+        assert_eq!(
+            roster.next_at(start),
+            Some(start),
+            "whenever counts are due again"
+        );
+        assert!(roster.view(start, &mut serial).is_none());
         roster.track(owner(1), listed("ann", "pay"));
-        assert_eq!(roster.next_at(), Some(start + window));
+        assert_eq!(roster.next_at(start), Some(start + window));
         let (_, listing) = roster.view(start + window, &mut serial).unwrap();
         let diff = json_of(&listing.diff);
         assert_eq!(diff["joins"]["ann"]["metas"][0]["step"], "pay");

@@ -59,7 +59,8 @@ impl Rosters {
         if counts {
             peers.moved(event);
         }
-        self.timers.insert((roster.next_at().unwrap_or(now), event));
+        self.timers
+            .insert((roster.next_at(now).unwrap_or(now), event));
     }
 
     /// Replaces the counts of the other nodes.
@@ -68,7 +69,8 @@ impl Rosters {
             let roster = self.by_event.get_mut(&event);
             if let Some(roster) = roster.filter(|roster| roster.is_wanted()) {
                 roster.count_elsewhere(counts);
-                self.timers.insert((roster.next_at().unwrap_or(now), event));
+                self.timers
+                    .insert((roster.next_at(now).unwrap_or(now), event));
             }
         }
     }
@@ -92,7 +94,7 @@ impl Rosters {
                         listing,
                     }),
             );
-            match roster.next_at() {
+            match roster.next_at(now) {
                 Some(at) => drop(self.timers.insert((at, event))),
                 None if roster.is_over() => drop(self.by_event.remove(&event)),
                 None => {}
