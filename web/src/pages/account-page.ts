@@ -87,6 +87,7 @@ export class AccountPage extends PageElement {
   ];
   static override properties = {
     said: { state: true },
+    asked: { state: true },
     account: { state: true },
     confirmation: { state: true },
     reset: { state: true },
@@ -98,6 +99,8 @@ export class AccountPage extends PageElement {
 
   /** How the last wish ended. */
   declare said: Said | undefined;
+  /** Where it was wished for, and is said: the second form may be far below the first lines. */
+  declare asked: 'register' | undefined;
   declare account: Account | undefined;
   /** Of a mail: the address is confirmed by it, and a password set. */
   declare confirmation: string | undefined;
@@ -137,11 +140,15 @@ export class AccountPage extends PageElement {
   override render(): TemplateResult {
     return html`
       <h1>${WORDS[this.language].title}</h1>
-      <p role="status" class="said">${this.said?.(WORDS[this.language]) ?? nothing}</p>
+      ${this.#saidOf(undefined)}
       ${this.ticket ? this.#taken(this.ticket) : this.transfer ? this.#offered(this.transfer) : nothing}
       ${this.invitation && !this.reset ? this.#invited(this.invitation) : nothing}
       ${this.confirmation ? this.#passwordToConfirm() : this.reset ? this.#newPassword() : this.account ? this.#signedIn(this.account) : this.#signedOut()}
     `;
+  }
+
+  #saidOf(place: 'register' | undefined): TemplateResult {
+    return html`<p role="status" class="said">${(this.asked === place && this.said?.(WORDS[this.language])) || nothing}</p>`;
   }
 
   #offered(link: string): TemplateResult {
@@ -214,6 +221,7 @@ export class AccountPage extends PageElement {
         <label>${words.email} <input name="email" type="email" required autocomplete="username" /></label>
         <label>${words.password} <input name="password" type="password" required minlength=${PASSWORD_CHARS_MIN} autocomplete="new-password" /></label>
         <button class="button" ?disabled=${this.busy}>${words.register}</button>
+        ${this.#saidOf('register')}
       </form>
     </div>`;
   }
@@ -316,7 +324,7 @@ export class AccountPage extends PageElement {
       const [email, password] = [typed('email'), typed('password')];
       await sharedClient().register({ name: typed('name'), email, password });
       return (words) => words.registered;
-    });
+    }, 'register');
   }
 
   #forgot(): void {
@@ -346,9 +354,10 @@ export class AccountPage extends PageElement {
   }
 
   /** One wish at a time. */
-  async #wish(wish: () => Promise<Said>): Promise<void> {
+  async #wish(wish: () => Promise<Said>, asked?: 'register'): Promise<void> {
     this.busy = true;
     this.said = undefined;
+    this.asked = asked;
     this.said = await wish().catch((error: unknown) => () => explain(this.language, error));
     this.busy = false;
   }

@@ -19,7 +19,7 @@ afterAll(async () => {
   await browser?.close();
 });
 
-const said = (page: Page): Promise<string> => textOf(page.locator('.said'));
+const said = (page: Page): Promise<string> => textOf(page.locator('.said:not(:empty)'));
 const navigation = (page: Page): Promise<string> => textOf(page.getByRole('navigation', { name: 'Main' }));
 
 async function fill(page: Page, form: string, fields: Record<string, string>): Promise<void> {
@@ -56,6 +56,17 @@ async function mailed(email: string, to: RegExp): Promise<string> {
   await expect.poll(find).toBeDefined();
   return (await find()) ?? '';
 }
+
+it('on a phone one sees how registering ended, beside its button', async () => {
+  const { page } = await open(browser, `${url}/account`, { viewport: { width: 390, height: 664 }, reducedMotion: 'reduce' });
+  const inSight = (): Promise<boolean> => page.locator('.said:not(:empty)').evaluate((element) => element.getBoundingClientRect().top > 0 && element.getBoundingClientRect().bottom <= innerHeight);
+  await fill(page, 'Register', { Name: 'Eve', 'E-mail': 'eve@x', Password: PASSWORD });
+  await expect.poll(() => said(page)).toBe('E-mail: must be an e-mail address');
+  expect(await inSight()).toBe(true);
+  await fill(page, 'Register', { 'E-mail': `${crypto.randomUUID()}@example.com` });
+  await expect.poll(() => said(page)).toContain('A mail is on its way');
+  expect(await inSight()).toBe(true);
+});
 
 it('somebody registers, confirms the address, books, stays signed in, and signs out', async () => {
   const { id } = await makeEvent('With an account', 20);

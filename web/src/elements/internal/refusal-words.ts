@@ -142,4 +142,11 @@ function voucherOf({ data }: Refusal): string {
   return typeof data['voucher'] === 'string' ? ` ${data['voucher']}` : '';
 }
 
-useRefusalWords(REFUSALS);
+/** Fields that buyers fill in. */
+const FIELDS = {
+  en: { email: 'E-mail', name: 'Name', password: 'Password', reference: 'Reference' },
+  th: { email: 'อีเมล', name: 'ชื่อ', password: 'รหัสผ่าน', reference: 'หมายเลขอ้างอิง' },
+  fa: { email: 'ایمیل', name: 'نام', password: 'گذرواژه', reference: 'کد پیگیری' },
+};
+
+useRefusalWords(REFUSALS, FIELDS);
