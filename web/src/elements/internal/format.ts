@@ -36,7 +36,8 @@ function formatted(language: Language, { amount, currency }: Money, options: Int
   const format = new Intl.NumberFormat(LOCALES[language], { style: 'currency', currency, ...options });
   // Minor units of the currency: two digits for the euro, none for the yen, three for the dinar.
   const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
-  return format.format(amount / 10 ** digits);
+  // With a minus as wide as a digit, where formats have a hyphen.
+  return format.format(amount / 10 ** digits).replace('-', '−');
 }
 
 /** A moment of today as its time, an older one as its day, on the reader's clock: `14:05`, `3 Nov, 14:05`. */

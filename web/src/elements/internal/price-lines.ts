@@ -39,13 +39,8 @@ export function addedRows(language: Language, lines: readonly PriceLine[], curre
   const { added } = rowsOf(language, lines);
   if (added.length === 0) return nothing;
   return html`<ul class="added">
-    ${added.map(({ label, amount }) => html`<li><span>${label}</span> <span class="amount">${signed(sum(language, { amount, currency }))}</span></li>`)}
+    ${added.map(({ label, amount }) => html`<li><span>${label}</span> <span class="amount">${sum(language, { amount, currency })}</span></li>`)}
   </ul>`;
-}
-
-/** With a minus as wide as a digit, where formats have a hyphen. */
-function signed(words: string): string {
-  return words.replace('-', '−');
 }
 
 /** Below a total: `incl. VAT 19% €14.37`. */
