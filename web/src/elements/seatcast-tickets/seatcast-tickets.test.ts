@@ -134,6 +134,18 @@ it('offers a ticket to somebody, and withdraws that', async () => {
   await offer();
   expect(textOf(element)).toContain('Withdraw that first.');
   expect(textOf(element)).toContain('Withdraw the offer');
+  // Nothing is offered any more once it was taken over.
+  server.routes.set('POST /tickets/TKT-1/transfer', () => accepted({}, {}, 201));
+  element.renderRoot.querySelector<HTMLElement>('.recipient button')?.click();
+  await settled();
+  await handOn();
+  await offer();
+  element.booking = booking({ tickets: [ticket('TKT-1', 'valid'), ticket('TKT-2', 'used')] });
+  await settled();
+  expect(textOf(element)).toContain('is offered to Grace');
+  element.booking = booking({ tickets: [ticket('TKT-1', 'transferred'), ticket('TKT-2', 'used')] });
+  await settled();
+  expect(textOf(element)).not.toContain('is offered to Grace');
 });
 
 it('has the tickets mailed again', async () => {

@@ -60,6 +60,8 @@ export class SeatcastTickets extends LitElement {
   readonly #qrs = new Map<string, string>();
   /** Tickets that are known to be offered to somebody. */
   readonly #offered = new Set<string>();
+  /** The ticket of which it is said that it is offered. */
+  #about: string | undefined;
   #isReading = false;
 
   get #words(): (typeof WORDS)[Language] {
@@ -69,6 +71,8 @@ export class SeatcastTickets extends LitElement {
   protected override willUpdate(changed: PropertyValues<this>): void {
     const before = changed.get('booking');
     if (before && before.id !== this.booking?.id) this.opened = undefined;
+    // It was taken over meanwhile, or is void: nothing is offered any more.
+    if (this.booking?.tickets.some(({ code, status }) => code === this.#about && status !== 'valid')) this.said = this.#about = undefined;
   }
 
   protected override updated(): void {
@@ -142,6 +146,7 @@ export class SeatcastTickets extends LitElement {
       }
       this.#offered.add(code);
       this.handing = undefined;
+      this.#about = code;
       return (words) => words.offered(code, name);
     });
   }
@@ -164,7 +169,7 @@ export class SeatcastTickets extends LitElement {
 
   async #wish(wish: () => Promise<Said>): Promise<void> {
     this.busy = true;
-    this.problem = this.said = undefined;
+    this.problem = this.said = this.#about = undefined;
     try {
       this.said = await wish();
     } catch (error) {
