@@ -24,6 +24,7 @@ interface Event {
   id: number;
   title: string;
   status: string;
+  city: string | null;
   capacity: number;
   starts_at: string;
   ticket_types: { id: number; name: string; price: { amount: number }; capacity: number; hidden: boolean; sort: number }[];
@@ -47,6 +48,7 @@ it('an event is made by keyboard alone, as a draft, and put on sale', async () =
   expect(await faultsOf(page)).toEqual([]);
   await typed('Title', 'Made by keyboard');
   await typed('Venue', 'Keyboard hall');
+  await typed('City', 'Tehran');
   await typed('Time zone', 'Asia/Tehran');
   await page.getByLabel('Begins', { exact: true }).fill('2037-06-01T20:00');
   await page.getByLabel('Capacity').first().fill('120');
@@ -60,7 +62,7 @@ it('an event is made by keyboard alone, as a draft, and put on sale', async () =
   const made = await eventOf(id);
   // Eight in the evening in Tehran.
   expect(new Date(made.starts_at).toISOString()).toBe('2037-06-01T16:30:00.000Z');
-  expect([made.status, made.capacity, made.ticket_types[0]?.price.amount]).toEqual(['draft', 120, 4_550]);
+  expect([made.status, made.city, made.capacity, made.ticket_types[0]?.price.amount]).toEqual(['draft', 'Tehran', 120, 4_550]);
   await page.getByRole('button', { name: 'Put on sale' }).focus();
   await page.keyboard.press('Enter');
   await expect.poll(async () => (await eventOf(id)).status).toBe('active');

@@ -19,6 +19,7 @@ export interface EventValues {
   title: string;
   description: string;
   venue: string;
+  city: string | null;
   category: string;
   image_url: string | null;
   starts_at: string;
@@ -36,6 +37,7 @@ export type EventKey = keyof EventValues;
 export const EVENT_KEYS: readonly EventKey[] = [
   'title',
   'venue',
+  'city',
   'category',
   'description',
   'image_url',
@@ -54,8 +56,8 @@ const TIMES: ReadonlySet<EventKey> = new Set(['starts_at', 'ends_at', 'doors_at'
 
 export function valuesOf(event: EventDetails): EventValues {
   const { title, description, venue, category, image_url, starts_at, timezone, country, capacity } = event;
-  const { membership_required, max_per_booking, hold_minutes, ends_at = null, doors_at = null } = event;
-  const what = { title, description, venue, category, image_url };
+  const { membership_required, max_per_booking, hold_minutes, city = null, ends_at = null, doors_at = null } = event;
+  const what = { title, description, venue, city, category, image_url };
   return { ...what, starts_at, ends_at, doors_at, timezone, country, capacity, membership_required, max_per_booking, hold_minutes };
 }
 
@@ -94,6 +96,7 @@ export function eventFields(language: Language, values: Partial<EventValues>, fa
       <div class="fields">
         ${textField(faults, { name: 'title', label: fields.title, value: values.title, required: true, maxlength: TITLE_CHARS_MAX, whole: true })}
         ${textField(faults, { name: 'venue', label: fields.venue, value: values.venue, required: true, maxlength: TITLE_CHARS_MAX })}
+        ${textField(faults, { name: 'city', label: fields.city, value: values.city, maxlength: TITLE_CHARS_MAX, hint: words.cityHint })}
         ${textField(faults, { name: 'category', label: fields.category, value: values.category, maxlength: TITLE_CHARS_MAX })}
         ${textField(faults, { name: 'description', label: fields.description, value: values.description, maxlength: DESCRIPTION_CHARS_MAX, lines: true, whole: true })}
         ${textField(faults, { name: 'image_url', label: fields.image_url, value: values.image_url, whole: true })}
@@ -137,6 +140,7 @@ export function readEvent(typed: Typed, before: Partial<EventValues>): { values:
     title: typed.text('title'),
     description: typed.text('description'),
     venue: typed.text('venue'),
+    city: typed.text('city') || null,
     category: typed.text('category') || before.category,
     image_url: typed.text('image_url') || null,
     starts_at,

@@ -44,7 +44,11 @@ export class NewEventPage extends DeskPage {
         display: grid;
         grid-template-columns: minmax(0, 2fr) minmax(0, 1fr) minmax(0, 1fr) auto;
         gap: 0.75rem;
-        align-items: end;
+        align-items: start;
+      }
+      /* Beside the fields, below a line as high as their labels. */
+      .type > button {
+        margin-block-start: 1.6rem;
       }
       .waiting {
         height: 30rem;
