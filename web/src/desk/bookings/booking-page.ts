@@ -118,6 +118,7 @@ export class BookingDeskPage extends EventDeskPage {
         list-style: none;
       }
       .added {
+        flex: 1;
         gap: 0.2rem;
         color: var(--ink-soft);
         font-size: 0.9375rem;
