@@ -93,7 +93,7 @@ export class BookingPage extends PageElement {
       <div class="head ${stage}">
         <svg viewBox="0 0 24 24" aria-hidden="true">${ICONS[stage]}</svg>
         <h1>${words.head[stage]}</h1>
-        <p>${words.lead[stage]}</p>
+        ${isUsedUp(booking, stage) ? nothing : html`<p>${words.lead[stage]}</p>`}
       </div>
       <div class="columns">
         <seatcast-bookings booking=${booking.id} .also=${this.asked ? [this.asked] : []}></seatcast-bookings>
@@ -130,7 +130,7 @@ export class BookingPage extends PageElement {
   #next(booking: Booking, stage: Stage): TemplateResult | typeof nothing {
     const words = WORDS[this.language];
     const { details } = this;
-    if (stage === 'paying' || stage === 'offered') return nothing;
+    if (stage === 'paying' || stage === 'offered' || isUsedUp(booking, stage)) return nothing;
     if (stage !== 'confirmed' && stage !== 'pending') {
       // Of an event that is off, or gone, there is nothing to choose.
       if (details === null || details?.status === 'cancelled' || details?.status === 'completed') return nothing;
@@ -250,6 +250,11 @@ function stageOf(booking: Booking): Stage {
   if (booking.status !== 'pending') return booking.status;
   if (booking.kind === 'offer') return 'offered';
   return payingOf(booking) === 'underway' ? 'paying' : 'pending';
+}
+
+/** Every ticket was used, handed on or given back: nothing comes next. */
+function isUsedUp({ tickets }: Booking, stage: Stage): boolean {
+  return stage === 'confirmed' && tickets.length > 0 && !tickets.some(({ status }) => status === 'valid');
 }
 
 customElements.define('seatcast-booking-page', BookingPage);

@@ -273,6 +273,8 @@ it('a ticket is handed on by mail, and its new holder has a QR of their own', as
   await picture(page, 'ticket taken on a phone');
   // The one who gave it away is not its holder any more.
   await owner.reload();
+  await expect.poll(() => textOf(owner.locator('seatcast-booking-page'))).toMatch(/Handed on/);
+  expect(await textOf(owner.locator('seatcast-booking-page'))).not.toMatch(/What comes next|Everything that you need/);
   await expect.poll(() => textOf(owner.locator('seatcast-tickets'))).toContain(`${code} Handed on`);
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map(({ id: rule }) => rule)).toEqual([]);
