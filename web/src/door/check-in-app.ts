@@ -177,6 +177,7 @@ export class CheckInApp extends LitElement {
         <legend>${words.event}</legend>
         <div class="events">${choices.map((choice) => this.#choice(choice, choice === first))}</div>
       </fieldset>
+      ${this.isAway ? nothing : html`<p class="hint">${words.ahead}</p>`}
       <label>${words.gate}<input name="gate" maxlength=${GATE_CHARS_MAX} .value=${recall(GATE_KEY) ?? ''} autocomplete="off" aria-describedby="gate-hint" /></label>
       <span class="hint" id="gate-hint">${words.gateHint}</span>
       <p class="problem" role="alert">${this.problem?.(this.#speech.language) ?? nothing}</p>
