@@ -41,10 +41,11 @@ it('an event is made by keyboard alone, as a draft, and put on sale', async () =
     await page.keyboard.press('ControlOrMeta+a');
     await page.keyboard.type(text);
   };
-  // Sent too early: the first fault has the focus, and says what is missing.
+  // Sent too early: the first fault has the focus, and all say what is missing.
   await page.getByRole('button', { name: 'Save as a draft' }).focus();
   await page.keyboard.press('Enter');
-  await expect.poll(() => page.evaluate(() => document.querySelector('desk-app')?.shadowRoot?.querySelector('desk-new-event')?.shadowRoot?.activeElement?.id)).toBe('starts_at');
+  await expect.poll(() => page.evaluate(() => document.querySelector('desk-app')?.shadowRoot?.querySelector('desk-new-event')?.shadowRoot?.activeElement?.id)).toBe('title');
+  expect(await page.locator('desk-new-event [aria-invalid=true]').evaluateAll((fields) => fields.map(({ id }) => id))).toEqual(['title', 'venue', 'starts_at', 'capacity', 'name-1', 'price-1', 'capacity-1']);
   expect(await faultsOf(page)).toEqual([]);
   await typed('Title', 'Made by keyboard');
   await typed('Venue', 'Keyboard hall');

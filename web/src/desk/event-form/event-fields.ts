@@ -135,7 +135,9 @@ export function readEvent(typed: Typed, before: Partial<EventValues>): { values:
     return value;
   };
   const starts_at = fromWall(typed.text('starts_at'), zone);
-  if (starts_at === undefined) faults['starts_at'] = (language) => WORDS[language].needed;
+  const capacity = number('capacity');
+  const isMissing = { title: !typed.text('title'), venue: !typed.text('venue'), starts_at: starts_at === undefined, capacity: capacity === undefined };
+  for (const [name, missing] of Object.entries(isMissing)) if (missing) faults[name] ??= (language) => WORDS[language].needed;
   const read: Record<EventKey, unknown> = {
     title: typed.text('title'),
     description: typed.text('description'),
@@ -148,7 +150,7 @@ export function readEvent(typed: Typed, before: Partial<EventValues>): { values:
     doors_at: fromWall(typed.text('doors_at'), zone) ?? null,
     timezone,
     country: typed.text('country').toUpperCase() || null,
-    capacity: number('capacity'),
+    capacity,
     max_per_booking: number('max_per_booking'),
     hold_minutes: number('hold_minutes'),
     membership_required: typed.is('membership_required'),

@@ -62,6 +62,9 @@ export class NewEventPage extends DeskPage {
         .type > :first-child {
           grid-column: 1 / -1;
         }
+        .type > button {
+          margin-block-start: 0;
+        }
       }
     `,
   ];
