@@ -37,7 +37,7 @@ describe('the pages of an event', () => {
     const { id } = await sell(event, 2);
     await expect.poll(() => sql(`select count(*) from ledger_transactions where booking_id = '${id}'`)).not.toBe('0');
     const { page, errors } = await openDesk(browser, `/desk/events/${event.id}/payout`);
-    await expect.poll(() => shown(page, 'desk-payout')).toMatch(/Sales, with fees and taxes €90.00 .*Refunds €0.00 .*Comes to you €90.00/);
+    await expect.poll(() => shown(page, 'desk-payout')).toMatch(/Sales, with fees and taxes €90.00 .*Refunds €0.00 Of sales less refunds: fees .*Comes to you €90.00/);
     await picture(page, 'desk payout');
     expect(await faultsOf(page)).toEqual([]);
     const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Table for spreadsheets' }).click()]);

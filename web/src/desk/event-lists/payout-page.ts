@@ -84,7 +84,7 @@ export class PayoutPage extends EventDeskPage {
     const less = (amount: number): number => (amount === 0 ? 0 : -amount);
     return html`<section class="panel" aria-label=${currency}>
       <dl>
-        ${row(words.sales, sales)} ${row(words.fees, fees, 'part')} ${row(words.absorbed, absorbed, 'part')} ${row(words.taxes, taxes, 'part')} ${row(words.refunds, less(refunds))}
+        ${row(words.sales, sales)} ${row(words.refunds, less(refunds))} ${row(words.fees, fees, 'part')} ${row(words.absorbed, absorbed, 'part')} ${row(words.taxes, taxes, 'part')}
         ${row(words.disputed, less(disputed))} ${row(words.providerFees, less(provider))} ${row(words.net, net, 'net')}
       </dl>
     </section>`;

@@ -64,9 +64,9 @@ const english = {
   refunds: 'Refunds',
   disputed: 'Held or kept by cardholders’ banks',
   providerFees: 'Fees that providers kept',
-  fees: 'Of sales: fees',
+  fees: 'Of sales less refunds: fees',
   absorbed: 'Of these, paid by you',
-  taxes: 'Of sales: owed to tax offices',
+  taxes: 'Of sales less refunds: owed to tax offices',
   net: 'Comes to you',
 };
 
@@ -125,9 +125,9 @@ const thai: Words = {
   refunds: 'เงินคืน',
   disputed: 'ธนาคารผู้ถือบัตรกันหรือยึดไว้',
   providerFees: 'ค่าธรรมเนียมผู้ให้บริการ',
-  fees: 'ในยอดขาย: ค่าธรรมเนียม',
+  fees: 'ในยอดขายหลังหักเงินคืน: ค่าธรรมเนียม',
   absorbed: 'ในจำนวนนี้คุณจ่ายเอง',
-  taxes: 'ในยอดขาย: ภาษีที่ต้องนำส่ง',
+  taxes: 'ในยอดขายหลังหักเงินคืน: ภาษีที่ต้องนำส่ง',
   net: 'คุณได้รับ',
 };
 
@@ -184,9 +184,9 @@ const persian: Words = {
   refunds: 'پول پس‌داده',
   disputed: 'نزد بانک دارندگان کارت',
   providerFees: 'کارمزد درگاه‌ها',
-  fees: 'از فروش: کارمزد',
+  fees: 'از فروش منهای پول پس‌داده: کارمزد',
   absorbed: 'از آن، پرداخت شما',
-  taxes: 'از فروش: بدهی مالیاتی',
+  taxes: 'از فروش منهای پول پس‌داده: بدهی مالیاتی',
   net: 'به شما می‌رسد',
 };
 
