@@ -296,9 +296,9 @@ export class ReplayPage extends EventDeskPage {
       const moves = [sold !== 0 && words.soldBy(moved(sold)), held !== 0 && words.heldBy(moved(held)), capacity !== 0 && words.capacityBy(moved(capacity))].filter(Boolean);
       if (type.sold === undefined || moves.length > 0) parts.push(`${name}: ${type.sold === undefined ? words.removed : moves.join(', ')}`);
     }
-    if (layout !== undefined) parts.push(words.map(many(layout)));
+    if (layout !== undefined) parts.push(words.newMap);
     else if (seats.length > 0) parts.push(words.seats(many(seats.length)));
-    return parts.join(' · ') || '–';
+    return parts.join(' · ') || words.notNumbers;
   }
 
   async #load(): Promise<void> {

@@ -31,7 +31,8 @@ const english = {
   capacityBy: (many: string): string => `capacity ${many}`,
   removed: 'removed',
   eventIs: (status: string, capacity: string): string => `Event: ${status}, capacity ${capacity}`,
-  map: (layout: string): string => `Seat map ${layout}`,
+  newMap: 'Another seat map',
+  notNumbers: 'Something beside the numbers, such as a notice',
   seats: (count: string): string => `seats: ${count}`,
   takenOf: (sold: string, held: string, capacity: string): string => `${sold} sold · ${held} held · of ${capacity}`,
 };
@@ -69,7 +70,8 @@ const thai: Words = {
   capacityBy: (many) => `จำนวน ${many}`,
   removed: 'ถูกลบ',
   eventIs: (status, capacity) => `งาน: ${status} ความจุ ${capacity}`,
-  map: (layout) => `ผังที่นั่ง ${layout}`,
+  newMap: 'ผังที่นั่งใหม่',
+  notNumbers: 'อย่างอื่นนอกจากตัวเลข เช่น ประกาศ',
   seats: (count) => `${count} ที่นั่ง`,
   takenOf: (sold, held, capacity) => `ขาย ${sold} · ถือไว้ ${held} · จาก ${capacity}`,
 };
@@ -105,7 +107,8 @@ const persian: Words = {
   capacityBy: (many) => `ظرفیت ${many}`,
   removed: 'حذف شد',
   eventIs: (status, capacity) => `رویداد: ${status}، ظرفیت ${capacity}`,
-  map: (layout) => `نقشهٔ ${layout}`,
+  newMap: 'نقشهٔ صندلی تازه',
+  notNumbers: 'چیزی جز عددها، مانند یک اعلان',
   seats: (count) => `${count} صندلی`,
   takenOf: (sold, held, capacity) => `${sold} فروخته · ${held} نگه‌داشته · از ${capacity}`,
 };
