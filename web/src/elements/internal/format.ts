@@ -40,12 +40,13 @@ function formatted(language: Language, { amount, currency }: Money, options: Int
   return format.format(amount / 10 ** digits).replace('-', '−');
 }
 
-/** A moment of today as its time, an older one as its day, on the reader's clock: `14:05`, `3 Nov, 14:05`. */
+/** A moment of today as its time, another one as its day, on the reader's clock: `14:05`, `3 Nov, 14:05`, `3 Nov 2031, 14:05`. */
 export function momentWords(language: Language, moment: string, now = new Date()): string {
   const at = new Date(moment);
   if (Number.isNaN(at.getTime())) return '';
   const isToday = at.toDateString() === now.toDateString();
-  const day: Intl.DateTimeFormatOptions = isToday ? {} : { day: 'numeric', month: 'short' };
+  const isThisYear = at.getFullYear() === now.getFullYear();
+  const day: Intl.DateTimeFormatOptions = isToday ? {} : { day: 'numeric', month: 'short', ...(isThisYear ? {} : { year: 'numeric' }) };
   return new Intl.DateTimeFormat(LOCALES[language], { ...day, hour: '2-digit', minute: '2-digit' }).format(at);
 }
 

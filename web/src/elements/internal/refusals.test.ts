@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 import { Refusal } from '../../sdk/index.ts';
-import { money, sum } from './format.ts';
 import { explain } from './refusals.ts';
 import './refusal-words.ts';
 
@@ -10,8 +9,4 @@ it('a fault of a field names the field, as the form does', () => {
   expect(explain('en', wrong('contact.email', 'must be an e-mail address'))).toBe('E-mail: must be an e-mail address');
   expect(explain('fa', wrong('password', 'باید دست‌کم ۸ نویسه داشته باشد'))).toBe('گذرواژه: باید دست‌کم ۸ نویسه داشته باشد');
   expect(explain('en', wrong('items', 'must not be empty'))).toBe('must not be empty');
-});
-
-it('what is taken off has a minus, not a hyphen', () => {
-  expect([sum('en', { amount: -1_600, currency: 'EUR' }), money('th', { amount: -50, currency: 'THB' })]).toEqual(['−€16.00', '−฿0.50']);
 });
