@@ -81,6 +81,8 @@ pub(crate) trait Sales: Sync {
         of: &Attempt,
         until: Timestamp,
     ) -> impl Future<Output = Result<(), DeskError>> + Send;
+    /// Ends the hold; what was paid meanwhile stays.
+    fn release(&self, of: &Attempt) -> impl Future<Output = Result<(), DeskError>> + Send;
     /// Voids the tickets that the refund names, and frees what they stood for. `Err` inside: that cannot be.
     fn take_back(
         &self,
@@ -174,6 +176,14 @@ async fn step(
     let mut step = next(&attempt, &charge, &booking, now);
     if is_news(&attempt, &charge, &step) {
         table.heard(&attempt, &charge).await?;
+        if let Some(failure) = charge
+            .failure
+            .as_ref()
+            .filter(|_| attempt.failure != charge.failure)
+        {
+            let (booking, intent) = (attempt.booking_id.0, &charge.provider_ref);
+            tracing::info!(payment = %attempt.id, %booking, intent, failure, "a payment was declined");
+        }
     }
     if mistaken!(CaptureUnsold) && step == Next::Sell {
         step = Next::Capture;
@@ -215,7 +225,7 @@ async fn step(
         // The provider has not taken it yet, although it said so.
         Next::Capture => Ok(Step::End(waits(&attempt, now))),
         Next::CancelCharge => match provider.cancel(&attempt).await {
-            Ok(()) => Ok(Step::On),
+            Ok(()) => end(table, &attempt, &charge).await,
             // It was paid in this moment: look again.
             Err(ProviderError::Refused(why)) => Ok(Step::End(Driven::Later(why))),
             Err(error) => Err(error.into()),
@@ -236,13 +246,20 @@ async fn step(
                 (false, false) => Step::End(Driven::Done),
             })
         }
-        Next::End => {
-            table.end(&attempt, PaymentState::Canceled, None).await?;
-            count(&attempt, Some(&charge), "canceled");
-            Ok(Step::End(Driven::Done))
+        Next::End => end(table, &attempt, &charge).await,
+        Next::Release => {
+            desk.release(&attempt).await?;
+            end(table, &attempt, &charge).await
         }
         Next::Review { reason } => review(table, &attempt, reason).await,
     }
+}
+
+/// Ends an attempt that brings no money.
+async fn end(table: &impl PaymentTable, of: &Attempt, charge: &Charge) -> Result<Step, Stopped> {
+    table.end(of, PaymentState::Canceled, None).await?;
+    count(of, Some(charge), "canceled");
+    Ok(Step::End(Driven::Done))
 }
 
 /// Lets the provider begin, for the buyer's own customer where it keeps customers. It begins without one where it wants none:

@@ -485,6 +485,9 @@ impl PaymentTable for Store {
     }
 }
 
+/// The reason on a booking whose payment somebody cancelled at the provider.
+const CANCELED_THERE: &str = "the payment was cancelled at the provider";
+
 impl Sales for Desk {
     async fn sell(&self, of: &Attempt, booking: &Booking) -> Result<Sold, DeskError> {
         let items = booking.items.iter();
@@ -520,6 +523,16 @@ impl Sales for Desk {
         {
             Ok(_) => Ok(()),
             // It ended meanwhile: what comes is dealt with when it comes.
+            Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn release(&self, of: &Attempt) -> Result<(), DeskError> {
+        let reason = CANCELED_THERE.to_owned();
+        let release = Change::new(of.event_id, of.booking_id, Transition::Release { reason });
+        match self.change(release).await {
+            Ok(_) => Ok(()),
             Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(()),
             Err(error) => Err(error),
         }

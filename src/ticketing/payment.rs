@@ -157,6 +157,8 @@ pub enum Next {
     GiveBack,
     /// It ended without money.
     End,
+    /// Somebody at the provider ended it, and not we: its booking ends, and then it.
+    Release,
     /// A person has to decide.
     Review {
         reason: &'static str,
@@ -379,6 +381,8 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
                 reason: "the booking is confirmed and its money did not come",
             }
         }
+        // What we let go is not wanted any more, or has ended with us.
+        (ChargeStatus::Canceled, StandingToAttempt::Held) => Next::Release,
         (ChargeStatus::Canceled, _) => Next::End,
     }
 }
@@ -558,7 +562,8 @@ mod tests {
             (Captured, Confirmed, Some(ID), Next::Settle),
             (Captured, Confirmed, other, Next::GiveBack),
             (Captured, Cancelled, None, Next::GiveBack),
-            (Canceled, Pending, None, Next::End),
+            (Canceled, Pending, None, Next::Release),
+            (Canceled, Cancelled, None, Next::End),
             (Canceled, Expired, None, Next::End),
             (Canceled, Confirmed, Some(ID), review),
         ] {

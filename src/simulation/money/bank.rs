@@ -310,6 +310,19 @@ pub(super) fn fail(world: &MoneyWorld, id: PaymentId) {
     });
 }
 
+/// Somebody ends a payment at the provider's own page before any money was taken.
+pub(super) fn cancel_there(world: &MoneyWorld, id: PaymentId) {
+    world.with(|shared| {
+        let charge = shared.charges.get_mut(&id);
+        let open = |charge: &&mut SimCharge| charge.status == ChargeStatus::Open;
+        if let Some(charge) = charge.filter(open) {
+            charge.status = ChargeStatus::Canceled;
+            shared.tell(|| format!("{id} is cancelled by others"));
+            shared.told(world, id, false);
+        }
+    });
+}
+
 /// Somebody gives money back at the provider's own page.
 pub(super) fn give_back_there(world: &MoneyWorld, id: PaymentId) {
     world.with(|shared| {

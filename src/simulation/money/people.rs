@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::clockwork::{now_ms, pause};
-use super::bank::{fail, give_back_there, pay};
+use super::bank::{cancel_there, fail, give_back_there, pay};
 use super::mails::{letter_job, offer_key, reminder_key, sent_payload};
 use super::world::{Handed, MoneyWorld, PRICE, Sale, at, euros};
 use super::{EVENT, FAULTS_MS, TYPE};
@@ -97,6 +97,7 @@ async fn buyer(world: MoneyWorld) {
         // Given back, perhaps while the card is on its way.
         0 => world.spawn(None, cancel(world.clone(), booking, Canceller::Owner)),
         1 => return,
+        4 => return cancel_there(&world, attempt.id),
         2 | 3 => {
             pay(&world, attempt.id, ChargeStatus::Processing);
             world.wait(1_000, 90_000).await;

@@ -403,6 +403,18 @@ impl Sales for MoneyWorld {
         }
     }
 
+    async fn release(&self, of: &Attempt) -> Result<(), DeskError> {
+        let reason = "cancelled at the bank".to_owned();
+        let release = Transition::Release { reason };
+        match self
+            .change(&Change::new(EVENT, of.booking_id, release))
+            .await
+        {
+            Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(()),
+            released => released.map(drop),
+        }
+    }
+
     async fn take_back(&self, of: &Refund) -> Result<Result<(), Refusal>, DeskError> {
         let Some(back) = taking_back(of) else {
             return Ok(Ok(()));

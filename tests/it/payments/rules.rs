@@ -100,6 +100,38 @@ async fn money_that_comes_late_takes_what_is_left_and_nothing_that_is_sold() {
     shop.paid_and_sold(&late, &intent, 2).await;
 }
 
+/// `payment_intent.canceled` cancels the order, as the source has it; what we let go ourselves ends nothing.
+#[tokio::test]
+async fn a_payment_that_is_cancelled_at_the_provider_ends_the_booking() {
+    let shop = Shop::open(2).await;
+    let left = shop.hold(2).await;
+    let intent = shop.begin(&left).await;
+    shop.stripe.give_card(&intent, DECLINED).await;
+    shop.until_status(&left, "pending").await;
+    shop.stripe.cancel(&intent).await;
+    shop.until_status(&left, "cancelled").await;
+    shop.until_payment(&left, "canceled").await;
+    let path = format!("/api/v1/bookings/{}", left.id);
+    let booking = shop.buyer(&left).get(&path).await;
+    assert_eq!(
+        booking.data(200)["cancel_reason"],
+        "the payment was cancelled at the provider"
+    );
+
+    // Its two are on sale again; one is swapped away, which lets its first intent go.
+    let swapped = shop.hold(2).await;
+    let first = shop.begin(&swapped).await;
+    let path = format!("/api/v1/bookings/{}", swapped.id);
+    let fewer = json!({"quantity": 1});
+    shop.buyer(&swapped).patch(&path, &fewer).await.data(200);
+    shop.until_payment(&swapped, "canceled").await;
+    assert_eq!(shop.stripe.books().await["payment_intents"][1]["id"], first);
+    let second = shop.begin(&swapped).await;
+    shop.stripe.give_card(&second, GOOD).await;
+    shop.paid_and_sold(&swapped, &second, 1).await;
+    shop.server.audit().await;
+}
+
 #[tokio::test]
 async fn an_authorisation_for_what_is_gone_is_let_go() {
     let shop = Shop::open(2).await;

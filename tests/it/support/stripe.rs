@@ -54,6 +54,14 @@ impl Stripe {
             .await
     }
 
+    /// Somebody ends the intent at the provider's own page.
+    pub(crate) async fn cancel(&self, intent: &str) {
+        let url = format!("{}/v1/payment_intents/{intent}/cancel", self.base());
+        let cancel = self.http.post(url).bearer_auth("sk_test_somebody").send();
+        let canceled = cancel.await.expect("an answer").status();
+        assert!(canceled.is_success(), "{canceled}");
+    }
+
     /// The one intent that was made for a booking.
     pub(crate) async fn intent_of(&self, booking: &str) -> Value {
         let books = self.books().await;
