@@ -21,11 +21,11 @@ use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::waitlist::{NewWaiting, WaitingRow, WaitingStatus};
 use crate::ticketing::availability::SaleState;
-use crate::ticketing::live::EventStatus;
+use crate::ticketing::live::{EventStatus, TicketType};
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Transition};
-use crate::ticketing::{EventId, OrganizationId, TicketTypeId, WaitingId};
+use crate::ticketing::{EventId, OrganizationId, TicketTypeId, WaitingId, waitlist};
 
 /// A wish for tickets that may come free.
 #[derive(ToSchema)]
@@ -75,7 +75,8 @@ impl Input for WishInput {
         (status = 409, description = "`NOT_SOLD_OUT`: there is enough left, book it; `ALREADY_WAITING`; `SALES_CLOSED`: the \
             event does not sell; `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
         (status = 410, description = "`EVENT_CANCELLED`", body = Failure),
-        (status = 422, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`, `LIMIT_EXCEEDED {max}`: more than one booking may have", body = Failure),
+        (status = 422, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`, `LIMIT_EXCEEDED {max}`: more than one \
+            booking, or one buyer, may have; `BELOW_MINIMUM {min}`: less than one booking has to have", body = Failure),
     )
 )]
 pub(super) async fn join(
@@ -134,7 +135,14 @@ pub(super) async fn join(
         }
         .into());
     }
-    if on_sale.iter().any(|one| one.available >= quantity) {
+    // Nobody waits for what can never be offered.
+    let may_have = |one: &TicketType| waitlist::may_have(one, quantity);
+    let fitting = on_sale.iter().filter(|one| may_have(one).is_ok());
+    let fitting: Vec<_> = fitting.collect();
+    if let (true, Some(one)) = (fitting.is_empty(), on_sale.first()) {
+        may_have(one)?;
+    }
+    if fitting.iter().any(|one| one.available >= quantity) {
         return Err(ApiError::conflict("NOT_SOLD_OUT"));
     }
     let new = NewWaiting {

@@ -6,6 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::booking::{self, Grant, Item, Request, Sells, Wish};
+use super::live::TicketType;
 use super::refusal::Refusal;
 use super::stock::{Share, Stock};
 use super::{BookingId, SeatId, TicketTypeId, UserId, WaitingId};
@@ -29,6 +30,34 @@ pub struct Offer {
     pub to: WaitingBuyer,
     pub booking_id: BookingId,
     pub grant: Grant,
+}
+
+/// Whether a buyer who has none yet may have so many of a ticket type in one booking: otherwise none is ever offered.
+///
+/// # Errors
+/// The bound that is in the way.
+pub fn may_have(ticket_type: &TicketType, quantity: i64) -> Result<(), Refusal> {
+    let ticket_type_id = ticket_type.id;
+    let bounds = [ticket_type.max_per_booking, ticket_type.max_per_user];
+    if let Some(max) = bounds
+        .into_iter()
+        .flatten()
+        .min()
+        .filter(|max| quantity > *max)
+    {
+        let ticket_type_id = Some(ticket_type_id);
+        return Err(Refusal::LimitExceeded {
+            max,
+            ticket_type_id,
+        });
+    }
+    match ticket_type.min_per_booking.filter(|min| quantity < *min) {
+        Some(min) => Err(Refusal::BelowMinimum {
+            min,
+            ticket_type_id,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Makes all offers that the stock allows; those who get one wait no more.

@@ -304,3 +304,29 @@ async fn an_offer_beside_a_pending_booking_is_accepted_by_paying_it() {
     assert_eq!(own.get(&path).await.data(200)["status"], "pending");
     server.audit().await;
 }
+
+/// They would wait for ever, and whoever can be served would be told to book what cannot be booked.
+#[tokio::test]
+async fn nobody_waits_for_more_or_less_than_a_ticket_type_is_sold_in() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().capacity(4).ticket_type("Floor", 1_000, 4);
+    let show = show.ticket_type("Box", 1_000, 4).stage(&client).await;
+    let [floor, boxes] = [show.ticket_types[0], show.ticket_types[1]];
+    let terms = format!(
+        "update ticket_types set max_per_user = 2 where id = {floor};
+         update ticket_types set min_per_booking = 3 where id = {boxes}"
+    );
+    client.batch_execute(&terms).await.expect(&terms);
+    let one = customer(&server, &client).await;
+    let of = |types: &[_], quantity: i64| json!({"quantity": quantity, "ticket_type_ids": types});
+    let too_many = join(&one, &show, of(&[floor], 3)).await;
+    assert_eq!(too_many.code(422), "LIMIT_EXCEEDED");
+    assert_eq!(too_many.data(422)["max"], 2);
+    let too_few = join(&one, &show, of(&[boxes], 2)).await;
+    assert_eq!(too_few.code(422), "BELOW_MINIMUM");
+    // Two are left of the boxes, which are not sold in twos.
+    show.sell(&client, 2).await;
+    let fits = join(&one, &show, of(&[floor, boxes], 3)).await;
+    assert_eq!(fits.data(201)["status"], "waiting");
+}
