@@ -310,7 +310,7 @@ fn reclaim(
     if stock.event.status == EventStatus::Completed || stock.event.starts_at <= now {
         return Err(Refusal::SalesClosed { sale_to: None });
     }
-    let claims = claims_again(&standing.booking);
+    let claims = claims_again(&standing.booking)?;
     if !mistaken!(SellGone) {
         check_seats(stock, &claims)?;
         check_counts(stock, &claims)?;
@@ -330,7 +330,9 @@ fn reclaim(
 }
 
 /// The claims that the booking had: dead ones stay dead, so these are new.
-fn claims_again(booking: &Booking) -> Vec<Claim> {
+/// What the booking had at its end. Seats that are more or fewer than were paid for are not given: then a program has changed
+/// its claims and left the booking as it was.
+fn claims_again(booking: &Booking) -> Result<Vec<Claim>, Refusal> {
     let of = |ticket_type_id, seat_id, quantity| Claim {
         id: Claim::UNSTORED,
         ticket_type_id,
@@ -338,18 +340,21 @@ fn claims_again(booking: &Booking) -> Vec<Claim> {
         quantity,
         state: ClaimState::Sold,
     };
-    let items = booking.items.iter();
-    items
-        .flat_map(|item| match item.seats.is_empty() {
-            true => vec![of(item.ticket_type_id, None, item.quantity)],
-            false => {
-                let seats = item.seats.iter();
-                seats
-                    .map(|seat| of(item.ticket_type_id, Some(seat.id), 1))
-                    .collect()
+    let mut claims = Vec::new();
+    for item in &booking.items {
+        let seats = item.seats.iter().map(|seat| seat.id);
+        match i64::try_from(item.seats.len()) {
+            Ok(0) => claims.push(of(item.ticket_type_id, None, item.quantity)),
+            Ok(seats_then) if seats_then == item.quantity => {
+                claims.extend(seats.map(|seat| of(item.ticket_type_id, Some(seat), 1)));
             }
-        })
-        .collect()
+            _ => {
+                let seats = seats.collect();
+                return Err(Refusal::SeatTaken { seats });
+            }
+        }
+    }
+    Ok(claims)
 }
 
 fn check_seats(stock: &Stock, claims: &[Claim]) -> Result<(), Refusal> {

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::idempotency;
 use crate::store::jobs::{QueuedJob, millis};
 use crate::ticketing::price::LineKind;
-use crate::ticketing::record::{Answers, Booking, BookingKind, BookingLine};
+use crate::ticketing::record::{Answers, Booking, BookingKind, BookingLine, BookingStatus};
 use crate::ticketing::stock::ClaimState;
 use crate::ticketing::{
     BookingId, ClaimId, EventId, PaymentId, SeatId, TicketTypeId, UserId, VoucherId,
@@ -40,6 +40,8 @@ pub(super) struct ChangeRows<'a> {
     pub(super) claims: Vec<ClaimId>,
     pub(super) states: Vec<&'a str>,
     pub(super) quantities: Vec<i32>,
+    /// Bookings whose dead claims are not what they had at their end.
+    pub(super) forgetting: Vec<BookingId>,
     pub(super) void: Vec<&'a str>,
 }
 
@@ -68,6 +70,11 @@ impl<'a> ChangeRows<'a> {
             if let Some(contents) = contents {
                 columns.swapped.push(one.id);
                 columns.items.add(one.id, &contents.lines)?;
+            }
+            let gives_up = contents.is_some() && one.claims.iter().any(|claim| claim.is.is_none());
+            let comes_back = one.from == BookingStatus::Expired;
+            if gives_up || comes_back {
+                columns.forgetting.push(one.id);
             }
             for claim in &one.claims {
                 columns.claims.push(claim.was.id);

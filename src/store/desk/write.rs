@@ -55,6 +55,10 @@ statements! {
         update claims c set state = change.state, quantity = change.quantity
           from unnest($1::bigint[], $2::text[], $3::int[]) as change (id, state, quantity)
          where c.id = change.id and c.state <> 'dead'";
+    // The dead claims of an ended booking are what it had: it is shown with their seats, and takes them again if its money
+    // comes late. Neither what a swap gave up is among them, nor what was taken again.
+    drop_dead = "
+        delete from claims where booking_id = any($1) and state = 'dead'";
     drop_items = "
         delete from booking_items where booking_id = any($1)";
     add_items = "
@@ -168,6 +172,7 @@ pub(super) async fn write(
     let changes_of = changes.bookings(&writes.in_time);
     let claims_of: [&(dyn ToSql + Sync); 3] =
         [&changes.claims, &changes.states, &changes.quantities];
+    let forgetting_of: [&(dyn ToSql + Sync); 1] = [&changes.forgetting];
     let swapped_of: [&(dyn ToSql + Sync); 1] = [&changes.swapped];
     let items_of = changes.items.columns();
     let void_of: [&(dyn ToSql + Sync); 1] = [&changes.void];
@@ -199,6 +204,7 @@ pub(super) async fn write(
             simple(client, before),
             execute(client, changes.ids.is_empty(), &sql.change_bookings, &changes_of),
             execute(client, changes.claims.is_empty(), &sql.change_claims, &claims_of),
+            execute(client, changes.forgetting.is_empty(), &sql.drop_dead, &forgetting_of),
             execute(client, changes.swapped.is_empty(), &sql.drop_items, &swapped_of),
             execute(client, changes.swapped.is_empty(), &sql.add_items, &items_of),
             execute(client, changes.void.is_empty(), &sql.void_tickets, &void_of),

@@ -743,6 +743,31 @@ async fn doors(world: &World, client: &Client) {
     }
 }
 
+/// The rows of a booking.
+async fn one_of(client: &Client, booking: &str) -> Value {
+    let sql = "select jsonb_build_object(
+        'booking', (select to_jsonb(b) from bookings b where id::text = $1),
+        'claims', (select jsonb_agg(to_jsonb(c)) from claims c where booking_id::text = $1),
+        'tickets', (select jsonb_agg(to_jsonb(t)) from tickets t where booking_id::text = $1),
+        'payments', (select jsonb_agg(to_jsonb(p)) from payments p where booking_id::text = $1),
+        'refunds', (select jsonb_agg(to_jsonb(r)) from refunds r where booking_id::text = $1),
+        'items', (select jsonb_agg(to_jsonb(i)) from booking_items i where booking_id::text = $1))";
+    one(client, sql, &[&booking]).await
+}
+
+/// The jobs and refunds that keep the money from its rest.
+async fn restless(client: &Client) -> Value {
+    let sql = "select jsonb_build_object(
+        'jobs', (select jsonb_agg(to_jsonb(j)) from jobs j where state <> 'done' and kind in ('staff_paid', 'payment', 'give_back')),
+        'refunds', (select jsonb_agg(to_jsonb(r)) from refunds r where state in ('requested', 'pending')),
+        'payments', (select jsonb_agg(jsonb_build_object('payment', to_jsonb(p), 'booking', to_jsonb(b)))
+                       from payments p join bookings b on b.id = p.booking_id
+                      where p.id in (select payment_id from refunds where state in ('requested', 'pending'))
+                         or exists (select from jobs j where j.state <> 'done' and j.kind in ('payment', 'give_back')
+                                                         and j.payload->>'payment_id' = p.id::text)))";
+    one(client, sql, &[]).await
+}
+
 /// Model = database = what viewers see = the provider's books.
 async fn check(world: &World, client: &Client, told: &[Told], viewers: Vec<Viewer>) {
     for one in told {
@@ -763,7 +788,10 @@ async fn check(world: &World, client: &Client, told: &[Told], viewers: Vec<Viewe
         };
         let stored: (String, i64, i64, i64) = (row.get(0), row.get(1), row.get(2), row.get(3));
         let wanted = (one.state.name().to_owned(), one.total, tickets, units);
-        assert_eq!(stored, wanted, "{one:?}");
+        if stored != wanted {
+            let rows: Value = one_of(client, &one.id).await;
+            panic!("{stored:?} is not {wanted:?}: {one:?}, {rows}");
+        }
     }
     let store = world.database.store().await;
     for ((place, show), viewer) in world.shows.iter().enumerate().zip(viewers) {
@@ -787,10 +815,12 @@ async fn check(world: &World, client: &Client, told: &[Told], viewers: Vec<Viewe
     }
     let started = Instant::now();
     while !one::<bool>(client, MONEY_AT_REST, &[]).await {
-        assert!(
-            started.elapsed() < PATIENCE,
-            "the money does not come to rest"
-        );
+        if started.elapsed() >= PATIENCE {
+            panic!(
+                "the money does not come to rest: {}",
+                restless(client).await
+            );
+        }
         sleep(LOOK_AGAIN).await;
     }
     let sold = |one: &&Told| one.state == State::Confirmed && one.paid > 0;

@@ -2,9 +2,10 @@
 //!
 //! Every test ends with both books: what the provider has taken, and what we think of it.
 
-use super::shop::{GOOD, Shop};
-use crate::support::show::one;
-use serde_json::json;
+use super::shop::{GOOD, Held, PRICE, Shop};
+use crate::support::show::{Show, one};
+use seatcast::ticketing::SeatId;
+use serde_json::{Value, json};
 
 pub(super) const DECLINED: &str = "4000000000000002";
 
@@ -98,6 +99,59 @@ async fn money_that_comes_late_takes_what_is_left_and_nothing_that_is_sold() {
     shop.pass_the_deadline(&late).await;
     shop.stripe.tell(json!({"release": "as_happened"})).await;
     shop.paid_and_sold(&late, &intent, 2).await;
+}
+
+/// What a swap gave up is not taken again by money that comes late, nor shown; and what was taken again is there once.
+#[tokio::test]
+async fn money_that_comes_late_buys_what_the_booking_was_when_it_ended() {
+    let shop = Shop::open(2).await;
+    let hall = Show::new().ticket_type("Stalls", PRICE, 3).row(3);
+    let hall = hall.stage(&shop.client).await;
+    let items = |seats: &[SeatId]| -> Vec<Value> {
+        seats.iter().map(|seat| json!({"seat_id": seat})).collect()
+    };
+    let body = json!({"event_id": hall.event, "items": items(&hall.seats)});
+    let made = shop
+        .server
+        .anonymous()
+        .post("/api/v1/bookings", &body)
+        .await;
+    let text = |name: &str| made.data(201)[name].as_str().unwrap().to_owned();
+    let late = Held {
+        id: text("id"),
+        token: text("token"),
+    };
+    let (path, buyer) = (format!("/api/v1/bookings/{}", late.id), shop.buyer(&late));
+    let fewer = json!({"items": items(&hall.seats[..1])});
+    buyer.patch(&path, &fewer).await.data(200);
+    shop.stripe.tell(json!({"delivery": "hold"})).await;
+    let intent = shop.begin(&late).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.pass_the_deadline(&late).await;
+    let seats = async || {
+        let booking = buyer.get(&path).await;
+        let seats = booking.data(200)["items"][0]["seats"]
+            .as_array()
+            .unwrap()
+            .clone();
+        seats
+            .iter()
+            .map(|seat| seat["id"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(seats().await, [json!(hall.seats[0])]);
+    shop.stripe.tell(json!({"release": "as_happened"})).await;
+    shop.paid_and_sold(&late, &intent, 1).await;
+    assert_eq!(seats().await, [json!(hall.seats[0])]);
+    let organizer = shop.server.user(hall.organizer);
+    let refund = json!({"all": true});
+    organizer
+        .post(&format!("{path}/refunds"), &refund)
+        .await
+        .data(201);
+    shop.until_status(&late, "refunded").await;
+    assert_eq!(seats().await, [json!(hall.seats[0])]);
+    shop.server.audit().await;
 }
 
 /// `payment_intent.canceled` cancels the order, as the source has it; what we let go ourselves ends nothing.
