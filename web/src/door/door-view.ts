@@ -359,7 +359,7 @@ export class DoorView extends LitElement {
           ${this.#search()}
         </div>
         <div>
-          <div class="result" aria-live="assertive" aria-atomic="true">${this.last && !this.last.undone ? this.#verdict(this.last) : html`<div class="ready">${this.last ? words.undone : words.noScans}</div>`}</div>
+          <div class="result" aria-live="assertive" aria-atomic="true">${this.last && !this.last.undone ? this.#verdict(this.last) : html`<div class="ready">${this.last ? words.undone : this.gate.scans.length > 0 ? words.ready : words.noScans}</div>`}</div>
           <p class="problem" role="alert">${this.problem?.(this.#speech.language) ?? nothing}</p>
           ${this.#surprises()}
           <section class="panel" aria-labelledby="scans">
@@ -454,7 +454,7 @@ export class DoorView extends LitElement {
         <button class="button" ?disabled=${this.busy}>${words.search}</button>
       </div>
       <span class="hint" id="search-hint">${words.searchHint}</span>
-      <p class="small" role="status">${found ? (found.length > 0 ? words.found(found.length) : words.nobody) : nothing} ${this.foundHere ? words.foundHere : nothing}</p>
+      <p class="small" role="status">${found ? (found.length > 0 ? words.found(found.length) : words.nobody) : nothing} ${this.foundHere ? html`<br />${words.foundHere}` : nothing}</p>
       ${this.foundHere && this.foundHere.length > 0 ? html`<ul class="found">${this.foundHere.map((one) => this.#named(one))}</ul>` : nothing}
       ${this.found && this.found.length > 0 ? html`<ul class="found">${this.found.map((one) => this.#attendee(one))}</ul>` : nothing}
     </form>`;

@@ -151,6 +151,7 @@ describe('the door', () => {
 
     await page.reload();
     await expect.poll(() => numbers(page)).toMatch(/^3 of 3 admitted Offline · 2 scans to merge/);
+    expect(await textOf(page.locator('.ready'))).toBe('Ready for the next ticket.');
     await type(page, show.codes[2]!);
     await expect.poll(() => verdict(page)).toMatch(/^Already used/);
 
