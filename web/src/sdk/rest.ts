@@ -76,11 +76,6 @@ const TIMEOUT_MS = 15_000;
 /** Statuses that mean «not now» rather than «no». */
 const TEMPORARY = new Set([502, 503, 504]);
 
-/** Too many requests from this address or account; `Retry-After` says when to come again. */
-function isTooOften(body: JsonObject): boolean {
-  return isObject(body['data']) && body['data']['code'] === 'RATE_LIMITED';
-}
-
 export class Rest {
   readonly #options: RestOptions;
   readonly #clock: ServerClock;
@@ -120,10 +115,10 @@ export class Rest {
    */
   #learnTime(response: Response, body: JsonObject | undefined): void {
     const data = body?.['data'];
-    const isOld = response.headers.get('idempotent-replay') !== null;
-    if (!isOld && isObject(data) && typeof data['server_time'] === 'string') this.#clock.tell(Date.parse(data['server_time']), true);
-    const header = response.headers.get('date');
-    if (header !== null) this.#clock.tellRoughly(Date.parse(header));
+    const time = isObject(data) && !response.headers.get('idempotent-replay') && data['server_time'];
+    if (typeof time === 'string') this.#clock.tell(Date.parse(time), true);
+    const date = response.headers.get('date');
+    if (date) this.#clock.tellRoughly(Date.parse(date));
   }
 
   /**
@@ -166,17 +161,11 @@ export class Rest {
 
 /** A response that is not what was asked for, as an error. */
 export function faultOf(response: Response, body: JsonObject | undefined): Refusal | Unreachable {
-  if (TEMPORARY.has(response.status) || !body || isTooOften(body)) {
-    return new Unreachable(
-      typeof body?.['message'] === 'string' ? body['message'] : `the server answered ${response.status}`,
-      integer(response.headers.get('retry-after')),
-    );
-  }
-  return new Refusal(
-    response.status,
-    typeof body['message'] === 'string' ? body['message'] : 'refused',
-    isObject(body['data']) ? body['data'] : {},
-  );
+  const message = typeof body?.['message'] === 'string' ? body['message'] : `the server answered ${response.status}`;
+  const data = isObject(body?.['data']) ? body['data'] : {};
+  // Too many requests from this address or account come again when `Retry-After` says so.
+  const isNotNow = !body || TEMPORARY.has(response.status) || data['code'] === 'RATE_LIMITED';
+  return isNotNow ? new Unreachable(message, integer(response.headers.get('retry-after'))) : new Refusal(response.status, message, data);
 }
 
 export async function envelope(response: Response): Promise<JsonObject | undefined> {
