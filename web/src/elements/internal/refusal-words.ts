@@ -1,7 +1,7 @@
 /** Words for the buyer, by a refusal's code. Pages may load them after the first sight: until then the server's have to do. */
 import type { Refusal } from '../../sdk/index.ts';
 import { count, plural, sum } from './format.ts';
-import type { Translations } from './language.ts';
+import type { Language, Translations } from './language.ts';
 import { isMoney, useRefusalWords } from './refusals.ts';
 
 const english = {
@@ -142,11 +142,22 @@ function voucherOf({ data }: Refusal): string {
   return typeof data['voucher'] === 'string' ? ` ${data['voucher']}` : '';
 }
 
-/** Fields that buyers fill in. */
-const FIELDS = {
+/** Names of the fields that people fill in, as forms have them. */
+export const FIELDS = {
   en: { email: 'E-mail', name: 'Name', password: 'Password', reference: 'Reference' },
   th: { email: 'อีเมล', name: 'ชื่อ', password: 'รหัสผ่าน', reference: 'หมายเลขอ้างอิง' },
   fa: { email: 'ایمیل', name: 'نام', password: 'گذرواژه', reference: 'کد پیگیری' },
 };
 
-useRefusalWords(REFUSALS, FIELDS);
+/** The fault of the first field that the server did not take: its words go on where the field's name ends. */
+function faultOf(fields: Readonly<Record<string, string>>): (refusal: Refusal) => string {
+  return ({ data, message: said }) => {
+    const [{ field, message } = {}] = (data['errors'] ?? []) as { field?: string; message?: string }[];
+    const name = fields[field?.split('.').at(-1) ?? ''];
+    return name && message ? `${name}: ${message}` : (message ?? said);
+  };
+}
+
+const withFaults = (language: Language): Readonly<Record<string, (refusal: Refusal) => string>> => ({ ...REFUSALS[language], VALIDATION_FAILED: faultOf(FIELDS[language]) });
+
+useRefusalWords({ en: withFaults('en'), th: withFaults('th'), fa: withFaults('fa') });

@@ -5,21 +5,17 @@ import { FAILURES } from './failure-words.ts';
 
 /** The error as a sentence for the buyer. */
 export function explain(language: Language, error: unknown): string {
-  if (error instanceof Refusal && error.code === 'VALIDATION_FAILED') return firstFault(language, error) ?? error.message;
   if (error instanceof Refusal) return words(language, error.code)?.(error) ?? error.message;
   const seconds = error instanceof Unreachable ? error.retryAfterS : undefined;
   return seconds === undefined ? FAILURES[language].away : FAILURES[language].tooMuch(seconds);
 }
 
 type RefusalWords = Readonly<Record<string, (refusal: Refusal) => string>>;
-type FieldNames = Readonly<Record<string, string>>;
 let refusals: Translations<RefusalWords> | undefined;
-let names: Translations<FieldNames> | undefined;
 
-/** From now on refusals are explained in these words; others, and all before, in those of the server. `fields` are names of its fields. */
-export function useRefusalWords(all: Translations<RefusalWords>, fields: Translations<FieldNames>): void {
+/** From now on refusals are explained in these words; others, and all before, in those of the server. */
+export function useRefusalWords(all: Translations<RefusalWords>): void {
   refusals = all;
-  names = fields;
 }
 
 function words(language: Language, code: string): ((refusal: Refusal) => string) | undefined {
@@ -30,13 +26,6 @@ function words(language: Language, code: string): ((refusal: Refusal) => string)
 export function isMoney(value: unknown): value is Money {
   const { amount, currency } = (value ?? {}) as Partial<Money>;
   return typeof amount === 'number' && typeof currency === 'string';
-}
-
-/** The fault of the first field that the server did not take: its words go on where the field's name ends. */
-function firstFault(language: Language, { data }: Refusal): string | undefined {
-  const [{ field, message } = {}] = (data['errors'] ?? []) as { field?: string; message?: string }[];
-  const name = names?.[language][field?.split('.').at(-1) ?? ''];
-  return name && message ? `${name}: ${message}` : message;
 }
 
 /** The event, the selection and the own holds, as the page shows them. */
