@@ -24,6 +24,9 @@ pub(super) struct RestError {
     status: u16,
     #[serde(skip)]
     retry_after_s: Option<u64>,
+    /// How many rows there are, where the page that was asked for begins behind them.
+    #[serde(skip)]
+    rows: Option<u32>,
     /// Stable, such as `PGRST116` or `22P02`.
     code: &'static str,
     details: Option<String>,
@@ -36,6 +39,7 @@ impl RestError {
         RestError {
             status: status.as_u16(),
             retry_after_s: None,
+            rows: None,
             code,
             details: None,
             hint: None,
@@ -59,6 +63,11 @@ impl RestError {
 
     fn after(mut self, seconds: u64) -> RestError {
         self.retry_after_s = Some(seconds);
+        self
+    }
+
+    pub(super) fn of_rows(mut self, rows: i64) -> RestError {
+        self.rows = u32::try_from(rows).ok();
         self
     }
 
@@ -258,11 +267,15 @@ impl From<StoreError> for RestError {
 impl IntoResponse for RestError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after_s = self.retry_after_s;
+        let (retry_after_s, rows) = (self.retry_after_s, self.rows);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        let range = rows.map(|rows| HeaderValue::try_from(format!("*/{rows}")));
+        if let Some(Ok(range)) = range {
+            headers.insert(header::CONTENT_RANGE, range);
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -133,9 +133,11 @@ pub(super) fn status(
     total: Option<i64>,
 ) -> Result<StatusCode, RestError> {
     match total {
-        Some(total) if offset > total => Err(RestError::unsatisfiable(format!(
-            "An offset of {offset} was requested, but there are only {total} rows."
-        ))),
+        Some(total) if offset > total => {
+            let why =
+                format!("An offset of {offset} was requested, but there are only {total} rows.");
+            Err(RestError::unsatisfiable(why).of_rows(total))
+        }
         Some(total) if (rows as i64) < total => Ok(StatusCode::PARTIAL_CONTENT),
         _ => Ok(StatusCode::OK),
     }

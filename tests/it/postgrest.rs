@@ -244,7 +244,7 @@ async fn answers_have_the_forms_of_postgrest() {
                 COUNT,
                 "event_tickets?event_id=eq.{e}&offset=4",
                 416,
-                None,
+                Some("*/3"),
                 Code("PGRST103"),
             ),
             (
