@@ -152,10 +152,14 @@ pub(crate) async fn user(client: &Client, role: &str) -> UserId {
 }
 
 /// Whether the jobs that take money and give it back have come to an end. A refund's own looks after it once more later,
-/// when the money has long been back, so there the refund is asked.
+/// when the money has long been back, so there the refund is asked. A hold whose buyer was declined and left is looked after
+/// until its deadline.
 pub(crate) const MONEY_AT_REST: &str = "
     select not exists (select from jobs where state in ('waiting', 'leased')
-                          and kind in ('staff_paid', 'payment', 'give_back'))
+                          and kind in ('staff_paid', 'payment', 'give_back')
+                          and not exists (select from payments p join bookings b on b.id = p.booking_id
+                                           where p.id::text = jobs.payload->>'payment_id' and p.state = 'requires_action'
+                                             and p.failure is not null and b.status = 'pending'))
        and not exists (select from refunds where state in ('requested', 'pending'))";
 
 /// The one value of a query's one row.
