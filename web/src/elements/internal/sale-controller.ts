@@ -4,8 +4,11 @@ import type { EventState } from '../../sdk/model.ts';
 import type { SaleState } from '../../sdk/catalogue.ts';
 import { eventSaleState, nextSaleChange, saleStateOf } from '../../sdk/sale.ts';
 
-/** Looks at the clock so often at least: a machine that slept wakes with its timers late. */
-const LOOK_MS = 5_000;
+/**
+ * Looks at the clock so often at least: a machine that slept wakes with its timers late, and the first look may be by the
+ * clock of this machine, which may be hours off.
+ */
+const LOOK_MS = 1_000;
 
 /** Tells by the server's clock which types are on sale. Draws its element anew at the moment at which that changes. */
 export class SaleController implements ReactiveController {

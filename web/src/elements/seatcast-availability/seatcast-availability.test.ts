@@ -55,6 +55,17 @@ describe('the badge', () => {
     expect(textOf(await badge())).toBe('Sales ended Live');
   });
 
+  it('web_5: is right a second after the server told the time, whatever the clock of this machine says', async () => {
+    server.event(1).ticketTypes.set(7, { ...server.event(1).ticketTypes.get(7)!, sale_to: new Date(Date.now() + 1_800_000).toISOString() });
+    const right = Date.now.bind(Date);
+    vi.spyOn(Date, 'now').mockImplementation(() => right() + 3_600_000);
+    const element = await badge();
+    expect(textOf(element)).toBe('Sales ended Live');
+    client['clock'].tell(right(), true);
+    await drawn(server, element, 1_050);
+    expect(textOf(element)).toBe('100 left Live');
+  });
+
   it('web_21: is not green where only one is left of three', async () => {
     server.addEvent(2, 3);
     const element = await mount<SeatcastAvailability>(server, client, 'seatcast-availability', { event: '2' });
