@@ -342,7 +342,7 @@ export class DashboardPage extends EventDeskPage {
       ${!funnel
         ? html`<p class="skeleton" role="status" aria-label=${COMMON[this.language].loading}>&nbsp;</p>`
         : all === 0
-          ? html`<p class="soft">${words.none}</p>`
+          ? html`<p class="soft">${words.noFunnel}</p>`
           : html`<ul>
               ${funnel.steps.map(({ step, sessions }) => this.#bar(words.funnelSteps[step] ?? step, sessions, all))}
             </ul>`}
