@@ -72,7 +72,7 @@ export async function makeEvent(title: string, capacity: number, price = 4_500):
   return { id: event.id, typeId: event.ticket_types[0]!.id };
 }
 
-/** A customer without bookings; the demo's have a hundred each. */
+/** A customer without bookings; the demo's have dozens each. */
 export async function makeUser(name: string): Promise<number> {
   const { id } = await rest<{ id: number }>('POST', '/users', { name, email: `${crypto.randomUUID()}@example.com` }, 1);
   return id;

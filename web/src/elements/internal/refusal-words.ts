@@ -19,7 +19,8 @@ const english = {
   ACCOUNT_REQUIRED: () => 'Please sign in to book these tickets.',
   EMAIL_PROOF_REQUIRED: () => 'These tickets ask for a code from your mail. Have one sent, and type it: the code was missing, wrong or too old.',
   NO_MAIL: () => 'No mails can be sent here at the moment.',
-  HOLDS_EXCEEDED: () => 'You have as many tickets of this event as one person may have.',
+  HOLDS_EXCEEDED: (refusal: Refusal) =>
+    isOfHolds(refusal) ? 'You hold as much of this event as one person may at once. Pay for it or cancel it first.' : 'You have as many tickets of this event as one person may have.',
   EVENT_CANCELLED: () => 'This event was cancelled.',
   LIMIT_EXCEEDED: (refusal: Refusal) => `At most ${plural(numberIn(refusal, 'max'), 'ticket')} per booking.`,
   VOUCHER_NOT_FOUND: (refusal: Refusal) => `There is no voucher${voucherOf(refusal)} for this event.`,
@@ -64,7 +65,7 @@ export const REFUSALS: Translations<Readonly<Record<KnownCode, (refusal: Refusal
     ACCOUNT_REQUIRED: () => 'โปรดเข้าสู่ระบบเพื่อจองบัตรเหล่านี้',
     EMAIL_PROOF_REQUIRED: () => 'บัตรเหล่านี้ต้องใช้รหัสจากอีเมลของคุณ ขอรับรหัสแล้วกรอกลงไป รหัสที่ให้มาไม่มี ไม่ถูกต้อง หรือหมดอายุ',
     NO_MAIL: () => 'ขณะนี้ไม่สามารถส่งอีเมลได้',
-    HOLDS_EXCEEDED: () => 'คุณมีบัตรของงานนี้ครบจำนวนที่หนึ่งคนมีได้แล้ว',
+    HOLDS_EXCEEDED: (refusal) => (isOfHolds(refusal) ? 'คุณจองค้างไว้ครบจำนวนที่ทำได้พร้อมกันแล้ว โปรดชำระเงินหรือยกเลิกก่อน' : 'คุณมีบัตรของงานนี้ครบจำนวนที่หนึ่งคนมีได้แล้ว'),
     EVENT_CANCELLED: () => 'งานนี้ถูกยกเลิกแล้ว',
     LIMIT_EXCEEDED: (refusal) => `จองได้ไม่เกิน ${count('th', numberIn(refusal, 'max'))} ใบต่อครั้ง`,
     VOUCHER_NOT_FOUND: (refusal) => `ไม่มีบัตรกำนัล${voucherOf(refusal)} สำหรับงานนี้`,
@@ -102,7 +103,8 @@ export const REFUSALS: Translations<Readonly<Record<KnownCode, (refusal: Refusal
     ACCOUNT_REQUIRED: () => 'برای رزرو این بلیت‌ها وارد شوید.',
     EMAIL_PROOF_REQUIRED: () => 'این بلیت‌ها کدی از ایمیل شما می‌خواهند. کد بخواهید و وارد کنید: کد نبود، نادرست بود یا کهنه شده بود.',
     NO_MAIL: () => 'اکنون از اینجا ایمیلی فرستاده نمی‌شود.',
-    HOLDS_EXCEEDED: () => 'به اندازه‌ای که هر نفر می‌تواند، بلیت این رویداد را دارید.',
+    HOLDS_EXCEEDED: (refusal) =>
+      isOfHolds(refusal) ? 'به اندازه‌ای که هم‌زمان ممکن است نگه داشته‌اید. نخست بپردازید یا لغو کنید.' : 'به اندازه‌ای که هر نفر می‌تواند، بلیت این رویداد را دارید.',
     EVENT_CANCELLED: () => 'این رویداد لغو شده است.',
     LIMIT_EXCEEDED: (refusal) => `در هر رزرو حداکثر ${count('fa', numberIn(refusal, 'max'))} بلیت.`,
     VOUCHER_NOT_FOUND: (refusal) => `کد تخفیف${voucherOf(refusal)} برای این رویداد وجود ندارد.`,
@@ -130,6 +132,11 @@ export const REFUSALS: Translations<Readonly<Record<KnownCode, (refusal: Refusal
 
 function numberIn({ data }: Refusal, name: string): number {
   return Number(data[name] ?? 0);
+}
+
+/** Not of tickets, but of bookings that are not paid yet. */
+function isOfHolds({ data }: Refusal): boolean {
+  return data['of'] === 'pending_bookings';
 }
 
 /** A ticket of the booking was used. */

@@ -289,7 +289,7 @@ export class SeatcastBookings extends SellingElement {
   #amount({ items, lines = [], total }: Booking, item: BookedItem): TemplateResult | typeof nothing {
     const amount = ticketAmount(lines, item.ticket_type_id);
     const isAll = items.length === 1 && amount === total.amount;
-    return amount === undefined || isAll ? nothing : html`<span class="amount">${sum(this.language, { amount, currency: total.currency })}</span>`;
+    return amount === undefined || isAll ? nothing : html`<span class="amount">${money(this.language, { amount, currency: total.currency })}</span>`;
   }
 
   /** Whether to cancel a confirmed booking indeed. */
