@@ -1,5 +1,7 @@
 //! Bookings by the hundred, with their items, claims and tickets.
 
+use std::collections::HashMap;
+
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -8,6 +10,9 @@ use super::programme::CUSTOMERS;
 use crate::store::StoreError;
 use crate::ticketing::reference::{booking_reference, ticket_code};
 use crate::ticketing::{BookingId, EventId, SeatId, TicketTypeId, UserId};
+
+/// Tickets of one type that a customer of the demo has: so few that they may buy more of the event. Guests bought the others.
+const TICKETS_EACH_MAX: i32 = 6;
 
 /// One party's booking of one ticket type, paid or still held.
 pub(super) struct DemoOrder {
@@ -39,8 +44,8 @@ impl Take {
     }
 }
 
-/// Writes the orders. Sold ones are spread over the last three weeks and over the customers; holds are anonymous, since a
-/// user may have only one, and end between half an hour and three hours from now.
+/// Writes the orders of a ticket type. Sold ones are spread over the last three weeks and over customers and guests; holds are
+/// anonymous, since a user may have only one, and end between half an hour and three hours from now.
 pub(super) async fn place(
     tx: &Transaction<'_>,
     event: EventId,
@@ -68,10 +73,18 @@ async fn add_bookings(
         .iter()
         .map(|_| booking_reference(&mut rand::rng()))
         .collect();
+    let mut bought: HashMap<UserId, i32> = HashMap::new();
     let buyers: Vec<Option<UserId>> = orders
         .iter()
         .zip(CUSTOMERS.map(UserId).cycle())
-        .map(|(order, customer)| order.confirmed.then_some(customer))
+        .map(|(order, customer)| {
+            let tickets = bought.entry(customer).or_default();
+            let buys = order.confirmed && *tickets + order.take.quantity() <= TICKETS_EACH_MAX;
+            buys.then(|| {
+                *tickets += order.take.quantity();
+                customer
+            })
+        })
         .collect();
     let types: Vec<TicketTypeId> = orders.iter().map(|order| order.ticket_type).collect();
     let prices: Vec<i64> = orders.iter().map(|order| order.price).collect();
