@@ -260,6 +260,17 @@ impl Queue {
         true
     }
 
+    /// Takes every command that waits.
+    pub(crate) fn take_all(&mut self) -> Vec<WaitingCommand> {
+        let lines = self.lines.values_mut();
+        let all: Vec<_> = lines.flat_map(|line| line.commands.drain(..)).collect();
+        self.lines.retain(|_, line| line.place == LinePlace::Taken);
+        self.ready.clear();
+        self.blocked.clear();
+        self.count(-i64::try_from(all.len()).unwrap_or(0));
+        all
+    }
+
     /// Counts off a worker that panicked.
     pub(crate) fn worker_died(&mut self) -> Start {
         self.workers = self.workers.saturating_sub(1);

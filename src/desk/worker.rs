@@ -12,6 +12,7 @@
 //! tried unchanged. Nothing here uses tokio's clock or a socket, so the simulation runs it as it is.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,8 @@ pub(crate) struct DeskShared {
     queue: Mutex<Queue>,
     clock: Mutex<DatabaseClock>,
     pulse: Mutex<Pulse>,
+    /// Whether the database did not serve the last batch.
+    away: AtomicBool,
     /// The node's clock. The simulation has its own.
     now: fn() -> Instant,
     /// Told of every commit that wrote jobs.
@@ -55,6 +58,7 @@ impl DeskShared {
             queue: Mutex::new(Queue::new(limits)),
             clock: Mutex::new(DatabaseClock::new(now())),
             pulse: Mutex::new(Pulse::new(now())),
+            away: AtomicBool::new(false),
             now,
             jobs_written: Arc::default(),
             mails: false,
@@ -96,6 +100,14 @@ impl DeskShared {
             verdict,
             start,
         })
+    }
+
+    /// Whether the database served neither this batch nor the one before: then nobody waits for batches that would fail as they
+    /// did. One failure may be of a connection.
+    fn is_away(&self, fates: &[Fate]) -> bool {
+        let failed = |fate: &Fate| matches!(fate, Fate::Answer(Err(DeskError::Unavailable)));
+        let failed = fates.iter().all(failed);
+        self.away.swap(failed, Ordering::Relaxed) && failed
     }
 
     pub(crate) fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
@@ -194,6 +206,11 @@ pub(crate) async fn serve(
     };
     let fates = fates.fates().await;
     metrics::DESK_BATCH_TIME.took(shared.now().saturating_duration_since(begun));
+    if shared.is_away(&fates) {
+        for waiting in shared.queue().take_all() {
+            answer(waiting, Err(DeskError::Unavailable));
+        }
+    }
     for (mut waiting, fate) in batch.commands.into_iter().zip(fates) {
         match fate {
             Fate::Answer(verdict) => answer(waiting, verdict),

@@ -224,3 +224,23 @@ fn a_late_change_does_not_stand_in_the_way_of_the_next_one() {
     let next = bench.enqueue(confirm(EventId(1), 7)).unwrap();
     assert_eq!(bench.take(), [next.0]);
 }
+
+#[test]
+fn faults_11_whoever_waits_for_a_database_that_is_away_is_told() {
+    let mut bench = bench(10, 100, 1);
+    let (first, _taken, _) = bench.change(EventId(1));
+    let (second, mut verdict, _) = bench.change(EventId(1));
+    let (third, _other, _) = bench.change(EventId(2));
+    assert_eq!(bench.take(), [first]);
+    let all = bench.queue.take_all();
+    let mut ids: Vec<u64> = all.iter().map(|waiting| waiting.id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [second, third]);
+    drop(all);
+    assert_eq!(verdict.try_recv(), Err(TryRecvError::Closed));
+    assert_eq!(bench.queue.waiting, 0);
+    bench.queue.put_back(EventId(1), Vec::new(), false);
+    assert!(bench.queue.lines.is_empty());
+    let (fourth, _verdict, _) = bench.change(EventId(2));
+    assert_eq!(bench.take(), [fourth]);
+}

@@ -19,11 +19,17 @@ use crate::store::{Store, StoreError};
 /// Lock timeout of all statements here. Short, since a batch that waits for a row holds the turns of many events.
 const LOCK_TIMEOUT_MS: u64 = 100;
 
+/// Time to connect to a database that did not serve the last time, so that its buyers need not wait as long as the first ones
+/// to be told.
+const AWAY_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
 pub struct DeskConnection {
     store: Store,
     /// Time the database has for a round trip before it counts as unreachable.
     patience: Duration,
     open: Option<Open>,
+    /// Whether the database did not serve the last time.
+    was_away: bool,
 }
 
 struct Open {
@@ -43,6 +49,7 @@ impl Store {
             store: self.clone(),
             patience,
             open: None,
+            was_away: false,
         }
     }
 }
@@ -55,6 +62,7 @@ impl DeskDatabase for DeskConnection {
             // The connection broke while idle: try a new one. Not after a timeout: then no time is left, and the callers are
             // answered that the database is away.
             Err(StoreError::Unavailable(_)) if was_old && asked_at.elapsed() < self.patience => {
+                self.was_away = false;
                 self.try_begin(questions, turns).await
             }
             outcome => outcome,
@@ -96,7 +104,15 @@ impl DeskConnection {
     ) -> Result<Facts, StoreError> {
         let open = match &mut self.open {
             Some(open) => open,
-            closed @ None => closed.insert(Open::new(&self.store, self.patience).await?),
+            closed @ None => {
+                let patience = self.patience.min(self.store.connect_timeout());
+                let to_connect = match self.was_away {
+                    true => patience.min(AWAY_CONNECT_TIMEOUT),
+                    false => patience,
+                };
+                self.was_away = true;
+                closed.insert(Open::new(&self.store, patience, to_connect).await?)
+            }
         };
         let work = read::begin(&open.client, &open.read, &mut open.priced, questions, turns);
         let outcome = drive(&mut open.connection, work, self.patience).await;
@@ -110,6 +126,7 @@ impl DeskConnection {
         outcome: Result<T, StoreError>,
         undo: &str,
     ) -> Result<T, StoreError> {
+        self.was_away = matches!(outcome, Err(StoreError::Unavailable(_)));
         match &outcome {
             Ok(_) => {}
             Err(StoreError::Unavailable(_)) => self.open = None,
@@ -131,10 +148,15 @@ impl DeskConnection {
 }
 
 impl Open {
-    async fn new(store: &Store, patience: Duration) -> Result<Open, StoreError> {
-        let patience = patience.min(store.connect_timeout());
+    async fn new(
+        store: &Store,
+        patience: Duration,
+        to_connect: Duration,
+    ) -> Result<Open, StoreError> {
         let opening = async {
-            let (client, mut connection) = store.address().connect().await?;
+            let connecting = tokio::time::timeout(to_connect, store.address().connect()).await;
+            let connecting = connecting.map_err(|elapsed| StoreError::Unavailable(elapsed.into()));
+            let (client, mut connection) = connecting??;
             let prepare = async {
                 client.batch_execute(&settings()).await?;
                 let read = read::Statements::prepare(&client).await?;
