@@ -21,11 +21,13 @@ use axum::routing::get;
 use futures_util::future::BoxFuture;
 use rust_embed::{EmbeddedFile, RustEmbed};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 pub use self::event_head::ShownEvent;
 use crate::accept::takes;
 use crate::config::inside::EVENT_HEAD_WAIT_MS;
 use crate::ticketing::EventId;
+use crate::ticketing::reference::parse_booking_reference;
 
 #[derive(RustEmbed)]
 #[folder = "web/dist/"]
@@ -124,7 +126,7 @@ pub fn router(pages: Pages) -> Router {
         .route("/events", get(page))
         .route("/events/{id}", get(event_page))
         .route("/bookings", get(page))
-        .route("/bookings/{name}", get(page))
+        .route("/bookings/{reference}", get(booking_page))
         .route("/account", get(page))
         .route("/checkin", get(check_in_page))
         .route("/checkin.js", get(check_in_worker))
@@ -218,6 +220,19 @@ async fn event_page(
         Asked::Nothing => StatusCode::NOT_FOUND.into_response(),
         // The page itself does without the database.
         Asked::Unknown => page(State(pages), headers).await,
+    }
+}
+
+/// The page of a booking, which its scripts read; by reference or id.
+async fn booking_page(
+    State(pages): State<Pages>,
+    Path(named): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let could_be_one = parse_booking_reference(&named).is_some() || named.parse::<Uuid>().is_ok();
+    match could_be_one {
+        true => page(State(pages), headers).await,
+        false => StatusCode::NOT_FOUND.into_response(),
     }
 }
 

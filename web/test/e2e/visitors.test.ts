@@ -115,7 +115,7 @@ it('web_13: terms of sale that change show on a page that is open', async () => 
 });
 
 describe('web_14: an address where nothing is', () => {
-  it.each(['/nope', '/events/abc', '/events/1/', '/bookings/'])('%s answers 404 with the page, which says so', async (path) => {
+  it.each(['/nope', '/events/abc', '/events/1/', '/bookings/', '/bookings/nope'])('%s answers 404 with the page, which says so', async (path) => {
     const context = await browser.newContext();
     const page = await context.newPage();
     const answer = await page.goto(url + path);
