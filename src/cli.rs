@@ -25,7 +25,7 @@ use crate::store::doctor::Condition;
 use crate::store::migrate::migrate;
 use crate::store::seed::seed;
 use crate::store::start::until_ready;
-use crate::telemetry::{self, LogConfig};
+use crate::telemetry::{self, LogConfig, LogFormat};
 use crate::ticketing::UserId;
 use crate::tools::bench::BenchCommand;
 use crate::tools::watch::WatchOptions;
@@ -102,6 +102,11 @@ struct TokenArgs {
 }
 
 impl Cli {
+    /// How the log is written.
+    pub fn log_format(&self) -> LogFormat {
+        self.log.log
+    }
+
     /// Does what was asked for.
     pub fn run(self) -> CliResult {
         let log = match self.command {

@@ -81,6 +81,32 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    /// Says why the program ends, on stderr and as one line: of the log, where collectors read that.
+    pub fn report(self, error: &(dyn Error + 'static)) {
+        let line = with_causes(error);
+        if self == LogFormat::Json && tracing::enabled!(tracing::Level::ERROR) {
+            tracing::error!("{line}");
+        } else {
+            eprintln!("seatcast: {line}");
+        }
+    }
+}
+
+/// An error and its causes, on one line; what an error says with its cause's words stands there once.
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = error.source();
+    }
+    line
+}
+
 /// Lets all clients of HTTP in this process use ring; they have no provider of cryptography of their own.
 pub fn choose_cryptography() {
     // It may have been chosen before.

@@ -10,6 +10,7 @@ use super::address::{DatabaseAddress, GOODBYE_MAX};
 use super::{StoreError, migrate, room, seed, start};
 use crate::config::Config;
 use crate::config::inside::{DESK_CONNECTIONS_MAX, FEED_CONNECTIONS_MAX};
+use crate::telemetry::with_causes;
 
 /// The node's clock may be off the database's by so much.
 const SKEW_MS_MAX: i64 = 1_000;
@@ -115,7 +116,8 @@ pub async fn examine(config: &Config, url: &str) -> Result<Diagnosis, StoreError
     };
     if let Err(error) = looked.await {
         let mend = "see the message; the checks after it were not made";
-        found.note("database", error.to_string(), Some((Condition::Ill, mend)));
+        let says = with_causes(&error);
+        found.note("database", says, Some((Condition::Ill, mend)));
     }
     Ok(found)
 }
@@ -132,7 +134,8 @@ async fn sessions(address: &DatabaseAddress, found: &mut Diagnosis) -> bool {
         StoreError::Standby => "name the primary; in a list of hosts it is found by itself",
         _ => "check address, password and TLS, and that the database runs",
     };
-    found.note("sessions", error.to_string(), Some((Condition::Ill, mend)));
+    let says = with_causes(&error);
+    found.note("sessions", says, Some((Condition::Ill, mend)));
     false
 }
 
@@ -144,8 +147,8 @@ async fn database(
     settings(client, found).await?;
     clock(client, found).await?;
     connections(client, config, found).await?;
-    let is_migrated = schema(client, found).await?;
-    if is_migrated {
+    let reads = may_read(client, config, found).await?;
+    if reads && schema(client, found).await? {
         demo(client, config, found).await?;
         rights(client, config, found).await?;
     }
@@ -274,6 +277,34 @@ async fn demo(client: &Client, config: &Config, found: &mut Diagnosis) -> Result
     let says = "this is the demo, with people whose password is in the documentation";
     found.note(DEMO, says, (!is_private).then_some(known));
     Ok(())
+}
+
+/// Whether the role may read all that is there; without that, nothing can be said of the schema.
+async fn may_read(
+    client: &Client,
+    config: &Config,
+    found: &mut Diagnosis,
+) -> Result<bool, StoreError> {
+    let sql = "
+        select current_user::text,
+               case when has_schema_privilege(n.oid, 'usage')
+                    then (select c.relname::text from pg_class c
+                           where c.relnamespace = n.oid and c.relkind in ('r', 'p', 'v')
+                             and not has_table_privilege(c.oid, 'select')
+                           order by c.relname limit 1)
+                    else 'anything' end
+          from pg_namespace n where n.nspname = $1";
+    let row = client.query_opt(sql, &[&config.database.schema]).await?;
+    let Some(row) = row else { return Ok(true) };
+    let (user, closed): (String, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+    let Some(closed) = closed else {
+        return Ok(true);
+    };
+    let mend =
+        "run sql/roles.sql, again after each `seatcast migrate`, and connect as its server's role";
+    let says = format!("{user} may not read {closed} of {}", config.database.schema);
+    found.note("role", says, Some((Condition::Ill, mend)));
+    Ok(false)
 }
 
 /// Rights of the role: enough to serve, and no more.

@@ -5,7 +5,7 @@ use seatcast::store::doctor::{Condition, Diagnosis, Symptom};
 use seatcast::tools::doctor::examine;
 
 use crate::support::binary::{output, seatcast};
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, acting_as, grant};
 use crate::support::pgbouncer::PgBouncer;
 
 async fn diagnosis(url: &str) -> Diagnosis {
@@ -104,4 +104,28 @@ async fn what_is_in_the_way_is_named_with_its_mend() {
     let found = diagnosis(nobody).await;
     assert_eq!(of(&found, "sessions").condition, Condition::Ill);
     assert_eq!(found.worst(), Condition::Ill);
+}
+
+#[tokio::test]
+async fn rights_that_a_migration_left_behind_are_named() {
+    let database = TestDatabase::new().await;
+    grant(database.url()).await;
+    let server = acting_as("server", database.url());
+    let found = diagnosis(&server).await;
+    assert_eq!(of(&found, "role").condition, Condition::Well, "{found}");
+
+    // As a table of a new migration is, until `roles.sql` runs again.
+    let owner = database.client().await;
+    let closed = "revoke select on checkins from seatcast_server";
+    owner.batch_execute(closed).await.unwrap();
+    let found = diagnosis(&server).await;
+    let role = of(&found, "role");
+    assert_eq!(role.condition, Condition::Ill, "{found}");
+    assert!(role.says.contains("may not read checkins"), "{found}");
+    assert!(role.mend.contains("sql/roles.sql"), "{found}");
+
+    let closed = "revoke usage on schema seatcast from seatcast_server";
+    owner.batch_execute(closed).await.unwrap();
+    let found = diagnosis(&server).await;
+    assert_eq!(of(&found, "role").condition, Condition::Ill, "{found}");
 }

@@ -10,7 +10,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["ticketing"]),
     ("auth", &["config", "ticketing"]),
     ("protocol", &["config", "ticketing"]),
-    ("store", &["auth", "config", "protocol", "ticketing"]),
+    (
+        "store",
+        &["auth", "config", "protocol", "telemetry", "ticketing"],
+    ),
     ("desk", &["config", "store", "telemetry", "ticketing"]),
     ("board", &["ticketing"]),
     ("nats", &["config", "store", "ticketing"]),

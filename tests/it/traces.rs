@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::{Value, json};
 
-use crate::support::binary::ServerProcess;
+use crate::support::binary::{ServerProcess, output, seatcast};
 use crate::support::caller::Caller;
 use crate::support::collector::{Collector, said};
 use crate::support::database::TestDatabase;
@@ -147,4 +147,19 @@ async fn the_log_tells_the_same_in_json() {
         (&json!(event), &json!(revision))
     );
     assert_eq!(publish["from"], revision - 1);
+}
+
+#[test]
+fn the_reason_of_an_end_is_a_line_of_the_log() {
+    let nowhere = "postgres://nobody@127.0.0.1:1/nowhere";
+    let args = ["migrate", "--database-wait-s", "0", "--log", "json"];
+    let mut command = seatcast(&args);
+    let said = output(command.args(["--database-url", nowhere]));
+    assert!(!said.status.success());
+    let log = String::from_utf8(said.stderr).unwrap();
+    let last = log.lines().next_back().expect("a reason");
+    let last: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("not JSON: {last}"));
+    assert_eq!(last["level"], "ERROR");
+    let message = last["message"].as_str().unwrap();
+    assert!(message.contains("cannot be reached"), "{message}");
 }
