@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 
 use super::{
     AuthConfig, AvailabilityConfig, Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig,
-    LimitsConfig, MailConfig, PushConfig, SocketConfig, StreamConfig, SweepConfig, inside,
+    LimitsConfig, MailConfig, PushConfig, SocketConfig, StreamConfig, StripeConfig, SweepConfig,
+    inside,
 };
 
 /// The most shards: a set of shards is the bits of a word, and one bit is for server-sent events.
@@ -28,6 +29,7 @@ impl Config {
         faults.database(&self.database);
         faults.mail(&self.mail);
         faults.push(&self.push);
+        faults.stripe(&self.stripe);
         faults.desk(&self.desk);
         faults.sweep(&self.sweep);
         faults.feed(&self.feed);
@@ -134,6 +136,20 @@ impl Faults {
         }
     }
 
+    /// With one key alone, buyers would have no way to pay, or be sent to staff without a word.
+    fn stripe(&mut self, stripe: &StripeConfig) {
+        let keys = [
+            ("--stripe-secret-key", &stripe.secret_key),
+            ("--stripe-publishable-key", &stripe.publishable_key),
+        ];
+        let [(one, has_one), (other, has_other)] =
+            keys.map(|(flag, key)| (flag, key.as_ref().is_some_and(|key| !key.is_empty())));
+        if has_one != has_other {
+            let (given, missing) = if has_one { (one, other) } else { (other, one) };
+            self.0.push(format!("{given} needs {missing}"));
+        }
+    }
+
     fn database(&mut self, database: &DatabaseConfig) {
         self.within(
             "--database-connections-max",
@@ -233,6 +249,28 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         Config::default().validate().unwrap();
+    }
+
+    #[test]
+    fn stripe_needs_both_of_its_keys() {
+        let said = |secret: Option<&str>, publishable: Option<&str>| {
+            let mut config = Config::default();
+            config.stripe.secret_key = secret.map(str::to_owned);
+            config.stripe.publishable_key = publishable.map(str::to_owned);
+            config.validate().map_err(|error| error.to_string())
+        };
+        said(Some("sk_test_1"), Some("pk_test_1")).unwrap();
+        said(Some(""), None).unwrap();
+        let alone = said(Some("sk_test_1"), Some("")).unwrap_err();
+        assert!(
+            alone.contains("--stripe-secret-key needs --stripe-publishable-key"),
+            "{alone}"
+        );
+        let alone = said(None, Some("pk_test_1")).unwrap_err();
+        assert!(
+            alone.contains("--stripe-publishable-key needs --stripe-secret-key"),
+            "{alone}"
+        );
     }
 
     #[test]
