@@ -37,7 +37,7 @@ documents=usr/share/doc/seatcast
 for file in docs/*.md README.md ARCHITECTURE.md CHANGELOG.md SECURITY.md LICENSE-* ops/debian/copyright; do
     put 644 "$file" "$documents"
 done
-for file in sql/roles.sql sql/README.md; do
+for file in sql/roles.sql sql/erase.sql sql/README.md; do
     put 644 "$file" "$documents/examples/sql"
 done
 for file in ops/proxy/* ops/prometheus/alerts.yml ops/prometheus/prometheus.yml ops/grafana/dashboards/*; do

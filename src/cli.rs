@@ -70,6 +70,10 @@ enum CliCommand {
     /// Open files, poolers, version, locale, durability, clocks, connections, roles, notifications, old
     /// transactions, disk. Fails if the server would not serve safely.
     Doctor(Box<Config>),
+    /// Make another key that signs the QR codes of tickets.
+    ///
+    /// It signs from now on, on all nodes; what the keys before it signed stays good.
+    TicketKey(DatabaseConfig),
     /// Make an access token for scripts and tests.
     ///
     /// Needs the secret that the server checks tokens with.
@@ -158,6 +162,17 @@ impl Cli {
                         Condition::Ill => Err("the server would not serve safely here".into()),
                         _ => Ok(()),
                     }
+                })
+            }
+            CliCommand::TicketKey(config) => {
+                on_database(&config, Embedded::join_or_start_existing, async |url, _| {
+                    until_ready(&config, &url).await?;
+                    let store = Store::connect(&config, &url).await?;
+                    let made = store.rotate_ticket_key().await;
+                    store.close().await;
+                    let made = made?.ok_or("there are as many keys as there may be")?;
+                    println!("Key {made} signs tickets from now on");
+                    Ok(())
                 })
             }
             CliCommand::Watch(options) => watch(options),

@@ -8,7 +8,8 @@ use seatcast::store::seed::seed;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use crate::support::database::TestDatabase;
+use crate::support::binary::{output, seatcast};
+use crate::support::database::{TestDatabase, acting_as, connect, grant};
 use seatcast::ticketing::EventId;
 
 #[tokio::test]
@@ -827,4 +828,67 @@ async fn core_36_core_37_speed_g_statements_cost_by_what_they_touch() {
     assert_eq!(last["ticket_types"][0]["available"], 4);
     assert!(last.get("event").is_none(), "no new geometry");
     assert_clean(&database).await;
+}
+
+/// No table has a word of them any more, whichever it was that had one.
+#[tokio::test]
+async fn an_erased_person_is_in_no_table() {
+    const EMAIL: &str = "luca@seatcast.example";
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    seed(&store).await.unwrap();
+    grant(database.url()).await;
+    let client = database.client().await;
+    let known = "
+        insert into booking_contacts (booking_id, name, email, phone)
+            select id, 'Luca', 'luca@seatcast.example', '+39 1' from bookings where user_id = 6 limit 3;
+        insert into booking_attendees (booking_id, position, name, email)
+            select id, 1, 'Luca', 'Luca@seatcast.example' from bookings where user_id = 5 limit 1;
+        insert into booking_answers (booking_id, answers)
+            select id, '{\"1\": \"Luca\"}' from bookings where user_id = 6 limit 1;
+        insert into ticket_holders (ticket_id, code, user_id, name, email)
+            select id, 'code-of-luca', 6, 'Luca', 'luca@seatcast.example' from tickets order by id limit 1;
+        insert into jobs (kind, key, payload, expires_at)
+            values ('account_mail', 'a-key', '{\"email\": \"luca@seatcast.example\"}', now() + interval '1 day')";
+    client.batch_execute(known).await.unwrap();
+    assert!(!tables_with(&client, EMAIL).await.is_empty());
+
+    let erase = include_str!("../../sql/erase.sql").replace(":'email'", "'Luca@Seatcast.example'");
+    let server = connect(&acting_as("server", database.url())).await;
+    server.batch_execute(&erase).await.unwrap();
+    assert_eq!(tables_with(&client, EMAIL).await, [""; 0]);
+    assert!(audit(&store).await.unwrap().is_clean());
+    let sold = "select count(*) from bookings where user_id = 6";
+    let sold: i64 = client.query_one(sold, &[]).await.unwrap().get(0);
+    assert!(sold > 0, "what was sold stays");
+}
+
+async fn tables_with(client: &Client, text: &str) -> Vec<String> {
+    let tables = "select c.relname::text from pg_class c
+                   where c.relnamespace = 'seatcast'::regnamespace and c.relkind = 'r' order by c.relname";
+    let mut found = Vec::new();
+    for row in client.query(tables, &[]).await.unwrap() {
+        let table: String = row.get(0);
+        let sql =
+            format!("select exists (select from {table} t where strpos(lower(t::text), $1) > 0)");
+        let has: bool = client.query_one(&sql, &[&text]).await.unwrap().get(0);
+        if has {
+            found.push(table);
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn operators_make_another_key_for_tickets() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let before = store.signing_key().await.unwrap();
+    let args = ["ticket-key", "--database-url", database.url()];
+    let said = output(&mut seatcast(&args));
+    assert!(said.status.success(), "{said:?}");
+    let after = store.signing_key().await.unwrap();
+    assert_eq!(after.id, before.id + 1);
+    let verify = store.public_keys().await.unwrap();
+    assert!(verify.iter().any(|key| key.id == before.id));
 }
