@@ -3,7 +3,10 @@
 //! hyper is given the `TokioIo<TcpStream>` itself, so the WebSocket handshake can take the bare socket back with
 //! `Upgraded::downcast`.
 
+mod unread;
+
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -11,8 +14,6 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use hyper::body::Incoming;
@@ -213,7 +214,7 @@ impl Visit {
             let cut = Cut::default();
             let is_cut = cut.0.clone();
             let service = service_fn(move |request: hyper::Request<Incoming>| {
-                let mut request: Request = request.map(Body::new);
+                let (mut request, unread) = unread::kept(request);
                 let client = Client::of(peer, request.headers(), &proxies);
                 hint_at_proxy(peer, request.headers(), &proxies);
                 request.extensions_mut().insert(client);
@@ -222,7 +223,10 @@ impl Visit {
                     request.extensions_mut().insert(place.clone());
                 }
                 let answering = router.clone().oneshot(request);
-                async move { answering.await.map(with_one_vary) }
+                async move {
+                    let answer = unread.before(answering.await?).await;
+                    Ok::<_, Infallible>(with_one_vary(answer))
+                }
             });
             // Small frames must not wait for the acknowledgement of the one before. An error means
             // that the peer has gone, which the first read shows as well.

@@ -96,6 +96,10 @@ pub const REVISIONS_TOLD_MAX: usize = 32;
 pub const HTTP_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Largest head (request line and headers) of a request, in bytes.
 pub const HTTP_HEADER_BYTES_MAX: usize = 64 * 1024;
+/// A body of a refused request that is read up to its end, in bytes, so that its connection can be used again.
+pub const UNREAD_BODY_BYTES_MAX: u64 = 64 * 1024;
+/// How long it is waited for, in milliseconds.
+pub const UNREAD_BODY_WAIT_MS: u64 = 1_000;
 /// Time a client has to send its request's headers, in milliseconds.
 pub const HTTP_HEADER_TIMEOUT_MS: u64 = 10_000;
 /// Users whose role is kept in memory for `X-User-Id` (development mode).

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::database::TestDatabase;
-use crate::support::server::TestServer;
+use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::Show;
 use crate::support::websocket::WireVersion;
 
@@ -157,4 +157,60 @@ async fn a_server_that_cannot_start_says_why() {
     });
     let no_schema = no_schema.await;
     assert!(no_schema.contains("run `seatcast migrate`"), "{no_schema}");
+}
+
+/// A proxy sends head and body apart, and its next request on the same connection: an early refusal loses none.
+#[tokio::test]
+async fn a_refused_request_leaves_its_connection_usable_or_says_that_it_ends() {
+    let server = TestServer::start().await;
+    let refused = |head: &str| {
+        format!(
+            "POST /api/v1/nothing HTTP/1.1\r\nhost: tickets\r\ncontent-type: application/json\r\n{head}\r\n\r\n"
+        )
+    };
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    for (head, body) in [
+        ("content-length: 13", "{\"quantity\":1".to_owned()),
+        (
+            "transfer-encoding: chunked",
+            "d\r\n{\"quantity\":1\r\n0\r\n\r\n".to_owned(),
+        ),
+    ] {
+        stream.write_all(refused(head).as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        tokio::task::yield_now().await;
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let answer = answer(&mut stream).await;
+        assert!(answer.starts_with("http/1.1 404"), "{answer}");
+        assert!(!answer.contains("connection: close"), "{answer}");
+    }
+    for head in [
+        "content-length: 900000",
+        "content-length: 13\r\nexpect: 100-continue",
+    ] {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        stream.write_all(refused(head).as_bytes()).await.unwrap();
+        let answer = answer(&mut stream).await;
+        assert!(answer.starts_with("http/1.1 404"), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+}
+
+/// The next answer on a connection, in lower case.
+async fn answer(stream: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&read).to_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() == length.expect("a length").parse::<usize>().unwrap() {
+                return text;
+            }
+        }
+        let reading = tokio::time::timeout(DEADLINE, stream.read_buf(&mut read)).await;
+        let count = reading.expect("an answer in time").unwrap();
+        assert_ne!(count, 0, "it ended after {text}");
+    }
 }
