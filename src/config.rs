@@ -352,6 +352,14 @@ pub struct StripeConfig {
     pub payment_timeout_minutes: i64,
 }
 
+impl StripeConfig {
+    /// Whether there is a secret key, and a publishable one.
+    pub fn keys(&self) -> (bool, bool) {
+        let has = |key: &Option<String>| key.as_ref().is_some_and(|key| !key.is_empty());
+        (has(&self.secret_key), has(&self.publishable_key))
+    }
+}
+
 #[derive(Debug, Clone, Args)]
 pub struct DeskConfig {
     /// [`inside::DESK_QUEUE_COMMANDS_MAX`].

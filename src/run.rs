@@ -23,7 +23,7 @@ use crate::auth::{Auth, AuthSetupError};
 use crate::board::Board;
 use crate::broadcast;
 use crate::config::inside::{PRESENCE_RINGS_MAX, RINGS_MAX};
-use crate::config::{AuthConfig, Config, InvalidConfig, MailConfig, Switch};
+use crate::config::{AuthConfig, Config, InvalidConfig, MailConfig, StripeConfig, Switch};
 use crate::descriptors::{self, TooFewDescriptors};
 use crate::desk::Desk;
 use crate::dev;
@@ -106,6 +106,7 @@ pub async fn run(
     let config = Arc::new(config);
     let auth = Auth::new(&config.auth)?;
     warn_of_development(&config.auth);
+    warn_of_stripe(&config.stripe);
     if config.limits.limits == Switch::Off {
         tracing::warn!("limits are off: one client may ask, join and hold as much as it likes");
     }
@@ -333,6 +334,14 @@ fn open_desk(back: &mut Tasks, config: &Config, store: &Store) -> Desk {
 /// The OpenAPI document of the REST side, the streams and the tables.
 pub fn document() -> serde_json::Value {
     api::document([sse::document(), postgrest::document()])
+}
+
+fn warn_of_stripe(stripe: &StripeConfig) {
+    if stripe.keys() == (true, false) {
+        tracing::warn!(
+            "the pages take no cards without --stripe-publishable-key; other clients pay"
+        );
+    }
 }
 
 fn warn_of_development(auth: &AuthConfig) {

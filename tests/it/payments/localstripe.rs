@@ -151,7 +151,6 @@ impl Shop {
         let base = complete(stripe.base.clone()).await;
         let server = TestServer::builder().with(|config| {
             config.stripe.secret_key = Some(KEY.to_owned());
-            config.stripe.publishable_key = Some("pk_test_1".to_owned());
             config.stripe.webhook_secret = Some(WEBHOOK_SECRET.to_owned());
             config.stripe.api_base = base;
         });

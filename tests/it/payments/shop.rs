@@ -35,7 +35,6 @@ impl Shop {
         let server = TestServer::builder()
             .with(|config| {
                 config.stripe.secret_key = Some("sk_test_1".to_owned());
-                config.stripe.publishable_key = Some("pk_test_1".to_owned());
                 config.stripe.webhook_secret = Some(format!("whsec_older, {WEBHOOK_SECRET}"));
                 config.stripe.api_base = base;
             })
