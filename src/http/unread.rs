@@ -69,7 +69,7 @@ impl Unread {
         };
         let is_at_end = match is_asked_for {
             true => body.hands().is_at_end(),
-            false => body.is_read_up().await,
+            false => body.read_up().await,
         };
         if !is_at_end {
             let close = HeaderValue::from_static("close");
@@ -84,7 +84,7 @@ impl KeptBody {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn is_read_up(mut self) -> bool {
+    async fn read_up(mut self) -> bool {
         {
             let hands = self.hands();
             let is_short = hands.body.size_hint().lower() <= UNREAD_BODY_BYTES_MAX;
