@@ -18,7 +18,7 @@ export function routeOf(path: string): Route {
   if (path === '/' || path === '/events') return { page: 'events' };
   if (path === '/bookings') return { page: 'bookings' };
   if (path === '/account') return { page: 'account' };
-  const booking = /^\/bookings\/([\w-]{1,64})$/.exec(path);
+  const booking = /^\/bookings\/(bk-?\w{6}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i.exec(path);
   if (booking) return { page: 'booking', name: booking[1] ?? '' };
   const event = /^\/events\/(\d{1,15})$/.exec(path);
   return event ? { page: 'event', id: Number(event[1]) } : { page: 'missing' };
