@@ -43,7 +43,7 @@ pub trait Input: Sized {
 /// A JSON object (or a query's parameters) being read.
 pub struct Fields {
     members: BTreeMap<String, GivenField>,
-    /// What the sender calls the fields that were read from another name, by ours.
+    /// The sender's names of fields that were read from another name, by ours.
     aliases: BTreeMap<String, String>,
     /// Put before every name in errors, as in `ticket_types[0].`
     prefix: String,

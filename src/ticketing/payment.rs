@@ -381,7 +381,7 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
                 reason: "the booking is confirmed and its money did not come",
             }
         }
-        // What we let go is not wanted any more, or has ended with us.
+        // An attempt that we let go is not wanted any more, or has ended with us.
         (ChargeStatus::Canceled, StandingToAttempt::Held) => Next::Release,
         (ChargeStatus::Canceled, _) => Next::End,
     }

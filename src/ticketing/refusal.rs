@@ -57,7 +57,7 @@ pub enum Refusal {
     NoAdjacentSeats {
         ticket_type_id: TicketTypeId,
         quantity: i64,
-        /// What could be booked instead; there is one unless too few seats are free.
+        /// Blocks of seats that could be booked instead; there is one unless too few seats are free.
         alternatives: Vec<SeatsApart>,
     },
     /// Fewer are left than were asked for, but some are.

@@ -329,9 +329,8 @@ fn reclaim(
     Ok(Moved::Now)
 }
 
-/// The claims that the booking had: dead ones stay dead, so these are new.
-/// What the booking had at its end. Seats that are more or fewer than were paid for are not given: then a program has changed
-/// its claims and left the booking as it was.
+/// The claims that the booking had at its end; dead ones stay dead, so these are new. Seats that are more or fewer than were
+/// paid for are not given: then a program has changed its claims and left the booking as it was.
 fn claims_again(booking: &Booking) -> Result<Vec<Claim>, Refusal> {
     let of = |ticket_type_id, seat_id, quantity| Claim {
         id: Claim::UNSTORED,
