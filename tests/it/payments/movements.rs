@@ -187,7 +187,9 @@ async fn refunds_of_more_than_one_page_are_booked() {
     }
     let look = "insert into jobs (kind, key, payload, expires_at)
                 select 'payment', 'payment:' || id, jsonb_build_object('payment_id', id), now() + interval '1 day' from payments
-                    on conflict (key) do update set state = 'waiting', run_at = clock_timestamp()";
+                    on conflict (key) do update
+                   set rung = jobs.state = 'leased', run_at = clock_timestamp(),
+                       state = case jobs.state when 'leased' then 'leased' else 'waiting' end";
     shop.client.execute(look, &[]).await.unwrap();
     shop.in_the_end(&format!("select refunded_amount = {REFUNDS} from payments"))
         .await;
