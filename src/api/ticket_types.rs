@@ -287,7 +287,7 @@ pub(super) async fn create(
     responses(
         (status = 200, body = Envelope<TicketTypeDetail>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),
-        (status = 409, body = Failure, description = "`CAPACITY_BELOW_COMMITTED` with `minimum`"),
+        (status = 409, body = Failure, description = "`CAPACITY_BELOW_COMMITTED` with `minimum`, `CAPACITY_IS_SEATS {seats}`"),
     ))]
 pub(super) async fn change(
     State(state): State<ApiState>,

@@ -38,7 +38,7 @@ pub enum EditRefusal {
     VersionConflict {
         revision: Revision,
     },
-    /// More tickets are sold or held, or more seats are there, than the new capacity allows.
+    /// More tickets are sold or held than the new capacity allows.
     CapacityBelowCommitted {
         minimum: i64,
     },
@@ -59,7 +59,7 @@ pub enum EditRefusal {
     SeatHeld {
         seats: Vec<SeatId>,
     },
-    /// A seat map has more seats than the event's capacity: the others could never be sold.
+    /// A seat map has more seats than the event's capacity, as one of the two would be: the others could never be sold.
     MapBeyondCapacity {
         seats: i64,
         capacity: i64,
@@ -243,9 +243,15 @@ pub fn edit_event(
         let from = before.status;
         return Err(EditRefusal::InvalidTransition { from, to });
     }
-    let minimum = (before.held + before.sold).max(before.seats);
-    if change.capacity.is_some_and(|capacity| capacity < minimum) {
-        return Err(EditRefusal::CapacityBelowCommitted { minimum });
+    if let Some(capacity) = change.capacity {
+        let (committed, seats) = (before.held + before.sold, before.seats);
+        if capacity < committed {
+            let minimum = committed.max(seats);
+            return Err(EditRefusal::CapacityBelowCommitted { minimum });
+        }
+        if capacity < seats {
+            return Err(EditRefusal::MapBeyondCapacity { seats, capacity });
+        }
     }
     if change.price.is_some() && before.only_type.is_none() {
         return Err(EditRefusal::SeveralTicketTypes);
@@ -295,6 +301,19 @@ mod tests {
             Err(EditRefusal::CapacityBelowCommitted { minimum: 60 })
         );
         assert!(edit_event(&before(), capacity(60), None).is_ok());
+    }
+
+    #[test]
+    fn a_capacity_below_the_seats_is_refused_for_the_seats() {
+        let mut hall = before();
+        hall.seats = 80;
+        let refused = edit_event(&hall, capacity(70), None).unwrap_err();
+        assert_eq!(refused.code(), "MAP_BEYOND_CAPACITY");
+        // Both forbid it, and what is sold is said first, with a number that is enough for both.
+        let refused = edit_event(&hall, capacity(59), None);
+        let minimum = 80;
+        assert_eq!(refused, Err(EditRefusal::CapacityBelowCommitted { minimum }));
+        assert!(edit_event(&hall, capacity(80), None).is_ok());
     }
 
     #[test]

@@ -123,8 +123,9 @@ async fn a_map_beyond_the_capacity_is_refused_core_2() {
         .data(200);
     organizer.put(&path, &map(3)).await.data(200);
     let less = organizer.patch(&event, &json!({"capacity": 2})).await;
-    assert_eq!(less.code(409), "CAPACITY_BELOW_COMMITTED");
-    assert_eq!(less.body["data"]["minimum"], 3);
+    assert_eq!(less.code(409), "MAP_BEYOND_CAPACITY");
+    assert_eq!(less.body["data"]["seats"], 3);
+    assert_eq!(less.body["data"]["capacity"], 2);
     let less = format!("update events set capacity = 2 where id = {}", show.event);
     assert_eq!(violated(&client, &less).await, "seats_within_capacity");
     server.audit().await;

@@ -99,7 +99,7 @@ fn own_organization(caller: &Caller) -> Option<UserId> {
         (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
         (status = 409, body = Failure, description = "`VERSION_CONFLICT` with `revision`, \
-            `CAPACITY_BELOW_COMMITTED` with `minimum`, `INVALID_TRANSITION`, `SEVERAL_TICKET_TYPES`"),
+            `CAPACITY_BELOW_COMMITTED` with `minimum`, `MAP_BEYOND_CAPACITY {seats, capacity}`, `INVALID_TRANSITION`, `SEVERAL_TICKET_TYPES`"),
     ))]
 pub(in crate::api) async fn replace(
     State(state): State<ApiState>,
@@ -124,7 +124,7 @@ pub(in crate::api) async fn replace(
         (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
         (status = 409, body = Failure, description = "`VERSION_CONFLICT` with `revision`, \
-            `CAPACITY_BELOW_COMMITTED` with `minimum`, `INVALID_TRANSITION`, `SEVERAL_TICKET_TYPES`"),
+            `CAPACITY_BELOW_COMMITTED` with `minimum`, `MAP_BEYOND_CAPACITY {seats, capacity}`, `INVALID_TRANSITION`, `SEVERAL_TICKET_TYPES`"),
     ))]
 pub(in crate::api) async fn update(
     State(state): State<ApiState>,
