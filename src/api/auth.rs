@@ -215,7 +215,7 @@ async fn mail(
 #[schema(example = json!({"email": "aiko@seatcast.example", "password": "seatcast-demo"}))]
 #[expect(dead_code, reason = "describes the body; `Attempt` reads it")]
 pub(in crate::api) struct LoginInput {
-    /// Or `phone`.
+    /// Or `phone`, and not both.
     #[schema(schema_with = schema::email, required = false)]
     email: Option<String>,
     #[schema(schema_with = schema::phone, required = false)]
@@ -234,6 +234,9 @@ impl Input for SignInAttempt {
         fields.require(&["password"]);
         if !fields.has("email") && !fields.has("phone") {
             fields.refuse("email", "MISSING_CONTACT", "");
+        }
+        if fields.has("email") && fields.has("phone") {
+            fields.refuse("phone", "DUPLICATE", "");
         }
         let email = email(fields).map(Login::Email);
         let phone = phone(fields).map(Login::Phone);

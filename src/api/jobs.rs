@@ -201,6 +201,7 @@ pub(super) struct BulkBody {
     action: BulkAction,
     #[schema(schema_with = booking_ids)]
     booking_ids: Vec<Uuid>,
+    /// Of `cancel` and `refund`.
     #[schema(schema_with = schema::reason, required = false)]
     reason: Option<String>,
 }
@@ -219,7 +220,11 @@ impl Input for BulkInput {
     fn read(fields: &mut Fields) -> Option<BulkInput> {
         fields.require(&["action", "booking_ids"]);
         let action = fields.choice("action", &BulkAction::ALL);
-        let reason = fields.text("reason", REASON_CHARS_MAX);
+        let reason = match action {
+            // Mails are sent again as they were.
+            Some(BulkAction::Resend) => None,
+            _ => fields.text("reason", REASON_CHARS_MAX),
+        };
         let ids = fields.items("booking_ids", BULK_BOOKINGS_MAX, |fields, place, value| {
             let id = value.as_str().and_then(|text| text.parse::<Uuid>().ok());
             if id.is_none() {

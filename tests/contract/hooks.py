@@ -14,6 +14,8 @@ RULES = {
     "CODE_OR_PAYLOAD", "PERIOD_TOO_LONG", "TOO_BIG value", "TOO_BIG max_per_booking", "NOT_A_MULTIPLE",
     "TOO_MANY attendees",
     "PRICE_AND_TICKET_TYPES", "OTHER_CURRENCY", "CURSOR_OR_OFFSET", "DUPLICATE",
+    # A code proves an address.
+    "REQUIRED email",
     # A draft or an active event is made, of prices that are there.
     "NOT_A_CHOICE status", "REQUIRED price",
     # Of a seat, its row or its section.

@@ -566,12 +566,15 @@ async fn an_owner_gives_single_tickets_back() {
     let by_ticket = json!({"percent": 50, "by_ticket": true});
     let set = staff.put(&policy, &by_ticket).await;
     assert!(set.revision() > 0);
-    let given = buyer.put(&status, &one).await;
+    let ill = json!({"status": "cancelled", "ticket_ids": [code(0)], "reason": "Fell ill"});
+    let given = buyer.put(&status, &ill).await;
     assert!(given.revision() > 0);
     let given = given.data(200);
     assert_eq!(given["status"], "confirmed");
     assert_eq!(given["tickets"][0]["status"], "void");
     assert_eq!(given["payment"]["refunded"]["amount"], 750);
+    let refunds = staff.get(&path(&booking, "/refunds")).await;
+    assert_eq!(refunds.data(200)[0]["reason"], "Fell ill");
     // Again is answered with what was done.
     let again = buyer.put(&status, &one).await;
     assert_eq!(again.data(200)["payment"]["refunded"]["amount"], 750);

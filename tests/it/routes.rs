@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, Caller};
 use crate::support::server::TestServer;
-use crate::support::show::user;
+use crate::support::show::{Show, user};
 
 /// Writes that need no account: to become a user, to buy and give back without one, and to tell what one does.
 const OPEN_WRITES: [&str; 20] = [
@@ -438,6 +438,67 @@ async fn core_15_unknown_fields_of_any_body_are_refused_by_name() {
     }
     let read = anonymous.get("/api/v1/events?utm_source=mail").await;
     read.data(200);
+}
+
+/// A field that means something beside another value of its neighbour is not dropped beside this one.
+#[tokio::test]
+async fn fields_that_do_not_go_together_are_refused_by_name() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 10);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let wish = json!({"event_id": show.event, "quantity": 1});
+    let held = organizer.post("/api/v1/bookings", &wish).await.data(201)["id"].clone();
+    let status = format!("/api/v1/bookings/{}/status", held.as_str().unwrap());
+    let both = json!({"email": "a@b.org", "phone": "12345678", "password": "seatcast-demo"});
+    let code = json!({"event_id": show.event, "quantity": 1, "email_code": "123456"});
+    let reachable = json!({
+        "event_id": show.event, "quantity": 1, "email_code": "123456", "contact": {"phone": "12345678"},
+    });
+    for (method, path, body, error) in [
+        (
+            Method::PUT,
+            &*status,
+            json!({"status": "cancelled", "paid_by": "cash"}),
+            "paid_by UNKNOWN_FIELD",
+        ),
+        (
+            Method::PUT,
+            &status,
+            json!({"status": "confirmed", "paid_by": "cash", "reason": "ill"}),
+            "reason UNKNOWN_FIELD",
+        ),
+        (
+            Method::POST,
+            "/api/v1/bookings/bulk",
+            json!({"action": "resend", "booking_ids": [held], "reason": "lost"}),
+            "reason UNKNOWN_FIELD",
+        ),
+        (Method::POST, "/api/v1/auth/login", both, "phone DUPLICATE"),
+        (
+            Method::POST,
+            "/api/v1/bookings",
+            code,
+            "contact.email REQUIRED",
+        ),
+        (
+            Method::POST,
+            "/api/v1/bookings/quote",
+            reachable,
+            "contact.email REQUIRED",
+        ),
+    ] {
+        let refused = organizer.send(method, path, Some(body.to_string())).await;
+        let errors = refused.data(422)["errors"].as_array().unwrap().clone();
+        let [only] = &errors[..] else {
+            panic!("{path} {body}: {errors:?}")
+        };
+        let said = [&only["field"], &only["code"]].map(|text| text.as_str().unwrap());
+        assert_eq!(said.join(" "), error, "{path} {body}");
+    }
+    let still = organizer.get(status.trim_end_matches("/status")).await;
+    assert_eq!(still.data(200)["status"], "pending");
 }
 
 /// A reason that an organizer gives to a pause, or another address to mail tickets to, is not dropped silently either.

@@ -704,6 +704,13 @@ async fn core_17_a_map_may_come_as_a_table() {
             "NOT_A_CHOICE",
         ),
         (
+            &format!(
+                "section,row,number,ticket_type,ticket_type_id,x,y\nS,A,1,Stalls,{balcony},1,1"
+            ),
+            "line[2].ticket_type",
+            "DUPLICATE",
+        ),
+        (
             "section,row,number,ticket_type,x,y,kind\nS,A,1,Stalls,1,1,sofa",
             "line[2].kind",
             "NOT_A_CHOICE",

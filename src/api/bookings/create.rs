@@ -163,8 +163,16 @@ impl Input for WantedBooking {
         let event_id = fields.id("event_id");
         let wish = wish(fields);
         let expected_total = expected_total(fields);
+        let has_contact = fields.has("contact");
         let contact = contact::contact(fields, "contact");
         let email_code = fields.filled_text("email_code", NAME_CHARS_MAX);
+        let lacks_address = match &contact {
+            Some(contact) => contact.email.is_none(),
+            None => !has_contact,
+        };
+        if email_code.is_some() && lacks_address {
+            fields.refuse("contact.email", "REQUIRED", "");
+        }
         let vouchers = people::vouchers(fields);
         let attendees = people::attendees(fields).unwrap_or_default();
         if let Some(wish) = &wish

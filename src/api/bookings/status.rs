@@ -42,6 +42,7 @@ pub(in crate::api) enum NewStatusBody {
     Cancelled {
         #[schema(schema_with = cancelled)]
         status: BookingStatus,
+        /// With `ticket_ids` that of the refund, if money goes back.
         #[schema(schema_with = schema::reason, required = false)]
         reason: Option<String>,
         /// Codes of tickets: only these are given back, and the booking stands with the others.
@@ -82,16 +83,19 @@ impl Input for NewStatus {
         fields.require(&["status"]);
         let choices = BookingStatus::ALL.map(|status| (status.as_str(), status));
         let status = fields.choice("status", &choices);
-        let reason = fields.text("reason", REASON_CHARS_MAX);
-        let choices = PaidBy::ALL.map(|by| (by.as_str(), by));
-        let paid_by = fields.choice("paid_by", &choices);
-        Some(match status? {
+        let Some(status) = status else {
+            fields.known(&["paid_by", "reason", "ticket_ids"]);
+            return None;
+        };
+        Some(match status {
             BookingStatus::Confirmed => {
                 fields.require(&["paid_by"]);
-                let paid_by = paid_by?;
+                let choices = PaidBy::ALL.map(|by| (by.as_str(), by));
+                let paid_by = fields.choice("paid_by", &choices)?;
                 NewStatus::Confirmed { paid_by }
             }
             BookingStatus::Cancelled => {
+                let reason = fields.text("reason", REASON_CHARS_MAX);
                 let tickets = match fields.has("ticket_ids") {
                     true => Some(codes(fields, "ticket_ids")?),
                     false => None,
@@ -104,7 +108,10 @@ impl Input for NewStatus {
                     tickets,
                 }
             }
-            other => NewStatus::Other(other),
+            other => {
+                fields.known(&["paid_by", "reason", "ticket_ids"]);
+                NewStatus::Other(other)
+            }
         })
     }
 }
@@ -162,7 +169,7 @@ pub(in crate::api) async fn set_status(
             let by = canceller(&state, &caller, &found, &booking, token)?;
             if let Some(tickets) = tickets {
                 let of = (&found, &booking);
-                return give_tickets_back(&state, &caller, of, by, tickets).await;
+                return give_tickets_back(&state, &caller, of, by, (tickets, reason)).await;
             }
             with = given_back(&state, &booking, by).await?;
             ("BOOKING_CANCELLED", Transition::Cancel { by, reason })
@@ -276,13 +283,14 @@ async fn given_back(state: &ApiState, booking: &Booking, by: Canceller) -> ApiRe
     Ok(with_cancellation(booking, Some(of.policy)))
 }
 
-/// Gives single tickets of a confirmed booking back: an owner by the event's policy, staff for what they cost.
+/// Gives single tickets of a confirmed booking back: an owner by the event's policy, staff for what they cost. The `reason` is
+/// that of the refund.
 async fn give_tickets_back(
     state: &ApiState,
     caller: &Caller,
     (of, booking): (&Belongs, &Booking),
     by: Canceller,
-    tickets: BTreeSet<String>,
+    (tickets, reason): (BTreeSet<String>, Option<String>),
 ) -> ApiResult<Reply<BookingData>> {
     let is_theirs = |ticket: &&Ticket| tickets.contains(&ticket.code);
     let theirs = || booking.tickets.iter().filter(is_theirs);
@@ -323,7 +331,7 @@ async fn give_tickets_back(
         booking: of.id,
         payment: None,
         wish,
-        reason: TICKETS_GIVEN_BACK,
+        reason: reason.as_deref().unwrap_or(TICKETS_GIVEN_BACK),
         key: &key,
         audit: audit.clone(),
     };

@@ -166,6 +166,13 @@ pub(super) fn read_csv(
         let section = fields.filled_text("section", NAME_CHARS_MAX);
         let row = fields.filled_text("row", LABEL_CHARS_MAX);
         let ticket_type = type_by_name(fields, ticket_types);
+        let by_id = fields.id("ticket_type_id");
+        if ticket_type
+            .zip(by_id)
+            .is_some_and(|(named, id)| named != id)
+        {
+            fields.refuse("ticket_type", "DUPLICATE", "");
+        }
         let seat = read_seat(
             fields,
             section.as_deref().unwrap_or_default(),

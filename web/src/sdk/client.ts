@@ -315,11 +315,13 @@ export class SeatcastClient extends LiveClient {
    * Cancels a booking; with codes of tickets only those, where the refund policy lets single ones be given back.
    * @throws Refusal (`INVALID_TRANSITION` when it has ended already, `REFUND_POLICY`), Unreachable
    */
-  async cancel({ id }: Pick<Booking, 'id'>, reason = 'cancelled by the buyer', ticketCodes?: readonly string[]): Promise<Booking> {
+  async cancel({ id }: Pick<Booking, 'id'>, why?: string, ticketCodes?: readonly string[]): Promise<Booking> {
     const kept = this.#kept(id);
+    // Of single tickets it is told in the mail about the money.
+    const reason = why ?? (ticketCodes ? undefined : 'cancelled by the buyer');
     const answer = await sendOnce<Booking>(this.rest, `/bookings/${id}/status`, {
       method: 'PUT',
-      body: { status: 'cancelled', reason, ...(ticketCodes ? { ticket_ids: ticketCodes } : {}) },
+      body: { status: 'cancelled', ...(reason ? { reason } : {}), ...(ticketCodes ? { ticket_ids: ticketCodes } : {}) },
       headers: proof(kept),
     });
     const booking = given(answer);

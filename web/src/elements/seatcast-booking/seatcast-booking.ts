@@ -472,7 +472,7 @@ export class SeatcastBooking extends SellingElement {
       event_id,
       items: this.lines.map(({ item }) => item),
       expected_total: this.#total(),
-      ...(this.#code ? { email_code: this.#code } : {}),
+      ...(email && this.#code ? { email_code: this.#code } : {}),
       ...(email ? { contact: { email, ...(name ? { name } : {}) } } : {}),
       ...(this.vouchers.length > 0 ? { vouchers: [...this.vouchers] } : {}),
       ...(attendees.length > 0 ? { attendees } : {}),
