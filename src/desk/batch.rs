@@ -559,7 +559,7 @@ fn changed(was: &Standing, standing: &mut Standing, now: Timestamp) -> ChangedBo
         processing_since: booking.processing_since,
         kind: (was.booking.kind != booking.kind).then_some(booking.kind),
         contents: (was.booking.items != booking.items || was.booking.lines != booking.lines)
-            .then(|| Contents::of(standing)),
+            .then(|| Contents::of(was, standing)),
         claims: changed_claims(&was.claims, &standing.claims),
         new_claims: new_claims(&standing.claims),
         new_tickets,
@@ -713,11 +713,13 @@ fn booked(
     }
 }
 
+/// In the order of the claims, in which the names of those who come are counted.
 fn claimed_tickets(claims: &[Claim], now: Timestamp) -> Vec<Ticket> {
     let of = |claim: &Claim| {
         let seats: Vec<SeatId> = claim.seat_id.into_iter().collect();
         tickets(claim.ticket_type_id, claim.quantity, &seats, now)
     };
+    let claims = Claim::in_order(claims);
     claims.iter().flat_map(of).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
@@ -337,7 +338,8 @@ pub(super) fn read_all<'a>(
         let sql = format!(
             "select asked.booking, {BELONGS}, statement_timestamp(), num_nonnulls(c.name, c.email, c.phone) > 0,
                     c.name, c.email, c.phone,
-                    (select json_agg(json_build_object('name', one.name, 'email', one.email) order by one.position)
+                    (select json_agg(json_build_object('position', one.position, 'name', one.name, 'email', one.email)
+                                     order by one.position)
                        from booking_attendees one where one.booking_id = asked.id)
                from {SHOWN} as asked {ASKED}
                left join lateral (select * from booking_contacts where booking_id = asked.id limit 1) c on true"
@@ -352,9 +354,34 @@ pub(super) fn read_all<'a>(
     .boxed()
 }
 
+/// Somebody who comes, with the place of their ticket among the booking's, from 1.
+#[derive(Deserialize)]
+struct AttendeeAt {
+    position: i64,
+    #[serde(flatten)]
+    attendee: Attendee,
+}
+
+/// Each at the place of their ticket; a ticket without a name before others has an empty one.
+fn by_place(named: Vec<AttendeeAt>, quantity: i64) -> Vec<Attendee> {
+    let mut attendees = Vec::with_capacity(named.len());
+    for AttendeeAt { position, attendee } in named {
+        if position > quantity {
+            break;
+        }
+        let before = usize::try_from(position - 1).unwrap_or(0);
+        attendees.resize_with(before, || Attendee {
+            name: String::new(),
+            email: None,
+        });
+        attendees.push(attendee);
+    }
+    attendees
+}
+
 fn found_booking(row: &Row) -> Result<FoundBooking, StoreError> {
+    let booking = booking(row)?;
     Ok(FoundBooking {
-        booking: booking(row)?,
         belongs: belongs(row, 1)?,
         now: row.try_get(6)?,
         contact: match row.try_get(7)? {
@@ -365,10 +392,11 @@ fn found_booking(row: &Row) -> Result<FoundBooking, StoreError> {
                 phone: row.try_get(10)?,
             }),
         },
-        attendees: match row.try_get::<_, Option<Json<Vec<Attendee>>>>(11)? {
-            Some(Json(attendees)) => attendees,
+        attendees: match row.try_get::<_, Option<Json<Vec<AttendeeAt>>>>(11)? {
+            Some(Json(named)) => by_place(named, booking.quantity),
             None => Vec::new(),
         },
+        booking,
     })
 }
 

@@ -47,7 +47,7 @@ use crate::ticketing::record::{
     PaidBy, Ticket,
 };
 use crate::ticketing::stock::{Claim, ClaimState, GuestHash, Stock};
-use crate::ticketing::transition::{OverdueHold, Standing};
+use crate::ticketing::transition::{KeptPlace, OverdueHold, Standing, kept_places};
 use crate::ticketing::waitlist::WaitingBuyer;
 use crate::ticketing::{
     BookingId, EventId, PaymentId, Revision, SeatId, TicketTypeId, UserId, VoucherId, WaitingId,
@@ -238,10 +238,12 @@ pub struct Contents {
     pub absorbed_fee_amount: Option<i64>,
     pub items: Vec<BookingItem>,
     pub lines: Vec<BookingLine>,
+    /// Tickets whose names stay.
+    pub kept: Vec<KeptPlace>,
 }
 
 impl Contents {
-    pub fn of(standing: &Standing) -> Contents {
+    pub fn of(was: &Standing, standing: &Standing) -> Contents {
         let booking = &standing.booking;
         Contents {
             quantity: booking.quantity,
@@ -249,6 +251,7 @@ impl Contents {
             absorbed_fee_amount: standing.absorbed_fee_amount,
             items: booking.items.clone(),
             lines: booking.lines.clone(),
+            kept: kept_places(&was.claims, &standing.claims),
         }
     }
 }

@@ -312,7 +312,10 @@ mod tests {
         // Both forbid it, and what is sold is said first, with a number that is enough for both.
         let refused = edit_event(&hall, capacity(59), None);
         let minimum = 80;
-        assert_eq!(refused, Err(EditRefusal::CapacityBelowCommitted { minimum }));
+        assert_eq!(
+            refused,
+            Err(EditRefusal::CapacityBelowCommitted { minimum })
+        );
         assert!(edit_event(&hall, capacity(80), None).is_ok());
     }
 

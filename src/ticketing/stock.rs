@@ -165,6 +165,13 @@ pub struct Claim {
 
 impl Claim {
     pub const UNSTORED: ClaimId = ClaimId(0);
+
+    /// Claims in the order of their tickets: as the database has numbered them, and will number the others.
+    pub fn in_order(claims: &[Claim]) -> Vec<Claim> {
+        let mut claims = claims.to_vec();
+        claims.sort_by_key(|claim| (claim.id == Claim::UNSTORED, claim.id));
+        claims
+    }
 }
 
 impl Pool {

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::swap::{KeptPlace, kept_places};
 use super::booking::Request;
 use super::live::EventStatus;
 use super::record::{Booking, BookingKind, BookingStatus, Money, PaidBy, TicketStatus};

@@ -82,6 +82,62 @@ async fn other_tickets_take_the_place_of_those_held_until_the_same_deadline() {
     }
 }
 
+#[tokio::test]
+async fn names_of_those_who_come_stay_with_tickets_that_stay() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .ticket_type("Lounge", 5_000, 10)
+        .ticket_type("Seated", 2_500, 10)
+        .row(10)
+        .stage(&client)
+        .await;
+    let organizer = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let seat = |index: usize| json!({"seat_id": show.seats[index]});
+    let attendees = ["Ada", "Bo", "Cy", "Di", "Ed"].map(|name| json!({"name": name}));
+    let items = json!([units(&show, 0, 2), units(&show, 1, 1), seat(4), seat(5)]);
+    let wish = json!({"event_id": show.event, "items": items, "attendees": attendees});
+    let made = buyer.post(BOOKINGS, &wish).await.data(201).clone();
+    let path = format!("{BOOKINGS}/{}", made["id"].as_str().unwrap());
+    let swap = async |items: Value| {
+        let swapped = buyer.patch(&path, &json!({"items": items})).await;
+        swapped.data(200);
+        let read = buyer.get(&path).await.data(200).clone();
+        let all = read["attendees"].as_array().unwrap().iter();
+        let names: Vec<String> = all
+            .map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect();
+        names.join(" ")
+    };
+    // Another seat in place of Di's, and no lounge.
+    let other = json!([units(&show, 0, 2), seat(5), seat(7)]);
+    assert_eq!(swap(other).await, "Ada Bo Ed Di");
+    let fewer = json!([units(&show, 0, 1), seat(7), seat(5)]);
+    assert_eq!(swap(fewer).await, "Ada Ed Di");
+    // Nobody was named for the second one.
+    let more = json!([units(&show, 0, 2), seat(7)]);
+    assert_eq!(swap(more).await, "Ada  Di");
+
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    let paid = organizer.put(&format!("{path}/status"), &paid).await;
+    paid.data(200);
+    let listed = format!("/api/v1/events/{}/attendees", show.event);
+    let listed = organizer.get(&listed).await.data(200).clone();
+    let listed = listed.as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let of = listed.map(|one| (text(&one["name"]), text(&one["seat"])));
+    let of: Vec<(String, String)> = of.collect();
+    let has = |name: &str, seat: &str| {
+        let mut of = of.iter();
+        of.any(|(named, of)| named == name && of.ends_with(seat))
+    };
+    assert!(has("Ada", "") && has("Di", "8"), "{of:?}");
+    assert!(!has("Ed", "") && !has("Cy", "") && !has("Bo", ""), "{of:?}");
+    server.audit().await;
+}
+
 /// In one statement one claim gives up what another takes: the counters stand still, and so does the revision.
 #[tokio::test]
 async fn swaps_that_cancel_out_answer_with_the_revision_that_there_is() {

@@ -11,6 +11,7 @@ use crate::store::jobs::{QueuedJob, millis};
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Answers, Booking, BookingKind, BookingLine, BookingStatus};
 use crate::ticketing::stock::ClaimState;
+use crate::ticketing::transition::KeptPlace;
 use crate::ticketing::{
     BookingId, ClaimId, EventId, PaymentId, SeatId, TicketTypeId, UserId, VoucherId,
 };
@@ -37,6 +38,7 @@ pub(super) struct ChangeRows<'a> {
     pub(super) absorbed: Vec<Option<i64>>,
     pub(super) swapped: Vec<BookingId>,
     pub(super) items: Items<'a>,
+    pub(super) kept: KeptNames,
     pub(super) claims: Vec<ClaimId>,
     pub(super) states: Vec<&'a str>,
     pub(super) quantities: Vec<i32>,
@@ -70,6 +72,7 @@ impl<'a> ChangeRows<'a> {
             if let Some(contents) = contents {
                 columns.swapped.push(one.id);
                 columns.items.add(one.id, &contents.lines)?;
+                columns.kept.add(one.id, &contents.kept);
             }
             let gives_up = contents.is_some() && one.claims.iter().any(|claim| claim.is.is_none());
             let comes_back = one.from == BookingStatus::Expired;
@@ -109,6 +112,22 @@ impl<'a> ChangeRows<'a> {
             &self.totals,
             &self.absorbed,
         ]
+    }
+}
+
+/// Columns of the names that stay with tickets of swapped bookings.
+#[derive(Default)]
+pub(super) struct KeptNames {
+    pub(super) bookings: Vec<BookingId>,
+    pub(super) was: Vec<i32>,
+    pub(super) is: Vec<i32>,
+}
+
+impl KeptNames {
+    fn add(&mut self, booking: BookingId, kept: &[KeptPlace]) {
+        self.bookings.extend(kept.iter().map(|_| booking));
+        self.was.extend(kept.iter().map(|place| place.was));
+        self.is.extend(kept.iter().map(|place| place.is));
     }
 }
 

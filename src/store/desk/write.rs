@@ -66,6 +66,16 @@ statements! {
                                    tax_included)
         select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::int[], $5::bigint[], $6::text[], $7::text[],
                              $8::bigint[], $9::int[], $10::boolean[])";
+    // Sorted, so that the old places are empty before new ones are taken.
+    keep_names = "
+        with gone as (
+            delete from booking_attendees where booking_id = any($1) returning booking_id, position, name, email
+        )
+        insert into booking_attendees (booking_id, position, name, email)
+        select gone.booking_id, kept.position, gone.name, gone.email
+          from gone join unnest($2::uuid[], $3::int[], $4::int[]) as kept (booking_id, was, position)
+            on kept.booking_id = gone.booking_id and kept.was = gone.position
+         order by gone.booking_id, kept.position";
     // Whom it was offered to is forgotten.
     void_tickets = "
         with void as (
@@ -175,6 +185,8 @@ pub(super) async fn write(
     let forgetting_of: [&(dyn ToSql + Sync); 1] = [&changes.forgetting];
     let swapped_of: [&(dyn ToSql + Sync); 1] = [&changes.swapped];
     let items_of = changes.items.columns();
+    let kept = &changes.kept;
+    let kept_of: [&(dyn ToSql + Sync); 4] = [&changes.swapped, &kept.bookings, &kept.was, &kept.is];
     let void_of: [&(dyn ToSql + Sync); 1] = [&changes.void];
     let tickets_of = tickets.columns();
     let contacts = ContactRows::of(&writes.new)?;
@@ -207,6 +219,7 @@ pub(super) async fn write(
             execute(client, changes.forgetting.is_empty(), &sql.drop_dead, &forgetting_of),
             execute(client, changes.swapped.is_empty(), &sql.drop_items, &swapped_of),
             execute(client, changes.swapped.is_empty(), &sql.add_items, &items_of),
+            execute(client, changes.swapped.is_empty(), &sql.keep_names, &kept_of),
             execute(client, changes.void.is_empty(), &sql.void_tickets, &void_of),
             execute(client, bookings.claims.bookings.is_empty(), add_bookings, &bookings_of),
         )?;

@@ -1,5 +1,7 @@
 //! Other tickets in place of a pending booking's: all or nothing, until the same deadline.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
 use jiff::Timestamp;
 
 use super::{Moved, Standing, invalid, release, status};
@@ -8,6 +10,9 @@ use crate::ticketing::record::{Booking, BookingKind, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, Proof, Stock};
 use crate::ticketing::{SeatId, TicketTypeId};
+
+/// Tickets of a booking that keep their names.
+const NAMED_PLACE_MAX: i32 = 10_000;
 
 /// The rules are those of a new booking for which the old one is free: its stock, its part of the buyer's share, and its
 /// uses of vouchers. `request.vouchers` are the booking's own; they are judged again for the new tickets. A claim that serves
@@ -113,6 +118,48 @@ fn swapped(stock: &Stock, standing: &mut Standing, grant: &Grant, now: Timestamp
     Moved::Now
 }
 
+/// A ticket's place among those of its booking, from 1, before and after a swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptPlace {
+    pub was: i32,
+    pub is: i32,
+}
+
+/// The tickets whose names stay: those that stay themselves, and those of a type that have another seat instead. The last
+/// ones of a type that there are fewer of go.
+pub fn kept_places(was: &[Claim], are: &[Claim]) -> Vec<KeptPlace> {
+    let mut free: BTreeMap<(TicketTypeId, Option<SeatId>), VecDeque<i32>> = BTreeMap::new();
+    for (of, place) in places(was) {
+        free.entry(of).or_default().push_back(place);
+    }
+    let (mut kept, mut others) = (Vec::new(), Vec::new());
+    for (of, is) in places(are) {
+        match free.get_mut(&of).and_then(VecDeque::pop_front) {
+            Some(was) => kept.push(KeptPlace { was, is }),
+            None => others.push((of.0, is)),
+        }
+    }
+    let mut left: BTreeMap<TicketTypeId, BTreeSet<i32>> = BTreeMap::new();
+    for ((ticket_type, _), places) in free {
+        left.entry(ticket_type).or_default().extend(places);
+    }
+    for (ticket_type, is) in others {
+        let was = left.get_mut(&ticket_type).and_then(BTreeSet::pop_first);
+        kept.extend(was.map(|was| KeptPlace { was, is }));
+    }
+    kept
+}
+
+/// A booking's tickets with their types, seats and places.
+fn places(claims: &[Claim]) -> impl Iterator<Item = ((TicketTypeId, Option<SeatId>), i32)> {
+    let claims = Claim::in_order(claims).into_iter();
+    let tickets = claims.flat_map(|claim| {
+        let of = (claim.ticket_type_id, claim.seat_id);
+        (0..claim.quantity).map(move |_| of)
+    });
+    tickets.zip(1..=NAMED_PLACE_MAX)
+}
+
 /// In whatever order.
 fn is_same(one: &[Claim], other: &[Claim]) -> bool {
     one.len() == other.len() && one.iter().all(|claim| other.contains(claim))
@@ -144,4 +191,51 @@ fn claims(before: &[Claim], grant: &Grant) -> Vec<Claim> {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ticketing::ClaimId;
+    use crate::ticketing::stock::ClaimState;
+
+    fn claim(id: i64, ticket_type: i64, seat: Option<i64>, quantity: i64) -> Claim {
+        Claim {
+            id: ClaimId(id),
+            ticket_type_id: TicketTypeId(ticket_type),
+            seat_id: seat.map(SeatId),
+            quantity,
+            state: ClaimState::Held,
+        }
+    }
+
+    fn kept(was: &[Claim], are: &[Claim]) -> Vec<(i32, i32)> {
+        let kept = kept_places(was, are);
+        let mut kept: Vec<_> = kept.iter().map(|one| (one.was, one.is)).collect();
+        kept.sort_unstable();
+        kept
+    }
+
+    #[test]
+    fn names_stay_with_tickets_that_stay() {
+        let was = [claim(1, 1, None, 3), claim(2, 2, None, 1)];
+        let fewer = [claim(1, 1, None, 1), claim(2, 2, None, 1)];
+        assert_eq!(kept(&was, &fewer), [(1, 1), (4, 2)]);
+        let more = [claim(1, 1, None, 5), claim(2, 2, None, 1)];
+        assert_eq!(kept(&was, &more), [(1, 1), (2, 2), (3, 3), (4, 6)]);
+        let other = [claim(0, 3, None, 1), claim(2, 2, None, 1)];
+        assert_eq!(kept(&was, &other), [(4, 1)]);
+    }
+
+    #[test]
+    fn names_go_along_to_another_seat_of_the_type() {
+        let seats = [41, 42, 43].map(|seat| claim(seat, 1, Some(seat), 1));
+        let fewer = [seats[2]];
+        assert_eq!(kept(&seats, &fewer), [(3, 1)]);
+        // Claims come in any order; new ones are numbered last.
+        let moved = [claim(0, 1, Some(50), 1), seats[2], seats[1]];
+        assert_eq!(kept(&seats, &moved), [(1, 3), (2, 1), (3, 2)]);
+        let dearer = [claim(0, 2, Some(60), 1), seats[1]];
+        assert_eq!(kept(&seats, &dearer), [(2, 1)]);
+    }
 }
