@@ -179,6 +179,31 @@ create index ledger_entries_by_account on ledger_entries (account_id, id);
 alter table ledger_entries add constraint ledger_entries_pkey primary key (id);
 create index ledger_entries_by_transaction on ledger_entries (transaction_id);
 
+-- What the entries of an account come to, since they are too many to be added up for each reader. Several rows an account,
+-- so that transactions that post at the same time do not wait for each other. Only the trigger of entries writes here.
+create table ledger_sums (
+    account_id bigint not null constraint ledger_sums_account_exists references ledger_accounts,
+    part int not null constraint ledger_sums_part_known check (part between 0 and 63),
+    debits bigint not null constraint ledger_sums_debits_positive check (debits >= 0),
+    credits bigint not null constraint ledger_sums_credits_positive check (credits >= 0),
+    constraint ledger_sums_pkey primary key (account_id, part)
+) with (fillfactor = 50);
+
+-- The part of the sums that the transaction adds to until it ends: one that no other transaction has, mostly the first.
+create function ledger_part() returns int language plpgsql as $$
+declare
+    lock_class constant int := 778301;
+    free int;
+begin
+    select part into free from generate_series(0, 63) part where pg_try_advisory_xact_lock(lock_class, part) limit 1;
+    if free is null then
+        free := pg_backend_pid() % 64;
+        perform pg_advisory_xact_lock(lock_class, free);
+    end if;
+    return free;
+end
+$$;
+
 -- Postings that are not whole yet: rows of a transaction that is under way, which nobody else sees, and which ends with none.
 create table ledger_unfinished (
     transaction_id bigint not null constraint ledger_unfinished_pkey primary key
@@ -230,6 +255,7 @@ create function ledger_entries_written() returns trigger language plpgsql
     security definer set search_path from current as $$
 declare
     net record;
+    part constant int := ledger_part();
 begin
     select array_agg(added.transaction_id) filter (where rest <> 0) as uneven, bool_and(t.id is not null) as have_transaction,
            bool_and(currency is not null) as have_account
@@ -246,6 +272,12 @@ begin
     if net.uneven is not null then
         insert into ledger_unfinished select distinct unnest(net.uneven) on conflict do nothing;
     end if;
+    insert into ledger_sums (account_id, part, debits, credits)
+    select account_id, part, coalesce(sum(amount) filter (where amount > 0), 0),
+           coalesce(-sum(amount) filter (where amount < 0), 0)
+      from new_rows group by account_id
+        on conflict on constraint ledger_sums_pkey do update
+       set debits = ledger_sums.debits + excluded.debits, credits = ledger_sums.credits + excluded.credits;
     return null;
 end
 $$;

@@ -109,10 +109,9 @@ const ACCOUNTS: &str = "
     select a.id, a.organization_id, a.name, a.kind, a.currency, sums.balance, sums.debits, sums.credits
       from ledger_accounts a
      cross join lateral (
-           select coalesce(sum(amount), 0)::bigint as balance,
-                  coalesce(sum(amount) filter (where amount > 0), 0)::bigint as debits,
-                  coalesce(-sum(amount) filter (where amount < 0), 0)::bigint as credits
-             from ledger_entries where account_id = a.id) sums";
+           select coalesce(sum(debits - credits), 0)::bigint as balance,
+                  coalesce(sum(debits), 0)::bigint as debits, coalesce(sum(credits), 0)::bigint as credits
+             from ledger_sums where account_id = a.id) sums";
 
 impl Store {
     /// Accounts with their balances, by organization, currency and name; at most `limit`.
@@ -233,15 +232,14 @@ impl Store {
         let counted = LIST_COUNTED_MAX;
         match (of.account, of.organization) {
             (Some(account), organization) => {
-                let matches = "1 from ledger_entries e
+                let matches = "from ledger_entries e
                      cross join lateral (select organization_id from ledger_accounts where id = e.account_id limit 1) a
                      where e.account_id = $1 and ($2::bigint is null or a.organization_id = $2)";
                 Total::of(&client, matches, &[&account, &organization], counted).await
             }
-            (None, None) => Total::of(&client, "1 from ledger_entries", &[], counted).await,
+            (None, None) => Total::of(&client, "from ledger_entries", &[], counted).await,
             (None, Some(organization)) => {
-                let matches =
-                    "1 from ledger_accounts a join ledger_entries e on e.account_id = a.id
+                let matches = "from ledger_accounts a join ledger_entries e on e.account_id = a.id
                      where a.organization_id = $1";
                 Total::of(&client, matches, &[&organization], counted).await
             }

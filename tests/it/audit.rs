@@ -88,6 +88,7 @@ const BREAKS: &[(&str, &str)] = &[
     ("a ticket goes back by one refund", "insert into refunded_tickets select 'TKT-1', id from refunds"),
     ("every transaction of the ledger has entries", "delete from ledger_entries where amount = -500"),
     ("every transaction of the ledger has entries", "delete from ledger_entries"),
+    ("the sums of each account of the ledger", "update ledger_sums set debits = debits + 1"),
     ("the ledger says of each payment", "update payments set captured_amount = 501"),
     ("the ledger says of each payment", "update refunds set state = 'pending'"),
     ("the ledger says of each payment", "delete from refunds; delete from payments"),

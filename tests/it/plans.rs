@@ -233,7 +233,7 @@ const ROWS_MAX: f64 = 2_000.0;
 
 /// Long lists: events in every order, an event and a user with many bookings, and users. Of each hundred events one has a
 /// rare category and another a rare status; bookings the same. One event has a single booking that did not expire, and drafts are
-/// another organizer's.
+/// another organizer's. An account of the ledger has many entries.
 const LISTS: &str = "
     do $$ declare t record; begin
         for t in select c.oid::regclass as name from pg_class c
@@ -270,6 +270,10 @@ const LISTS: &str = "
     insert into turns (event_id, revision) select n, 1 from generate_series(110001, 115000) n;
     insert into jobs (kind, key, payload, state, expires_at, organization_id)
     select 'email_code', 'job-' || n, '{}', 'needs_review', now() + interval '2 days', 100001 from generate_series(1, 10000) n;
+    insert into ledger_accounts (id, organization_id, name, kind, currency) values (100001, 100001, 'cash', 'asset', 'EUR');
+    insert into ledger_transactions (id, key, cause, event_id) select n, 'sale:' || n, 'sale', 100001 from generate_series(1, 5000) n;
+    insert into ledger_entries (transaction_id, account_id, amount)
+    select id, 100001, amount from ledger_transactions, unnest(array[1, -1]) amount;
     do $$ declare t record; begin
         for t in select c.oid::regclass as name from pg_class c
                   where relnamespace = 'seatcast'::regnamespace and relkind = 'r' loop
@@ -380,6 +384,9 @@ async fn speed_e_f_h_no_page_reads_more_than_its_rows() {
         "/bookings/event/100001?status=refunded",
         "/bookings/event/100002?status=confirmed",
         "/events?status=draft",
+        "/ledger/accounts?",
+        "/ledger/entries?",
+        "/ledger/trial-balance?",
     ] {
         lists.push((&organizer, list.to_owned()));
     }

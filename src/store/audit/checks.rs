@@ -465,6 +465,22 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              order by t.id",
     },
     AuditCheck {
+        promise: "the sums of each account of the ledger are those of its entries",
+        differences: "
+            with entered as (
+                select account_id, coalesce(sum(amount) filter (where amount > 0), 0) as debits,
+                       coalesce(-sum(amount) filter (where amount < 0), 0) as credits
+                  from ledger_entries group by account_id
+            ), summed as (
+                select account_id, sum(debits) as debits, sum(credits) as credits from ledger_sums group by account_id
+            )
+            select format('ledger account %s: entries of %s and %s, sums of %s and %s', account_id, e.debits, e.credits, s.debits,
+                          s.credits)
+              from entered e full join summed s using (account_id)
+             where (e.debits, e.credits) is distinct from (s.debits, s.credits)
+             order by account_id",
+    },
+    AuditCheck {
         promise: "the ledger says of each payment what its row and its refunds say",
         differences: "
             with booked as (
