@@ -10,8 +10,8 @@ set search_path = seatcast;
 -- |---|---|---|
 -- | `seatcast_owner` | `seatcast migrate`, `seed` | everything in the schema, which it owns |
 -- | `seatcast_server` | `seatcast serve --no-migrate`, `audit` | what the server does; not counters, not revisions |
--- | `seatcast_writer` | other programs that sell or edit | claims, bookings, events … and take turns |
--- | `seatcast_reader` | reports, replicas of the log | read, but no password, token, contact or stored answer |
+-- | `seatcast_writer` | other programs that sell or edit | claims, bookings, events … and take turns; no password, no key |
+-- | `seatcast_reader` | reports, replicas of the log | read, but no password, token, code of a ticket, contact or stored answer |
 --
 -- They cannot log in. Grant them to roles of yours that can; the one for migrations has to act as the owner, so that
 -- the owner gets the tables that it makes:
@@ -27,7 +27,7 @@ declare
     home text := coalesce(current_schema(), split_part(current_setting('search_path'), ',', 1));
     role text;
     -- Tables that other programs may write without restriction.
-    written text := 'users, events, sections, seats, stages, bookings, booking_items, claims, tickets, taxes, fees, voucher_uses';
+    written text := 'events, sections, seats, stages, bookings, booking_items, claims, tickets, taxes, fees, voucher_uses';
     partly text;
     columns text;
 begin
@@ -70,8 +70,18 @@ begin
                     sessions, refresh_tokens, account_links, identities, api_keys, organization_invitations, audit_trail,
                     waitlist, ticket_keys, ticket_holders, transfer_contacts, provider_customers, push_endpoints, push_subscriptions from %I', home || '_writer');
 
+    -- Passwords can be guessed from their hashes, and whoever sets one signs in; a payment's secret is its buyer's.
+    role := home || '_writer';
+    execute format('revoke select, insert, update on users from %1$I; revoke select on payments from %1$I', role);
+    select string_agg(quote_ident(attname), ', ') into columns from pg_attribute
+     where attrelid = 'users'::regclass and attnum > 0 and not attisdropped and attname not in ('password_hash', 'token_generation');
+    execute format('grant delete, select (%1$s), insert (%1$s), update (%1$s) on users to %2$I', columns, role);
+    select string_agg(quote_ident(attname), ', ') into columns from pg_attribute
+     where attrelid = 'payments'::regclass and attnum > 0 and not attisdropped and attname not in ('client_secret', 'redirect_url');
+    execute format('grant select (%s) on payments to %I', columns, role);
+
     role := home || '_server';
-    execute format('grant insert, update, delete on idempotency_keys, booking_contacts, booking_attendees, booking_answers, presence_nodes,
+    execute format('grant insert, update, delete on users, idempotency_keys, booking_contacts, booking_attendees, booking_answers, presence_nodes,
                     presence_counts, event_joins, interactions, jobs, organizations, organization_members,
                     organization_invitations, memberships, sessions, refresh_tokens, account_links, ended_tokens, identities,
                     packed_seatmaps, provider_customers, api_keys, waitlist, ticket_keys, ticket_holders, transfers, transfer_contacts, checkins, push_endpoints, push_subscriptions to %I', role);
@@ -88,10 +98,15 @@ begin
 
     role := home || '_reader';
     execute format('grant select on events, ticket_types, pools, ticket_type_pools, sections, seats, stages, notices, booking_items,
-                    claims, tickets, taxes, fees, vouchers, voucher_uses, turns, changes, event_tickets, section_tickets, interactions, booking_numbers, refund_numbers,
+                    claims, taxes, fees, vouchers, voucher_uses, turns, changes, event_tickets, section_tickets, interactions, booking_numbers, refund_numbers,
                     ticket_numbers, organizations, organization_members,
                     memberships, transfers, checkins to %I', role);
     execute format('grant select (id, name, email, phone, role, created_at, updated_at) on users to %I', role);
+    -- A code opens the door.
+    execute format('revoke select on tickets from %I', role);
+    select string_agg(quote_ident(attname), ', ') into columns from pg_attribute
+     where attrelid = 'tickets'::regclass and attnum > 0 and not attisdropped and attname <> 'code';
+    execute format('grant select (%s) on tickets to %I', columns, role);
     execute format('grant select (id, reference, event_id, user_id, status, kind, quantity, total_amount, absorbed_fee_amount, currency, expires_at,
                     due_at, cancel_reason, paid_by, payment_id, extended_at, processing_since, version, created_at, confirmed_at, updated_at) on bookings to %I', role);
 end

@@ -180,16 +180,64 @@ async fn core_32_no_role_writes_what_is_derived() {
     let row = client.query_one("select live_state(1)", &[]).await.unwrap();
     let state: Value = row.get(0);
     assert_eq!(state["ticket_types"][0]["sold"], 3);
-    for secret in [
-        "select password_hash from users",
-        "select token_hash from bookings",
-        "select * from idempotency_keys",
-    ] {
-        client.batch_execute(secret).await.unwrap_err();
-    }
     client.batch_execute("reset role").await.unwrap();
     let audit = seatcast_audit(database.url());
     assert!(audit.starts_with("0 differences"), "{audit}");
+}
+
+/// Passwords, tokens, keys and what opens doors or pays. A hash of what cannot be guessed is none of them.
+#[tokio::test]
+async fn roles_read_no_secrets_that_they_do_not_need() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let secrets = [
+        "select password_hash from users",
+        "update users set password_hash = 'mine'",
+        "insert into users (name, password_hash) values ('Eve', 'mine')",
+        "select client_secret from payments",
+        "select * from idempotency_keys",
+        "select * from refresh_tokens",
+        "select * from api_keys",
+        "select * from ticket_keys",
+        "select * from ticket_holders",
+        "select * from account_links",
+        "select * from organization_invitations",
+        "select * from secrets",
+        "select * from jobs",
+        "select * from push_subscriptions",
+    ];
+    let of_readers = [
+        "select code from tickets",
+        "select token_hash from bookings",
+    ];
+    for (role, secrets) in [
+        ("writer", &secrets[..]),
+        ("reader", &secrets),
+        ("reader", &of_readers),
+    ] {
+        let session = format!("set role seatcast_{role}");
+        client.batch_execute(&session).await.unwrap();
+        for sql in secrets {
+            let refused = client.batch_execute(sql).await.unwrap_err();
+            let code = refused.code().map(|code| code.code());
+            assert_eq!(code, Some("42501"), "{role}: {sql}: {refused:?}");
+        }
+        client.batch_execute("reset role").await.unwrap();
+    }
+    let may = [
+        "set role seatcast_writer",
+        "insert into users (name, email, role) values ('Ada', 'ada@example.org', 'organizer')",
+        "update users set name = 'Ada Lovelace' where email = 'ada@example.org'",
+        "select id, provider, state, amount from payments",
+        "select booking_json(b) from bookings b",
+        "set role seatcast_reader",
+        "select id, name, email from users",
+        "select id, booking_id, seat_id, status from tickets",
+    ];
+    for sql in may {
+        let done = client.batch_execute(sql).await;
+        assert!(done.is_ok(), "{sql}: {done:?}");
+    }
 }
 
 /// A trigger of somebody else's is no excuse to write counters, and no reason not to edit what one may.
