@@ -21,7 +21,7 @@ use crate::descriptors;
 use crate::embedded::{Embedded, EmbeddedError};
 use crate::store::Store;
 use crate::store::audit::audit;
-use crate::store::doctor::Condition;
+use crate::store::doctor::{Condition, Diagnosis};
 use crate::store::migrate::migrate;
 use crate::store::seed::seed;
 use crate::store::start::until_ready;
@@ -68,7 +68,8 @@ enum CliCommand {
     /// Say what this machine and database allow, and what to mend.
     ///
     /// Open files, poolers, version, locale, durability, clocks, connections, roles, notifications, old
-    /// transactions, disk. Fails if the server would not serve safely.
+    /// transactions, disk. Fails if the server would not serve safely. Makes no database: where there is none yet, it says
+    /// what the first start would make.
     Doctor(Box<Config>),
     /// Make another key that signs the QR codes of tickets.
     ///
@@ -154,16 +155,7 @@ impl Cli {
                     }
                 })
             }
-            CliCommand::Doctor(config) => {
-                on_database(&config.database, Embedded::join_or_start, async |url, _| {
-                    let diagnosis = crate::tools::doctor::examine(&config, &url).await?;
-                    print!("{diagnosis}");
-                    match diagnosis.worst() {
-                        Condition::Ill => Err("the server would not serve safely here".into()),
-                        _ => Ok(()),
-                    }
-                })
-            }
+            CliCommand::Doctor(config) => doctor(&config),
             CliCommand::TicketKey(config) => {
                 on_database(&config, Embedded::join_or_start_existing, async |url, _| {
                     until_ready(&config, &url).await?;
@@ -207,6 +199,30 @@ fn serve(config: Config) -> CliResult {
         .await?;
         Ok(())
     })
+}
+
+fn doctor(config: &Config) -> CliResult {
+    let given = config.database.given_url();
+    if given.is_none()
+        && let Some(diagnosis) = crate::tools::doctor::examine_without_database(config)
+    {
+        return told(&diagnosis);
+    }
+    let database = &config.database;
+    on_database(
+        database,
+        Embedded::join_or_start_existing,
+        async |url, _| told(&crate::tools::doctor::examine(config, &url).await?),
+    )
+}
+
+/// Prints it, and fails where the server should not run.
+fn told(diagnosis: &Diagnosis) -> CliResult {
+    print!("{diagnosis}");
+    match diagnosis.worst() {
+        Condition::Ill => Err("the server would not serve safely here".into()),
+        _ => Ok(()),
+    }
 }
 
 fn watch(options: WatchOptions) -> CliResult {

@@ -12,6 +12,8 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 use super::EmbeddedError;
 use super::account::SystemAccount;
 
+/// Below `data_dir`.
+pub(super) const NAME: &str = "postgres";
 const SOCKET: &str = ".s.PGSQL.5432";
 /// `sun_path` has 108 bytes, the last one is NUL.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -40,12 +42,18 @@ pub(super) fn place(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     let dir = data_dir
         .canonicalize()
         .map_err(EmbeddedError::file("find", data_dir))?
-        .join("postgres");
+        .join(NAME);
     let socket = dir.join(SOCKET);
     match socket.as_os_str().len().checked_sub(SOCKET_PATH_BYTES_MAX) {
         None | Some(0) => Ok(dir),
         Some(excess) => Err(EmbeddedError::PathTooLong { socket, excess }),
     }
+}
+
+/// Whether there is certainly no cluster below `data_dir`: a folder without read permission is reported when it is opened.
+pub(super) fn is_missing(data_dir: &Path) -> bool {
+    let version = data_dir.join(NAME).join("data/PG_VERSION");
+    matches!(version.try_exists(), Ok(false))
 }
 
 impl Folder {

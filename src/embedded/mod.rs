@@ -27,6 +27,8 @@ use std::time::Duration;
 use rustix::process::geteuid;
 use tokio_util::sync::CancellationToken;
 
+use self::account::SystemAccount;
+use self::binaries::Binaries;
 use crate::config::DatabaseConfig;
 
 pub(crate) use cluster::end_with_us;
@@ -66,6 +68,13 @@ pub struct Settings {
     pub restarts: Restarts,
 }
 
+/// A private Postgres that is not made yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prospect {
+    pub dir: PathBuf,
+    pub major: u32,
+}
+
 /// A private Postgres. Dropping it stops Postgres, if this process started it.
 #[derive(Debug)]
 pub struct Embedded {
@@ -99,11 +108,39 @@ impl Embedded {
     /// Like [`Embedded::join_or_start`], but makes no cluster: for commands that only read.
     pub fn join_or_start_existing(config: &DatabaseConfig) -> Result<Embedded, EmbeddedError> {
         let data_dir = Settings::from_config(config)?.data_dir;
-        // Only if it is certainly missing: a folder without read permission is reported when it is opened.
-        match data_dir.join("postgres").try_exists() {
-            Ok(false) => Err(EmbeddedError::NoDatabase),
-            _ => Self::join_or_start(config),
+        match folder::is_missing(&data_dir) {
+            true => Err(EmbeddedError::NoDatabase),
+            false => Self::join_or_start(config),
         }
+    }
+
+    /// The private Postgres that the first start would make, where there is none yet. Touches nothing.
+    ///
+    /// # Errors
+    /// There is none, and it could not be made.
+    pub fn prospect(config: &DatabaseConfig) -> Result<Option<Prospect>, EmbeddedError> {
+        let settings = Settings::from_config(config)?;
+        if !folder::is_missing(&settings.data_dir) {
+            return Ok(None);
+        }
+        let dir = settings.data_dir.join(folder::NAME);
+        let account = SystemAccount::to_run_as(&dir)?;
+        // Missing parents are made so that the account may enter them.
+        let parent = dir.ancestors().skip(1).find(|parent| parent.exists());
+        let below = parent.map(|parent| parent.join(folder::NAME));
+        if let (Some(account), Some(below)) = (account, below)
+            && let Some(barrier) = account.barrier_to(&below)
+        {
+            return Err(EmbeddedError::Unreachable {
+                barrier: barrier.to_owned(),
+                account: account.name,
+            });
+        }
+        let binaries = Binaries::find(settings.bin_dir.as_deref(), None)?;
+        Ok(Some(Prospect {
+            major: binaries.major,
+            dir,
+        }))
     }
 
     /// Like [`Embedded::start`], with the caller's settings.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::config::{Config, Switch};
 use crate::descriptors;
+use crate::embedded::{Embedded, Prospect};
 use crate::store::StoreError;
 use crate::store::doctor::{self, Condition, Diagnosis};
 
@@ -12,13 +13,41 @@ use crate::store::doctor::{self, Condition, Diagnosis};
 /// # Errors
 /// The database's address cannot be read.
 pub async fn examine(config: &Config, url: &str) -> Result<Diagnosis, StoreError> {
-    let mut found = Diagnosis::default();
     let database = doctor::examine(config, url).await?;
+    Ok(with_machine(config, database))
+}
+
+/// Looks at what the first start would use, where no database is given and no private Postgres is there yet. `None`: one is
+/// there. Makes nothing.
+pub fn examine_without_database(config: &Config) -> Option<Diagnosis> {
+    let mut database = Diagnosis::default();
+    match Embedded::prospect(&config.database) {
+        Ok(None) => return None,
+        Ok(Some(Prospect { dir, major })) => {
+            let says = format!(
+                "none yet; the first start makes a private one, of Postgres {major}, in {}",
+                dir.display()
+            );
+            let mend = "start the server, or name another database with --database-url";
+            database.note("database", says, Some((Condition::Warning, mend)));
+        }
+        Err(error) => {
+            let says = format!("none yet, and no private one can be made: {error}");
+            let mend = "see the message, or name a database with --database-url";
+            database.note("database", says, Some((Condition::Ill, mend)));
+        }
+    }
+    Some(with_machine(config, database))
+}
+
+/// What is said of the machine, and then of the database.
+fn with_machine(config: &Config, database: Diagnosis) -> Diagnosis {
+    let mut found = Diagnosis::default();
     let is_demo = database.is_demo();
     files(config, is_demo, &mut found);
     proxies(config, is_demo, &mut found);
     found.0.extend(database.0);
-    Ok(found)
+    found
 }
 
 /// How the clients of a proxy are told apart: limits and guests' shares of an event go by address.

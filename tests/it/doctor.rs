@@ -7,6 +7,7 @@ use seatcast::tools::doctor::examine;
 use crate::support::binary::{output, seatcast};
 use crate::support::database::{TestDatabase, acting_as, grant};
 use crate::support::pgbouncer::PgBouncer;
+use crate::support::postgres::Scratch;
 
 async fn diagnosis(url: &str) -> Diagnosis {
     let mut config = Config::default();
@@ -57,6 +58,31 @@ async fn a_demo_is_told_that_it_is_one() {
     for warned in ["demo", "role", "proxies"] {
         assert_eq!(of(&found, warned).condition, Condition::Warning, "{found}");
     }
+}
+
+/// To look at what is there makes nothing.
+#[test]
+fn where_there_is_no_database_yet_it_says_what_the_first_start_would_make() {
+    let scratch = Scratch::new().unwrap();
+    let (data, empty) = (scratch.path().join("data"), scratch.path().join("empty"));
+    std::fs::create_dir(&empty).unwrap();
+    let asked = |more: &[&str]| {
+        let mut args = vec!["doctor", "--data-dir", data.to_str().unwrap()];
+        args.extend(more);
+        let said = output(&mut seatcast(&args));
+        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+        (said.status.success(), text)
+    };
+    let (is_well, said) = asked(&[]);
+    assert!(is_well, "{said}");
+    assert!(said.contains("WARN  database: none yet"), "{said}");
+    let (is_well, said) = asked(&["--pg-bin-dir", empty.to_str().unwrap()]);
+    assert!(
+        !is_well && said.contains("FAIL  database: none yet, and"),
+        "{said}"
+    );
+    assert!(said.contains("no Postgres 15 or newer"), "{said}");
+    assert!(!data.exists(), "something was made");
 }
 
 #[tokio::test]
