@@ -102,6 +102,10 @@ pub struct HttpConfig {
     /// [`inside::HTTP_KEYS_IN_FLIGHT_MAX`].
     #[arg(skip = inside::HTTP_KEYS_IN_FLIGHT_MAX)]
     pub keys_in_flight_max: usize,
+    /// Time after the signal to stop in which everything is served as before while `/readyz` says `draining`, so that
+    /// balancers take the node out, in milliseconds.
+    #[arg(long, env = "SEATCAST_DRAIN_DELAY_MS", default_value_t = 0)]
+    pub drain_delay_ms: u64,
     /// Time given to requests under way at shutdown, in milliseconds.
     #[arg(long, env = "SEATCAST_DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub drain_timeout_ms: u64,

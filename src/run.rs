@@ -88,7 +88,7 @@ pub enum RunError {
     Task(#[from] TaskEnded),
 }
 
-/// Serves on `listener` until `shutdown`, then drains. `ready` is called once requests are answered.
+/// Serves on `listener` until `shutdown`, for some time more where balancers have to see that it ends, and then drains. `ready` is called once requests are answered.
 ///
 /// # Errors
 /// When it cannot start, or when one of its tasks ends before `shutdown`.
@@ -268,8 +268,19 @@ pub async fn run(
     http::start(&mut front, &config.http, clients_max, listener, routers);
 
     ready(address);
+    let delay = Duration::from_millis(config.http.drain_delay_ms);
+    let told_to_end = async {
+        shutdown.cancelled().await;
+        if !delay.is_zero() {
+            tracing::info!(
+                delay_ms = delay.as_millis(),
+                "waiting until balancers take this node out"
+            );
+            tokio::time::sleep(delay).await;
+        }
+    };
     let outcome = tokio::select! {
-        () = shutdown.cancelled() => Ok(()),
+        () = told_to_end => Ok(()),
         why = front.first_end() => Err(why.into()),
         why = back.first_end() => Err(why.into()),
     };

@@ -26,7 +26,7 @@ pub(super) struct Health {
     database: bool,
     /// Whether the database has every migration that this version needs.
     migrated: bool,
-    /// Whether this node is shutting down: it finishes requests under way and takes no new ones.
+    /// Whether this node was told to stop: it finishes requests under way, and soon takes no new ones.
     draining: bool,
     listener: Listener,
 }

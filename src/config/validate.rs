@@ -66,6 +66,7 @@ impl Faults {
             http.request_timeout_ms,
             1..=HOUR_MS,
         );
+        self.within("--drain-delay-ms", http.drain_delay_ms, 0..=HOUR_MS);
         self.within("--drain-timeout-ms", http.drain_timeout_ms, 0..=HOUR_MS);
     }
 

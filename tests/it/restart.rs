@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::support::binary::ServerProcess;
+use crate::support::caller::Caller;
 use crate::support::database::TestDatabase;
 use crate::support::http_client;
 use crate::support::server::{DEADLINE, TestServer};
@@ -90,6 +91,47 @@ async fn a_node_that_goes_down_sends_its_clients_away_one_after_the_other() {
         let difference = away[place].abs_diff(part);
         assert!(difference < 50, "the {place}th is away {} ms", away[place]);
     }
+}
+
+/// A balancer goes on sending people until its checks have failed, so nobody is refused before.
+#[tokio::test]
+async fn a_node_that_was_told_to_stop_serves_until_balancers_have_seen_it() {
+    let server = TestServer::builder()
+        .with(|config| config.http.drain_delay_ms = 1_500)
+        .start()
+        .await;
+    let (address, anonymous) = (server.address(), server.anonymous());
+    let event = stage(&server.client().await).await.event;
+    anonymous.get("/readyz").await.data(200);
+    let began = Instant::now();
+    let stopped = tokio::spawn(server.stop());
+    let draining = async {
+        while anonymous.get("/readyz").await.status == 200 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, draining).await.unwrap();
+    // On connections of their own, as new people come.
+    let mut served = 0;
+    loop {
+        let newcomer = Caller::new(http_client(), format!("http://{address}"));
+        if began.elapsed() > Duration::from_millis(1_200) {
+            break;
+        }
+        let ready = newcomer.get("/readyz").await;
+        assert_eq!(ready.code(503), "UNAVAILABLE");
+        assert_eq!(ready.body["data"]["why"], "draining");
+        let body = json!({"event_id": event, "quantity": 1});
+        newcomer.post("/api/v1/bookings", &body).await.data(201);
+        served += 1;
+    }
+    assert!(served > 3, "{served}");
+    let mut viewer = Socket::connect(address, WireVersion::V2).await;
+    viewer.join(&format!("event:{event}"), json!({})).await;
+    viewer.next_on("phoenix", "drain").await;
+    stopped.await.unwrap().unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(1_500));
+    assert!(TcpStream::connect(address).await.is_err(), "it is gone");
 }
 
 fn reconnect_in_ms(drain: &Value) -> usize {
