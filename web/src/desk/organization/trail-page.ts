@@ -5,6 +5,7 @@ import { DeskPage } from '../desk-page.ts';
 import { List } from '../list.ts';
 import { deskStyles } from '../styles.ts';
 import { tableOf } from '../table.ts';
+import { actionWords } from './actions.ts';
 import { chosenOf, organizationChoice } from './choice.ts';
 import { WORDS } from './words.ts';
 
@@ -82,13 +83,19 @@ export class TrailPage extends DeskPage {
     return tableOf(rows, {
       key: ({ id }) => id,
       columns: [
-        { head: words.action, cell: ({ action }) => html`<code>${action}</code>` },
+        { head: words.action, cell: ({ action }) => this.#action(action) },
         { head: words.object, cell: ({ object }) => object },
         { head: words.who, cell: ({ user_id: user, api_key_id: key }) => (user !== null ? words.user(user) : key !== null ? words.key(key) : '–') },
         { head: words.when, cell: ({ at }) => momentWords(this.language, at) },
         { head: words.details, cell: ({ detail }) => this.#details(JSON.stringify(detail, null, 1)) },
       ],
     });
+  }
+
+  /** In words, and the route as the small print. */
+  #action(action: string): TemplateResult {
+    const words = actionWords(this.language, action);
+    return words === undefined ? html`<code>${action}</code>` : html`<span>${words}<br /><code class="soft">${action}</code></span>`;
   }
 
   #details(text: string): string | TemplateResult {
