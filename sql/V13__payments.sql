@@ -302,9 +302,10 @@ end
 $$;
 
 -- Posts movements of money, each in one currency and once under its key; answers how many are new. `places` says to which
--- of the movements an entry belongs, from 1.
+-- of the movements an entry belongs, from 1; `times` when they happened, where that is not now.
 create function ledger_post(keys text[], causes text[], organizations bigint[], events bigint[], bookings uuid[], payments uuid[],
-                            currencies text[], places int[], names text[], kinds text[], amounts bigint[])
+                            currencies text[], places int[], names text[], kinds text[], amounts bigint[],
+                            times timestamptz[] default null)
     returns int language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
     posted int;
@@ -316,8 +317,9 @@ begin
      order by 1, 2, 4
         on conflict do nothing;
     with new as (
-        insert into ledger_transactions (key, cause, event_id, booking_id, payment_id)
-        select * from unnest(keys, causes, events, bookings, payments)
+        insert into ledger_transactions (key, cause, event_id, booking_id, payment_id, at)
+        select key, cause, event_id, booking_id, payment_id, coalesce(at, clock_timestamp())
+          from unnest(keys, causes, events, bookings, payments, times) as new (key, cause, event_id, booking_id, payment_id, at)
             on conflict (key) do nothing returning id, key
     ), entered as (
         insert into ledger_entries (transaction_id, account_id, amount)

@@ -27,10 +27,6 @@ use crate::ticketing::movement::Movements;
 use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus, ProviderName};
 use crate::ticketing::record::Money;
 
-/// Its fee: 2 % and 25 minor units, as a card's might be.
-const FEE_PERCENT: i64 = 2;
-const FEE_FIXED: i64 = 25;
-
 #[derive(Clone)]
 pub struct Demo {
     store: Store,
@@ -57,18 +53,15 @@ fn charge_of(found: DemoCharge) -> Charge {
         "canceled" => ChargeStatus::Canceled,
         _ => ChargeStatus::Open,
     };
-    let captured = found.captured_amount;
+    let fee_amount = found.fee_amount();
     Charge {
         provider_ref: found.id.to_string(),
         status,
         amount: found.amount,
         currency: found.currency,
         attempt: Some(found.id),
-        captured_amount: captured,
-        fee_amount: match captured {
-            0 => 0,
-            captured => (captured * FEE_PERCENT / 100 + FEE_FIXED).min(captured),
-        },
+        captured_amount: found.captured_amount,
+        fee_amount,
         method: Some("card".to_owned()),
         client_secret: None,
         redirect_url: Some(format!("/pay/demo/{}", found.id)),

@@ -21,6 +21,24 @@ pub struct DemoCharge {
     pub failure: Option<String>,
 }
 
+/// The provider's fee: 2 % and 25 minor units, as a card's might be.
+const FEE_PERCENT: i64 = 2;
+const FEE_FIXED: i64 = 25;
+
+impl DemoCharge {
+    /// The part of what was taken that the provider keeps.
+    pub fn fee_amount(&self) -> i64 {
+        fee_amount(self.captured_amount)
+    }
+}
+
+pub(super) fn fee_amount(captured: i64) -> i64 {
+    match captured {
+        0 => 0,
+        captured => (captured * FEE_PERCENT / 100 + FEE_FIXED).min(captured),
+    }
+}
+
 /// A card that was typed, as the provider sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CardSays {

@@ -2,6 +2,7 @@
 //! as they are.
 
 use deadpool_postgres::GenericClient;
+use jiff::Timestamp;
 
 use super::StoreError;
 use crate::ticketing::ledger::Posting;
@@ -17,6 +18,8 @@ pub(super) struct Belonging<'a> {
     pub(super) booking: BookingId,
     pub(super) payment: PaymentId,
     pub(super) currency: &'a str,
+    /// When it happened; `None`: now.
+    pub(super) at: Option<Timestamp>,
 }
 
 /// Posts a movement, unless it was posted before.
@@ -51,8 +54,9 @@ pub(super) async fn post_all(
     }
     let owners = || postings.iter().map(|(of, _)| of);
     let statement = client
-        .prepare_cached("select ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+        .prepare_cached("select ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
         .await?;
+    let times: Vec<Option<Timestamp>> = owners().map(|of| of.at).collect();
     let causes = postings.iter().map(|(_, posting)| posting.cause.as_str());
     client
         .query_one(
@@ -69,6 +73,7 @@ pub(super) async fn post_all(
                 &names,
                 &kinds,
                 &amounts,
+                &times,
             ],
         )
         .await?;

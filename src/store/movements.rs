@@ -294,6 +294,7 @@ impl Books<'_> {
             booking: self.of.booking_id,
             payment: self.of.id,
             currency: &self.of.amount.currency,
+            at: None,
         }
     }
 }

@@ -270,6 +270,7 @@ impl Store {
             booking: of.booking_id,
             payment: of.payment_id,
             currency: &payment.amount.currency,
+            at: None,
         };
         let posting = refund(
             payment.provider,
@@ -478,6 +479,7 @@ pub(super) async fn explain_refunds(
             booking: of.booking_id,
             payment: payment.id,
             currency: &payment.amount.currency,
+            at: None,
         };
         let posting = explained(whole.given_back(&returned, of.amount, of.parts));
         ledger::post(tx, belonging, &posting).await?;

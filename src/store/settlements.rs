@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
 use super::jobs::ring;
@@ -21,17 +22,19 @@ use crate::ticketing::{BookingId, EventId, PaymentId, UserId};
 /// An attempt whose money came.
 #[derive(Debug, Clone)]
 pub(super) struct Settlement {
-    payment: PaymentId,
-    booking: BookingId,
-    event: EventId,
-    provider: ProviderName,
-    currency: String,
-    captured: i64,
-    fee: i64,
-    method: Option<String>,
-    parts: Parts,
+    pub(super) payment: PaymentId,
+    pub(super) booking: BookingId,
+    pub(super) event: EventId,
+    pub(super) provider: ProviderName,
+    pub(super) currency: String,
+    pub(super) captured: i64,
+    pub(super) fee: i64,
+    pub(super) method: Option<String>,
+    pub(super) parts: Parts,
     /// The fee that the organizer pays is booked as well; only the booking's row knows it.
-    absorbs: bool,
+    pub(super) absorbs: bool,
+    /// When the money came; `None`: now.
+    pub(super) at: Option<Timestamp>,
 }
 
 /// The bookings whose attempts are settled, as SQL of booking `b`, and how their rows are locked.
@@ -81,6 +84,7 @@ impl Store {
             method: charge.method.clone(),
             parts,
             absorbs: is_price,
+            at: None,
         };
         if !gives_back {
             let sold = self.lines.settlements.ask(self, settlement.clone());
@@ -145,6 +149,14 @@ pub(super) fn settle_sold<'a>(store: &'a Store, asked: &'a [Settlement]) -> Answ
     .boxed()
 }
 
+/// Settles those whose bookings are there, in a transaction of somebody else. They are posted in this order.
+pub(super) async fn settle_all(
+    tx: &Transaction<'_>,
+    asked: &[Settlement],
+) -> Result<Vec<bool>, StoreError> {
+    settle(tx, asked, ANY).await
+}
+
 /// Answers in the order of what is asked. Rows are locked in the order of whatever writes them: the attempt, the turn where it
 /// is needed, the booking.
 async fn settle(
@@ -188,7 +200,7 @@ async fn settle(
         &sorted().map(|of| of.method.as_deref()).collect::<Vec<_>>(),
     ];
     let mut answers = vec![false; asked.len()];
-    let mut posted: Vec<(&Settlement, UserId, [String; 2], [Posting; 2])> = Vec::new();
+    let mut posted: Vec<(usize, UserId, [String; 2], [Posting; 2])> = Vec::new();
     for row in tx.query(&statement, &values).await? {
         let place = place_of(&row, 0, &order)?;
         answers[place] = true;
@@ -203,10 +215,13 @@ async fn settle(
             format!("fee:{}", of.payment),
         ];
         let postings = [sale(of.provider, parts), fee(of.provider, of.fee)];
-        posted.push((of, row.try_get(1)?, keys, postings));
+        posted.push((place, row.try_get(1)?, keys, postings));
     }
+    // The order in which invoices are numbered.
+    posted.sort_unstable_by_key(|(place, ..)| *place);
     let mut all = Vec::with_capacity(2 * posted.len());
-    for (of, organization, keys, postings) in &posted {
+    for (place, organization, keys, postings) in &posted {
+        let of = &asked[*place];
         for (key, posting) in keys.iter().zip(postings) {
             let belonging = Belonging {
                 key,
@@ -215,6 +230,7 @@ async fn settle(
                 booking: of.booking,
                 payment: of.payment,
                 currency: &of.currency,
+                at: of.at,
             };
             all.push((belonging, posting));
         }

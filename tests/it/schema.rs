@@ -549,6 +549,40 @@ async fn demo_data_is_sown_once_and_passes_the_audit() {
     let each = "select max(tickets)::text from (select sum(quantity) as tickets from bookings
                 where user_id is not null group by event_id, user_id) as theirs";
     assert!(rows(&client, each).await[0].parse::<i64>().unwrap() <= 50);
+    // The books say of each event what its numbers say, and in all what was sold.
+    let mut sales = 0;
+    for event in 1..=6 {
+        let revenue = "select sold_amount - returned_amount from booking_numbers where event_id = $1 and quarter = '-infinity'";
+        let revenue: i64 = client.query_one(revenue, &[&event]).await.unwrap().get(0);
+        let payout = store.payout(EventId(event)).await.unwrap();
+        assert_eq!(payout.len(), 1, "event {event}");
+        assert_eq!(
+            (payout[0].sales, payout[0].refunds),
+            (revenue, 0),
+            "event {event}"
+        );
+        sales += revenue;
+    }
+    let balances = store.trial_balance(None, 100).await.unwrap();
+    assert_eq!(balances.len(), 3);
+    let earned = balances.iter().flat_map(|balance| &balance.accounts);
+    let earned: i64 = earned
+        .filter(|account| account.kind == "income")
+        .map(|account| account.balance.amount)
+        .sum();
+    assert_eq!(-earned, sales);
+    let unpaid = "select count(*)::text from bookings b
+                   where status = 'confirmed' and total_amount > 0
+                     and not exists (select from payments p join ledger_transactions t on t.payment_id = p.id and t.at = p.created_at
+                                      where p.id = b.payment_id and p.captured_amount = b.total_amount)";
+    assert_eq!(rows(&client, unpaid).await, ["0"]);
+    let disorder = "select count(*)::text from (select at, lag(at) over (order by id) as before from ledger_transactions) t
+                     where at < before";
+    assert_eq!(
+        rows(&client, disorder).await,
+        ["0"],
+        "invoices are numbered in this order"
+    );
     assert_clean(&database).await;
 }
 

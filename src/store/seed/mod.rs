@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use deadpool_postgres::Transaction;
+use jiff::Timestamp;
 use rand::seq::SliceRandom;
 
 use super::seats::Stage;
@@ -17,11 +18,17 @@ use super::{Store, StoreError};
 use crate::auth::password::Passwords;
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
 use hall::{Hall, HallSeat};
-use orders::{DemoOrder, Take, place};
+use orders::{DemoOrder, DemoSale, Take, pay, place};
 use programme::{Class, DemoShow, ORGANIZER, PASSWORD, PEOPLE, Prices, SHOWS};
 
 /// Key of the advisory lock («demo» in ASCII), so that two seeds at once make one set of data.
 const SEED_LOCK: i64 = 0x6465_6d6f;
+
+const DAY_MIN: i32 = 24 * 60;
+/// The sales began so long ago.
+const SALE_DAYS: i32 = 21;
+/// The last of them, or the end of its sale, was so long ago.
+const SOLD_AGO_MIN: i32 = 30;
 
 /// The data that were added.
 #[derive(Debug, Default)]
@@ -77,12 +84,15 @@ async fn add_what_is_missing(tx: &Transaction<'_>) -> Result<SeedReport, StoreEr
         users: add_people(tx).await?,
         ..SeedReport::default()
     };
+    let now = tx.query_one("select now()", &[]).await?.try_get(0)?;
+    let mut sales = Vec::new();
     for show in SHOWS {
         if !is_on(tx, show).await? {
-            add_show(tx, show).await?;
+            sales.extend(add_show(tx, show, now).await?);
             report.events.push(show.title.to_owned());
         }
     }
+    pay(tx, sales).await?;
     Ok(report)
 }
 
@@ -122,7 +132,12 @@ async fn is_on(tx: &Transaction<'_>, show: &DemoShow) -> Result<bool, StoreError
     Ok(row.try_get(0)?)
 }
 
-async fn add_show(tx: &Transaction<'_>, show: &DemoShow) -> Result<(), StoreError> {
+/// Answers what was paid for.
+async fn add_show(
+    tx: &Transaction<'_>,
+    show: &'static DemoShow,
+    now: Timestamp,
+) -> Result<Vec<DemoSale>, StoreError> {
     let event = add_event(tx, show).await?;
     let seats = show.hall.map(Hall::seats).unwrap_or_default();
     let mut types = Vec::new();
@@ -142,15 +157,17 @@ async fn add_show(tx: &Transaction<'_>, show: &DemoShow) -> Result<(), StoreErro
         add_allotment(tx, event, name, capacity, &drawing).await?;
     }
     let seat_ids = add_seats(tx, event, show.hall, &seats, &types).await?;
+    let mut sales = Vec::new();
     for (class, id) in &types {
         let free = free_seats(class, &seats, &seat_ids);
         let orders = orders_for(class, *id, &free);
-        place(tx, event, show.currency, &orders).await?;
+        sales.extend(place(tx, event, show.currency, &orders, now).await?);
     }
     if let Some(prices) = &show.prices {
         add_prices(tx, event, prices).await?;
     }
-    add_notices(tx, event, show).await
+    add_notices(tx, event, show).await?;
+    Ok(sales)
 }
 
 async fn add_event(tx: &Transaction<'_>, show: &DemoShow) -> Result<EventId, StoreError> {
@@ -308,7 +325,9 @@ fn orders_for(class: &Class, ticket_type: TicketTypeId, free: &[SeatId]) -> Vec<
     places.shuffle(&mut rand::rng());
     let mut places = VecDeque::from(places);
     let mut orders = Vec::new();
-    for (total, confirmed) in [(class.sold, true), (class.held, false)] {
+    let days = class.sale_to_days.map_or(0, |days| -days);
+    let sold_ago = days * DAY_MIN + SOLD_AGO_MIN..SALE_DAYS * DAY_MIN;
+    for (total, is_sold) in [(class.sold, true), (class.held, false)] {
         let mut missing = total;
         while missing > 0 {
             let size = missing.min(rand::random_range(1..=4));
@@ -328,7 +347,7 @@ fn orders_for(class: &Class, ticket_type: TicketTypeId, free: &[SeatId]) -> Vec<
                 ticket_type,
                 price: class.price,
                 take,
-                confirmed,
+                sold_ago: is_sold.then(|| rand::random_range(sold_ago.clone())),
             });
         }
     }

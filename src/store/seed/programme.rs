@@ -71,6 +71,16 @@ pub(super) const PEOPLE: &[(i64, &str, &str, &str, bool)] = &[
 pub(super) const ORGANIZER: UserId = UserId(2);
 pub(super) const CUSTOMERS: std::ops::RangeInclusive<i64> = 3..=9;
 
+/// Guests of the demo have one of each.
+pub(super) const FIRST_NAMES: [&str; 16] = [
+    "Amara", "Ben", "Chiara", "Dara", "Emil", "Farah", "Greta", "Hugo", "Ines", "Jakub", "Kavya",
+    "Lena", "Mateo", "Nadia", "Omar", "Petra",
+];
+pub(super) const LAST_NAMES: [&str; 16] = [
+    "Adler", "Bianchi", "Castro", "Dubois", "Eriksen", "Faber", "Garcia", "Haddad", "Ivanova",
+    "Jansen", "Kowalski", "Lindgren", "Mensah", "Novak", "Okoye", "Park",
+];
+
 pub(super) struct DemoShow {
     pub(super) title: &'static str,
     pub(super) description: &'static str,

@@ -4,6 +4,7 @@ import type { Money } from '../../sdk/index.ts';
 import { DeskPage } from '../desk-page.ts';
 import { jobName, providerName } from '../kinds.ts';
 import { List } from '../list.ts';
+import { reasonWords } from '../reasons.ts';
 import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
@@ -109,7 +110,7 @@ export class ReviewPage extends DeskPage {
           ${rows.map(
             (row) => html`<tr>
               <th scope="row"><a href="/desk/events/${row.event_id}/bookings/${row.booking_id}">${row.reference}</a></th>
-              <td data-label=${words.why}><span>${row.reason}</span></td>
+              <td data-label=${words.why}><span>${reasonWords(this.language, row.reason)}</span></td>
               <td data-label=${words.amount} class="number"><span>${sum(this.language, row.amount)}${row.refunded.amount > 0 ? html`<br /><span class="soft small">${words.refunded(sum(this.language, row.refunded))}</span>` : nothing}</span></td>
               <td data-label=${words.provider}><span>${providerName(this.language, row.provider)}</span></td>
               <td data-label=${words.when}><span>${momentWords(this.language, row.created_at)}</span></td>
@@ -138,7 +139,7 @@ export class ReviewPage extends DeskPage {
             const what = jobName(this.language, row.kind);
             return html`<tr>
               <th scope="row">${what}</th>
-              <td data-label=${words.why}><span>${row.reason ?? ''}</span></td>
+              <td data-label=${words.why}><span>${reasonWords(this.language, row.reason ?? '')}</span></td>
               <td data-label=${words.when}><span>${momentWords(this.language, row.created_at)}</span></td>
               <td>
                 <div class="actions">
@@ -157,7 +158,7 @@ export class ReviewPage extends DeskPage {
     const words = WORDS[this.language];
     const close = (): void => void (this.asks = undefined);
     return html`<desk-dialog heading=${words.decideWho(payment.reference)} @close=${close}>
-      <p>${payment.reason}</p>
+      <p>${reasonWords(this.language, payment.reason)}</p>
       <p><strong>${sum(this.language, payment.amount)}</strong></p>
       <form id="decide" @submit=${this.#decide}>
         <fieldset>
@@ -182,7 +183,7 @@ export class ReviewPage extends DeskPage {
     const words = WORDS[this.language];
     const close = (): void => void (this.drops = undefined);
     return html`<desk-dialog heading=${words.dropTitle} @close=${close}>
-      <p>${jobName(this.language, job.kind)}: ${job.reason ?? ''}</p>
+      <p>${jobName(this.language, job.kind)}: ${reasonWords(this.language, job.reason ?? '')}</p>
       <p>${words.dropHint}</p>
       <div slot="actions">
         <button class="button" type="button" @click=${close}>${COMMON[this.language].back}</button>
