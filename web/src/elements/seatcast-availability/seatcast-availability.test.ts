@@ -101,6 +101,13 @@ describe('the badge', () => {
     expect(textOf(element)).toBe('100 left Live');
   });
 
+  it('of an event that sells nothing to everybody says so, and nothing of sold out', async () => {
+    server.event(1).ticketTypes.clear();
+    expect(textOf(await badge())).toBe('Not openly on sale Live');
+    expect(textOf(await mount(server, client, 'seatcast-availability', { event: '1', lang: 'th' }))).toContain('ไม่ได้เปิดขายทั่วไป');
+    expect(textOf(await mount(server, client, 'seatcast-availability', { event: '1', lang: 'fa' }))).toContain('فروش همگانی ندارد');
+  });
+
   it('can be of one ticket type', async () => {
     const element = await badge();
     element.setAttribute('ticket-type', '8');

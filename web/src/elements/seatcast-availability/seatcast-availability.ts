@@ -117,8 +117,10 @@ export class SeatcastAvailability extends LiveElement {
   }
 
   /** Tickets of an event that began are not on sale any more, however many are left. */
-  #closed(state: EventState): 'completed' | 'over' | undefined {
-    if (this.#sale.of(state, this.ticketType) !== 'closed') return undefined;
+  #closed(state: EventState): 'completed' | 'over' | 'unlisted' | undefined {
+    const isUnlisted = state.ticket_types.length === 0 && this.ticketType === undefined;
+    if (isUnlisted && this.#sale.isBefore(state)) return 'unlisted';
+    if (!isUnlisted && this.#sale.of(state, this.ticketType) !== 'closed') return undefined;
     return this.#sale.isOver(state) ? 'completed' : 'over';
   }
 

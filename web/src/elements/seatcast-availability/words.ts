@@ -2,8 +2,8 @@ import type { EventState, TopicStatus } from '../../sdk/index.ts';
 import { count } from '../internal/count.ts';
 import type { Translations } from '../internal/language.ts';
 
-/** `over`: sales are, the event is not. */
-type Closed = Exclude<EventState['event']['status'], 'active'> | 'over';
+/** `over`: sales are, the event is not. `unlisted`: it has no ticket types that everybody may see. */
+type Closed = Exclude<EventState['event']['status'], 'active'> | 'over' | 'unlisted';
 type Told = Exclude<TopicStatus, 'connecting'>;
 
 interface Words {
@@ -27,7 +27,7 @@ export const WORDS: Translations<Words> = {
     almost: (left) => `Almost sold out · ${count('en', left)} left`,
     limited: (left) => `Limited · ${count('en', left)} left`,
     left: (left) => `${count('en', left)} left`,
-    closed: { cancelled: 'Cancelled', completed: 'Ended', over: 'Sales ended', paused: 'Sales paused', draft: 'Not on sale yet' },
+    closed: { cancelled: 'Cancelled', completed: 'Ended', over: 'Sales ended', paused: 'Sales paused', draft: 'Not on sale yet', unlisted: 'Not openly on sale' },
     liveness: {
       live: { label: 'Live', title: 'Proven current' },
       stale: { label: 'Stale', title: 'The last number known. Reconnecting' },
@@ -42,7 +42,7 @@ export const WORDS: Translations<Words> = {
     almost: (left) => `ใกล้หมด · เหลือ ${count('th', left)} ใบ`,
     limited: (left) => `เหลือจำกัด · ${count('th', left)} ใบ`,
     left: (left) => `เหลือ ${count('th', left)} ใบ`,
-    closed: { cancelled: 'ยกเลิกแล้ว', completed: 'จบแล้ว', over: 'ปิดการขายแล้ว', paused: 'พักการขาย', draft: 'ยังไม่เปิดขาย' },
+    closed: { cancelled: 'ยกเลิกแล้ว', completed: 'จบแล้ว', over: 'ปิดการขายแล้ว', paused: 'พักการขาย', draft: 'ยังไม่เปิดขาย', unlisted: 'ไม่ได้เปิดขายทั่วไป' },
     liveness: {
       live: { label: 'สด', title: 'ยืนยันว่าเป็นปัจจุบัน' },
       stale: { label: 'ค้าง', title: 'ตัวเลขล่าสุดที่ทราบ กำลังเชื่อมต่อใหม่' },
@@ -57,7 +57,7 @@ export const WORDS: Translations<Words> = {
     almost: (left) => `رو به پایان · ${count('fa', left)} باقی مانده`,
     limited: (left) => `محدود · ${count('fa', left)} باقی مانده`,
     left: (left) => `${count('fa', left)} باقی مانده`,
-    closed: { cancelled: 'لغو شد', completed: 'پایان یافت', over: 'فروش پایان یافت', paused: 'فروش متوقف است', draft: 'هنوز فروخته نمی‌شود' },
+    closed: { cancelled: 'لغو شد', completed: 'پایان یافت', over: 'فروش پایان یافت', paused: 'فروش متوقف است', draft: 'هنوز فروخته نمی‌شود', unlisted: 'فروش همگانی ندارد' },
     liveness: {
       live: { label: 'زنده', title: 'به‌روز بودن آن اثبات شده است' },
       stale: { label: 'کهنه', title: 'آخرین عدد شناخته‌شده. در حال اتصال دوباره' },

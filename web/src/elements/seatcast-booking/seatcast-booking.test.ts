@@ -248,6 +248,61 @@ describe('booking', () => {
     expect(posts('/bookings')[0]?.body).toMatchObject({ attendees: [{ name: 'Ada' }, { name: 'Bob' }] });
   });
 
+  describe('where nothing is openly on sale', () => {
+    const hidden = { id: 9, name: 'Press', price: { amount: 2_000, currency: 'EUR' }, capacity: 5, available: 5, held: 0, sold: 0, hidden: true, seated: false };
+    const apply = async (code: string): Promise<void> => {
+      server.routes.set('GET /events/2/ticket-types', () => accepted(code === 'press' ? [hidden, { ...hidden, id: 10, hidden: false }] : []));
+      const form = find<HTMLFormElement>(element, '.vouchers form');
+      form.querySelector('input')!.value = code;
+      form.dispatchEvent(new Event('submit', { cancelable: true }));
+      await drawn(server, element);
+      await drawn(server, element);
+    };
+    const types = (): HTMLElement | null => element.renderRoot.querySelector('seatcast-ticket-types');
+
+    beforeEach(async () => {
+      document.body.replaceChildren();
+      server.addEvent(2);
+      server.event(2).ticketTypes.clear();
+      element = await mount(server, client, 'seatcast-booking', { event: '2' });
+    });
+
+    it('says so, and that a code may open more', async () => {
+      expect(textOf(element)).toContain('Nothing is openly on sale here. If you have a code, type it to see its tickets.');
+      expect(textOf(element)).not.toMatch(/sold out|waitlist/i);
+      expect(find<HTMLDetailsElement>(element, '.vouchers').open).toBe(true);
+      await apply('other');
+      expect(textOf(element)).toContain('The code OTHER opens nothing here.');
+      element.setAttribute('lang', 'th');
+      await drawn(server, element);
+      expect(textOf(element)).toContain('ที่นี่ไม่มีบัตรเปิดขายทั่วไป');
+    });
+
+    it('shows what a code opens, and books it with the code', async () => {
+      await apply('press');
+      expect(textOf(types()!)).toMatch(/Press 5 left .*€20.00/);
+      find<HTMLButtonElement>(types() as SeatcastBooking, '.stepper button:last-child').click();
+      await drawn(server, element);
+      await drawn(server, element);
+      expect(find(types() as SeatcastBooking, 'output').textContent).toBe('1');
+      server.routes.set('POST /bookings', () => accepted(booking, {}, 201));
+      button().click();
+      await drawn(server, element);
+      expect(posts('/bookings')[0]?.body).toMatchObject({ items: [{ ticket_type_id: 9, quantity: 1 }], vouchers: ['PRESS'] });
+      expect(types()).toBeNull();
+    });
+
+    it('takes back what is chosen with its code', async () => {
+      await apply('press');
+      find<HTMLButtonElement>(types() as SeatcastBooking, '.stepper button:last-child').click();
+      await drawn(server, element);
+      find(element, '.vouchers .applied button').click();
+      await drawn(server, element);
+      expect(types()).toBeNull();
+      expect(textOf(element)).toContain('Nothing is openly on sale here.');
+    });
+  });
+
   it('says why it was refused, and tries anew with another key', async () => {
     let refusal: BookingRefusedEvent | undefined;
     element.addEventListener('seatcast-refused', (event) => (refusal = event));

@@ -5,6 +5,9 @@ interface Words {
   yourBooking: string;
   soldOut: string;
   comesFree: string;
+  unlisted: string;
+  codeOpens: string;
+  opensNothing: (code: string) => string;
   cancelled: string;
   notOnSale: string;
   chooseSeats: string;
@@ -40,6 +43,9 @@ export const WORDS: Translations<Words> = {
     yourBooking: 'Your booking',
     soldOut: 'Sold out.',
     comesFree: 'Tickets that come free, and that nobody on the waitlist takes, appear here at once.',
+    unlisted: 'Nothing is openly on sale here.',
+    codeOpens: 'If you have a code, type it to see its tickets.',
+    opensNothing: (code) => `The code ${code} opens nothing here.`,
     cancelled: 'This event was cancelled.',
     notOnSale: 'Nothing is on sale here at the moment.',
     chooseSeats: 'Choose your seats to begin.',
@@ -73,6 +79,9 @@ export const WORDS: Translations<Words> = {
     yourBooking: 'การจองของคุณ',
     soldOut: 'ขายหมดแล้ว',
     comesFree: 'บัตรที่ว่างลงและไม่มีใครในรายการรอรับ จะปรากฏที่นี่ทันที',
+    unlisted: 'ที่นี่ไม่มีบัตรเปิดขายทั่วไป',
+    codeOpens: 'หากคุณมีรหัส ใส่รหัสเพื่อดูบัตร',
+    opensNothing: (code) => `รหัส ${code} ใช้เปิดบัตรที่นี่ไม่ได้`,
     cancelled: 'งานนี้ถูกยกเลิกแล้ว',
     notOnSale: 'ขณะนี้ไม่มีการขายที่นี่',
     chooseSeats: 'เลือกที่นั่งเพื่อเริ่มจอง',
@@ -106,6 +115,9 @@ export const WORDS: Translations<Words> = {
     yourBooking: 'رزرو شما',
     soldOut: 'تمام شد.',
     comesFree: 'بلیت‌هایی که آزاد شوند و کسی از فهرست انتظار نگیرد، بی‌درنگ همین‌جا دیده می‌شوند.',
+    unlisted: 'اینجا بلیتی برای فروش همگانی نیست.',
+    codeOpens: 'اگر کدی دارید، آن را بنویسید تا بلیت‌هایش را ببینید.',
+    opensNothing: (code) => `کد ${code} اینجا چیزی باز نمی‌کند.`,
     cancelled: 'این رویداد لغو شده است.',
     notOnSale: 'اکنون اینجا چیزی فروخته نمی‌شود.',
     chooseSeats: 'برای آغاز، صندلی‌ها را انتخاب کنید.',

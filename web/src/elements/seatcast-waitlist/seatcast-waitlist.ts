@@ -94,7 +94,7 @@ export class SeatcastWaitlist extends SellingElement {
   #content(): TemplateResult | undefined {
     if (this.waiting?.status === 'waiting') return this.#place(this.waiting);
     const { state } = this.topic.view;
-    const isSoldOut = state?.event.status === 'active' && totalsOf(state).status === 'sold_out';
+    const isSoldOut = state?.event.status === 'active' && state.ticket_types.length > 0 && totalsOf(state).status === 'sold_out';
     if (!isSoldOut || this.waiting?.status === 'offered') return undefined;
     if (!this.#own.view.account) {
       return html`<section aria-label=${WORDS[this.language].waitlist}><p><slot name="sign-in">${signInLink(this.signInPage, WORDS[this.language].signIn)}</slot></p></section>`;
