@@ -33,7 +33,7 @@ use crate::store::seats::SeatsChange;
 use crate::ticketing::availability::EventVersion;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::{Delta, EventState};
-use crate::ticketing::transition::Transition;
+use crate::ticketing::transition::{SEATS_WITHDRAWN, Transition};
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 
 /// The revision to start from.
@@ -267,14 +267,12 @@ impl SeatStatuses {
 
 /// Rounds of ending holds by force; between two of them somebody else may hold such a seat again.
 const FORCED_ROUNDS_MAX: u32 = 3;
-/// The reason on a booking that ended because an organizer took its seats off sale.
-const WITHDRAWN: &str = "seats withdrawn by the organizer";
 
 /// Releases the pending bookings that hold one of the seats, which the caller may change. Whole bookings go: a buyer of
 /// two seats does not want one.
 async fn end_holds(state: &ApiState, event_id: EventId, seats: &[SeatId]) -> ApiResult<()> {
     for booking_id in state.store.holders(seats).await? {
-        let reason = WITHDRAWN.to_owned();
+        let reason = SEATS_WITHDRAWN.to_owned();
         let release = Change::new(event_id, booking_id, Transition::Release { reason });
         match state.desk.change(release).await {
             // It ended by itself, or was paid meanwhile: the next round sees.

@@ -12,6 +12,7 @@ use crate::mail::{Attachment, Mail};
 use crate::store::letters::{BookingToTell, CANCELLATION_JOB, LETTER_WORTH, cancellation_job};
 use crate::store::tickets::{TicketInFull, entry_of};
 use crate::ticketing::record::BookingStatus;
+use crate::ticketing::transition::{PAYMENT_CANCELED, SEATS_WITHDRAWN};
 use crate::ticketing::{BookingId, EventId, calendar};
 
 /// Written by the desk, with the cancellation, or for each booking of a cancelled event.
@@ -64,6 +65,20 @@ pub(crate) fn is_cancelled(told: &BookingToTell) -> bool {
     }
 }
 
+/// The server's own reasons in the buyer's language; those that people gave as they are.
+fn in_words(lang: Lang, reason: &str) -> String {
+    let known = match (reason, lang) {
+        (SEATS_WITHDRAWN, Lang::En) => "Your seats were taken off sale.",
+        (SEATS_WITHDRAWN, Lang::Th) => "ที่นั่งของคุณถูกนำออกจากการขาย",
+        (SEATS_WITHDRAWN, Lang::Fa) => "صندلی‌های شما از فروش خارج شدند.",
+        (PAYMENT_CANCELED, Lang::En) => "The payment was cancelled.",
+        (PAYMENT_CANCELED, Lang::Th) => "การชำระเงินถูกยกเลิก",
+        (PAYMENT_CANCELED, Lang::Fa) => "پرداخت لغو شد.",
+        _ => return isolated(reason),
+    };
+    known.to_owned()
+}
+
 fn words(told: &BookingToTell) -> Words {
     let title = &told.title;
     let (subject, line, reason, money) = match (told.lang, told.event_cancelled) {
@@ -109,7 +124,26 @@ fn words(told: &BookingToTell) -> Words {
         .cancel_reason
         .as_ref()
         .or(told.event_cancel_reason.as_ref());
-    lines.extend(given.map(|given| format!("{reason}: {}", isolated(given))));
+    lines.extend(given.map(|given| format!("{reason}: {}", in_words(told.lang, given))));
     lines.extend(told.was_paid.then(|| money.to_owned()));
     Words { subject, lines }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_of_the_server_is_in_the_language_of_the_mail() {
+        for reason in [SEATS_WITHDRAWN, PAYMENT_CANCELED] {
+            for lang in [Lang::En, Lang::Th, Lang::Fa] {
+                let said = in_words(lang, reason);
+                let latin = said.chars().any(|char| char.is_ascii_alphabetic());
+                assert_eq!(latin, lang == Lang::En, "{said}");
+                assert!(!said.contains(reason));
+            }
+        }
+        let given = in_words(Lang::Th, "The singer is ill");
+        assert!(given.contains("The singer is ill"));
+    }
 }

@@ -41,7 +41,7 @@ use crate::ticketing::payment::{
 };
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::transition::Transition;
+use crate::ticketing::transition::{PAYMENT_CANCELED, Transition};
 use crate::ticketing::{BookingId, PaymentId, RefundId, SeatId};
 
 /// Looks until staff's money is in the books: at another attempt, at theirs, at the end, and again where a job was first.
@@ -485,9 +485,6 @@ impl PaymentTable for Store {
     }
 }
 
-/// The reason on a booking whose payment somebody cancelled at the provider.
-const CANCELED_THERE: &str = "the payment was cancelled at the provider";
-
 impl Sales for Desk {
     async fn sell(&self, of: &Attempt, booking: &Booking) -> Result<Sold, DeskError> {
         let items = booking.items.iter();
@@ -529,7 +526,7 @@ impl Sales for Desk {
     }
 
     async fn release(&self, of: &Attempt) -> Result<(), DeskError> {
-        let reason = CANCELED_THERE.to_owned();
+        let reason = PAYMENT_CANCELED.to_owned();
         let release = Change::new(of.event_id, of.booking_id, Transition::Release { reason });
         match self.change(release).await {
             Ok(_) => Ok(()),

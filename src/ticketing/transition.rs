@@ -86,11 +86,17 @@ pub enum Transition {
         /// Also those with which somebody was admitted.
         used_too: bool,
     },
-    /// Ends a hold, and nothing that was paid meanwhile.
+    /// Ends a hold, and nothing that was paid meanwhile. The server's own reasons are [`SEATS_WITHDRAWN`] and
+    /// [`PAYMENT_CANCELED`].
     Release {
         reason: String,
     },
 }
+
+/// The reason on a booking that ended because an organizer took its seats off sale. Mails and pages have other words for it.
+pub const SEATS_WITHDRAWN: &str = "seats withdrawn by the organizer";
+/// The reason on a booking whose payment somebody cancelled at the provider.
+pub const PAYMENT_CANCELED: &str = "the payment was cancelled at the provider";
 
 /// How a booking was paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ import { Refusal, type Attendee, type Booking, type Money, type Ticket } from '.
 import { EventDeskPage } from '../desk-page.ts';
 import { download } from '../files.ts';
 import { jobName, providerName } from '../kinds.ts';
+import { reasonWords } from '../reasons.ts';
 import { may } from '../rights.ts';
 import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
@@ -284,7 +285,7 @@ export class BookingDeskPage extends EventDeskPage {
             ? nothing
             : html`<p class="soft">${words.noPayment}</p>`
       }
-      ${payment?.failure ? html`<p class="problem">${payment.failure}</p>` : nothing}
+      ${payment?.failure ? html`<p class="problem">${reasonWords(this.language, payment.failure)}</p>` : nothing}
       ${payment?.state === 'needs_review' ? html`<a href="/desk/review">${words.state.needs_review}</a>` : nothing}
       ${
         this.refunds.length > 0
@@ -294,7 +295,7 @@ export class BookingDeskPage extends EventDeskPage {
                   ({ amount, status, reason, failure }) =>
                     html`<li>
                       <div class="bar"><b>${money(amount)}</b><span class="tag ${status === 'succeeded' ? 'good' : status === 'failed' || status === 'needs_review' ? 'bad' : 'warn'}">${words.refundState[status]}</span></div>
-                      ${reason || failure ? html`<span class="soft small">${[reason, failure].filter(Boolean).join(' · ')}</span>` : nothing}
+                      ${reason || failure ? html`<span class="soft small">${[reason, failure].map((text) => reasonWords(this.language, text ?? '')).filter(Boolean).join(' · ')}</span>` : nothing}
                     </li>`,
                 )}
               </ul>`
@@ -348,7 +349,7 @@ export class BookingDeskPage extends EventDeskPage {
     const money = (amount: Money): string => sum(this.language, amount);
     const moments: Moment[] = [{ at: created_at, what: words.wasMade }];
     if (confirmed_at) moments.push({ at: confirmed_at, what: words.wasConfirmed, more: paid_by ? words.paidBy[paid_by] : undefined });
-    for (const { created_at: at, amount, status: state, reason } of this.refunds) moments.push({ at, what: `${words.refundState[state]}: ${money(amount)}`, more: reason });
+    for (const { created_at: at, amount, status: state, reason } of this.refunds) moments.push({ at, what: `${words.refundState[state]}: ${money(amount)}`, more: reasonWords(this.language, reason) });
     for (const { created_at: at, amount, status: state } of disputes) moments.push({ at, what: `${words.disputes}: ${money(amount)}`, more: words.disputeState[state] });
     for (const { issued_at: at, kind, number, total } of this.invoices) if (number) moments.push({ at, what: `${words.kind[kind] ?? kind} ${number}`, more: money(total) });
     for (const { created_at: at, kind, status: state, reason } of this.mails) {
@@ -356,7 +357,7 @@ export class BookingDeskPage extends EventDeskPage {
     }
     moments.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
     // When it ended is not told; it was after all else.
-    if (status === 'cancelled' || status === 'refunded') moments.push({ at: moments.at(-1)!.at, what: words.status[status], more: cancel_reason ?? undefined });
+    if (status === 'cancelled' || status === 'refunded') moments.push({ at: moments.at(-1)!.at, what: words.status[status], more: cancel_reason ? reasonWords(this.language, cancel_reason) : undefined });
     return moments;
   }
 

@@ -16,12 +16,15 @@ export function isStanding({ status }: Booking): boolean {
 const BY_BUYER = 'cancelled by the buyer';
 /** The server's reason where an organizer blocked or moved held seats. */
 const WITHDRAWN = 'seats withdrawn by the organizer';
+/** The server's reason where somebody cancelled the payment at its provider. */
+const CANCELED_THERE = 'the payment was cancelled at the provider';
 
 /** How a booking ended, for its card; undefined where its status says it all. */
 export function endOf(language: Language, { status, cancel_reason: reason }: Booking, isOver: boolean): string | undefined {
   if (status === 'expired' || isOver) return WORDS[language].chooseAgain;
   if (status !== 'cancelled' || reason === BY_BUYER) return undefined;
   if (reason === WITHDRAWN) return WORDS[language].seatsWithdrawn;
+  if (reason === CANCELED_THERE) return WORDS[language].paymentCancelled;
   return reason ?? WORDS[language].wasCancelled;
 }
 

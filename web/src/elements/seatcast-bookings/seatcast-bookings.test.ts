@@ -286,6 +286,8 @@ describe('bookings', () => {
     expect(textOf(all)).toContain('Cancelled Event 1 Singer is ill');
     change({ cancel_reason: 'seats withdrawn by the organizer' });
     expect(textOf(await shown({ lang: 'th' }))).toContain('ผู้จัดงานนำที่นั่งเหล่านี้ออกจากการขาย');
+    change({ cancel_reason: 'the payment was cancelled at the provider' });
+    expect(textOf(await shown({ lang: 'fa' }))).toContain('پرداخت لغو شد.');
   });
 
   it('web_21: of an event that was deleted do not call it by its number', async () => {

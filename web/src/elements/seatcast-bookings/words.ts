@@ -65,6 +65,7 @@ interface Words {
   chooseAgain: string;
   wasCancelled: string;
   seatsWithdrawn: string;
+  paymentCancelled: string;
 
   /** Where the money is. */
   review: string;
@@ -142,6 +143,7 @@ export const WORDS: Translations<Words> = {
     chooseAgain: 'Your hold ended, choose again.',
     wasCancelled: 'This booking was cancelled.',
     seatsWithdrawn: 'The organizer took these seats off sale.',
+    paymentCancelled: 'The payment was cancelled.',
 
     review: 'Somebody is looking at your payment, and will tell you.',
     goesBack: (sum) => `${sum} goes back to you.`,
@@ -214,6 +216,7 @@ export const WORDS: Translations<Words> = {
     chooseAgain: 'หมดเวลาที่เก็บไว้ให้ โปรดเลือกใหม่',
     wasCancelled: 'การจองนี้ถูกยกเลิก',
     seatsWithdrawn: 'ผู้จัดงานนำที่นั่งเหล่านี้ออกจากการขาย',
+    paymentCancelled: 'การชำระเงินถูกยกเลิก',
 
     review: 'มีเจ้าหน้าที่กำลังตรวจสอบการชำระเงินของคุณ และจะแจ้งให้ทราบ',
     goesBack: (sum) => `${sum} จะคืนให้คุณ`,
@@ -286,6 +289,7 @@ export const WORDS: Translations<Words> = {
     chooseAgain: 'مهلت شما پایان یافت، دوباره انتخاب کنید.',
     wasCancelled: 'این رزرو لغو شد.',
     seatsWithdrawn: 'برگزارکننده این صندلی‌ها را از فروش خارج کرد.',
+    paymentCancelled: 'پرداخت لغو شد.',
 
     review: 'کسی پرداخت شما را بررسی می‌کند و به شما خبر می‌دهد.',
     goesBack: (sum) => `${sum} به شما برمی‌گردد.`,

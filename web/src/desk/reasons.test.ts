@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { reasonWords } from './reasons.ts';
+
+/** Every reason that the server has as a constant. */
+function written(file: string, ...names: string[]): string[] {
+  const text = readFileSync(new URL(`../../../src/${file}`, import.meta.url), 'utf8');
+  return names.map((name) => {
+    const found = new RegExp(`const ${name}: &str =\\s*"([^"]+)"`).exec(text)?.[1];
+    expect(found, `${name} in ${file}`).toBeDefined();
+    return found ?? '';
+  });
+}
+
+it('has words in each language for the reasons that the server writes', () => {
+  const reasons = [
+    ...written('ticketing/transition.rs', 'SEATS_WITHDRAWN', 'PAYMENT_CANCELED'),
+    ...written('store/refunds.rs', 'PAID_TOO_LATE', 'BOOKING_CANCELLED', 'EVENT_CANCELLED', 'TICKETS_GIVEN_BACK', 'DECIDED'),
+    ...written('store/movements.rs', 'REFUNDED_ELSEWHERE'),
+  ];
+  for (const reason of reasons) {
+    expect(reasonWords('th', reason), reason).toMatch(/^[^a-z]+$/);
+    expect(reasonWords('fa', reason), reason).toMatch(/^[^a-z]+$/);
+    expect(reasonWords('en', reason), reason).not.toBe(reason);
+  }
+});
+
+it('leaves what people and providers say as it is', () => {
+  expect(reasonWords('fa', 'The singer is ill')).toBe('The singer is ill');
+  expect(reasonWords('th', 'a refund failed: not so much was taken')).toBe('การคืนเงินไม่สำเร็จ: ไม่ได้ตัดเงินมากเท่านั้น');
+  expect(reasonWords('en', 'a refund failed: no such charge: ch_1')).toBe('A refund failed: no such charge: ch_1');
+  expect(reasonWords('en', 'constructor')).toBe('constructor');
+});
