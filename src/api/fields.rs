@@ -11,9 +11,10 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
+use uuid::Uuid;
 
 use super::error::ApiError;
-use crate::config::rest::URL_CHARS_MAX;
+use crate::config::rest::{NAME_CHARS_MAX, URL_CHARS_MAX};
 use crate::ticketing::reference::plain_digits;
 
 /// One thing that is wrong with one field. `code` is a key of the table in `message.rs`.
@@ -374,6 +375,15 @@ impl Fields {
     /// The number of a row: 1 or more.
     pub fn id<Id: From<i64>>(&mut self, name: &str) -> Option<Id> {
         self.integer(name, 1..=i64::MAX).map(Id::from)
+    }
+
+    pub fn uuid(&mut self, name: &str) -> Option<Uuid> {
+        let text = self.text(name, NAME_CHARS_MAX)?;
+        let id = Uuid::parse_str(&text).ok();
+        if id.is_none() {
+            self.refuse(name, "NOT_AN_ID", "");
+        }
+        id
     }
 
     pub fn real(&mut self, name: &str, bounds: RangeInclusive<f64>) -> Option<f64> {

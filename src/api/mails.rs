@@ -25,6 +25,9 @@ use crate::ticketing::{BookingId, EventId};
 pub(super) struct WhichMails {
     #[param(example = 2)]
     event_id: EventId,
+    /// Those about this booking alone.
+    #[param(value_type = Option<uuid::Uuid>)]
+    booking_id: Option<BookingId>,
     /// Those in this state alone.
     status: Option<JobState>,
 }
@@ -33,8 +36,10 @@ impl Input for WhichMails {
     fn read(fields: &mut Fields) -> Option<WhichMails> {
         fields.require(&["event_id"]);
         let status = fields.choice("status", &JobState::ALL);
+        let booking_id = fields.uuid("booking_id").map(BookingId);
         Some(WhichMails {
             event_id: fields.id("event_id")?,
+            booking_id,
             status,
         })
     }
@@ -66,9 +71,12 @@ pub(super) async fn list(
     }
     let before = page.after_id("mails")?;
     let rows = (page.rows_wanted(), page.offset);
+    let WhichMails {
+        booking_id, status, ..
+    } = which;
     let mails = state
         .store
-        .mails_of_event(event, which.status, before, rows);
+        .mails_of_event(event, booking_id, status, before, rows);
     let (mails, asked) = (mails.await?, (&page, &asked));
     Ok(page::by_id("MAILS", "mails", mails, asked, |mail| mail.id))
 }

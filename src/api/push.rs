@@ -113,7 +113,10 @@ impl Input for PushInput {
             }
             Some(PushKind::HoldEnds) => {
                 fields.require(&["booking_id"]);
-                booking(fields).map(PushSubject::HoldEnds)
+                fields
+                    .uuid("booking_id")
+                    .map(BookingId)
+                    .map(PushSubject::HoldEnds)
             }
             Some(PushKind::WaitlistOffer) => {
                 fields.require(&["event_id"]);
@@ -129,15 +132,6 @@ impl Input for PushInput {
             about: about?,
         })
     }
-}
-
-fn booking(fields: &mut Fields) -> Option<BookingId> {
-    let text = fields.text("booking_id", NAME_CHARS_MAX)?;
-    let id = text.parse().ok().map(BookingId);
-    if id.is_none() {
-        fields.refuse("booking_id", "NOT_AN_ID", "");
-    }
-    id
 }
 
 /// `{endpoint, keys: {p256dh, auth}}`, as browsers write their subscription. Whether the address may be asked is judged by

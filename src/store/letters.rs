@@ -279,6 +279,7 @@ impl Store {
     pub async fn mails_of_event(
         &self,
         event: EventId,
+        booking: Option<BookingId>,
         status: Option<JobState>,
         before: Option<i64>,
         (limit, offset): (i64, i64),
@@ -287,20 +288,23 @@ impl Store {
         let sql = "
             select id, kind, state, (payload->>'booking_id')::uuid, reason, attempts, created_at
               from jobs where event_id = $1 and id < $2 and kind = any($3) and ($4::text is null or state = $4)
-             order by event_id desc, id desc limit $5 offset $6";
+               and ($5::text is null or payload->>'booking_id' = $5)
+             order by event_id desc, id desc limit $6 offset $7";
         let statement = client.prepare_cached(sql).await?;
         let before = before.unwrap_or(i64::MAX);
         let kinds = MAILS_OF_EVENTS.as_slice();
         let status = status.map(JobState::as_str);
+        let booking = booking.map(|booking| booking.to_string());
         let rows = client
             .query(
                 &statement,
-                &[&event, &before, &kinds, &status, &limit, &offset],
+                &[&event, &before, &kinds, &status, &booking, &limit, &offset],
             )
             .await?;
         let matches =
-            "from jobs where event_id = $1 and kind = any($2) and ($3::text is null or state = $3)";
-        let values: [&(dyn ToSql + Sync); 3] = [&event, &kinds, &status];
+            "from jobs where event_id = $1 and kind = any($2) and ($3::text is null or state = $3)
+                         and ($4::text is null or payload->>'booking_id' = $4)";
+        let values: [&(dyn ToSql + Sync); 4] = [&event, &kinds, &status, &booking];
         let total = Total::of(&client, matches, &values, LIST_COUNTED_MAX).await?;
         let read = |row: &tokio_postgres::Row| {
             Ok(EventMail {

@@ -249,6 +249,16 @@ async fn buyers_are_told_when_staff_or_the_event_cancels_and_when_money_goes_bac
     let page = organizer.get(&format!("{address}{}", next.unwrap())).await;
     assert_eq!(page.data(200).as_array().unwrap().len(), 1);
     assert_eq!(page.data(200)[0]["id"], listed.data(200)[2]["id"]);
+    let id = one.rsplit('/').next().unwrap();
+    let of_booking = format!("{address}?event_id={}&booking_id=", show.event);
+    let theirs = organizer.get(&format!("{of_booking}{id}&limit=1")).await;
+    assert_eq!(theirs.data(200)[0]["booking_id"], id);
+    assert_eq!(theirs.header("x-total-count"), Some("3"));
+    let other = organizer
+        .get(&format!("{of_booking}{}", uuid::Uuid::nil()))
+        .await;
+    assert_eq!(*other.data(200), json!([]));
+    organizer.get(&format!("{of_booking}7")).await.code(422);
     let none = format!("{address}?event_id={}&status=needs_review", show.event);
     let none = organizer.get(&none).await;
     assert_eq!(*none.data(200), json!([]));

@@ -505,13 +505,13 @@ export class BookingDeskPage extends EventDeskPage {
       const [refunds, invoices, mails] = await Promise.all([
         may(this.me, 'money', organization) ? this.client.read<Refund[]>(`/bookings/${booking.id}/refunds`).catch(() => []) : [],
         this.client.read<Invoice[]>(`/bookings/${booking.id}/invoices`).catch(() => []),
-        may(this.me, 'sell', organization) ? this.client.read<Mail[]>(`/mails?event_id=${this.event.id}&limit=100`).catch(() => []) : [],
+        may(this.me, 'sell', organization) ? this.client.read<Mail[]>(`/mails?event_id=${this.event.id}&booking_id=${booking.id}&limit=100`).catch(() => []) : [],
       ]);
       if (asked !== this.#asked) return;
       this.booking = booking;
       this.refunds = refunds;
       this.invoices = invoices;
-      this.mails = mails.filter(({ booking_id: of }) => of === booking.id);
+      this.mails = mails;
       this.problem = undefined;
       const isMoving = refunds.some(({ status }) => status === 'requested' || status === 'pending') || invoices.some(({ number }) => number === null);
       if (isMoving) this.#readIn(LOOK_MS);
