@@ -45,7 +45,7 @@ pub(super) struct BookingData {
     /// The clock by which `expires_at` is measured.
     #[schema(value_type = String, format = DateTime)]
     server_time: Timestamp,
-    /// How its buyer can be reached, where the booking said so.
+    /// How its buyer can be reached, where the booking said so; for those who may `sell`, else as the account says.
     #[serde(skip_serializing_if = "Option::is_none")]
     contact: Option<Contact>,
     /// Those who come, in the order of `tickets`: each name is one ticket's, until that is handed on.
@@ -106,7 +106,11 @@ impl BookingData {
         let is_paid = found.booking.payment.is_some();
         let (id, currency) = (found.booking.id, found.booking.total.currency.clone());
         let is_staff = sees_bookings(caller, found.belongs.organizer_id);
+        let sells = caller.may(Right::Sell, found.belongs.organizer_id);
         let mut data = BookingData::found(found);
+        if sells && let Some(buyer) = state.store.buyers(&[id]).await?.pop() {
+            data.contact = Some(buyer).filter(|buyer| *buyer != Contact::default());
+        }
         if is_staff && is_paid {
             let disputes = state.store.disputes_of(id).await?.into_iter();
             let shown = disputes.map(|dispute| DisputeData {

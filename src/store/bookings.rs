@@ -9,7 +9,7 @@ use tokio_postgres::types::{Json, ToSql};
 
 use super::together::Answers;
 use super::{Store, StoreError, Total};
-use crate::config::rest::LIST_COUNTED_MAX;
+use crate::config::rest::{LIST_COUNTED_MAX, SEARCH_COUNTED_MAX};
 use crate::ticketing::record::{Attendee, Booking, BookingStatus, Contact};
 use crate::ticketing::stock::GuestHash;
 use crate::ticketing::{BookingId, EventId, UserId};
@@ -90,14 +90,38 @@ pub enum Name<'a> {
 
 /// One page of a user's or an event's bookings; `status: None` means all.
 #[derive(Debug, Clone, Copy)]
-pub struct Selection {
+pub struct Selection<'a> {
     pub of: Of,
     pub status: Option<BookingStatus>,
+    pub words: Option<Words<'a>>,
     /// Only those after the booking that was made then and has this id.
     pub after: Option<(Timestamp, BookingId)>,
     pub limit: i64,
     pub offset: i64,
 }
+
+/// Something of a booking that somebody knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'a> {
+    /// As its reference or the code of a ticket would be stored.
+    pub code: &'a str,
+    /// A part of a name or address; `None`: the caller may not know those.
+    pub name: Option<&'a str>,
+}
+
+/// Whether `$3` is the reference of a row of `bookings` or the code of one of its tickets, or `$2` is in a name or an address
+/// of its buyer, of those who come, and of those who hold its tickets. Looked for along the bookings: there is no index of what
+/// is personal. Each subquery is of one row, so none of them is made a table of first.
+const HAS_WORDS: &str = "
+    and (reference = $3
+      or (select true from tickets k where k.booking_id = bookings.id and k.code = $3 limit 1)
+      or (select position(lower($2) in lower(concat_ws(' ', c.name, c.email))) > 0
+            from booking_contacts c where c.booking_id = bookings.id limit 1)
+      or (select position(lower($2) in lower(concat_ws(' ', u.name, u.email))) > 0 from users u where u.id = user_id limit 1)
+      or (select true from booking_attendees a
+           where a.booking_id = bookings.id and position(lower($2) in lower(a.name)) > 0 limit 1)
+      or (select true from tickets k cross join lateral (select code, name from ticket_holders where ticket_id = k.id limit 1) h
+           where k.booking_id = bookings.id and (h.code = $3 or position(lower($2) in lower(h.name)) > 0) limit 1))";
 
 #[derive(Debug, Clone, Copy)]
 pub enum Of {
@@ -211,7 +235,7 @@ impl Store {
     /// One page of bookings, the newest first, and how many there are in all.
     pub async fn bookings(
         &self,
-        selection: Selection,
+        selection: Selection<'_>,
     ) -> Result<(Vec<Booking>, Total), StoreError> {
         let client = self.client().await?;
         let (column, id) = match selection.of {
@@ -219,20 +243,26 @@ impl Store {
             Of::Event(event) => ("event_id", event.0),
         };
         let chosen = format!(
-            "from bookings where {column} = $1{}",
-            selection.status.map_or("", of_status)
+            "from bookings where {column} = $1{}{}",
+            selection.status.map_or("", of_status),
+            match selection.words {
+                Some(_) => HAS_WORDS,
+                None => " and $2::text is null and $3::text is null",
+            }
         );
+        let code = selection.words.map(|words| words.code);
+        let name = selection.words.and_then(|words| words.name);
         let (made_at, after) = selection.after.unzip();
         let beyond = match selection.after.is_some() {
-            true => "and (created_at, id) < ($4, $5)",
-            false => "and $4::timestamptz is null and $5::uuid is null",
+            true => "and (created_at, id) < ($6, $7)",
+            false => "and $6::timestamptz is null and $7::uuid is null",
         };
         let page = format!(
             "select booking
                from bookings_json(array(
                         select whole
                           from (select bookings as whole, created_at, id {chosen} {beyond}
-                                 order by created_at desc, id desc limit $2 offset $3) as page
+                                 order by created_at desc, id desc limit $4 offset $5) as page
                          order by created_at desc, id desc)) with ordinality as shown (id, booking, place)
               order by place"
         );
@@ -240,12 +270,46 @@ impl Store {
         let rows = client
             .query(
                 &page,
-                &[&id, &selection.limit, &selection.offset, &made_at, &after],
+                &[
+                    &id,
+                    &name,
+                    &code,
+                    &selection.limit,
+                    &selection.offset,
+                    &made_at,
+                    &after,
+                ],
             )
             .await?;
-        let total = Total::of(&client, &chosen, &[&id], LIST_COUNTED_MAX).await?;
+        let counted_max = match selection.words {
+            Some(_) => SEARCH_COUNTED_MAX,
+            None => LIST_COUNTED_MAX,
+        };
+        let total = Total::of(&client, &chosen, &[&id, &name, &code], counted_max).await?;
         let bookings = rows.iter().map(booking).collect::<Result<_, _>>()?;
         Ok((bookings, total))
+    }
+
+    /// How the buyers of these bookings can be reached: as the booking says, else as their account does. In this order.
+    pub async fn buyers(&self, ids: &[BookingId]) -> Result<Vec<Contact>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select coalesce(c.name, u.name), coalesce(c.email, u.email), coalesce(c.phone, u.phone)
+              from unnest((select $1::uuid[])) with ordinality as asked (id, place)
+              left join lateral (select user_id from bookings where id = asked.id limit 1) b on true
+              left join lateral (select name, email, phone from booking_contacts where booking_id = asked.id limit 1) c on true
+              left join lateral (select name, email, phone from users where id = b.user_id limit 1) u on true
+             order by asked.place";
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &[&ids]).await?;
+        let read = |row: &Row| {
+            Ok(Contact {
+                name: row.try_get(0)?,
+                email: row.try_get(1)?,
+                phone: row.try_get(2)?,
+            })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// The organizers of these bookings, one for each that there is.

@@ -365,6 +365,70 @@ async fn every_topic_admits_whom_the_table_names_and_nobody_else() {
     }
 }
 
+/// A buyer's name and address are the account's where the booking says none; those who may not sell neither see nor find them.
+#[tokio::test]
+async fn buyers_are_shown_to_and_found_by_those_who_may_sell() {
+    let world = World::new().await;
+    let (staged, booked) = world.show().await;
+    let named = "update users set name = 'Ada Lovelace', email = 'ada@example.org' where id = $1";
+    let buyer = world.people["buyer"].0;
+    world.client.execute(named, &[&buyer]).await.unwrap();
+    let contact = json!({"name": "Grace Hopper", "email": "grace@example.org"});
+    let body = json!({"event_id": staged.event, "quantity": 1, "contact": contact});
+    let anonymous = world.caller("anonymous");
+    let guest = anonymous.post("/api/v1/bookings", &body).await;
+    let guest = guest.data(201)["reference"].clone();
+    let found = async |kind: &str, query: &str| -> Vec<(String, Value)> {
+        let path = format!("/api/v1/bookings/event/{}?{query}", staged.event);
+        let list = world.caller(kind).get(&path).await;
+        let rows = list.data(200).as_array().unwrap().clone();
+        assert_eq!(
+            list.header("x-total-count"),
+            Some(rows.len().to_string().as_str())
+        );
+        let row = |row: &Value| {
+            let reference = row["reference"].as_str().unwrap().to_owned();
+            (reference, row["contact"]["email"].clone())
+        };
+        rows.iter().map(row).collect()
+    };
+    let guest = guest.as_str().unwrap().to_owned();
+    let held = booked["reference"].as_str().unwrap().to_owned();
+    for seller in ["box_office", "manager"] {
+        let hopper = vec![(guest.clone(), json!("grace@example.org"))];
+        assert_eq!(found(seller, "q=hopper").await, hopper);
+        assert_eq!(found(seller, "q=GRACE@example").await, hopper);
+        assert_eq!(
+            found(seller, &format!("q={}", guest.to_lowercase())).await,
+            hopper
+        );
+        let lovelace = found(seller, "q=lovelace").await;
+        assert_eq!(lovelace.len(), 2);
+        assert!(lovelace.iter().all(|(_, email)| email == "ada@example.org"));
+        let held_only = found(seller, "q=ada@&status=pending").await;
+        assert_eq!(held_only, [(held.clone(), json!("ada@example.org"))]);
+        assert_eq!(found(seller, "q=nobody").await, []);
+    }
+    let of_ticket = format!("q={}", booked["ticket"].as_str().unwrap());
+    assert_eq!(found("box_office", &of_ticket).await.len(), 1);
+    assert_eq!(found("box_office", "q=").await.len(), 3);
+    assert_eq!(found("finance", "q=hopper").await, []);
+    assert_eq!(
+        found("finance", &format!("q={held}")).await,
+        [(held.clone(), Value::Null)]
+    );
+    assert_eq!(found("finance", &of_ticket).await.len(), 1);
+    assert!(
+        found("finance", "")
+            .await
+            .iter()
+            .all(|(_, email)| email.is_null())
+    );
+    let one = format!("/api/v1/bookings/by-reference/{held}");
+    let one = world.caller("box_office").get(&one).await;
+    assert_eq!(one.data(200)["contact"]["name"], "Ada Lovelace");
+}
+
 #[tokio::test]
 async fn a_key_does_what_its_scopes_say_until_it_is_revoked() {
     let world = World::new().await;

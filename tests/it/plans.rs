@@ -380,6 +380,7 @@ async fn speed_e_f_h_no_page_reads_more_than_its_rows() {
         "/bookings/mine?",
         "/jobs?state=needs_review",
         "/bookings/event/100001?",
+        "/bookings/event/100001?q=ada",
         "/bookings/event/100001?status=pending",
         "/bookings/event/100001?status=refunded",
         "/bookings/event/100002?status=confirmed",
@@ -722,6 +723,12 @@ async fn pay(client: &Client, server: &ServerProcess, show: &Staged, buyer: User
         format!("{event}/payout"),
         format!("{event}/checkin-bundle"),
         format!("/api/v1/mails?event_id={}", show.event),
+        format!(
+            "/api/v1/mails?event_id={}&booking_id={}",
+            show.event,
+            uuid::Uuid::nil()
+        ),
+        format!("/api/v1/bookings/event/{}?q=ada", show.event),
         "/api/v1/payments?state=needs_review".to_owned(),
         "/api/v1/jobs?state=needs_review".to_owned(),
     ] {

@@ -13,9 +13,12 @@ use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::page::{self, Cursor, Page, RequestedUri};
 use crate::auth::{Caller, Right};
-use crate::store::bookings::{Name, Of, Selection};
-use crate::ticketing::record::{Booking, BookingStatus, Money};
-use crate::ticketing::reference::parse_booking_reference;
+use crate::config::rest::NAME_CHARS_MAX;
+use crate::schema;
+use crate::store::Total;
+use crate::store::bookings::{Name, Of, Selection, Words};
+use crate::ticketing::record::{Booking, BookingStatus, Contact, Money};
+use crate::ticketing::reference::{parse_booking_reference, plain_digits, typed_ticket_code};
 use crate::ticketing::{BookingId, EventId, UserId};
 
 /// Selection of bookings of a list.
@@ -35,6 +38,35 @@ impl Input for BookingList {
         let page = Page::read(fields)?;
         Some(BookingList { status, page })
     }
+}
+
+/// Selection of bookings of an event.
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::api) struct EventBookingList {
+    /// A reference, a ticket's code, or a part of a name or e-mail address.
+    #[param(schema_with = schema::search, required = false)]
+    q: Option<String>,
+    #[param(ignore)]
+    list: BookingList,
+}
+
+impl Input for EventBookingList {
+    fn read(fields: &mut Fields) -> Option<EventBookingList> {
+        let q = fields.text("q", NAME_CHARS_MAX);
+        let list = BookingList::read(fields)?;
+        Some(EventBookingList { q, list })
+    }
+}
+
+/// A booking as its event's people find it in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::api) struct EventBooking {
+    #[serde(flatten)]
+    booking: Booking,
+    /// How its buyer can be reached, as the booking says or else the account; for those who may `sell`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<Contact>,
 }
 
 /// One booking, with its items, tickets and deadline
@@ -127,11 +159,13 @@ pub(in crate::api) async fn of_user(
 }
 
 /// An event's bookings, the newest first
+///
+/// Names and addresses of buyers are shown to, and found by, those who may `sell`.
 #[utoipa::path(
     get, path = "/bookings/event/{event_id}", tag = "bookings",
-    params(("event_id" = EventId, Path), BookingList, Page),
+    params(("event_id" = EventId, Path), EventBookingList, BookingList, Page),
     responses(
-        (status = 200, body = Envelope<Vec<Booking>>, headers(("X-Total-Count" = i64), ("Link" = String))),
+        (status = 200, body = Envelope<Vec<EventBooking>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
     )
 )]
@@ -139,15 +173,45 @@ pub(in crate::api) async fn of_event(
     State(state): State<ApiState>,
     caller: Caller,
     At(event): At<EventId>,
-    Query(list): Query<BookingList>,
+    Query(EventBookingList { q, list }): Query<EventBookingList>,
     asked: RequestedUri,
-) -> ApiResult<Reply<Vec<Booking>>> {
+) -> ApiResult<Reply<Vec<EventBooking>>> {
     let organizer = state.store.organizer_of(event).await?;
     let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
     if !super::sees_bookings(&caller, organizer) {
         return Err(ApiError::forbidden());
     }
-    page_of(&state, Of::Event(event), list, &asked).await
+    let shows_buyers = caller.may(Right::Sell, organizer);
+    let words = q.map(|words| plain_digits(&words));
+    let words = words.as_deref().filter(|words| !words.is_empty());
+    let code = words
+        .map(|typed| parse_booking_reference(typed).unwrap_or_else(|| typed_ticket_code(typed)));
+    let words = code.as_deref().map(|code| Words {
+        code,
+        name: words.filter(|_| shows_buyers),
+    });
+    let of = Of::Event(event);
+    let (bookings, total, next) = read_page(&state, of, &list, words).await?;
+    let buyers = match shows_buyers {
+        true => {
+            let ids: Vec<BookingId> = bookings.iter().map(|booking| booking.id).collect();
+            state.store.buyers(&ids).await?
+        }
+        false => Vec::new(),
+    };
+    let mut buyers = buyers.into_iter();
+    let bookings = bookings.into_iter().map(|booking| EventBooking {
+        booking,
+        contact: buyers.next().filter(|buyer| *buyer != Contact::default()),
+    });
+    let bookings = bookings.collect();
+    Ok(page::reply(
+        "BOOKINGS",
+        bookings,
+        total,
+        (&list.page, next),
+        &asked,
+    ))
 }
 
 async fn page_of(
@@ -156,11 +220,28 @@ async fn page_of(
     list: BookingList,
     asked: &RequestedUri,
 ) -> ApiResult<Reply<Vec<Booking>>> {
+    let (bookings, total, next) = read_page(state, of, &list, None).await?;
+    Ok(page::reply(
+        "BOOKINGS",
+        bookings,
+        total,
+        (&list.page, next),
+        asked,
+    ))
+}
+
+async fn read_page(
+    state: &ApiState,
+    of: Of,
+    list: &BookingList,
+    words: Option<Words<'_>>,
+) -> ApiResult<(Vec<Booking>, Total, Option<Cursor>)> {
     let BookingList { status, page } = list;
     let id = |id: &str| id.parse().ok().map(BookingId);
     let selection = Selection {
         of,
-        status,
+        status: *status,
+        words,
         after: page.after("bookings", page::time, id)?,
         limit: page.rows_wanted(),
         offset: page.offset,
@@ -169,13 +250,7 @@ async fn page_of(
     let next = page.cut(&mut bookings, |booking| {
         Cursor::new("bookings", booking.created_at, booking.id.0)
     });
-    Ok(page::reply(
-        "BOOKINGS",
-        bookings,
-        total,
-        (&page, next),
-        asked,
-    ))
+    Ok((bookings, total, next))
 }
 
 /// The numbers of an event's bookings.

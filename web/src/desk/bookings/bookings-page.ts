@@ -3,7 +3,6 @@ import { repeat } from 'lit/directives/repeat.js';
 import { count, momentWords, sum } from '../../elements/internal/format.ts';
 import { explain } from '../../elements/internal/refusals.ts';
 import { Refusal, type Booking, type BookingStatus } from '../../sdk/index.ts';
-import type { TicketAttendee } from '../../door/rest.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { download } from '../files.ts';
 import { List } from '../list.ts';
@@ -16,7 +15,6 @@ import { WORDS, type BulkAction } from './words.ts';
 import '../desk-dialog.ts';
 
 const PAGE_ROWS = 50;
-const FOUND_ROWS = 50;
 const REASON_CHARS_MAX = 500;
 /** Bookings of one request. */
 const CHOSEN_MAX = 1_000;
@@ -43,7 +41,7 @@ export class BookingsDeskPage extends EventDeskPage {
   static override properties: PropertyDeclarations = {
     ...EventDeskPage.properties,
     status: { state: true },
-    found: { state: true },
+    query: { state: true },
     chosen: { state: true },
     asks: { state: true },
     job: { state: true },
@@ -77,6 +75,9 @@ export class BookingsDeskPage extends EventDeskPage {
         border-radius: var(--radius);
         background: var(--accent-wash);
       }
+      .buyer {
+        overflow-wrap: anywhere;
+      }
       .tick-cell {
         width: 3rem;
       }
@@ -91,15 +92,18 @@ export class BookingsDeskPage extends EventDeskPage {
   ];
 
   declare status: BookingStatus | '';
-  /** Tickets that were found in place of the list. */
-  declare found: readonly TicketAttendee[] | undefined;
+  /** What the list is searched for; empty: nothing. */
+  declare query: string;
   declare chosen: ReadonlySet<string>;
   declare asks: BulkAction | undefined;
   declare job: Job | undefined;
   declare problem: Said | undefined;
   declare busy: boolean;
 
-  readonly #list: List<Booking> = new List<Booking>(this, () => `/bookings/event/${this.event.id}?limit=${PAGE_ROWS}${this.status ? `&status=${this.status}` : ''}`);
+  readonly #list: List<Booking> = new List<Booking>(
+    this,
+    () => `/bookings/event/${this.event.id}?limit=${PAGE_ROWS}${this.status ? `&status=${this.status}` : ''}${this.query ? `&q=${encodeURIComponent(this.query)}` : ''}`,
+  );
   #unwatch: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #revision = 0;
@@ -109,6 +113,7 @@ export class BookingsDeskPage extends EventDeskPage {
   constructor() {
     super();
     const asked = new URLSearchParams(location.search).get('status');
+    this.query = '';
     this.status = STATUSES.find((status) => status === asked) ?? '';
     this.chosen = new Set();
     this.busy = false;
@@ -155,8 +160,9 @@ export class BookingsDeskPage extends EventDeskPage {
         </label>
       </form>
       <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
-      <p class="visually-hidden" role="status">${this.#list.rows && !this.found ? words.found(this.#list.total) : nothing}</p>
-      ${this.#bulk()} ${this.found ? this.#foundTickets(this.found) : this.#list.view(this.language, { title: words.noneTitle, text: words.none }, (rows) => this.#table(rows))}
+      <p class="visually-hidden" role="status">${this.#list.rows ? words.found(this.#list.total) : nothing}</p>
+      ${this.#bulk()} ${this.#list.view(this.language, this.query ? { title: words.nothingTitle, text: words.nothing } : { title: words.noneTitle, text: words.none }, (rows) => this.#table(rows))}
+      ${this.query ? html`<div class="actions"><button class="button small" type="button" @click=${this.#unsearch}>${words.clear}</button></div>` : nothing}
       ${this.asks ? this.#question(this.asks) : nothing} ${this.job ? this.#progress(this.job) : nothing}
     `;
   }
@@ -170,6 +176,7 @@ export class BookingsDeskPage extends EventDeskPage {
           <tr>
             <th scope="col" class="tick-cell"><input type="checkbox" aria-label=${words.chooseAll} .checked=${isWhole} @change=${() => this.#chooseAll(rows, !isWhole)} /></th>
             <th scope="col">${words.reference}</th>
+            <th scope="col">${words.contact}</th>
             <th scope="col">${words.filter}</th>
             <th scope="col">${words.tickets}</th>
             <th scope="col" class="number">${words.total}</th>
@@ -187,12 +194,13 @@ export class BookingsDeskPage extends EventDeskPage {
     </div>`;
   }
 
-  #row({ id, reference, status, kind, quantity, items, total, created_at: at }: Booking): TemplateResult {
+  #row({ id, reference, contact, status, kind, quantity, items, total, created_at: at }: Booking): TemplateResult {
     const words = WORDS[this.language];
     const types = items.map(({ name, quantity: of }) => `${count(this.language, of)} × ${name}`).join(', ');
     return html`<tr>
       <td class="tick-cell"><input type="checkbox" aria-label=${words.choose(reference)} .checked=${this.chosen.has(id)} @change=${() => this.#choose(id)} /></td>
       <th scope="row"><a href="/desk/events/${this.event.id}/bookings/${id}">${reference}</a></th>
+      <td data-label=${words.contact}><span class="buyer">${this.#buyer(contact)}</span></td>
       <td data-label=${words.filter}><span>${bookingTag(words, status)} ${kind === 'offer' ? html`<span class="tag">${words.offer}</span>` : nothing}</span></td>
       <td data-label=${words.tickets}><span>${types || count(this.language, quantity)}</span></td>
       <td data-label=${words.total} class="number"><span>${sum(this.language, total)}</span></td>
@@ -200,35 +208,10 @@ export class BookingsDeskPage extends EventDeskPage {
     </tr>`;
   }
 
-  #foundTickets(found: readonly TicketAttendee[]): TemplateResult {
-    const words = WORDS[this.language];
-    const back = html`<div class="actions"><button class="button small" type="button" @click=${this.#unsearch}>${words.clear}</button></div>`;
-    if (found.length === 0) return html`<div class="message" role="status"><p><strong>${words.nothingTitle}</strong>${words.nothing}</p></div>${back}`;
-    return html`<div class="scroll">
-        <table class="stack">
-          <thead>
-            <tr>
-              <th scope="col">${words.reference}</th>
-              <th scope="col">${words.attendee}</th>
-              <th scope="col">${words.place}</th>
-              <th scope="col">${words.code}</th>
-              <th scope="col">${words.filter}</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${found.map(
-              ({ reference, name, ticket_type: type, seat, code, status }) => html`<tr>
-                <th scope="row"><a href="/desk/events/${this.event.id}/bookings/${reference}">${reference}</a></th>
-                <td data-label=${words.attendee}><span>${name}</span></td>
-                <td data-label=${words.place}><span>${[type, seat].filter(Boolean).join(' · ')}</span></td>
-                <td data-label=${words.code}><span>${code}</span></td>
-                <td data-label=${words.filter}><span class="tag">${words.ticketStatus[status]}</span></td>
-              </tr>`,
-            )}
-          </tbody>
-        </table>
-      </div>
-      ${back}`;
+  #buyer(contact: Booking['contact']): TemplateResult | string {
+    const { name, email, phone } = contact ?? {};
+    const [first, second] = [name, email, phone].filter(Boolean);
+    return first ? html`${first}${second ? html`<br /><span class="soft small">${second}</span>` : nothing}` : '–';
   }
 
   // ── many at once ────────────────────────────────────────────────────────────────────────────────
@@ -347,40 +330,26 @@ export class BookingsDeskPage extends EventDeskPage {
     this.status = (event.target as HTMLSelectElement).value as BookingStatus | '';
     history.replaceState(history.state, '', this.status ? `?status=${this.status}` : location.pathname);
     this.chosen = new Set();
-    this.#unsearch();
     void this.#list.restart();
   };
 
   readonly #searched = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
-    const q = String(new FormData(event.target as HTMLFormElement).get('q')).trim();
-    if (q === '') return this.#unsearch();
-    this.busy = true;
-    this.problem = undefined;
-    try {
-      this.found = await this.#find(q);
-    } catch (error) {
-      this.problem = because(error);
-    }
-    this.busy = false;
+    const typed = String(new FormData(event.target as HTMLFormElement).get('q')).trim();
+    // A whole reference is one booking, of whichever status.
+    const named = /^bk/i.test(typed) ? await this.client.read<Booking>(`/bookings/by-reference/${encodeURIComponent(typed)}`).catch(() => undefined) : undefined;
+    if (named?.event_id === this.event.id) return go(`/desk/events/${this.event.id}/bookings/${named.id}`);
+    this.query = typed;
+    this.chosen = new Set();
+    void this.#list.restart();
   };
 
-  /** By reference also what is not sold. */
-  async #find(q: string): Promise<readonly TicketAttendee[]> {
-    if (/^bk/i.test(q)) {
-      const booking = await this.client.read<Booking>(`/bookings/by-reference/${encodeURIComponent(q)}`).catch(() => undefined);
-      if (booking?.event_id === this.event.id && booking.tickets.length === 0) {
-        go(`/desk/events/${this.event.id}/bookings/${booking.id}`);
-        return [];
-      }
-    }
-    return (await this.client.rows<TicketAttendee>(`/events/${this.event.id}/attendees?limit=${FOUND_ROWS}&q=${encodeURIComponent(q)}`)).rows;
-  }
-
   readonly #unsearch = (): void => {
-    this.found = undefined;
     const field = this.renderRoot.querySelector<HTMLInputElement>('input[name=q]');
     if (field) field.value = '';
+    this.query = '';
+    this.chosen = new Set();
+    void this.#list.restart();
   };
 
   #readSoon(): void {

@@ -10,7 +10,7 @@ type TicketStatus = 'valid' | 'used' | 'transferred' | 'void';
 
 const english = {
   title: 'Bookings',
-  search: 'Reference, name or code',
+  search: 'Reference, name, e-mail or code',
   searchButton: 'Search',
   clear: 'Show all bookings',
   filter: 'Status',
@@ -19,7 +19,7 @@ const english = {
   noneTitle: 'No bookings',
   none: 'Bookings appear here as soon as they are made.',
   nothingTitle: 'Nothing found',
-  nothing: 'Names are found of tickets that are sold. A reference looks like BK-7F3K9Q.',
+  nothing: 'No booking has it in its names or addresses. A reference looks like BK-7F3K9Q.',
   reference: 'Booking',
   tickets: 'Tickets',
   total: 'Total',
@@ -119,7 +119,7 @@ type Words = typeof english;
 
 const thai: Words = {
   title: 'การจอง',
-  search: 'เลขอ้างอิง ชื่อ หรือรหัส',
+  search: 'เลขอ้างอิง ชื่อ อีเมล หรือรหัส',
   searchButton: 'ค้นหา',
   clear: 'แสดงการจองทั้งหมด',
   filter: 'สถานะ',
@@ -128,7 +128,7 @@ const thai: Words = {
   noneTitle: 'ไม่มีการจอง',
   none: 'การจองจะปรากฏที่นี่ทันทีที่มีการจอง',
   nothingTitle: 'ไม่พบ',
-  nothing: 'ค้นชื่อได้จากบัตรที่ขายแล้ว เลขอ้างอิงมีรูปแบบ BK-7F3K9Q',
+  nothing: 'ไม่มีการจองที่มีชื่อหรือที่อยู่นี้ เลขอ้างอิงมีรูปแบบ BK-7F3K9Q',
   reference: 'การจอง',
   tickets: 'บัตร',
   total: 'ยอดรวม',
@@ -225,7 +225,7 @@ const thai: Words = {
 
 const persian: Words = {
   title: 'رزروها',
-  search: 'شماره، نام یا کد',
+  search: 'شماره، نام، ایمیل یا کد',
   searchButton: 'جست‌وجو',
   clear: 'نمایش همهٔ رزروها',
   filter: 'وضعیت',
@@ -234,7 +234,7 @@ const persian: Words = {
   noneTitle: 'رزروی نیست',
   none: 'رزروها به محض ثبت اینجا دیده می‌شوند.',
   nothingTitle: 'چیزی پیدا نشد',
-  nothing: 'نام‌ها در بلیت‌های فروخته‌شده جست‌وجو می‌شوند. شمارهٔ رزرو مانند BK-7F3K9Q است.',
+  nothing: 'هیچ رزروی آن را در نام‌ها یا نشانی‌هایش ندارد. شمارهٔ رزرو مانند BK-7F3K9Q است.',
   reference: 'رزرو',
   tickets: 'بلیت',
   total: 'جمع',
