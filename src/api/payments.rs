@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,9 +15,10 @@ use super::extract::{At, Body, header_text};
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::config::rest::METHOD_CHARS_MAX;
+use crate::lang::Lang;
 use crate::metrics;
-use crate::payments::Started;
 use crate::payments::hear::ProviderEvent;
+use crate::payments::{Started, demo};
 use crate::schema;
 use crate::store::payments::Heard;
 use crate::ticketing::payment::{Attempt, PaymentState, ProviderName};
@@ -106,6 +107,7 @@ pub(super) async fn pay(
     caller: Caller,
     At(id): At<BookingId>,
     ProofToken(token): ProofToken,
+    headers: HeaderMap,
     body: Body<PaymentWish>,
 ) -> ApiResult<Reply<PaymentData>> {
     let found = state.store.booking_belongs(id).await?;
@@ -142,6 +144,13 @@ pub(super) async fn pay(
     let key = stripe
         .filter(|_| of_stripe)
         .and_then(|stripe| stripe.publishable_key());
+    // The demo's page cannot know in which language its buyer read until now.
+    let speaks =
+        headers.contains_key(header::ACCEPT_LANGUAGE) && attempt.provider == ProviderName::Demo;
+    let redirect_url = attempt.redirect_url.map(|address| match speaks {
+        true => demo::in_language(&address, Lang::of(&headers)),
+        false => address,
+    });
     Ok(Reply::created(
         "PAYMENT_STARTED",
         PaymentData {
@@ -151,7 +160,7 @@ pub(super) async fn pay(
             instructions,
             client_secret: attempt.client_secret.filter(|_| of_stripe),
             publishable_key: key.map(str::to_owned),
-            redirect_url: attempt.redirect_url,
+            redirect_url,
             failure: attempt.failure,
             amount: attempt.amount,
             expires_at: hold.expires_at,

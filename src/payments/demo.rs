@@ -9,7 +9,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -145,6 +145,24 @@ pub fn router(demo: Demo, payments: Payments) -> Router {
         .with_state(Till { demo, payments })
 }
 
+/// The address of the page in a language: that of the page from which its buyer comes.
+pub fn in_language(address: &str, lang: Lang) -> String {
+    format!("{address}?lang={}", lang.tag())
+}
+
+/// The language that the page was asked for in; without one the browser's counts.
+#[derive(Deserialize)]
+struct InLanguage {
+    lang: Option<String>,
+}
+
+impl InLanguage {
+    fn or_of(&self, headers: &HeaderMap) -> Lang {
+        let named = self.lang.as_deref().and_then(Lang::parse);
+        named.unwrap_or_else(|| Lang::of(headers))
+    }
+}
+
 struct PageWords {
     lang: &'static str,
     dir: &'static str,
@@ -255,10 +273,11 @@ struct PaymentPage<'a> {
 async fn show(
     State(till): State<Till>,
     Path(payment): Path<String>,
+    Query(asked): Query<InLanguage>,
     headers: HeaderMap,
 ) -> Response {
     match charge(&till, &payment).await {
-        Ok(charge) => page(&charge, Lang::of(&headers), None),
+        Ok(charge) => page(&charge, asked.or_of(&headers), None),
         Err(refused) => refused,
     }
 }
@@ -275,10 +294,11 @@ struct Typed {
 async fn pay(
     State(till): State<Till>,
     Path(payment): Path<String>,
+    Query(asked): Query<InLanguage>,
     headers: HeaderMap,
     Form(typed): Form<Typed>,
 ) -> Response {
-    let lang = Lang::of(&headers);
+    let lang = asked.or_of(&headers);
     let charge = match charge(&till, &payment).await {
         Ok(charge) => charge,
         Err(refused) => return refused,
@@ -300,7 +320,7 @@ async fn pay(
     }
     match (says, &charge.return_url) {
         (CardSays::Yes | CardSays::Nothing, Some(back)) => Redirect::to(back).into_response(),
-        _ => Redirect::to(&format!("/pay/demo/{}", charge.id)).into_response(),
+        _ => Redirect::to(&in_language(&format!("/pay/demo/{}", charge.id), lang)).into_response(),
     }
 }
 

@@ -119,6 +119,32 @@ async fn a_declined_card_leaves_the_hold_and_another_one_pays_it() {
     server.audit().await;
 }
 
+/// The buyer chose it in the shop; the browser may speak another.
+#[tokio::test]
+async fn the_page_for_cards_speaks_as_the_page_that_led_to_it() {
+    let (server, show) = world(10).await;
+    let buyer = Buyer::new(&server).await;
+    let booking = buyer.hold(&server, &show, 1).await;
+    let path = format!("{BOOKINGS}/{booking}/payment");
+    let caller = server.user(buyer.id);
+    let thai = caller.with_header("accept-language", "th");
+    let payment = thai.post(&path, &json!({})).await.data(201).clone();
+    let english = server.anonymous().with_header("accept-language", "en");
+    let page = async |address: &str| {
+        let page = english.get(address).await.text;
+        page.split(['<', '>']).nth(3).unwrap().to_owned()
+    };
+    let address = payment["redirect_url"].as_str().unwrap();
+    assert_eq!(page(address).await, "html lang=\"th\" dir=\"ltr\"");
+    let declined = send(&server, &payment, "card", DECLINED).await;
+    let again = declined.headers()["location"].to_str().unwrap();
+    assert_eq!(page(again).await, "html lang=\"th\" dir=\"ltr\"");
+    let plain = address.split('?').next().unwrap();
+    assert_eq!(page(plain).await, "html lang=\"en\" dir=\"ltr\"");
+    let persian = format!("{plain}?lang=fa");
+    assert_eq!(page(&persian).await, "html lang=\"fa\" dir=\"rtl\"");
+}
+
 /// Buyers count down by it.
 #[tokio::test]
 async fn the_time_that_is_told_is_that_of_the_answer_however_slow_the_provider_is() {
