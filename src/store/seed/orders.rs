@@ -97,7 +97,7 @@ pub(super) async fn place(
     let sales: Vec<Option<DemoSale>> = orders.iter().zip(&ids).map(sale).collect();
     add_bookings(tx, event, currency, orders, &ids, &sales).await?;
     add_claims(tx, event, orders, &ids).await?;
-    add_tickets(tx, event, orders, &ids).await?;
+    add_tickets(tx, event, orders, &ids, now).await?;
     Ok(sales.into_iter().flatten().collect())
 }
 
@@ -305,20 +305,21 @@ async fn add_tickets(
     event: EventId,
     orders: &[DemoOrder],
     ids: &[BookingId],
+    now: Timestamp,
 ) -> Result<(), StoreError> {
-    let today = Timestamp::now();
     let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (order, &id) in orders
-        .iter()
-        .zip(ids)
-        .filter(|(order, _)| order.sold_ago.is_some())
-    {
+    for (order, &id) in orders.iter().zip(ids) {
+        let Some(sold_ago) = order.sold_ago else {
+            continue;
+        };
         for (seat, quantity) in order.take.claims() {
             for _ in 0..quantity {
                 columns.0.push(id);
                 columns.1.push(order.ticket_type);
                 columns.2.push(seat);
-                columns.3.push(ticket_code(today, &mut rand::rng()));
+                columns
+                    .3
+                    .push(ticket_code(before(now, sold_ago), &mut rand::rng()));
             }
         }
     }
