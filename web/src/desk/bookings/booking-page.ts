@@ -2,7 +2,7 @@ import { css, html, nothing, type PropertyDeclarations, type TemplateResult } fr
 import { count, momentWords, sum } from '../../elements/internal/format.ts';
 import { addedRows, containedWords } from '../../elements/internal/price-lines.ts';
 import { explain } from '../../elements/internal/refusals.ts';
-import { Refusal, type Attendee, type Booking, type Money, type Ticket } from '../../sdk/index.ts';
+import { Refusal, type Attendee, type Booking, type Money } from '../../sdk/index.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { download } from '../files.ts';
 import { jobName, providerName } from '../kinds.ts';
@@ -14,6 +14,7 @@ import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { bookingTag } from './bookings-page.ts';
 import { WORDS, type PaidBy, type RefundState } from './words.ts';
+import { placeOf } from './place.ts';
 import { leftOf } from './worth.ts';
 import './refund-dialog.ts';
 import '../desk-dialog.ts';
@@ -524,13 +525,6 @@ export class BookingDeskPage extends EventDeskPage {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#read(), ms);
   }
-}
-
-/** `Standard`, or `Stalls · H · 2`. */
-function placeOf(items: Booking['items'], { ticket_type_id: type, seat_id: id }: Pick<Ticket, 'ticket_type_id' | 'seat_id'>): string {
-  const seat = items.flatMap(({ seats }) => seats).find((one) => one.id === id);
-  if (seat) return `${seat.section} · ${seat.row} · ${seat.number}`;
-  return items.find(({ ticket_type_id: of }) => of === type)?.name ?? '';
 }
 
 customElements.define('desk-booking', BookingDeskPage);

@@ -8,6 +8,7 @@ import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { WORDS } from './words.ts';
+import { placeOf } from './place.ts';
 import { leftOf, worthOf } from './worth.ts';
 import '../desk-dialog.ts';
 
@@ -85,12 +86,13 @@ export class RefundDialog extends DeskPage {
               ? html`<div class="tickets">
                   ${booking.tickets
                     .filter(({ status }) => status === 'valid' || status === 'transferred')
-                    .map(
-                      ({ code }) =>
-                        html`<label class="tick"
-                          ><input type="checkbox" .checked=${this.codes.has(code)} @change=${() => this.#choose(code)} />${code} · ${this.#money(worthOf(booking, new Set([code])))}</label
-                        >`,
-                    )}
+                    .map((ticket) => {
+                      const { code } = ticket;
+                      const worth = this.#money(worthOf(booking, new Set([code])));
+                      return html`<label class="tick"
+                        ><input type="checkbox" .checked=${this.codes.has(code)} @change=${() => this.#choose(code)} /><span>${placeOf(booking.items, ticket)} · ${worth}<br /><span class="soft small">${code}</span></span></label
+                      >`;
+                    })}
                 </div>`
               : nothing
           }
