@@ -91,7 +91,7 @@ describe('the pages of an organization', () => {
     await sql(`insert into jobs (kind, key, payload, state, reason, expires_at)
                values ('confirmation', 'e2e-${event.id}', '{"event_id": ${event.id}, "booking_id": "${id}"}', 'needs_review', 'the mail server refused it', now() + interval '1 day')`);
     const { page, errors } = await openDesk(browser, '/desk/review');
-    await expect.poll(() => shown(page, 'desk-review')).toContain(`${reference} the provider has another amount €45.00`);
+    await expect.poll(() => shown(page, 'desk-review')).toContain(`${reference} The provider has another amount €45.00`);
     await picture(page, 'desk review');
     expect(await faultsOf(page)).toEqual([]);
     await page.getByRole('button', { name: `Decide about ${reference}` }).click();
