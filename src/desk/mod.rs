@@ -39,7 +39,7 @@ pub(crate) use self::command::Command;
 #[cfg(test)]
 pub(crate) use self::command::Said as CommandSaid;
 pub use self::command::{Answer, Book, Change, Companions, DeskError, Expired, Outcome};
-use self::command::{Said, Verdict, too_late};
+use self::command::{Said, Verdict, busy, too_late};
 use self::queue::{CommandBatch, QueueLimits, Start};
 use self::worker::{DeskShared, Enqueued, serve};
 use crate::clock::learn;
@@ -47,6 +47,7 @@ use crate::config::DeskConfig;
 use crate::config::inside::{ANOTHER_WORKER_FROM, DESK_CLOCK_INTERVAL_MS};
 use crate::store::bookings::Holder;
 use crate::store::desk::{DeskConnection, Turns};
+use crate::store::turn_places::TurnPlaces;
 use crate::store::{Store, StoreError};
 use crate::ticketing::EventId;
 use crate::ticketing::booking::{self, Request};
@@ -57,7 +58,12 @@ use crate::ticketing::refusal::Refusal;
 #[derive(Clone)]
 pub struct Desk {
     inner: Arc<DeskInner>,
+    /// Of the worker of jobs.
+    job_places: Option<Arc<TurnPlaces>>,
 }
+
+/// How long a command of a job waits beside those that have a place. An event whose turn nobody holds serves it by then.
+const JOB_PATIENCE: Duration = Duration::from_millis(250);
 
 struct DeskInner {
     store: Store,
@@ -103,7 +109,19 @@ impl Desk {
         });
         inner.tracker.spawn(feel_the_pulse(inner.clone()));
         inner.tracker.spawn(keep_the_time(inner.clone()));
-        Desk { inner }
+        Desk {
+            inner,
+            job_places: None,
+        }
+    }
+
+    /// The same desk for a worker that has so many jobs under way. Of one event whose turn somebody holds, few of them wait;
+    /// the others are told to come again, so that jobs of other events have their turn.
+    pub fn for_jobs(&self, at_once_max: usize) -> Desk {
+        Desk {
+            inner: self.inner.clone(),
+            job_places: Some(Arc::new(TurnPlaces::new(at_once_max))),
+        }
     }
 
     /// The time by the database's clock. Sales begin and end by it; the node's own counts only before the database was
@@ -191,6 +209,19 @@ impl Desk {
     }
 
     async fn ask(&self, command: Command) -> Verdict {
+        let Some(places) = &self.job_places else {
+            return self.wait(command).await;
+        };
+        match places.free(command.event()) {
+            Some(_place) => self.wait(command).await,
+            // It may be carried out nevertheless: jobs bear that.
+            None => tokio::time::timeout(JOB_PATIENCE, self.wait(command))
+                .await
+                .unwrap_or_else(|_| Err(busy())),
+        }
+    }
+
+    async fn wait(&self, command: Command) -> Verdict {
         let inner = &self.inner;
         if inner.cancel.is_cancelled() {
             return Err(DeskError::Unavailable);

@@ -346,7 +346,9 @@ impl JobHands {
 }
 
 /// Starts the worker.
-pub(crate) fn start(back: &mut Tasks, hands: JobHands) -> Jobs {
+pub(crate) fn start(back: &mut Tasks, mut hands: JobHands) -> Jobs {
+    hands.desk = hands.desk.for_jobs(worker::AT_ONCE_MAX);
+    hands.payments = hands.payments.with_desk(hands.desk.clone());
     let jobs = Jobs::of(&hands);
     let table = worker::Table {
         store: hands.store.clone(),

@@ -25,7 +25,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(20);
 /// The lease of an attempt that lasts is renewed each time after this.
 const RENEWED_AFTER: Duration = Duration::from_secs(5);
 /// Jobs under way on one node. Most of an attempt's time is waiting for others: a card is captured in half a second.
-const AT_ONCE_MAX: usize = 64;
+pub(crate) const AT_ONCE_MAX: usize = 64;
 /// How soon a node sees the jobs that others wrote.
 const POLL: Duration = Duration::from_secs(1);
 /// First pause after a failed attempt, and the longest of most kinds.

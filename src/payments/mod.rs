@@ -255,6 +255,11 @@ impl Payments {
         }))
     }
 
+    /// The same, with another handle on the desk.
+    pub fn with_desk(&self, desk: Desk) -> Payments {
+        Payments::new(self.0.store.clone(), desk, self.0.providers.clone())
+    }
+
     pub fn providers(&self) -> &Providers {
         &self.0.providers
     }

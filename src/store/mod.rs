@@ -68,7 +68,7 @@ mod tls;
 pub(crate) mod together;
 mod total;
 pub mod transfers;
-mod turn_places;
+pub(crate) mod turn_places;
 pub mod users;
 pub mod waitlist;
 pub mod yardstick;
@@ -92,7 +92,7 @@ pub use error::{QueryFailure, StoreError};
 pub use snapshot::LiveEvent;
 use together::Together;
 pub use total::Total;
-use turn_places::TurnPlaces;
+use turn_places::{TurnPlace, TurnPlaces};
 
 /// How often a transaction is run at most (deadlocks, serialization failures).
 const TRANSACTION_TRIES_MAX: u32 = 6;
@@ -255,8 +255,13 @@ impl Store {
         G: Sync + ?Sized,
         W: for<'t> Fn(&'t Transaction<'t>, &'t G) -> BoxFuture<'t, Result<T, StoreError>>,
     {
-        let _place = self.turn_places.place(event, self.pool_wait).await?;
+        let _place = self.turn_place(event).await?;
         self.transaction(given, work).await
+    }
+
+    /// To be had by what waits for the event's turn with a connection of the pool.
+    async fn turn_place(&self, event: EventId) -> Result<TurnPlace, StoreError> {
+        self.turn_places.place(event, self.pool_wait).await
     }
 }
 

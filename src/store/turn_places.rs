@@ -1,5 +1,6 @@
-//! Bounds the connections of the pool that wait for the turn of one event, so that a turn that somebody holds for long costs
-//! other events none. Changes of one event are one after the other in any case: what waits here would wait in the database.
+//! Bounds what waits for the turn of one event, connections of the pool and jobs, so that a turn that somebody holds for
+//! long costs other events none. Changes of one event are one after the other in any case: what waits here would wait in the
+//! database.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,11 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::StoreError;
 use crate::ticketing::EventId;
 
-/// Of the connections of the pool, one event may have one in so many.
+/// Of all there are, one event may have one in so many.
 const EVENTS_SHARE: usize = 8;
 
 #[derive(Debug)]
-pub(super) struct TurnPlaces {
+pub(crate) struct TurnPlaces {
     /// Of each event.
     places: usize,
     /// Events that somebody writes or waits to write: each has at least one [`TurnPlace`].
@@ -23,7 +24,7 @@ pub(super) struct TurnPlaces {
 
 /// A place among those that may wait for an event's turn, or the wait for one.
 #[derive(Debug)]
-pub(super) struct TurnPlace {
+pub(crate) struct TurnPlace {
     all: Arc<TurnPlaces>,
     event: EventId,
     semaphore: Arc<Semaphore>,
@@ -31,9 +32,10 @@ pub(super) struct TurnPlace {
 }
 
 impl TurnPlaces {
-    pub(super) fn new(connections_max: usize) -> TurnPlaces {
+    /// `all_max`: how many there are for all events.
+    pub(crate) fn new(all_max: usize) -> TurnPlaces {
         TurnPlaces {
-            places: (connections_max / EVENTS_SHARE).max(1),
+            places: (all_max / EVENTS_SHARE).max(1),
             events: Mutex::default(),
         }
     }
@@ -53,6 +55,13 @@ impl TurnPlaces {
         let permit = permit.map_err(|error| StoreError::Busy(error.into()))?;
         place.permit = Some(permit.map_err(|error| StoreError::Busy(error.into()))?);
         Ok(place)
+    }
+
+    /// A place, if there is one.
+    pub(crate) fn free(self: &Arc<TurnPlaces>, event: EventId) -> Option<TurnPlace> {
+        let mut place = self.line(event);
+        place.permit = Some(place.semaphore.clone().try_acquire_owned().ok()?);
+        Some(place)
     }
 
     fn line(self: &Arc<TurnPlaces>, event: EventId) -> TurnPlace {
@@ -94,6 +103,7 @@ mod tests {
         let second = places.place(one, patience).await.unwrap();
         let third = places.place(one, patience).await;
         assert!(matches!(third, Err(StoreError::Busy(_))));
+        assert!(places.free(one).is_none() && places.free(other).is_some());
         places.place(other, patience).await.unwrap();
         drop(first);
         places.place(one, patience).await.unwrap();

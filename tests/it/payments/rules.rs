@@ -2,9 +2,13 @@
 //!
 //! Every test ends with both books: what the provider has taken, and what we think of it.
 
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+
 use super::shop::{GOOD, Held, PRICE, Shop};
 use crate::support::show::{Show, one};
-use seatcast::ticketing::SeatId;
+use seatcast::ticketing::{EventId, SeatId};
 use serde_json::{Value, json};
 
 pub(super) const DECLINED: &str = "4000000000000002";
@@ -295,10 +299,11 @@ async fn a_provider_that_fails_at_every_step_is_paid_once() {
             held.id
         ))
         .await;
-        let intent = shop.stripe.intent_of(&held.id).await["id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let of = format!(
+            "select provider_ref from payments where booking_id = '{}'",
+            held.id
+        );
+        let intent: String = one(&shop.client, &of, &[]).await;
         shop.stripe.give_card(&intent, GOOD).await;
         shop.in_the_end(&format!(
             "select count(*) = 1 from payments where state = 'captured' and booking_id = '{}'",
@@ -307,4 +312,49 @@ async fn a_provider_that_fails_at_every_step_is_paid_once() {
         .await;
         shop.paid_and_sold(&held, &intent, 1).await;
     }
+}
+
+/// More than the jobs that a node has under way.
+const WAITING: usize = 80;
+/// Less than the patience of the desk, which those wait for that have a place.
+const SOON: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payments_of_an_event_whose_turn_somebody_holds_delay_no_others() {
+    let shop = Shop::open(100).await;
+    let other = Show::new()
+        .ticket_type("Standing", PRICE, 10)
+        .stage(&shop.client)
+        .await;
+    let begun = async || {
+        let held = shop.hold(1).await;
+        (shop.begin(&held).await, held)
+    };
+    let begun = join_all((0..WAITING).map(|_| begun())).await;
+    let mut somebody = shop.server.client().await;
+    let turn = somebody.transaction().await.unwrap();
+    let hold = "select from turns where event_id = $1 for no key update";
+    turn.execute(hold, &[&shop.show.event]).await.unwrap();
+    for (intent, _) in &begun {
+        shop.stripe.give_card(intent, GOOD).await;
+    }
+    shop.until("select count(*) >= 64 from jobs where kind = 'payment' and attempts > 0")
+        .await;
+    let start = Instant::now();
+    let held = shop.hold_of(other.event, 1).await;
+    let intent = shop.begin(&held).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.until_payment(&held, "captured").await;
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    turn.commit().await.unwrap();
+    let all: EventId = shop.show.event;
+    shop.in_the_end(&format!(
+        "select count(*) = {WAITING} from payments where event_id = {all} and state = 'captured'"
+    ))
+    .await;
+    for (intent, held) in &begun {
+        assert_eq!(shop.kept(intent).await, PRICE);
+        assert_eq!(shop.tickets(held).await, 1);
+    }
+    shop.server.audit().await;
 }

@@ -1,5 +1,6 @@
 //! A shop with an event, and a provider outside of the process that has books of its own.
 
+use seatcast::ticketing::EventId;
 use serde_json::json;
 use tokio_postgres::Client;
 
@@ -56,7 +57,11 @@ impl Shop {
     }
 
     pub(super) async fn hold(&self, quantity: i64) -> Held {
-        let body = json!({"event_id": self.show.event, "quantity": quantity});
+        self.hold_of(self.show.event, quantity).await
+    }
+
+    pub(super) async fn hold_of(&self, event: EventId, quantity: i64) -> Held {
+        let body = json!({"event_id": event, "quantity": quantity});
         let made = self
             .server
             .anonymous()
