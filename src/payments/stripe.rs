@@ -1,7 +1,7 @@
 //! Stripe: PaymentIntents over its REST API. Cards are authorised first, and captured once the booking is sold.
 //!
-//! Every write has an idempotency key made of the attempt's or the refund's id, so one that is sent again is the same
-//! one. What webhooks say is not believed: they only tell which attempt to look at, and their signature that it is worth
+//! What could be done twice has an idempotency key made of the attempt's or the refund's id, so one that is sent again is the
+//! same one. Stripe keeps the answer under a key for a day, also where it is an error of its own. What webhooks say is not believed: they only tell which attempt to look at, and their signature that it is worth
 //! looking.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{Client, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::refunds::provider_key;
 use super::{Provider, ProviderError, Returned};
+use crate::clock::database_now;
 use crate::config::StripeConfig;
 use crate::config::inside::{PROVIDER_TIMEOUT_S, WEBHOOK_TOLERANCE_S};
 use crate::outgoing;
@@ -30,9 +31,9 @@ use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus};
 
 /// The version of the API that this was written for.
 const VERSION: &str = "2025-03-31.basil";
-/// Bytes of an answer that are read.
 /// Parts of an intent that are read with it: without them it names the charge alone.
 const CHARGE_AND_FEE: &str = "latest_charge.balance_transaction";
+/// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 512 * 1024;
 
 /// The means of payment where none is named, by Stripe's name.
@@ -50,6 +51,8 @@ const AUTHORIZED_FIRST: [&str; 9] = [
     "revolut_pay",
 ];
 
+/// How long the answer under a key is sure to be kept: Stripe forgets it after a day.
+const KEY_IS_KEPT: SignedDuration = SignedDuration::from_hours(12);
 /// Objects on a page of a list.
 const PAGE_MAX: usize = 100;
 /// Pages of the movements of one payment.
@@ -129,6 +132,17 @@ impl Stripe {
         key: Option<String>,
         form: &[(&str, String)],
     ) -> Result<Value, ProviderError> {
+        let answer = self.say(method, path, key, form).await;
+        answer.map_err(|failed| failed.error)
+    }
+
+    async fn say(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<String>,
+        form: &[(&str, String)],
+    ) -> Result<Value, StripeFailed> {
         let StripeInner {
             client,
             base,
@@ -146,12 +160,78 @@ impl Stripe {
             request = request.form(form);
         }
         let answer = request.send().await.map_err(unanswered)?;
-        let (status, again) = (answer.status(), should_retry(&answer));
+        let (status, again) = (answer.status(), says(&answer, "Stripe-Should-Retry"));
+        let is_kept = status.is_server_error() && says(&answer, "Idempotent-Replayed");
         let body = read(answer).await?;
         match status.is_success() {
             true => Ok(body),
-            false => Err(refusal(status, again, &body)),
+            false => Err(StripeFailed {
+                error: refusal(status, again, &body),
+                is_kept,
+            }),
         }
+    }
+
+    /// Makes something that does no harm if nobody is told of it: it is made once more, under another key, where Stripe keeps
+    /// an error of its own under the first.
+    async fn make(
+        &self,
+        path: &str,
+        key: String,
+        form: &[(&str, String)],
+    ) -> Result<Value, ProviderError> {
+        let again = format!("{key}:again");
+        match self.say(Method::POST, path, Some(key), form).await {
+            Err(StripeFailed { is_kept: true, .. }) => {}
+            answered => return answered.map_err(|failed| failed.error),
+        }
+        match self.say(Method::POST, path, Some(again), form).await {
+            Err(StripeFailed {
+                is_kept: true,
+                error,
+            }) => Err(ProviderError::Refused(error.to_string())),
+            answered => answered.map_err(|failed| failed.error),
+        }
+    }
+
+    /// Makes a refund of this intent, once: a request whose answer was an error, or was lost, may have made it.
+    async fn make_refund(&self, intent: &str, refund: &Refund) -> Result<Value, ProviderError> {
+        let age = refund.created_at.duration_until(database_now());
+        if age >= KEY_IS_KEPT
+            && let Some(made) = self.made_refund(intent, refund).await?
+        {
+            return Ok(made);
+        }
+        let form = [
+            ("payment_intent", intent.to_owned()),
+            ("amount", refund.amount.to_string()),
+            ("metadata[refund]", refund.id.to_string()),
+        ];
+        let key = provider_key(refund);
+        match self
+            .say(Method::POST, "/v1/refunds", Some(key), &form)
+            .await
+        {
+            Err(StripeFailed {
+                is_kept: true,
+                error,
+            }) => {
+                // Under another key it might be made twice: what Stripe has begun it may still end.
+                let made = self.made_refund(intent, refund).await?;
+                made.ok_or(error)
+            }
+            answered => answered.map_err(|failed| failed.error),
+        }
+    }
+
+    async fn made_refund(
+        &self,
+        intent: &str,
+        refund: &Refund,
+    ) -> Result<Option<Value>, ProviderError> {
+        let ours = refund.id.to_string();
+        let mut all = self.all("/v1/refunds", intent).await?.into_iter();
+        Ok(all.find(|one| one["metadata"]["refund"] == ours))
     }
 
     /// The intent as it is.
@@ -315,8 +395,24 @@ fn unanswered(error: reqwest::Error) -> ProviderError {
     ProviderError::Unanswered(error.without_url().to_string())
 }
 
-fn should_retry(answer: &reqwest::Response) -> bool {
-    let header = answer.headers().get("Stripe-Should-Retry");
+/// Why Stripe did not do what it was asked.
+struct StripeFailed {
+    error: ProviderError,
+    /// It failed before under the same key, and answers so for a day.
+    is_kept: bool,
+}
+
+impl From<ProviderError> for StripeFailed {
+    fn from(error: ProviderError) -> StripeFailed {
+        StripeFailed {
+            error,
+            is_kept: false,
+        }
+    }
+}
+
+fn says(answer: &reqwest::Response, header: &str) -> bool {
+    let header = answer.headers().get(header);
     header.is_some_and(|value| value == "true")
 }
 
@@ -487,8 +583,8 @@ impl Provider for Stripe {
             }
             None => format!("{}:start-alone", of.id),
         };
-        let made = self.ask(Method::POST, "/v1/payment_intents", Some(key), &form);
-        Ok(parsed(made.await?)?.charge())
+        let made = self.make("/v1/payment_intents", key, &form).await?;
+        Ok(parsed(made)?.charge())
     }
 
     async fn customer(&self, of: &Buyer) -> Result<Option<String>, ProviderError> {
@@ -506,9 +602,7 @@ impl Provider for Stripe {
         }
         let hash = URL_SAFE_NO_PAD.encode(hash.finalize());
         let key = format!("customer:{}:{hash}", of.user);
-        let made = self
-            .ask(Method::POST, "/v1/customers", Some(key), &form)
-            .await?;
+        let made = self.make("/v1/customers", key, &form).await?;
         Ok(made["id"].as_str().map(str::to_owned))
     }
 
@@ -517,10 +611,10 @@ impl Provider for Stripe {
     }
 
     async fn capture(&self, of: &Attempt) -> Result<Charge, ProviderError> {
+        // Without a key: it can be done once, and under a key Stripe would repeat an error of its own for a day.
         let path = format!("/v1/payment_intents/{}/capture", reference(of)?);
-        let key = format!("{}:capture", of.id);
         let form = [("expand[]", CHARGE_AND_FEE.to_owned())];
-        let taken = self.ask(Method::POST, &path, Some(key), &form);
+        let taken = self.ask(Method::POST, &path, None, &form);
         Ok(parsed(taken.await?)?.charge())
     }
 
@@ -537,16 +631,7 @@ impl Provider for Stripe {
                 let path = format!("/v1/refunds/{reference}");
                 self.ask(Method::GET, &path, None, &[]).await?
             }
-            None => {
-                let form = [
-                    ("payment_intent", reference(of)?.to_owned()),
-                    ("amount", refund.amount.to_string()),
-                    ("metadata[refund]", refund.id.to_string()),
-                ];
-                let key = provider_key(refund);
-                self.ask(Method::POST, "/v1/refunds", Some(key), &form)
-                    .await?
-            }
+            None => self.make_refund(reference(of)?, refund).await?,
         };
         let provider_ref = made["id"].as_str().unwrap_or_default().to_owned();
         Ok(match made["status"].as_str().unwrap_or_default() {

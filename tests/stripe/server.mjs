@@ -17,7 +17,8 @@
 //   {"dispute": "pi_…"}, {"dispute_closed": "dp_…", "status": "won" | "lost"}
 //   {"tamper": {"intent", …members}}               what must not be: another amount, currency or metadata
 //   {"faults": [{"on": "POST /v1/refunds", "does", "times", "ms"?}]}
-//       does: `429`, `500_before`, `500_after`, `slow`, `silent`, `cut_before`, `cut_after`
+//       does: `429`, `500_before`, `500_after`, `slow`, `silent`, `cut_before`, `cut_after`. The error of `500_after` is the
+//       answer under the request's key from then on, as Stripe keeps it.
 //
 // `GET /_control` gives the books, the events, the deliveries and the requests that came.
 
@@ -30,6 +31,9 @@ import { API_VERSION, Webhooks } from './webhooks.mjs';
 
 const BODY_BYTES_MAX = 64 * 1024;
 const SLOW_MS = 2_000;
+/** How long an answer is kept under its key. */
+const KEY_S = 24 * 3600;
+const SORRY = { status: 500, body: { error: { type: 'api_error', message: 'Sorry' } } };
 const PAGE = 10;
 const PAGE_MAX = 100;
 
@@ -123,14 +127,16 @@ function authorize(request) {
   }
 }
 
-/** Does a request once for each key; `effect` is what it does. */
-function once(request, path, text, effect) {
+/** Does a request once for each key; `effect` is what it does. With `fails` it is answered, and kept, as an error. */
+function once(request, path, text, fails, effect) {
   const key = request.headers['idempotency-key'];
   if (request.method !== 'POST' || key === undefined) {
-    return { ...attempt(effect), replayed: false };
+    const done = attempt(effect);
+    return { ...(fails ? SORRY : done), replayed: false };
   }
   const hash = createHash('sha256').update(`${path}\n${text}`).digest('hex');
-  const known = idempotency.get(key);
+  const kept = idempotency.get(key);
+  const known = kept && kept.at + KEY_S > books.now() ? kept : undefined;
   if (known && known.hash !== hash) {
     const message = 'Keys for idempotent requests can only be used with the same parameters they were first used with.';
     const body = { error: { type: 'idempotency_error', message } };
@@ -143,14 +149,16 @@ function once(request, path, text, effect) {
     const body = { error: { type: 'idempotency_error', code: 'idempotency_key_in_use', message: 'Another request with this key is running.' } };
     return { status: 409, body, replayed: false };
   }
-  idempotency.set(key, { hash });
-  const answer = attempt(effect);
+  const at = books.now();
+  idempotency.set(key, { hash, at });
+  const done = attempt(effect);
+  const answer = fails ? SORRY : done;
   // A request that was refused before it began leaves its key free, as with Stripe.
   const code = String(answer.body.error?.code ?? '');
   if (answer.status === 401 || code.startsWith('parameter_')) {
     idempotency.delete(key);
   } else {
-    idempotency.set(key, { hash, answer });
+    idempotency.set(key, { hash, at, answer });
   }
   return { ...answer, replayed: false };
 }
@@ -173,7 +181,7 @@ async function api(request, response, url, text) {
     return answer(response, 429, { error: { type: 'invalid_request_error', code: 'rate_limit', message: 'Too many requests' } }, { 'Stripe-Should-Retry': 'true' });
   }
   if (met?.does === '500_before') {
-    return answer(response, 500, { error: { type: 'api_error', message: 'Sorry' } });
+    return answer(response, SORRY.status, SORRY.body);
   }
   if (met?.does === 'cut_before') {
     return request.socket.destroy();
@@ -184,16 +192,13 @@ async function api(request, response, url, text) {
   if (met?.does === 'slow') {
     await new Promise((resolve) => setTimeout(resolve, met.ms ?? SLOW_MS));
   }
-  const outcome = once(request, path, text, () => {
+  const outcome = once(request, path, text, met?.does === '500_after', () => {
     authorize(request);
     const { handler, parts } = route(request.method, path);
     const given = request.method === 'POST' ? parseForm(text) : { ...parseForm(url.search.slice(1)), url: path };
     const made = handler(parts, given);
     return made.object === 'list' ? expandList(made, given) : books.expanded(made, list(given.expand));
   });
-  if (met?.does === '500_after') {
-    return answer(response, 500, { error: { type: 'api_error', message: 'Sorry' } });
-  }
   if (met?.does === 'cut_after') {
     return request.socket.destroy();
   }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shop::{GOOD, Held, PRICE, Shop};
-use crate::support::show::one;
+use crate::support::show::{one, user};
 use seatcast::ticketing::UserId;
 
 /// A card whose bank works on it until it is told how that ends; for a debit, the days that it takes.
@@ -171,6 +171,26 @@ async fn a_refused_means_of_payment_leaves_the_customer() {
     assert_eq!(refused.code(422), "PAYMENT_REFUSED");
     let kept = "select count(*) from provider_customers";
     assert_eq!(one::<i64>(&shop.client, kept, &[]).await, 1);
+}
+
+/// Under the key of a request that failed at the provider it answers so for a day.
+#[tokio::test]
+async fn an_error_of_the_provider_keeps_nobody_from_paying() {
+    let shop = Shop::open(10).await;
+    for on in ["POST /v1/customers", "POST /v1/payment_intents"] {
+        shop.stripe
+            .tell(json!({"faults": [{"on": on, "does": "500_after"}]}))
+            .await;
+        let buyer = shop.server.user(user(&shop.client, "customer").await);
+        let body = json!({"event_id": shop.show.event, "quantity": 1});
+        let made = buyer.post("/api/v1/bookings", &body).await;
+        let booking = made.data(201)["id"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/bookings/{booking}/payment");
+        let began = buyer.post(&path, &json!({})).await;
+        assert_eq!(began.data(201)["status"], "creating", "{on}");
+        let began = buyer.post(&path, &json!({})).await;
+        assert_eq!(began.data(201)["status"], "requires_action", "{on}");
+    }
 }
 
 /// The provider lost its customers, or another account of it is used now.

@@ -39,6 +39,36 @@ impl Shop {
     }
 }
 
+/// The provider forgets the keys of requests after a day, and keeps its own errors under them until then.
+#[tokio::test]
+async fn a_refund_is_made_once_however_late_it_is_asked_for_again() {
+    let shop = Shop::open(20).await;
+    for (does, hours) in [("500_after", 0), ("cut_after", 25), ("500_after", 25)] {
+        let (held, intent) = shop.sell_two().await;
+        let faults = json!({"faults": [{"on": "POST /v1/refunds", "does": does, "times": 2}]});
+        shop.stripe.tell(faults).await;
+        let staff = shop.server.user(shop.show.organizer);
+        let path = format!("/api/v1/bookings/{}/refunds", held.id);
+        let asked = staff.post(&path, &json!({"amount": 500})).await;
+        assert_eq!(asked.data(201)["status"], "requested", "{does}");
+        // As if no node had run meanwhile.
+        shop.stripe.tell(json!({"advance_s": hours * 3_600})).await;
+        let earlier = format!(
+            "update refunds set created_at = created_at - interval '{hours} hours' where booking_id = '{}'",
+            held.id
+        );
+        shop.client.execute(&earlier, &[]).await.unwrap();
+        shop.stripe.tell(json!({"faults": []})).await;
+        shop.in_the_end(&format!(
+            "select count(*) = 1 from refunds where state = 'succeeded' and booking_id = '{}'",
+            held.id
+        ))
+        .await;
+        assert_eq!(shop.kept(&intent).await, 2 * PRICE - 500, "{does} {hours}");
+    }
+    shop.server.audit().await;
+}
+
 #[tokio::test]
 async fn a_refund_that_others_made_is_booked_once_and_waits_for_a_person() {
     let shop = Shop::open(10).await;
