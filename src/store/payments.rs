@@ -553,11 +553,13 @@ async fn hear(
               cross join lateral (select id from bookings where id = p.booking_id limit 1 {lock}) b
          )
          update payments p
+            -- The charge that its buyer was told of stays its charge.
             set provider_ref = ($2::text[])[array_position($1, p.id)], state = ($3::text[])[array_position($1, p.id)],
                 client_secret = coalesce(($4::text[])[array_position($1, p.id)], client_secret),
                 redirect_url = coalesce(($5::text[])[array_position($1, p.id)], redirect_url),
                 failure = ($6::text[])[array_position($1, p.id)]
           where p.id = any(array(select id from free)) and p.{LIVE}
+            and coalesce(p.provider_ref = ($2::text[])[array_position($1, p.id)], true)
             and (provider_ref, state, failure) is distinct from
                 (($2::text[])[array_position($1, p.id)], ($3::text[])[array_position($1, p.id)],
                  ($6::text[])[array_position($1, p.id)])

@@ -156,6 +156,15 @@ async fn many_attempts_at_once_are_begun_noted_and_settled_each_once() {
     for heard in join_all(again).await {
         assert_eq!(heard.unwrap(), None, "nothing is new");
     }
+    // Somebody else began it, too, and had another answer.
+    let (first, open) = (attempts[0], &open[0]);
+    let other = Charge {
+        provider_ref: "ch_other".to_owned(),
+        ..open.clone()
+    };
+    assert_eq!(store.payment_heard(first, &other).await.unwrap(), None);
+    let kept = store.payment(first.id).await.unwrap().unwrap();
+    assert_eq!(kept.provider_ref.as_ref(), Some(&open.provider_ref));
 
     let desk = Desk::new(
         store.clone(),
