@@ -23,7 +23,7 @@ use crate::store::audit_trail::AuditEntry;
 use crate::store::refunds::DECIDED;
 use crate::store::refunds::RefundState;
 use crate::store::reviews::PaymentForReview;
-use crate::ticketing::payment::{PaymentState, ProviderName};
+use crate::ticketing::payment::{Attempt, PaymentState, ProviderName};
 use crate::ticketing::record::{BookingStatus, Money};
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::refusal::Refusal;
@@ -88,7 +88,12 @@ pub(super) struct PaymentToReview {
 }
 
 fn decisions(of: &PaymentForReview) -> Vec<Decision> {
-    let left = of.attempt.captured_amount - of.attempt.refunded_amount - of.lost_amount;
+    let Attempt {
+        captured_amount,
+        refunded_amount,
+        ..
+    } = of.attempt;
+    let left = captured_amount - (refunded_amount - of.stuck_amount) - of.lost_amount;
     possible(of.attempt.state, of.booking, left, of.is_rivalled)
 }
 
@@ -177,7 +182,8 @@ pub(super) struct Decided {
 
 /// Decide about a payment that waits for a person
 ///
-/// `accept`: all stays as it is, and an attempt whose money did not come ends. `refund`: what is left goes back, and the
+/// `accept`: all stays as it is, an attempt whose money did not come ends, and so does a refund that failed: its amount can be
+/// given back another time. `refund`: what is left goes back, and the
 /// tickets become void. `cancel`: the booking is cancelled, and no money moves. `retry`: the provider is asked again. The
 /// list says which of them are possible.
 #[utoipa::path(

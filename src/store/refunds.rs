@@ -392,12 +392,15 @@ impl Store {
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
-    /// Refunds of an event that have not come to an end.
+    /// Refunds of an event that have not come to an end, and what a person has to see to: refunds that failed, and payments of
+    /// which money was not given back.
     pub async fn open_refunds(&self, event: EventId) -> Result<OpenRefunds, StoreError> {
         let client = self.client().await?;
         let sql = "
             select count(*) filter (where state in ('requested', 'pending')),
-                   count(*) filter (where state in ('needs_review', 'failed'))
+                   count(*) filter (where state = 'needs_review')
+                       + (select count(*) from payments
+                           where event_id = $1 and state = 'captured' and captured_amount > refunded_amount)
               from refunds where event_id = $1";
         let statement = client.prepare_cached(sql).await?;
         let row = client.query_one(&statement, &[&event]).await?;

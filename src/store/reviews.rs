@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{GenericClient, Transaction};
 use serde_json::json;
 use tokio_postgres::types::ToSql;
 
@@ -29,6 +29,8 @@ pub struct PaymentForReview {
     pub organizer: UserId,
     /// Disputed amounts that cardholders' banks kept.
     pub lost_amount: i64,
+    /// Amounts of refunds that came to nothing and wait for a person: still reserved.
+    pub stuck_amount: i64,
     /// Another attempt of the booking is live.
     pub is_rivalled: bool,
 }
@@ -37,7 +39,8 @@ pub struct PaymentForReview {
 const MORE: &str = "p.review, b.reference, b.status, e.organizer_id,
     (select coalesce(sum(amount), 0)::bigint from disputes where payment_id = p.id and state = 'lost'),
     exists (select from payments other where other.booking_id = p.booking_id and other.id <> p.id
-               and other.state in ('creating', 'requires_action', 'authorized', 'processing'))";
+               and other.state in ('creating', 'requires_action', 'authorized', 'processing')),
+    (select coalesce(sum(amount), 0)::bigint from refunds where payment_id = p.id and state = 'needs_review')";
 
 /// A job that waits is worth so much longer when it is tried again.
 const JOB_AGAIN: Duration = Duration::from_secs(24 * 3_600);
@@ -106,19 +109,7 @@ impl Store {
 
     /// Frees the amounts of refunds of a payment that came to nothing, so that they can be given back otherwise.
     pub async fn give_up_refunds(&self, payment: PaymentId) -> Result<(), StoreError> {
-        let client = self.client().await?;
-        let sql = "
-            with ended as (
-                update refunds set state = 'failed'
-                 where id = any(array(select id from refunds where payment_id = $1 and state = 'needs_review'
-                                       order by payment_id, id limit 1000))
-                returning amount
-            )
-            update payments set refunded_amount = refunded_amount - coalesce((select sum(amount) from ended), 0)::bigint
-             where id = $1 and exists (select from ended)";
-        let statement = client.prepare_cached(sql).await?;
-        client.execute(&statement, &[&payment]).await?;
-        Ok(())
+        give_up_refunds(&self.client().await?, payment).await
     }
 
     /// Refunds of a payment that came to nothing.
@@ -222,6 +213,24 @@ impl Store {
     }
 }
 
+async fn give_up_refunds(
+    client: &impl GenericClient,
+    payment: PaymentId,
+) -> Result<(), StoreError> {
+    let sql = "
+        with ended as (
+            update refunds set state = 'failed'
+             where id = any(array(select id from refunds where payment_id = $1 and state = 'needs_review'
+                                   order by payment_id, id limit 1000))
+            returning amount
+        )
+        update payments set refunded_amount = refunded_amount - coalesce((select sum(amount) from ended), 0)::bigint
+         where id = $1 and exists (select from ended)";
+    let statement = client.prepare_cached(sql).await?;
+    client.execute(&statement, &[&payment]).await?;
+    Ok(())
+}
+
 async fn decide(
     tx: &Transaction<'_>,
     caller: &Caller,
@@ -247,8 +256,12 @@ async fn decide(
     }
     match decision {
         Decision::Retry => ring(tx, &payment_job(id), Duration::ZERO).await?,
-        // Somebody has looked at what was given back at the provider.
-        _ => explain_refunds(tx, &of.attempt, of.organizer).await?,
+        _ => {
+            // Nobody waits for them any more, and what they reserved may be given back another time.
+            give_up_refunds(tx, id).await?;
+            // Somebody has looked at what was given back at the provider.
+            explain_refunds(tx, &of.attempt, of.organizer).await?;
+        }
     }
     let organization = Some(of.organizer.into());
     let entry = AuditEntry::new(caller, organization, format!("payment:{id}"));
@@ -268,5 +281,6 @@ fn read(row: &tokio_postgres::Row) -> Result<PaymentForReview, StoreError> {
         organizer: row.try_get(22)?,
         lost_amount: row.try_get(23)?,
         is_rivalled: row.try_get(24)?,
+        stuck_amount: row.try_get(25)?,
     })
 }

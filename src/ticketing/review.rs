@@ -15,7 +15,7 @@ use super::record::BookingStatus;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// All stays as it is. An attempt whose money did not come ends.
+    /// All stays as it is. An attempt whose money did not come ends, and so does a refund that failed.
     Accept,
     /// The remainder goes back, and the tickets become void.
     Refund,

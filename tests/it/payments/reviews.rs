@@ -50,6 +50,38 @@ impl Shop {
     }
 }
 
+/// The bank of a card that has expired takes nothing back.
+#[tokio::test]
+async fn money_whose_refund_failed_can_still_be_given_back() {
+    let shop = Shop::open(10).await;
+    for decision in ["accept", "refund"] {
+        let (held, intent) = shop.paid(2).await;
+        shop.stripe.tell(json!({"refunds": "pending"})).await;
+        let back = format!("/api/v1/bookings/{}/refunds", held.id);
+        let all = json!({"all": true});
+        let asked = shop.staff().post(&back, &all).await;
+        assert_eq!(asked.data(201)["status"], "pending");
+        let books = shop.stripe.books().await;
+        let mut refunds = books["refunds"].as_array().unwrap().iter();
+        let of = refunds.find(|one| one["payment_intent"] == intent.as_str());
+        let fails = json!({"refund": of.unwrap()["id"], "ends": "failed"});
+        shop.stripe.tell(fails).await;
+        shop.in_the_end("select count(*) = 1 from payments where review is not null")
+            .await;
+        let waiting = shop.waiting().await;
+        assert_eq!(waiting["decisions"], json!(["accept", "refund"]));
+        shop.stripe.tell(json!({"refunds": "succeeded"})).await;
+        shop.decide(decision).await.data(200);
+        if decision == "accept" {
+            assert_eq!(shop.kept(&intent).await, 2 * PRICE);
+            let again = shop.staff().post(&back, &all).await;
+            assert_eq!(again.data(201)["status"], "succeeded");
+        }
+        assert_eq!(shop.kept(&intent).await, 0, "{decision}");
+    }
+    shop.server.audit().await;
+}
+
 #[tokio::test]
 async fn what_others_gave_back_is_accepted_or_ends_the_booking() {
     let shop = Shop::open(10).await;

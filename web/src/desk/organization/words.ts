@@ -29,7 +29,7 @@ const english = {
   decideWho: (reference: string) => `Decide about ${reference}`,
   decision: { accept: 'Leave it as it is', refund: 'Give the rest back', cancel: 'Cancel the booking', retry: 'Ask the provider again' } as Record<Decision, string>,
   effect: {
-    accept: 'Nothing changes. An attempt whose money did not come ends.',
+    accept: 'Nothing changes. An attempt whose money did not come ends, and so does a refund that failed.',
     refund: 'What is left goes back to the buyer, and the tickets become void.',
     cancel: 'The booking is cancelled; no money moves.',
     retry: 'The provider is asked what became of it.',
