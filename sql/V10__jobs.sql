@@ -33,6 +33,12 @@ create table jobs (
     created_at timestamptz not null default clock_timestamp(),
     -- Of work for an event, such as mails to its buyers, by which its people find it.
     event_id bigint generated always as ((payload ->> 'event_id')::bigint) stored,
+    -- What it mostly waits for. A node works at so many of each, so a mail server that does not answer delays mails alone.
+    lane text not null generated always as (
+        case when kind = 'push' then 'push'
+             when kind in ('payment', 'refund', 'staff_paid', 'give_back', 'event_refunds', 'bulk_bookings', 'provider_events',
+                           'invoice', 'seatmap', 'event_cancelled') then 'core'
+             else 'mail' end) stored,
     -- Of a job that waits for a person: whose people are to look. Null: none's, or several's. Set by trigger.
     organization_id bigint
 );
@@ -44,7 +50,7 @@ create index jobs_for_review on jobs (expires_at) where state = 'needs_review';
 create index jobs_by_organization on jobs (coalesce(organization_id, 0), id) where state = 'needs_review';
 create index jobs_forgotten on jobs (run_at) where state = 'done';
 -- Last, so that on an empty table the planner takes this one.
-create index jobs_due on jobs (run_at, id) where state = 'waiting';
+create index jobs_due on jobs (lane, run_at, id) where state = 'waiting';
 
 -- The organization for which a job works, by what it says. Null: none, or several.
 create function job_organization(payload jsonb) returns bigint language plpgsql stable set search_path from current as $$

@@ -489,7 +489,7 @@ pub const PUSH_SUBSCRIPTIONS_PER_BROWSER_MAX: i64 = 50;
 pub const PUSH_SUBSCRIPTIONS_PER_USER_MAX: i64 = 200;
 /// How long before a hold's end its buyer is told; of a hold that ends sooner, half of what is left of it.
 pub const PUSH_HOLD_LEAD: Duration = Duration::from_secs(3 * 60);
-/// Messages «tickets are back» that one look writes, and jobs that may wait before it writes none: so that payments do not
-/// wait for thousands of messages, and of few tickets not everybody is told at once.
+/// Messages «tickets are back» that one look writes, and messages that may wait before it writes none: so that nobody's
+/// message waits for thousands of others, and of few tickets not everybody is told at once.
 pub const PUSH_FIRES_MAX: i64 = 200;
 pub const PUSH_JOBS_WAITING_MAX: i64 = 200;

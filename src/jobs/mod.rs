@@ -63,7 +63,7 @@ use crate::mail::{MailError, Mailer};
 use crate::payments::Payments;
 use crate::pdf::Printer;
 use crate::push::{PushError, Pusher};
-use crate::store::jobs::{NewJob, QueuedJob, TakenJob};
+use crate::store::jobs::{JobLane, NewJob, QueuedJob, TakenJob};
 use crate::store::push::PushJob;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
@@ -83,6 +83,12 @@ pub trait Kind: Serialize + DeserializeOwned + Send + Sync {
     const NEEDS_MAIL: bool = false;
     /// The same of one without a way for messages to browsers.
     const NEEDS_PUSH: bool = false;
+    /// `sql/V10__jobs.sql` says the same.
+    const LANE: JobLane = match (Self::NEEDS_MAIL, Self::NEEDS_PUSH) {
+        (true, _) => JobLane::Mail,
+        (_, true) => JobLane::Push,
+        (false, false) => JobLane::Core,
+    };
     /// Longest pause between two attempts.
     const PAUSE_MAX: Duration = worker::AGAIN_MAX;
 
@@ -174,6 +180,11 @@ macro_rules! kinds {
                 .filter(|(_, mail, push)| (has_mail || !mail) && (has_push || !push))
                 .map(|(name, ..)| name)
                 .collect()
+        }
+
+        /// Each kind with its lane.
+        pub fn lanes() -> Vec<(&'static str, JobLane)> {
+            vec![$((<$kind>::NAME, <$kind>::LANE)),*]
         }
 
         fn pause_max(kind: &str) -> Duration {

@@ -10,6 +10,7 @@ use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
 use crate::lang::Lang;
 use crate::pdf::ticket::amount;
+use crate::store::jobs::JobLane;
 use crate::store::letters::{LETTER_WORTH, REFUND_MAIL_JOB, refund_mail_job};
 use crate::store::movements::REFUNDED_ELSEWHERE;
 use crate::store::refunds::{
@@ -32,6 +33,7 @@ pub struct RefundMail {
 impl Kind for RefundMail {
     const NAME: &'static str = REFUND_MAIL_JOB;
     const WORTH: Duration = LETTER_WORTH;
+    const LANE: JobLane = JobLane::Mail;
 
     fn key(&self, _: &Proofs) -> String {
         refund_mail_job(self.refund_id, self.booking_id, self.event_id).key

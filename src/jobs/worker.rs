@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
 use crate::pacing::Backoff;
-use crate::store::jobs::{Backlog, Settled, TakenJob};
+use crate::store::jobs::{Backlog, JobLane, OfLanes, Settled, TakenJob};
 use crate::store::{Store, StoreError};
 
 /// Time that one attempt may take.
@@ -24,7 +24,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(90);
 pub(crate) const LEASE: Duration = Duration::from_secs(20);
 /// The lease of an attempt that lasts is renewed each time after this.
 const RENEWED_AFTER: Duration = Duration::from_secs(5);
-/// Jobs under way on one node. Most of an attempt's time is waiting for others: a card is captured in half a second.
+/// Jobs of one lane under way on one node. Most of an attempt's time is waiting for others: a card is captured in half a second.
 pub(crate) const AT_ONCE_MAX: usize = 64;
 /// How soon a node sees the jobs that others wrote.
 const POLL: Duration = Duration::from_secs(1);
@@ -47,9 +47,10 @@ const COUNTED_MAX: i64 = 1_000;
 
 /// The table of jobs.
 pub(crate) trait JobTable {
+    /// Of each lane up to a number.
     fn take(
         &self,
-        jobs_max: usize,
+        jobs_max: OfLanes,
     ) -> impl Future<Output = Result<Vec<TakenJob>, StoreError>> + Send;
     /// `false` if the lease was lost.
     fn settle(
@@ -100,13 +101,14 @@ pub(crate) async fn run<S: Future<Output = ()> + Send + 'static>(
     end: &CancellationToken,
 ) {
     let mut working = FuturesUnordered::new();
+    let mut free: OfLanes = [AT_ONCE_MAX; JobLane::ALL.len()];
     let mut round: u32 = 0;
     let mut poll = Box::pin(sleep(POLL));
     let mut tidied = None;
     'looking: loop {
-        let free = AT_ONCE_MAX - working.len();
         let lease = lease(&sleep);
-        let look = look(table, free, tidied != Some(round / TIDY_EVERY));
+        let asked = free;
+        let look = look(table, asked, tidied != Some(round / TIDY_EVERY));
         tidied = Some(round / TIDY_EVERY);
         // Attempts under way go on while the database is asked.
         let taken = {
@@ -115,22 +117,28 @@ pub(crate) async fn run<S: Future<Output = ()> + Send + 'static>(
                 tokio::select! {
                     biased;
                     taken = &mut look => break taken,
-                    Some(()) = working.next(), if !working.is_empty() => {}
+                    Some(lane) = working.next(), if !working.is_empty() => free[lane as usize] += 1,
                 }
             }
         };
+        let mut left = asked;
+        for job in taken {
+            let lane = job.lane;
+            left[lane as usize] = left[lane as usize].saturating_sub(1);
+            free[lane as usize] = free[lane as usize].saturating_sub(1);
+            let attempt = attempt(table, hands, &sleep, job, lease.clone());
+            working.push(attempt.map(move |()| lane));
+        }
         // As many as were asked for: more may be due, of which nobody tells any more.
-        let are_more = taken.len() == free && !mistaken!(LeaveTheRest);
-        working.extend(
-            taken
-                .into_iter()
-                .map(|job| attempt(table, hands, &sleep, job, lease.clone())),
-        );
+        let are_more = |free: &OfLanes| {
+            let mut lanes = left.iter().zip(free);
+            lanes.any(|(left, free)| *left == 0 && *free > 0) && !mistaken!(LeaveTheRest)
+        };
         loop {
             tokio::select! {
                 biased;
                 () = end.cancelled() => break 'looking,
-                Some(()) = working.next(), if !working.is_empty() => {}
+                Some(lane) = working.next(), if !working.is_empty() => free[lane as usize] += 1,
                 // Before what brings more jobs, so that a rush does not keep the table untidy.
                 () = &mut poll => {
                     poll.set(sleep(POLL));
@@ -138,7 +146,7 @@ pub(crate) async fn run<S: Future<Output = ()> + Send + 'static>(
                     continue 'looking;
                 }
                 () = woken.notified() => continue 'looking,
-                () = ready(()), if are_more && working.len() < AT_ONCE_MAX => continue 'looking,
+                () = ready(()), if are_more(&free) => continue 'looking,
             }
         }
     }
@@ -147,7 +155,7 @@ pub(crate) async fn run<S: Future<Output = ()> + Send + 'static>(
 }
 
 /// Tidies the table, if it is time, and takes what is due.
-async fn look(table: &impl JobTable, free: usize, tidies: bool) -> Vec<TakenJob> {
+async fn look(table: &impl JobTable, free: OfLanes, tidies: bool) -> Vec<TakenJob> {
     if tidies {
         match table.tidy().await {
             Ok(backlog) => tell(backlog),
@@ -155,7 +163,7 @@ async fn look(table: &impl JobTable, free: usize, tidies: bool) -> Vec<TakenJob>
         }
     }
     match free {
-        0 => Vec::new(),
+        [0, 0, 0] => Vec::new(),
         free => table.take(free).await.unwrap_or_else(|error| {
             tracing::debug!(%error, "jobs cannot be taken yet");
             Vec::new()
@@ -327,7 +335,7 @@ pub(crate) struct Table {
 }
 
 impl JobTable for Table {
-    async fn take(&self, jobs_max: usize) -> Result<Vec<TakenJob>, StoreError> {
+    async fn take(&self, jobs_max: OfLanes) -> Result<Vec<TakenJob>, StoreError> {
         self.store.take_jobs(&self.kinds, jobs_max, LEASE).await
     }
 

@@ -32,7 +32,7 @@ use super::mistake::Mistake;
 use super::number;
 use crate::jobs::worker::{self, Hands, JobOutcome, JobTable, LEASE};
 use crate::store::StoreError;
-use crate::store::jobs::{Backlog, Settled, TakenJob};
+use crate::store::jobs::{Backlog, JobLane, OfLanes, Settled, TakenJob};
 
 const SEEDS: u64 = 10_000;
 /// Seeds among which each mistake has to be caught.
@@ -246,7 +246,7 @@ struct JobNode {
 }
 
 impl JobTable for JobNode {
-    async fn take(&self, jobs_max: usize) -> Result<Vec<TakenJob>, StoreError> {
+    async fn take(&self, [_, jobs_max, _]: OfLanes) -> Result<Vec<TakenJob>, StoreError> {
         let taken = self.world.ask(|shared| {
             let due =
                 |job: &ModelJob| matches!(job.row, ModelRow::Waiting { at_ms } if at_ms <= now_ms());
@@ -340,6 +340,7 @@ fn taken_job(id: i64, attempts: i32) -> TakenJob {
     TakenJob {
         id,
         kind: "mail".to_owned(),
+        lane: JobLane::Mail,
         key: format!("mail-{id}"),
         payload: Value::Null,
         progress: Value::Null,

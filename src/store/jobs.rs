@@ -47,11 +47,46 @@ pub struct QueuedJob {
     pub worth: Duration,
 }
 
+/// What a job mostly waits for. A node works at so many of each, so that a mail server which does not answer delays mails
+/// alone. `sql/V10__jobs.sql` says which kind is in which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobLane {
+    /// Providers of payments, and the database.
+    Core,
+    /// The mail server.
+    Mail,
+    /// The services that push messages to browsers.
+    Push,
+}
+
+impl JobLane {
+    pub const ALL: [JobLane; 3] = [JobLane::Core, JobLane::Mail, JobLane::Push];
+
+    /// As the database spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JobLane::Core => "core",
+            JobLane::Mail => "mail",
+            JobLane::Push => "push",
+        }
+    }
+
+    fn of(text: &str) -> Result<JobLane, StoreError> {
+        let mut all = JobLane::ALL.into_iter();
+        let known = all.find(|lane| lane.as_str() == text);
+        known.ok_or_else(|| StoreError::corrupt(format!("a job's lane is {text}")))
+    }
+}
+
+/// A number for each lane, in the order of [`JobLane::ALL`].
+pub type OfLanes = [usize; JobLane::ALL.len()];
+
 /// A job that this node may work at until its lease ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TakenJob {
     pub id: i64,
     pub kind: String,
+    pub lane: JobLane,
     pub key: String,
     pub payload: Value,
     /// How far it came before, in its kind's own words; null at first.
@@ -389,11 +424,11 @@ impl Store {
         Ok(count > 0)
     }
 
-    /// Takes the jobs of these kinds that have been due longest, each for the time of `lease`.
+    /// Takes the jobs of these kinds that have been due longest, of each lane up to a number, each for the time of `lease`.
     pub async fn take_jobs(
         &self,
         kinds: &[&str],
-        jobs_max: usize,
+        jobs_max: OfLanes,
         lease: Duration,
     ) -> Result<Vec<TakenJob>, StoreError> {
         let client = self.client().await?;
@@ -401,15 +436,22 @@ impl Store {
             update jobs
                set state = 'leased', attempts = attempts + 1, lease_until = clock_timestamp() + $2 * interval '1 ms'
              where id = any(array(
-                       select id from jobs where state = 'waiting' and run_at <= statement_timestamp() and kind = any($3)
-                        order by run_at, id limit $1 for update skip locked))
+                       select due.id from unnest((select $1::text[]), (select $4::bigint[])) as asked (lane, jobs_max)
+                        cross join lateral (
+                            select id from jobs
+                             where state = 'waiting' and lane = asked.lane and run_at <= statement_timestamp() and kind = any($3)
+                             order by run_at, id limit asked.jobs_max for update skip locked) due))
             returning id, kind, key, payload, attempts, times, expires_at <= statement_timestamp(),
-                      statement_timestamp(), progress, failures";
+                      statement_timestamp(), progress, failures, lane";
         let statement = client.prepare_cached(sql).await?;
-        let jobs_max = i64::try_from(jobs_max).unwrap_or(i64::MAX);
+        let asked = JobLane::ALL.into_iter().zip(jobs_max);
+        let (lanes, jobs_max): (Vec<&str>, Vec<i64>) = asked
+            .filter(|(_, jobs_max)| *jobs_max > 0)
+            .map(|(lane, jobs_max)| (lane.as_str(), i64::try_from(jobs_max).unwrap_or(i64::MAX)))
+            .unzip();
         let lease = millis(lease) as f64;
         let rows = client
-            .query(&statement, &[&jobs_max, &lease, &kinds])
+            .query(&statement, &[&lanes, &lease, &kinds, &jobs_max])
             .await?;
         let taken = rows.iter().map(|row| {
             Ok(TakenJob {
@@ -425,6 +467,7 @@ impl Store {
                     .try_get::<_, Option<Json<Value>>>(8)?
                     .map_or(Value::Null, |progress| progress.0),
                 failures: row.try_get(9)?,
+                lane: JobLane::of(row.try_get(10)?)?,
             })
         });
         taken.collect()
@@ -482,14 +525,20 @@ impl Store {
     pub async fn jobs_backlog(&self, count_max: i64) -> Result<Backlog, StoreError> {
         let client = self.client().await?;
         let sql = "
-            select (select count(*) from (
-                       select from jobs where state = 'waiting' and run_at <= statement_timestamp() limit $1) as due),
-                   coalesce((select extract(epoch from statement_timestamp() - run_at) * 1000 from jobs
-                              where state = 'waiting' and run_at <= statement_timestamp()
-                              order by run_at, id limit 1), 0)::bigint,
+            with due as materialized (
+                select run_at from unnest((select $2::text[])) as asked (lane)
+                 cross join lateral (select run_at from jobs
+                                      where state = 'waiting' and lane = asked.lane and run_at <= statement_timestamp()
+                                      order by run_at, id limit $1) one
+            )
+            select least((select count(*) from due), $1),
+                   coalesce((select extract(epoch from statement_timestamp() - min(run_at)) * 1000 from due), 0)::bigint,
                    (select count(*) from (select from jobs where state = 'needs_review' limit $1) as review)";
         let statement = client.prepare_cached(sql).await?;
-        let row = client.query_one(&statement, &[&count_max]).await?;
+        let lanes = JobLane::ALL.map(JobLane::as_str);
+        let row = client
+            .query_one(&statement, &[&count_max, &&lanes[..]])
+            .await?;
         Ok(Backlog {
             due: row.try_get(0)?,
             oldest_ms: row.try_get(1)?,

@@ -388,7 +388,8 @@ impl Store {
                   group by found.event_id limit $3
              ), room as (
                  select greatest($4 - (select count(*) from (
-                     select from jobs where state = 'waiting' and run_at <= statement_timestamp() limit $5) as due), 0) as units
+                     select from jobs where state = 'waiting' and lane = 'push' and run_at <= statement_timestamp()
+                      order by run_at, id limit $5) as due), 0) as units
              ), chosen as (
                  select one.id
                    from back

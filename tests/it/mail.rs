@@ -3,10 +3,12 @@
 
 use jiff::Timestamp;
 use seatcast::auth::proofs::{LINK_LIFE_S, Proofs};
+use seatcast::jobs::lanes;
 use seatcast::ticketing::BookingId;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::support::database::TestDatabase;
 use crate::support::http_client;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one, user};
@@ -18,7 +20,10 @@ const CODES: &str = "/api/v1/email-codes";
 pub(crate) const PAGES: &str = "https://tickets.example.org/hall";
 
 pub(crate) async fn mailing(smtp: &Smtp) -> TestServer {
-    let url = smtp.url();
+    mailing_to(smtp.url()).await
+}
+
+async fn mailing_to(url: String) -> TestServer {
     let mails = TestServer::builder().with(|config| {
         config.mail.smtp_url = Some(url);
         config.mail.public_url = Some(format!("{PAGES}/"));
@@ -282,6 +287,47 @@ async fn a_mail_is_tried_until_it_is_taken_or_a_person_has_to_look() {
         "select count(*) = 1 from jobs where times = 2 and state = 'needs_review'",
     )
     .await;
+}
+
+/// More than a node sends at once.
+const WAITING_MAILS: i32 = 100;
+
+/// A mail server that takes connections and says nothing, for as long as a mail may take.
+#[tokio::test]
+async fn a_mail_server_that_does_not_answer_delays_mails_alone() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", silent.local_addr().unwrap());
+    let server = mailing_to(url).await;
+    let client = server.client().await;
+    let mails = "
+        insert into jobs (kind, key, payload, expires_at)
+        select 'email_code', 'mail-' || n, '{\"email\": \"ada@example.org\", \"lang\": \"en\"}', now() + interval '1 hour'
+          from generate_series(1, $1) n";
+    client.execute(mails, &[&WAITING_MAILS]).await.unwrap();
+    waits(
+        &client,
+        "select count(*) = 64 from jobs where state = 'leased'",
+    )
+    .await;
+    // An attempt that is gone by now.
+    let payment = "
+        insert into jobs (kind, key, payload, expires_at)
+        values ('payment', 'one', '{\"payment_id\": \"01890000-0000-7000-8000-000000000000\"}', now() + interval '1 hour')";
+    client.batch_execute(payment).await.unwrap();
+    waits(&client, "select state = 'done' from jobs where key = 'one'").await;
+    let left = "select count(*) from jobs where kind = 'email_code' and state = 'waiting'";
+    assert_eq!(one::<i64>(&client, left, &[]).await, 36);
+}
+
+#[tokio::test]
+async fn the_database_has_each_kind_of_job_in_its_lane() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    for (kind, lane) in lanes() {
+        let sql = "insert into jobs (kind, key, payload, expires_at) values ($1, $1, '{}', now()) returning lane";
+        let row = client.query_one(sql, &[&kind]).await.unwrap();
+        assert_eq!(row.get::<_, &str>(0), lane.as_str(), "{kind}");
+    }
 }
 
 /// The node that had a job is gone: its lease ends, and another node does it.

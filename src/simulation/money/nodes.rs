@@ -16,7 +16,7 @@ use crate::jobs::{End, Failed, outcome};
 use crate::payments::give_back::{AfterCancellation, give_after_cancellation};
 use crate::payments::{drive, refunds};
 use crate::store::StoreError;
-use crate::store::jobs::{Backlog, Settled, TakenJob};
+use crate::store::jobs::{Backlog, JobLane, OfLanes, Settled, TakenJob};
 use crate::store::payments::PAYMENT_JOB;
 use crate::store::refunds::GIVE_BACK_JOB;
 use crate::store::refunds::REFUND_JOB;
@@ -32,7 +32,7 @@ fn is_leased(job: &SimJob, taken: &TakenJob) -> bool {
 }
 
 impl JobTable for MoneyNode {
-    async fn take(&self, jobs_max: usize) -> Result<Vec<TakenJob>, StoreError> {
+    async fn take(&self, [jobs_max, ..]: OfLanes) -> Result<Vec<TakenJob>, StoreError> {
         let taken = self.world.store(|shared| {
             let mut taken = Vec::new();
             let is_due =
@@ -128,6 +128,7 @@ fn taken_job(id: i64, job: &SimJob) -> TakenJob {
     TakenJob {
         id,
         kind: job.kind.to_owned(),
+        lane: JobLane::Core,
         key: job.key.clone(),
         payload: job.payload.clone(),
         progress: serde_json::Value::Null,

@@ -246,7 +246,7 @@ async fn a_job_is_settled_as_the_one_with_its_lease_says() {
         let lease = Duration::from_secs(60);
         let mut taken = till
             .store
-            .take_jobs(&[PAYMENT_JOB], 1, lease)
+            .take_jobs(&[PAYMENT_JOB], [1, 0, 0], lease)
             .await
             .unwrap();
         taken.pop().unwrap()
@@ -307,7 +307,10 @@ async fn who_has_to_wait_for_a_job_waits_alone() {
     let attempts: Vec<_> = attempts.collect();
     let lease = Duration::from_secs(60);
     join_all(attempts.iter().map(|id| till.store.ring_payment(*id))).await;
-    let mut taken = till.store.take_jobs(&[PAYMENT_JOB], 500, lease).await;
+    let mut taken = till
+        .store
+        .take_jobs(&[PAYMENT_JOB], [500, 0, 0], lease)
+        .await;
     let taken = taken.as_mut().unwrap();
     assert_eq!(taken.len(), attempts.len());
     let busy = attempts[0];
@@ -343,7 +346,10 @@ async fn who_has_to_wait_for_a_job_waits_alone() {
     rung.unwrap();
     assert!(settled.unwrap());
     // Each was rung for while it was worked at, so each is due again.
-    let again = till.store.take_jobs(&[PAYMENT_JOB], 500, lease).await;
+    let again = till
+        .store
+        .take_jobs(&[PAYMENT_JOB], [500, 0, 0], lease)
+        .await;
     assert_eq!(again.unwrap().len(), attempts.len());
     // And one that is forgotten at this moment is written anew.
     let writer = till.client.transaction().await.unwrap();
@@ -359,7 +365,7 @@ async fn who_has_to_wait_for_a_job_waits_alone() {
     timeout(DEADLINE, waits).await.unwrap().unwrap().unwrap();
     let again = till
         .store
-        .take_jobs(&[PAYMENT_JOB], 500, lease)
+        .take_jobs(&[PAYMENT_JOB], [500, 0, 0], lease)
         .await
         .unwrap();
     assert_eq!(again.len(), 1);
