@@ -22,7 +22,9 @@ use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Transition};
 use crate::ticketing::{BookingId, EventId, PaymentId};
 
-/// Payments between two notes of progress, and how many of them are given back at a time.
+/// Payments that are given back between two notes of progress: few, so that an attempt gets through them while the provider does
+/// not answer. Payments and bookings that are looked at otherwise, and what is done at a time.
+const REFUNDS_MAX: i64 = 16;
 const BATCH_MAX: i64 = 50;
 const AT_ONCE_MAX: usize = 8;
 /// Pause before it looks again at what has not come to an end.
@@ -68,7 +70,7 @@ impl Kind for EventRefunds {
             hands.payments.ring(*payment).await?;
         }
         let batch = store
-            .unreturned(self.event_id, progress.after, BATCH_MAX)
+            .unreturned(self.event_id, progress.after, REFUNDS_MAX)
             .await?;
         let outcomes = stream::iter(batch.clone())
             .map(|one| self.one(hands, one))

@@ -257,7 +257,12 @@ async fn carried_out<S: Future<Output = ()> + Send + 'static>(
             biased;
             () = lease.clone(), if is_bounded => return None,
             () = &mut timeout, if is_bounded => {
-                return Some(JobOutcome::Unsure("it took too long".to_owned()));
+                let why = "it took too long".to_owned();
+                return Some(match job.lane {
+                    // Done twice it does no harm, and a provider that does not answer for long will answer one day.
+                    JobLane::Core => JobOutcome::Later(why),
+                    JobLane::Mail | JobLane::Push => JobOutcome::Unsure(why),
+                });
             }
             outcome = &mut carrying => {
                 let panicked = || JobOutcome::Hopeless(PANICKED.to_owned());
@@ -355,7 +360,79 @@ impl JobTable for Table {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use jiff::Timestamp;
+
     use super::*;
+
+    /// Nothing ever comes of its jobs.
+    #[derive(Default)]
+    struct Stuck {
+        settled: Mutex<Vec<Settled>>,
+    }
+
+    impl JobTable for Stuck {
+        async fn take(&self, _: OfLanes) -> Result<Vec<TakenJob>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        async fn settle(&self, _: &TakenJob, settled: &Settled) -> Result<bool, StoreError> {
+            let all = self.settled.lock();
+            all.map(|mut all| all.push(settled.clone())).ok();
+            Ok(true)
+        }
+
+        async fn renew(&self, _: &TakenJob) -> Result<bool, StoreError> {
+            Ok(true)
+        }
+
+        async fn tidy(&self) -> Result<Backlog, StoreError> {
+            Ok(Backlog::default())
+        }
+    }
+
+    impl Hands for Stuck {
+        async fn carry_out(&self, _: &TakenJob) -> JobOutcome {
+            std::future::pending().await
+        }
+    }
+
+    /// The time of an attempt is over at once.
+    async fn sleep(time: Duration) {
+        if time != ATTEMPT_TIMEOUT {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_should_not_be_done_twice_is_left_to_a_person_after_a_silence() {
+        for (lane, left) in [(JobLane::Core, 0), (JobLane::Mail, 1), (JobLane::Push, 1)] {
+            let stuck = Stuck::default();
+            for failures in 0..UNSURE_ATTEMPTS_MAX {
+                let job = TakenJob {
+                    id: 1,
+                    kind: "stuck".to_owned(),
+                    lane,
+                    key: "stuck".to_owned(),
+                    payload: Value::Null,
+                    progress: Value::Null,
+                    attempts: failures + 1,
+                    failures,
+                    times: 1,
+                    is_expired: false,
+                    taken_at: Timestamp::UNIX_EPOCH,
+                };
+                attempt(&stuck, &stuck, &sleep, job, lease(&sleep)).await;
+            }
+            let settled = stuck.settled.into_inner().unwrap_or_default();
+            let mut reviews = settled.iter();
+            let reviews = reviews
+                .by_ref()
+                .filter(|one| matches!(one, Settled::Review { .. }));
+            assert_eq!((settled.len(), reviews.count()), (4, left), "{lane:?}");
+        }
+    }
 
     #[test]
     fn pauses_double_up_to_a_quarter_of_an_hour() {
