@@ -167,8 +167,10 @@ impl Store {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
         // The row is locked, so that two refunds are one after the other.
-        let sql = "select captured_amount - refunded_amount from payments where id = $1 and state = 'captured' for no key update";
-        let statement = transaction.prepare_cached(sql).await?;
+        let sql = format!(
+            "select {LEFT} from payments p where id = $1 and state = 'captured' for no key update"
+        );
+        let statement = transaction.prepare_cached(&sql).await?;
         let Some(row) = transaction.query_opt(&statement, &[&new.payment]).await? else {
             return Ok(RefundBegun::NotCaptured);
         };
@@ -396,13 +398,14 @@ impl Store {
     /// which money was not given back.
     pub async fn open_refunds(&self, event: EventId) -> Result<OpenRefunds, StoreError> {
         let client = self.client().await?;
-        let sql = "
-            select count(*) filter (where state in ('requested', 'pending')),
-                   count(*) filter (where state = 'needs_review')
-                       + (select count(*) from payments
-                           where event_id = $1 and state = 'captured' and captured_amount > refunded_amount)
-              from refunds where event_id = $1";
-        let statement = client.prepare_cached(sql).await?;
+        let sql = format!(
+            "select count(*) filter (where state in ('requested', 'pending')),
+                    count(*) filter (where state = 'needs_review')
+                        + (select count(*) from payments p
+                            where event_id = $1 and state = 'captured' and captured_amount > refunded_amount and {LEFT} > 0)
+               from refunds where event_id = $1"
+        );
+        let statement = client.prepare_cached(&sql).await?;
         let row = client.query_one(&statement, &[&event]).await?;
         Ok(OpenRefunds {
             open: row.try_get(0)?,
@@ -490,6 +493,11 @@ pub(super) async fn explain_refunds(
     }
     Ok(())
 }
+
+/// The amount that can be given back of payment `p`: a cardholder's bank may have done it.
+const LEFT: &str = "
+    p.captured_amount - p.refunded_amount
+        - (select coalesce(sum(amount), 0)::bigint from disputes where payment_id = p.id and state = 'lost')";
 
 const REFUND: &str = "
     r.id, r.payment_id, r.booking_id, r.event_id, r.amount, r.reason, r.tickets, r.state, r.provider_ref, r.failure, r.created_at,

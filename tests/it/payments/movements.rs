@@ -166,6 +166,10 @@ async fn a_dispute_moves_money_and_state_and_never_stock() {
         shop.until_quiet().await;
         if end == "lost" {
             disputed += 2 * PRICE;
+            let staff = shop.server.user(shop.show.organizer);
+            let path = format!("/api/v1/bookings/{}/refunds", held.id);
+            let asked = staff.post(&path, &json!({"amount": 1})).await;
+            assert_eq!(asked.code(409), "REFUND_EXCEEDS", "their bank did");
         }
         assert_eq!(shop.account("disputed money").await, disputed);
         assert_eq!(shop.tickets(&held).await, 2, "they stay as they are");
