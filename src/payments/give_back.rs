@@ -122,6 +122,7 @@ async fn begin_as_read(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let new = NewRefund {
+        event: booking.event_id,
         payment: payment.id,
         amount: back.amount,
         reason: wish.reason,

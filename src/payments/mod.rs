@@ -349,7 +349,7 @@ impl Payments {
             }
             Err(ProviderError::Refused(why)) => {
                 let failed = PaymentState::Failed;
-                store.end_payment(attempt.id, failed, Some(&why)).await?;
+                store.end_payment(&attempt, failed, Some(&why)).await?;
                 return Ok(Started::Refused(why));
             }
         };
@@ -482,7 +482,7 @@ impl PaymentTable for Store {
         state: PaymentState,
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
-        self.end_payment(of.id, state, reason).await
+        self.end_payment(of, state, reason).await
     }
 
     async fn moved(&self, of: &Attempt, seen: &Movements) -> Result<Noted, StoreError> {

@@ -73,6 +73,7 @@ pub mod users;
 pub mod waitlist;
 pub mod yardstick;
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -259,9 +260,39 @@ impl Store {
         self.transaction(given, work).await
     }
 
-    /// To be had by what waits for the event's turn with a connection of the pool.
+    /// To be had by what waits with a connection of the pool for the event's turn.
     async fn turn_place(&self, event: EventId) -> Result<TurnPlace, StoreError> {
         self.turn_places.place(event, self.pool_wait).await
+    }
+
+    /// A connection for what waits for the event's turn, or for rows that whoever has it may have locked: its bookings and their
+    /// payments.
+    async fn client_of(&self, event: EventId) -> Result<EventClient, StoreError> {
+        let place = self.turn_place(event).await?;
+        Ok(EventClient {
+            client: self.client().await?,
+            _place: place,
+        })
+    }
+}
+
+/// A connection of the pool, and a place among those that may wait for one event.
+struct EventClient {
+    client: Object,
+    _place: TurnPlace,
+}
+
+impl Deref for EventClient {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        &self.client
+    }
+}
+
+impl DerefMut for EventClient {
+    fn deref_mut(&mut self) -> &mut Object {
+        &mut self.client
     }
 }
 

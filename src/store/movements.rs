@@ -31,7 +31,7 @@ impl Store {
         of: &Attempt,
         seen: &Movements,
     ) -> Result<Noted, StoreError> {
-        let mut client = self.client().await?;
+        let mut client = self.client_of(of.event_id).await?;
         let tx = client.transaction().await?;
         // The row is locked, so that two readers are one after the other.
         let sql = "select e.organizer_id from payments p join events e on e.id = p.event_id where p.id = $1

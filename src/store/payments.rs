@@ -19,7 +19,7 @@ use crate::ticketing::payment::{
 };
 use crate::ticketing::record::{BookingStatus, Money};
 use crate::ticketing::transition::EXTENSION_S;
-use crate::ticketing::{BookingId, PaymentId};
+use crate::ticketing::{BookingId, EventId, PaymentId};
 
 /// The job that goes on with an attempt.
 pub const PAYMENT_JOB: &str = "payment";
@@ -179,8 +179,11 @@ impl Store {
         let mut begun = self.lines.begun_payments.ask(self, wish.clone()).await?;
         if begun.is_none() {
             // Somebody writes the booking at this moment, or it cannot be.
-            let client = self.client().await?;
-            begun = begin(&client, &[wish], LOCKED).await?.pop().flatten();
+            let Some(event) = self.event_of(booking).await? else {
+                return Ok(Begun::NoBooking);
+            };
+            let client = self.client_of(event).await?;
+            begun = begin(&*client, &[wish], LOCKED).await?.pop().flatten();
         }
         if let Some((attempt, hold)) = begun {
             if provider == ProviderName::Stripe {
@@ -247,6 +250,14 @@ impl Store {
             BookingStatus::Pending if costs => Begun::JustEnded,
             status => Begun::NotPayable(status),
         })
+    }
+
+    async fn event_of(&self, booking: BookingId) -> Result<Option<EventId>, StoreError> {
+        let client = self.client().await?;
+        let sql = "select event_id from bookings where id = $1";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[&booking]).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
     /// The attempt of this booking that is live.
@@ -359,18 +370,18 @@ impl Store {
         if noted.is_some() {
             return Ok(noted);
         }
-        let client = self.client().await?;
-        Ok(hear(&client, &[heard], LOCKED).await?.pop().flatten())
+        let client = self.client_of(of.event_id).await?;
+        Ok(hear(&*client, &[heard], LOCKED).await?.pop().flatten())
     }
 
     /// The attempt ended without money, or a person has to look.
     pub async fn end_payment(
         &self,
-        id: PaymentId,
+        of: &Attempt,
         state: PaymentState,
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
-        let client = self.client().await?;
+        let client = self.client_of(of.event_id).await?;
         let sql = format!(
             "update payments
                 set state = $2, failure = coalesce($3, failure), review = case $2 when 'needs_review' then $3 end
@@ -379,7 +390,7 @@ impl Store {
         let statement = client.prepare_cached(&sql).await?;
         let reason: Option<String> = reason.map(|reason| reason.chars().take(500).collect());
         client
-            .execute(&statement, &[&id, &state.as_str(), &reason])
+            .execute(&statement, &[&of.id, &state.as_str(), &reason])
             .await?;
         Ok(())
     }

@@ -96,6 +96,7 @@ impl RefundState {
 /// A refund to be written.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRefund<'a> {
+    pub event: EventId,
     pub payment: PaymentId,
     pub amount: i64,
     pub reason: &'a str,
@@ -164,7 +165,7 @@ pub fn give_back_job(booking: BookingId, policy: Option<RefundPolicy>, reason: &
 impl Store {
     /// Writes a refund, reserves its amount, and writes the job that goes on with it.
     pub async fn begin_refund(&self, new: &NewRefund<'_>) -> Result<RefundBegun, StoreError> {
-        let mut client = self.client().await?;
+        let mut client = self.client_of(new.event).await?;
         let transaction = client.transaction().await?;
         // The row is locked, so that two refunds are one after the other.
         let sql = format!(
@@ -244,7 +245,7 @@ impl Store {
         payment: &Attempt,
         provider_ref: &str,
     ) -> Result<(), StoreError> {
-        let mut client = self.client().await?;
+        let mut client = self.client_of(of.event_id).await?;
         let transaction = client.transaction().await?;
         let lock = "select e.organizer_id from payments p join events e on e.id = p.event_id where p.id = $1
                     for no key update of p";
@@ -295,7 +296,7 @@ impl Store {
         state: RefundState,
         reason: &str,
     ) -> Result<(), StoreError> {
-        let mut client = self.client().await?;
+        let mut client = self.client_of(of.event_id).await?;
         let transaction = client.transaction().await?;
         let sql = "update refunds set state = $2, failure = left($3, 500)
                     where id = $1 and state in ('requested', 'pending')";

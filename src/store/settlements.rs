@@ -92,17 +92,12 @@ impl Store {
                 return Ok(());
             }
         }
-        let takes_turn = of.provider == ProviderName::Offline;
-        let _place = match takes_turn {
-            true => Some(self.turn_place(of.event_id).await?),
-            false => None,
-        };
-        let mut client = self.client().await?;
+        let mut client = self.client_of(of.event_id).await?;
         let transaction = client.transaction().await?;
         let sql = "select from payments where id = $1 for no key update";
         let statement = transaction.prepare_cached(sql).await?;
         transaction.query_opt(&statement, &[&of.id]).await?;
-        if takes_turn {
+        if of.provider == ProviderName::Offline {
             // The booking's row may have to be written, which takes the turn.
             let statement = transaction.prepare_cached("select take_turn($1)").await?;
             transaction.execute(&statement, &[&of.event_id]).await?;
@@ -128,6 +123,7 @@ impl Store {
         }
         if is_settled && gives_back {
             let new = NewRefund {
+                event: of.event_id,
                 payment: of.id,
                 amount: charge.captured_amount,
                 reason: PAID_TOO_LATE,

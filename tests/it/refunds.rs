@@ -189,7 +189,11 @@ async fn refunds_that_race_never_exceed_the_payment() {
 #[tokio::test]
 async fn one_ticket_goes_back_once_whoever_asks_at_once() {
     for guarded in [true, false] {
-        let server = TestServer::start().await;
+        // So many that requests of one event, which have an eighth of them, wait for one another with a lock.
+        let server = TestServer::builder()
+            .with(|config| config.database.pool_connections_max = 32)
+            .start()
+            .await;
         let client = server.client().await;
         let show = stage(&client).await;
         let buyer = server.user(user(&client, "customer").await);

@@ -101,6 +101,7 @@ impl PaymentTable for MoneyWorld {
                 sale.is_some_and(|sale| sale.standing.booking.status == BookingStatus::Confirmed);
             if gives_back || !is_sold {
                 let new = NewRefund {
+                    event: of.event_id,
                     payment: of.id,
                     amount: charge.captured_amount,
                     reason: "paid too late",

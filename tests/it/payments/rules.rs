@@ -4,9 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use super::shop::{GOOD, Held, PRICE, Shop};
+use crate::support::database::wait_for_a_lock;
 use crate::support::show::{Show, one};
 use seatcast::ticketing::{EventId, SeatId};
 use serde_json::{Value, json};
@@ -316,8 +317,8 @@ async fn a_provider_that_fails_at_every_step_is_paid_once() {
 
 /// More than the jobs that a node has under way.
 const WAITING: usize = 80;
-/// Less than the patience of the desk, which those wait for that have a place.
-const SOON: Duration = Duration::from_secs(5);
+/// Less than those wait who have a place: as long as the desk's patience, or the database's for a lock.
+const SOON: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn payments_of_an_event_whose_turn_somebody_holds_delay_no_others() {
@@ -357,4 +358,35 @@ async fn payments_of_an_event_whose_turn_somebody_holds_delay_no_others() {
         assert_eq!(shop.tickets(held).await, 1);
     }
     shop.server.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn buyers_whose_bookings_somebody_writes_keep_no_others_from_paying() {
+    let shop = Shop::open(100).await;
+    let other = Show::new()
+        .ticket_type("Standing", PRICE, 10)
+        .stage(&shop.client)
+        .await;
+    let holds = join_all((0..WAITING).map(|_| shop.hold(1))).await;
+    let mut somebody = shop.server.client().await;
+    let writes = somebody.transaction().await.unwrap();
+    let all = "update bookings set cancel_reason = cancel_reason where event_id = $1";
+    writes.execute(all, &[&shop.show.event]).await.unwrap();
+    let pressed = holds.iter().map(async |held| {
+        let path = format!("/api/v1/bookings/{}/payment", held.id);
+        shop.buyer(held).post(&path, &json!({})).await.status
+    });
+    let others = async {
+        wait_for_a_lock(&shop.client).await;
+        let start = Instant::now();
+        let held = shop.hold_of(other.event, 1).await;
+        let intent = shop.begin(&held).await;
+        shop.stripe.give_card(&intent, GOOD).await;
+        shop.until_payment(&held, "captured").await;
+        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    };
+    let (pressed, ()) = join(join_all(pressed), others).await;
+    assert!(pressed.iter().all(|status| *status == 503), "{pressed:?}");
+    writes.commit().await.unwrap();
+    shop.begin(&holds[0]).await;
 }
