@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::entry::Flush;
 use crate::hub::{Looked, NotOpened, Opening, ShardSet, Watch};
 use crate::store::LiveEvent;
+use crate::store::LogMark;
 pub(crate) use crate::store::QueryFailure;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
@@ -35,8 +36,8 @@ pub(crate) enum FeedCause {
 #[derive(Debug, Default)]
 pub(crate) struct LogPage {
     pub(crate) rows: Vec<(EventId, Delta)>,
-    /// Events whose revision in the database is lower than the feed's: a backup was restored, or a replica that lagged
-    /// took over. Empty unless all events were read.
+    /// Events whose revision in the database is lower than the feed's, or another change: a backup was restored, or a replica
+    /// that lagged took over. Empty unless all events were read.
     pub(crate) ahead_of: Vec<EventId>,
 }
 
@@ -46,8 +47,8 @@ pub(super) enum FeedEffect {
     /// Read the log after these revisions; answer with [`FeedCause::Read`].
     Read {
         heads: Vec<(EventId, Revision)>,
-        /// Also check that the database still has these revisions.
-        all: bool,
+        /// Of all events: also check that the database still has these revisions, and these changes.
+        marks: Option<Vec<LogMark>>,
     },
     /// Read the event's state; answer with [`FeedCause::Loaded`].
     Load(EventId),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::hub::{Opening, ShardSet};
+use crate::store::LogMark;
 use crate::ticketing::live::{Delta, EventState, Gap};
 use crate::ticketing::{EventId, Revision};
 
@@ -42,6 +43,8 @@ pub(super) struct Entry {
     ring: VecDeque<Arc<Delta>>,
     /// Read from the log, not published yet.
     pending: Option<Delta>,
+    /// The newest change that was read: its revision, and its time in the log.
+    mark: Option<(Revision, String)>,
     /// End of the window opened by the last publication.
     quiet_until: Instant,
     /// At most one early read per window (or [`LOOK_PAUSE_MAX`]), so that asking for a missing revision cannot force
@@ -78,6 +81,7 @@ impl Entry {
         now: Instant,
         limits: EntryLimits,
     ) -> Self {
+        let mark = mark(&recent);
         Entry {
             shards,
             unread: false,
@@ -86,6 +90,7 @@ impl Entry {
             ring: recent.into_iter().map(Arc::new).collect(),
             state: Arc::new(state),
             pending: None,
+            mark,
             quiet_until: now,
             hurried_until: now,
             looks: Looks::default(),
@@ -104,6 +109,16 @@ impl Entry {
         self.pending
             .as_ref()
             .map_or(self.state.revision, |pending| pending.to)
+    }
+
+    /// The change at the head, where the log had it.
+    pub(super) fn mark(&self, event: EventId) -> Option<LogMark> {
+        let (revision, at) = self.mark.as_ref()?;
+        (*revision == self.head()).then(|| LogMark {
+            event,
+            revision: *revision,
+            at: at.clone(),
+        })
     }
 
     /// The opening for a shard.
@@ -203,6 +218,7 @@ impl Entry {
             let from = delta.from;
             return Err(Gap { have, from });
         }
+        self.mark = Some((delta.to, delta.at.clone()));
         match &mut self.pending {
             Some(pending) => pending.merge(&delta),
             None => self.pending = Some(delta),
@@ -212,10 +228,12 @@ impl Entry {
 
     /// Bridges a gap in the log by a whole snapshot. A difference from the published state would not do: a viewer from another
     /// node may have a revision in between, in which a row changed that has changed back since.
-    pub(super) fn catch_up(&mut self, snapshot: &EventState) {
+    /// `recent` are the last changes before the snapshot.
+    pub(super) fn catch_up(&mut self, snapshot: &EventState, recent: &[Delta]) {
         self.reloading = false;
         if snapshot.revision > self.head() {
             self.pending = Some(snapshot.whole());
+            self.mark = mark(recent);
         }
     }
 
@@ -246,4 +264,9 @@ impl Entry {
             state: self.state.clone(),
         })
     }
+}
+
+fn mark(recent: &[Delta]) -> Option<(Revision, String)> {
+    let newest = recent.last()?;
+    Some((newest.to, newest.at.clone()))
 }

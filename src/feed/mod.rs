@@ -34,7 +34,7 @@ use crate::nats::BusMessage;
 use crate::pacing::{now, until};
 use crate::store::doorbell::{self, Hearers, PrivateRing, Ring};
 use crate::store::presence::PresenceRing;
-use crate::store::{Store, StoreError};
+use crate::store::{LogMark, Store, StoreError};
 use crate::tasks::Tasks;
 use crate::ticketing::{EventId, Revision};
 
@@ -142,7 +142,7 @@ impl Feed {
             let _within = self.span_of(&cause).entered();
             for query in self.publisher.on(cause, moment()) {
                 match query {
-                    FeedQuery::Log { heads, all } => self.read(heads, all),
+                    FeedQuery::Log { heads, marks } => self.read(heads, marks),
                     FeedQuery::State(event) => self.load(event),
                 }
             }
@@ -157,7 +157,7 @@ impl Feed {
         }
     }
 
-    fn read(&mut self, heads: Vec<(EventId, Revision)>, all: bool) {
+    fn read(&mut self, heads: Vec<(EventId, Revision)>, marks: Option<Vec<LogMark>>) {
         self.read_span = tracing::debug_span!(parent: None, "read", events = heads.len());
         let (store, rows_max, limit) = (
             self.store.clone(),
@@ -172,10 +172,9 @@ impl Feed {
                     return Ok(LogPage::default());
                 }
                 let rows = store.changes_after(&heads, rows_max).await?;
-                let ahead_of = if all {
-                    store.events_behind(&heads).await?
-                } else {
-                    Vec::new()
+                let ahead_of = match &marks {
+                    Some(marks) => store.events_behind(&heads, marks).await?,
+                    None => Vec::new(),
                 };
                 Ok(LogPage { rows, ahead_of })
             };

@@ -55,6 +55,8 @@ struct PlannedRead {
     events: Vec<EventId>,
     /// Whether it covers every open event, so that its success proves all of them current.
     all: bool,
+    /// Whether it was planned as such a read: its success proves that the history of no open event was lost.
+    proves: bool,
     /// When the oldest load began whose event was opened since this read was planned. The read does not cover that event,
     /// so it proves it current only up to the load.
     opened_since: Option<Instant>,
@@ -95,6 +97,9 @@ pub(super) struct Planner {
     carried: bool,
     /// Whether the doorbell is connected.
     listening: bool,
+    /// The doorbell was connected anew, maybe to a database that lost changes, and this was not looked at yet. Until then no
+    /// change is taken that may follow on other ones.
+    unproven: bool,
     poll_at: Instant,
     effects: Vec<FeedEffect>,
 }
@@ -117,6 +122,7 @@ impl Planner {
             backoff: Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX),
             carried: false,
             listening: false,
+            unproven: false,
             poll_at: now,
             effects: Vec::new(),
         }
@@ -138,6 +144,9 @@ impl Planner {
             }) => self.look(event, revision, (shard, look), now),
             FeedCause::Listening => {
                 self.listening = true;
+                self.unproven = true;
+                // Their rows would be taken before.
+                self.again.clear();
                 self.absent.clear();
                 if !mistaken!(SkipReread) {
                     self.read_all_soon(now);

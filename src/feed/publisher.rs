@@ -13,6 +13,7 @@ use crate::config::FeedConfig;
 use crate::hub::{Hub, Publication};
 use crate::metrics;
 use crate::nats::{BusMessage, Interest};
+use crate::store::LogMark;
 use crate::store::doorbell::Ring;
 use crate::store::relay::read_log_row;
 use crate::telemetry::trail;
@@ -30,10 +31,11 @@ pub struct Outputs {
 /// A query to make; the answer is a [`FeedCause`].
 #[derive(Debug)]
 pub(crate) enum FeedQuery {
-    /// The log after these revisions: [`FeedCause::Read`]. `all`: also check that the database still has them.
+    /// The log after these revisions: [`FeedCause::Read`]. With `marks`: also check that the database still has them, and
+    /// these changes.
     Log {
         heads: Vec<(EventId, Revision)>,
-        all: bool,
+        marks: Option<Vec<LogMark>>,
     },
     /// An event's state and the end of its log: [`FeedCause::Loaded`].
     State(EventId),
@@ -138,9 +140,9 @@ impl Publisher {
             interest,
         } = &self.outputs;
         match effect {
-            FeedEffect::Read { heads, all } => {
+            FeedEffect::Read { heads, marks } => {
                 self.asked = moment;
-                queries.push(FeedQuery::Log { heads, all });
+                queries.push(FeedQuery::Log { heads, marks });
             }
             FeedEffect::Load(event) => {
                 metrics::LOADS.add(1);

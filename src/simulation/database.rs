@@ -1,15 +1,15 @@
 //! A model of the database: a log and a state for each revision, and the nodes' counts of visitors. It can be away,
 //! its log can be pruned, and it can be put back to an earlier state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
 use super::dice::Dice;
 use crate::presence::peers::{PeerAnswer, PeerQuery};
 use crate::protocol::presence::Counts;
-use crate::store::LiveEvent;
 use crate::store::presence::{NodeLease, PresenceRing};
+use crate::store::{LiveEvent, LogMark};
 use crate::ticketing::live::{Delta, EventState, Op, RowChange, SeatStatus, samples};
 use crate::ticketing::{EventId, NoticeId, Revision, TicketTypeId};
 
@@ -29,6 +29,7 @@ struct Record {
     /// States that were lost in a rewind.
     lost: Vec<EventState>,
     rewound_ms: Option<u64>,
+    rewinds: u32,
     /// The change that led to each revision after the first.
     log: Vec<Delta>,
     /// Changes up to this revision are gone.
@@ -47,6 +48,7 @@ impl Database {
                     committed_ms: vec![0],
                     lost: Vec::new(),
                     rewound_ms: None,
+                    rewinds: 0,
                     log: Vec::new(),
                     pruned: 1,
                 },
@@ -96,6 +98,7 @@ impl Database {
         record.log.truncate(kept - 1);
         record.pruned = record.pruned.min(kept as Revision - 1).max(1);
         record.rewound_ms = Some(now_ms);
+        record.rewinds += 1;
     }
 
     /// One transaction on the event: something that viewers see changes.
@@ -105,7 +108,10 @@ impl Database {
         let mut delta = Delta {
             from: state.revision,
             to: state.revision + 1,
-            at: format!("2026-11-21T10:00:00.{:06}Z", state.revision),
+            at: format!(
+                "2026-11-21T10:00:{:02}.{:06}Z",
+                record.rewinds, state.revision
+            ),
             ..Delta::default()
         };
         change(&state, &mut delta, dice);
@@ -153,14 +159,18 @@ impl Database {
         Box::new(LiveEvent { state, recent })
     }
 
-    /// The events whose revision is lower than the given one.
-    pub(super) fn behind(&self, heads: &[(EventId, Revision)]) -> Vec<EventId> {
-        let behind = |&&(event, head): &&(EventId, Revision)| self.latest(event).revision < head;
-        heads
+    /// The events whose revision is lower than the given one, or which have another change at a mark.
+    pub(super) fn behind(&self, heads: &[(EventId, Revision)], marks: &[LogMark]) -> Vec<EventId> {
+        let behind = heads
             .iter()
-            .filter(behind)
-            .map(|&(event, _)| event)
-            .collect()
+            .filter(|(event, head)| self.latest(*event).revision < *head);
+        let rewritten = marks.iter().filter(|mark| {
+            let mut log = self.events[&mark.event].log.iter();
+            log.any(|change| change.to == mark.revision && change.at != mark.at)
+        });
+        let events = behind.map(|(event, _)| *event);
+        let events: BTreeSet<EventId> = events.chain(rewritten.map(|mark| mark.event)).collect();
+        events.into_iter().collect()
     }
 
     // --- who is where

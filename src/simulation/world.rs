@@ -411,12 +411,11 @@ impl<'a> World<'a> {
         let cause = match (query, failure) {
             (FeedQuery::Log { .. }, Some(failure)) => FeedCause::Read(Err(failure)),
             (FeedQuery::State(event), Some(failure)) => FeedCause::Loaded(event, Err(failure)),
-            (FeedQuery::Log { heads, all }, None) => {
+            (FeedQuery::Log { heads, marks }, None) => {
                 let rows = database.changes_after(&heads, config.log_rows_max);
-                let ahead_of = if all {
-                    database.behind(&heads)
-                } else {
-                    Vec::new()
+                let ahead_of = match marks {
+                    Some(marks) => database.behind(&heads, &marks),
+                    None => Vec::new(),
                 };
                 FeedCause::Read(Ok(LogPage { rows, ahead_of }))
             }

@@ -13,6 +13,15 @@ use super::{Store, StoreError};
 use crate::ticketing::live::{Delta, EventInfo, Notice, Op, RowChange, SeatStatus, TicketType};
 use crate::ticketing::{EventId, NoticeId, Revision, TicketTypeId};
 
+/// A change that was read from the log. Its time tells it from the change that a database which lost it wrote in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogMark {
+    pub event: EventId,
+    pub revision: Revision,
+    /// As the log says it.
+    pub at: String,
+}
+
 impl Store {
     /// The rows of each event after the revision given with it: by event, in order of revision, at most `rows_max` in all. If
     /// there are that many, there may be more: ask again from the new heads. If an event's first row does not follow its head,
@@ -26,13 +35,18 @@ impl Store {
         log_after(&client, heads, rows_max).await
     }
 
-    /// The events of which the database has a lower revision than the given one, or nothing. Revisions only grow, so the
-    /// database has lost history. A deleted event still has its last change in the log.
+    /// The events of which the database has a lower revision than the given one, or nothing; and those of which it has another
+    /// change at a mark. Revisions only grow and changes stay, so the database has lost history. A deleted event still has its
+    /// last change in the log.
     pub async fn events_behind(
         &self,
         heads: &[(EventId, Revision)],
+        marks: &[LogMark],
     ) -> Result<Vec<EventId>, StoreError> {
         let (events, revisions) = columns(heads);
+        let marked: Vec<EventId> = marks.iter().map(|mark| mark.event).collect();
+        let at_revisions: Vec<i64> = marks.iter().map(|mark| signed(mark.revision)).collect();
+        let times: Vec<&str> = marks.iter().map(|mark| mark.at.as_str()).collect();
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
@@ -42,10 +56,21 @@ impl Store {
                   where coalesce(t.revision,
                                  (select max(c.revision) from changes c
                                    where c.event_id = head.event_id),
-                                 -1) < head.revision",
+                                 -1) < head.revision
+                 union
+                 select mark.event_id
+                   from unnest($3::bigint[], $4::bigint[], $5::text[]) as mark (event_id, revision, at)
+                  cross join lateral (select at from changes c
+                                       where c.event_id = mark.event_id and c.revision = mark.revision limit 1) kept
+                  where rfc3339(kept.at) <> mark.at",
             )
             .await?;
-        let rows = client.query(&statement, &[&events, &revisions]).await?;
+        let rows = client
+            .query(
+                &statement,
+                &[&events, &revisions, &marked, &at_revisions, &times],
+            )
+            .await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 }

@@ -88,6 +88,7 @@ use crate::ticketing::payment::{Attempt, Attempted};
 use crate::ticketing::{BookingId, EventId, PaymentId};
 
 use address::DatabaseAddress;
+pub use changes::LogMark;
 use crowd::PoolLine;
 pub use error::{QueryFailure, StoreError};
 pub use snapshot::LiveEvent;

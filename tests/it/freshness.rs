@@ -239,6 +239,48 @@ async fn core_23_viewers_of_a_database_that_went_back_start_anew() {
     assert_eq!(update["to"], json!(restored + 6));
 }
 
+/// A replica that lagged takes over, and is written past what it lacks before anybody looks: the same revision is another state.
+#[tokio::test]
+async fn core_23_viewers_of_a_database_that_was_written_again_start_anew() {
+    let world = world().await;
+    let (server, show) = (&world.server, &world.show);
+    let client = server.client().await;
+    let topic = format!("event:{}", show.event);
+    let mut socket = server.ws(WireVersion::V2).await;
+    let first = socket.join(&topic, json!({})).await;
+    let restored = first["revision"].as_u64().unwrap();
+    let mut have = restored;
+    for _ in 0..3 {
+        show.sell(&client, 1).await;
+    }
+    while have < restored + 3 {
+        have = socket.next_on(&topic, "update").await["to"]
+            .as_u64()
+            .unwrap();
+    }
+    let go_back = format!(
+        "begin;
+         set local xmlbinary = hex;
+         delete from changes where event_id = {0} and revision > {restored};
+         update turns set revision = {restored} where event_id = {0};
+         set local xmlbinary = base64",
+        show.event
+    );
+    client.batch_execute(&go_back).await.expect("a step back");
+    for _ in 0..3 {
+        show.sell(&client, 1).await;
+    }
+    client.batch_execute("commit").await.expect("other changes");
+    socket.next_on(&topic, "phx_error").await;
+    let anew = socket.join(&topic, json!({"since": have})).await;
+    assert_eq!(anew["resumed"], json!(false), "{anew}");
+    assert_eq!(anew["revision"], json!(have));
+    let path = format!("/api/v1/events/{}/stream?since={have}", show.event);
+    let mut stream = Stream::open(server, &path, &[]).await;
+    let whole = stream.next_of("snapshot").await;
+    assert_eq!(whole.data["revision"], json!(have));
+}
+
 /// Watched events were once answered 503 although they were in memory.
 #[tokio::test]
 async fn faults_11_a_node_without_its_database_answers_from_memory_and_says_since_when() {

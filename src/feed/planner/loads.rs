@@ -131,7 +131,7 @@ impl Planner {
         };
         match &mut slot.watched {
             WatchedEvent::Open(entry) => {
-                entry.catch_up(&live.state);
+                entry.catch_up(&live.state, &live.recent);
                 self.bridged(event, now);
             }
             WatchedEvent::Loading { waiting, .. } => {

@@ -16,6 +16,7 @@ impl PlannedRead {
         PlannedRead {
             events,
             all,
+            proves: all,
             opened_since: None,
         }
     }
@@ -82,12 +83,13 @@ impl Planner {
         };
         self.database = DatabaseState::Up;
         self.backoff.reset();
+        self.unproven &= !reading.proves;
         let page_is_full = rows.len() >= self.config.log_rows_max;
         // Handled first: rows after such a head belong to another history.
         for event in ahead_of.into_iter().filter(|_| !mistaken!(KeepRewound)) {
             tracing::warn!(
                 event = event.0,
-                "the database went back, its viewers start anew"
+                "the database lost changes that were shown, their viewers start anew"
             );
             if let Some(head) = self.open(event).map(|entry| entry.head()) {
                 self.rewinds.note(event, head);
@@ -144,6 +146,9 @@ impl Planner {
 
     /// Takes in a change from the bus or from a ring, if it is the next revision; otherwise the log is read.
     pub(super) fn delivered(&mut self, event: EventId, delta: Delta, now: Instant) {
+        if self.unproven {
+            return self.rang(event);
+        }
         let Some(entry) = self.open(event).filter(|entry| !entry.reloading) else {
             return;
         };
@@ -195,17 +200,20 @@ impl Planner {
     /// before its answer.
     pub(super) fn begin(&mut self, mut reading: PlannedRead, now: Instant) {
         let mut heads = Vec::with_capacity(reading.events.len());
+        let mut marks = reading.all.then(Vec::new);
         reading.events.retain(|&event| {
             let Some(entry) = self.open(event).filter(|entry| !entry.reloading) else {
                 return false;
             };
             entry.is_read(now);
             heads.push((event, entry.head()));
+            if let Some(marks) = &mut marks {
+                marks.extend(entry.mark(event));
+            }
             true
         });
         reading.all &= self.has_all();
-        let all = reading.all;
-        self.effects.push(FeedEffect::Read { heads, all });
+        self.effects.push(FeedEffect::Read { heads, marks });
         self.reading = Some(reading);
     }
 

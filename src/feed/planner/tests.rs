@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Config;
 use crate::feed::cause::{LogPage, QueryFailure};
-use crate::store::LiveEvent;
+use crate::store::{LiveEvent, LogMark};
 use crate::ticketing::live::samples::{state, ticket_type};
 use crate::ticketing::live::{Delta, EventState, RowChange};
 use crate::ticketing::{Revision, TicketTypeId};
@@ -24,6 +24,8 @@ const POLL: Duration = Duration::from_millis(1_000);
 struct LogHead {
     revision: Revision,
     pruned: Revision,
+    /// The time of its changes, which is another one where they were written again.
+    history: &'static str,
 }
 
 /// A database, shards with their states, and the planner between them.
@@ -35,6 +37,7 @@ struct PlannerWorld {
     shown: BTreeMap<(usize, EventId), EventState>,
     reads: Vec<Vec<(EventId, Revision)>>,
     reads_all: bool,
+    marks: Vec<LogMark>,
     loads: Vec<EventId>,
     not_opened: Vec<(usize, EventId, NotOpened)>,
     closed: Vec<(usize, EventId, NotOpened)>,
@@ -91,6 +94,7 @@ impl PlannerWorld {
                         LogHead {
                             revision: 5,
                             pruned: 2,
+                            history: "",
                         },
                     )
                 })
@@ -98,6 +102,7 @@ impl PlannerWorld {
             shown: BTreeMap::new(),
             reads: Vec::new(),
             reads_all: false,
+            marks: Vec::new(),
             loads: Vec::new(),
             not_opened: Vec::new(),
             closed: Vec::new(),
@@ -123,9 +128,10 @@ impl PlannerWorld {
 
     fn carry_out(&mut self, effect: FeedEffect) {
         match effect {
-            FeedEffect::Read { heads, all } => {
+            FeedEffect::Read { heads, marks } => {
                 self.reads.push(heads);
-                self.reads_all = all;
+                self.reads_all = marks.is_some();
+                self.marks = marks.unwrap_or_default();
             }
             FeedEffect::Load(event) => self.loads.push(event),
             FeedEffect::Opened(shards, opening) => {
@@ -223,7 +229,11 @@ impl PlannerWorld {
             let rows = rows.take(4).collect();
             let behind = |&&(event, head): &&(EventId, Revision)| self.rows[&event].revision < head;
             let ahead_of = heads.iter().filter(|_| self.reads_all).filter(behind);
-            let ahead_of = ahead_of.map(|&(event, _)| event).collect();
+            let ahead_of = ahead_of.map(|&(event, _)| event);
+            let marks = std::mem::take(&mut self.marks).into_iter();
+            let rewritten = marks.filter(|mark| mark.at != self.rows[&mark.event].history);
+            let rewritten = rewritten.map(|mark| mark.event);
+            let ahead_of = ahead_of.chain(rewritten).collect();
             self.on(FeedCause::Read(Ok(LogPage { rows, ahead_of })));
         }
     }
@@ -554,6 +564,29 @@ fn a_database_that_went_back_is_noticed_and_its_viewers_start_anew() {
 }
 
 #[test]
+fn a_database_that_wrote_lost_changes_again_is_noticed_at_whatever_revision_it_is() {
+    for revision in [5, 8] {
+        let mut world = watched();
+        // A change makes sure that the last one is known.
+        world.commit_and_ring(EventId(1), 1);
+        world.pass_healthy(WINDOW);
+        let row = world.rows.get_mut(&EventId(1)).unwrap();
+        (row.revision, row.history) = (revision + 1, "other");
+        world.on(FeedCause::Listening);
+        // It would follow on the lost one.
+        world.on(FeedCause::Delivered(EventId(1), Box::new(change(7))));
+        world.pass(WINDOW);
+        assert_eq!(world.revision_shown(0, EventId(1)), Some(6));
+        world.pass_healthy(WINDOW);
+        assert_eq!(world.closed, [(0, EventId(1), NotOpened::Unavailable)]);
+        world.rows.get_mut(&EventId(1)).unwrap().history = "";
+        world.watch(0, EventId(1));
+        world.pass_healthy(WINDOW);
+        assert_eq!(world.revision_shown(0, EventId(1)), Some(revision + 1));
+    }
+}
+
+#[test]
 fn a_dead_database_is_said_at_once_and_asked_again() {
     let mut world = watched();
     world.commit_and_ring(EventId(1), 1);
@@ -650,6 +683,7 @@ fn an_event_that_is_not_there_is_looked_for_once_a_second_or_when_it_rings() {
     let row = LogHead {
         revision: 1,
         pruned: 0,
+        history: "",
     };
     world.rows.insert(EventId(4), row);
     world.finish_load();
@@ -825,6 +859,10 @@ proptest! {
         }
         world.pass_healthy(RETRY_PAUSE_MAX + POLL + WINDOW);
         prop_assert_eq!(world.checked.last(), Some(&true));
+        // One that asked long before may be told in that second that it waited too long.
+        for (shard, event, _) in world.not_opened.drain(..) {
+            watching.remove(&(shard, event));
+        }
         for (shard, event) in watching {
             let expected = at_revision(world.rows[&event].revision);
             prop_assert_eq!(world.shown.get(&(shard, event)), Some(&expected));
