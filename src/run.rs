@@ -124,6 +124,7 @@ pub async fn run(
     let guests_secret = store.guests_secret().await?;
     let proofs = Proofs::new(store.mails_secret().await?);
     let feed_store = Store::connect(&feed::database(&config), &database_url).await?;
+    let feed_store = feed_store.beside(&store);
     let (hub, mailboxes, watches) = Hub::new(shard_count(&config.socket));
     let board = Board::default();
     let outputs = Outputs {

@@ -212,7 +212,10 @@ impl Ear {
     }
 
     async fn connect(store: &Store) -> Result<Ear, StoreError> {
-        let (client, mut connection) = store.address().connect().await?;
+        let (client, mut connection) = store
+            .room
+            .connect(store.address(), store.connect_timeout())
+            .await?;
         // The channel has the schema's name.
         let listen = format!("listen {}", store.address().schema());
         let mut messages = poll_fn(move |context| connection.poll_message(context)).boxed();

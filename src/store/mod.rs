@@ -89,7 +89,7 @@ use crate::ticketing::{BookingId, EventId, PaymentId};
 
 use address::DatabaseAddress;
 pub use changes::LogMark;
-use crowd::PoolLine;
+use crowd::{PoolLine, Room};
 pub use error::{QueryFailure, StoreError};
 pub use snapshot::LiveEvent;
 use together::Together;
@@ -107,6 +107,8 @@ const TRANSACTION_PAUSE_MAX: Duration = Duration::from_millis(64);
 pub struct Store {
     pool: Pool,
     crowd: Arc<PoolLine>,
+    /// The pool that gives way to connections outside of it.
+    room: Room,
     turn_places: Arc<TurnPlaces>,
     /// Time that a query waits for a connection.
     pool_wait: Duration,
@@ -169,9 +171,15 @@ impl Store {
             .runtime(deadpool_postgres::Runtime::Tokio1)
             .build()
             .map_err(|error| StoreError::Unexpected(error.into()))?;
+        let crowd: Arc<PoolLine> = Arc::default();
+        let room = Room {
+            pool: pool.clone(),
+            line: crowd.clone(),
+        };
         let store = Store {
             pool,
-            crowd: Arc::default(),
+            crowd,
+            room,
             turn_places: Arc::new(TurnPlaces::new(config.pool_connections_max)),
             pool_wait: Duration::from_millis(config.pool_wait_ms),
             address: Arc::new(address),
@@ -181,6 +189,14 @@ impl Store {
         };
         store.ping().await?;
         Ok(store)
+    }
+
+    /// The same, for which the pool of `other` makes room where the database grants no more connections.
+    pub fn beside(self, other: &Store) -> Store {
+        Store {
+            room: other.room.clone(),
+            ..self
+        }
     }
 
     /// One round trip to the database.
@@ -217,7 +233,7 @@ impl Store {
     /// A connection for reads and single statements.
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {
         let asked = Instant::now();
-        let client = self.crowd.get(&self.pool, self.pool_wait).await;
+        let client = self.crowd.get(&self.pool, &self.room, self.pool_wait).await;
         metrics::POOL_WAIT.took(asked.elapsed());
         metrics::POOL_FAILURES.add(u64::from(client.is_err()));
         Ok(client?)

@@ -58,7 +58,10 @@ impl Candidacy {
 
 impl Store {
     pub async fn stand_for_relay(&self) -> Result<Candidacy, StoreError> {
-        let (client, connection) = self.address().connect().await?;
+        let (client, connection) = self
+            .room
+            .connect(self.address(), self.connect_timeout())
+            .await?;
         let connection = tokio::spawn(async move {
             // The next query reports the end of the connection.
             let _ = connection.await;

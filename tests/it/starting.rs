@@ -173,6 +173,61 @@ async fn core_34_a_pooler_that_keeps_sessions_serves() {
     server.audit().await;
 }
 
+/// The desk and the doorbell have connections of their own, which the pool took from them: every booking was answered 503.
+#[tokio::test]
+async fn faults_10_bookings_and_live_numbers_get_a_connection_where_reads_have_taken_all() {
+    let database = Arc::new(TestDatabase::new().await);
+    let client = database.client().await;
+    let show = Show::new()
+        .ticket_type("Stalls", 4_500, 1_000)
+        .stage(&client)
+        .await;
+    let role = format!("crowded_{}", rand::random::<u32>());
+    let limited = format!("create role {role} login connection limit 6 in role seatcast_server");
+    client.batch_execute(&limited).await.unwrap();
+    let url = database
+        .url()
+        .replace("user=seatcast", &format!("user={role}"));
+    let server = TestServer::builder().on(database.clone()).through(url);
+    let server = server.start().await;
+    let (buyer, organizer) = (server.anonymous(), server.user(show.organizer));
+    let read = format!("/api/v1/bookings/event/{}", show.event);
+    for _ in 0..3 {
+        let reading = (0..60).map(|_| organizer.get(&read));
+        for read in futures_util::future::join_all(reading).await {
+            read.data(200);
+        }
+    }
+    let topic = format!("event:{}", show.event);
+    let mut viewer = server.ws(WireVersion::V2).await;
+    viewer.join(&topic, json!({})).await;
+    let booking = json!({"event_id": show.event, "quantity": 1});
+    let buyers = (0..60).map(|_| buyer.post("/api/v1/bookings", &booking));
+    let reading = (0..60).map(|_| organizer.get(&read));
+    let all = futures_util::future::join(
+        futures_util::future::join_all(buyers),
+        futures_util::future::join_all(reading),
+    );
+    let (booked, read) = all.await;
+    booked.iter().for_each(|booked| {
+        booked.data(201);
+    });
+    read.iter().for_each(|read| {
+        read.data(200);
+    });
+    viewer.next_on(&topic, "update").await;
+    server.audit().await;
+    server.stop().await.unwrap();
+    let gone = async {
+        while client
+            .batch_execute(&format!("drop role {role}"))
+            .await
+            .is_err()
+        {}
+    };
+    tokio::time::timeout(DEADLINE, gone).await.unwrap();
+}
+
 /// Once, 294 of 600 requests were answered 503 while connections were idle.
 #[tokio::test]
 async fn faults_10_fewer_connections_than_the_pool_may_have_are_enough() {

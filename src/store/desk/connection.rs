@@ -154,7 +154,8 @@ impl Open {
         to_connect: Duration,
     ) -> Result<Open, StoreError> {
         let opening = async {
-            let connecting = tokio::time::timeout(to_connect, store.address().connect()).await;
+            let connecting = store.room.connect(store.address(), to_connect);
+            let connecting = tokio::time::timeout(to_connect, connecting).await;
             let connecting = connecting.map_err(|elapsed| StoreError::Unavailable(elapsed.into()));
             let (client, mut connection) = connecting??;
             let prepare = async {
