@@ -42,6 +42,11 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the migrations failed")]
     Migration(#[source] BoxError),
+    /// Another program has tables or types in the schema.
+    #[error(
+        "the schema {schema} is used by something else, which has {names} in it: name another one with --schema"
+    )]
+    TakenSchema { schema: String, names: String },
     /// A standby, which takes no writes until it is promoted.
     #[error("the database is a standby")]
     Standby,

@@ -84,6 +84,44 @@ async fn under_lock(client: &mut Client, schema: &str) -> Result<usize, StoreErr
     applied
 }
 
+/// Tables, views and types of the files.
+fn names() -> Vec<String> {
+    let runner = embedded::migrations::runner();
+    let files = runner.get_migrations().iter();
+    let lines = files.flat_map(|file| file.sql().unwrap_or_default().lines());
+    let made = lines.filter_map(|line| {
+        let kinds = [
+            "create table ",
+            "create unlogged table ",
+            "create view ",
+            "create type ",
+        ];
+        let made = kinds.iter().find_map(|kind| line.strip_prefix(kind))?;
+        made.split([' ', '(']).next().map(str::to_owned)
+    });
+    made.collect()
+}
+
+/// A first migration fails at a name that is taken, after the files before it were applied, so it is refused whole.
+async fn refuse_namesakes(client: &Client, schema: &str) -> Result<(), StoreError> {
+    let sql = "
+        select name from unnest($1::text[]) name
+         where not exists (select from pg_class where relname = 'refinery_schema_history' and relnamespace = $2::text::regnamespace)
+           and (exists (select from pg_class where relname = name and relnamespace = $2::text::regnamespace)
+                or exists (select from pg_type where typname = name and typnamespace = $2::text::regnamespace))
+         order by name";
+    let taken = client.query(sql, &[&names(), &schema]).await?;
+    let taken = taken.iter().map(|row| row.try_get::<_, String>(0));
+    let taken = taken.collect::<Result<Vec<_>, _>>()?;
+    match taken.is_empty() {
+        true => Ok(()),
+        false => Err(StoreError::TakenSchema {
+            schema: schema.to_owned(),
+            names: taken.join(", "),
+        }),
+    }
+}
+
 /// Applies the files. Names in them, and refinery's own table, are in our schema through the connection's search path.
 async fn apply(client: &mut Client, schema: &str) -> Result<usize, StoreError> {
     let exists = "select exists (select from pg_namespace where nspname = $1)";
@@ -97,6 +135,7 @@ async fn apply(client: &mut Client, schema: &str) -> Result<usize, StoreError> {
             .batch_execute(&format!("create schema {schema}"))
             .await?;
     }
+    refuse_namesakes(client, schema).await?;
     let report = embedded::migrations::runner().run_async(client).await;
     let report = report.map_err(|error| StoreError::Migration(error.into()))?;
     Ok(report.applied_migrations().len())

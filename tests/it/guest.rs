@@ -121,6 +121,29 @@ fn seatcast_audit(url: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// It stopped at the first name that was taken, and left what it had made by then.
+#[tokio::test]
+async fn core_33_a_schema_that_somebody_else_uses_is_refused_whole() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    client
+        .batch_execute("create schema shop; create table shop.bookings (guest text); create type shop.seats as (n int)")
+        .await
+        .unwrap();
+    let mut config = Config::default().database;
+    config.schema = "shop".to_owned();
+    let refused = migrate(&config, database.url()).await.unwrap_err();
+    let said = refused.to_string();
+    assert!(
+        said.contains("schema shop") && said.contains("bookings, seats"),
+        "{said}"
+    );
+    let left =
+        "select count(*) from pg_class where relnamespace = 'shop'::regnamespace and relkind = 'r'";
+    let left: i64 = client.query_one(left, &[]).await.unwrap().get(0);
+    assert_eq!(left, 1);
+}
+
 #[tokio::test]
 async fn core_32_no_role_writes_what_is_derived() {
     let database = Arc::new(TestDatabase::new().await);
