@@ -349,6 +349,9 @@ export class Books {
     if (!charge?.captured) {
       throw new StripeError(400, 'charge_not_refundable', 'This charge has nothing to refund.', { param: 'payment_intent' });
     }
+    if ([...this.disputes.values()].some((one) => one.charge === charge.id && one.status !== 'won')) {
+      throw new StripeError(400, 'charge_disputed', `Charge ${charge.id} has been charged back; cannot issue a refund.`);
+    }
     const left = charge.amount_captured - charge.amount_refunded;
     if (left === 0) {
       throw new StripeError(400, 'charge_already_refunded', `Charge ${charge.id} has already been refunded.`);

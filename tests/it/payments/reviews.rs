@@ -82,6 +82,43 @@ async fn money_whose_refund_failed_can_still_be_given_back() {
     shop.server.audit().await;
 }
 
+/// The provider gives nothing back of a payment that is disputed.
+#[tokio::test]
+async fn what_was_asked_back_during_a_dispute_goes_back_when_it_is_won() {
+    let shop = Shop::open(10).await;
+    for (end, decisions) in [
+        ("won", json!(["accept", "refund"])),
+        ("lost", json!(["accept"])),
+    ] {
+        let (held, intent) = shop.paid(2).await;
+        let dispute = shop.stripe.tell(json!({"dispute": intent})).await;
+        shop.until_waiting().await;
+        let back = format!("/api/v1/bookings/{}/refunds", held.id);
+        let all = json!({"all": true});
+        let asked = shop.staff().post(&back, &all).await;
+        assert_eq!(asked.data(201)["status"], "needs_review");
+        let closed = json!({"dispute_closed": dispute["id"], "status": end});
+        shop.stripe.tell(closed).await;
+        shop.until(&format!(
+            "select count(*) = 1 from disputes where state = '{end}'"
+        ))
+        .await;
+        assert_eq!(shop.waiting().await["decisions"], decisions);
+        match end {
+            "won" => {
+                shop.decide("refund").await.data(200);
+                assert_eq!(shop.kept(&intent).await, 0);
+            }
+            _ => {
+                shop.decide("accept").await.data(200);
+                let again = shop.staff().post(&back, &all).await;
+                assert_eq!(again.code(409), "REFUND_EXCEEDS");
+            }
+        }
+    }
+    shop.server.audit().await;
+}
+
 #[tokio::test]
 async fn what_others_gave_back_is_accepted_or_ends_the_booking() {
     let shop = Shop::open(10).await;
