@@ -149,7 +149,7 @@ export class BookingsDeskPage extends EventDeskPage {
         ${may(this.me, 'figures', this.event.organizer_id) ? html`<button class="button small" type="button" @click=${this.#export}>${words.export}</button>` : nothing}
       </div>
       <form class="search" role="search" @submit=${this.#searched}>
-        <label>${words.search}<input name="q" type="search" autocomplete="off" maxlength="200" /></label>
+        <label>${this.#sells ? words.search : words.searchCodes}<input name="q" type="search" autocomplete="off" maxlength="200" /></label>
         <button class="button" ?disabled=${this.busy}>${words.searchButton}</button>
         <label
           >${words.filter}
@@ -161,7 +161,7 @@ export class BookingsDeskPage extends EventDeskPage {
       </form>
       <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       <p class="visually-hidden" role="status">${this.#list.rows ? words.found(this.#list.total) : nothing}</p>
-      ${this.#bulk()} ${this.#list.view(this.language, this.query ? { title: words.nothingTitle, text: words.nothing } : { title: words.noneTitle, text: words.none }, (rows) => this.#table(rows))}
+      ${this.#bulk()} ${this.#list.view(this.language, this.query ? { title: words.nothingTitle, text: this.#sells ? words.nothing : words.nothingCodes } : { title: words.noneTitle, text: words.none }, (rows) => this.#table(rows))}
       ${this.query ? html`<div class="actions"><button class="button small" type="button" @click=${this.#unsearch}>${words.clear}</button></div>` : nothing}
       ${this.asks ? this.#question(this.asks) : nothing} ${this.job ? this.#progress(this.job) : nothing}
     `;
@@ -176,7 +176,7 @@ export class BookingsDeskPage extends EventDeskPage {
           <tr>
             <th scope="col" class="tick-cell"><input type="checkbox" aria-label=${words.chooseAll} .checked=${isWhole} @change=${() => this.#chooseAll(rows, !isWhole)} /></th>
             <th scope="col">${words.reference}</th>
-            <th scope="col">${words.contact}</th>
+            ${this.#sells ? html`<th scope="col">${words.contact}</th>` : nothing}
             <th scope="col">${words.filter}</th>
             <th scope="col">${words.tickets}</th>
             <th scope="col" class="number">${words.total}</th>
@@ -200,12 +200,17 @@ export class BookingsDeskPage extends EventDeskPage {
     return html`<tr>
       <td class="tick-cell"><input type="checkbox" aria-label=${words.choose(reference)} .checked=${this.chosen.has(id)} @change=${() => this.#choose(id)} /></td>
       <th scope="row"><a href="/desk/events/${this.event.id}/bookings/${id}">${reference}</a></th>
-      <td data-label=${words.contact}><span class="buyer">${this.#buyer(contact)}</span></td>
+      ${this.#sells ? html`<td data-label=${words.contact}><span class="buyer">${this.#buyer(contact)}</span></td>` : nothing}
       <td data-label=${words.filter}><span>${bookingTag(words, status)} ${kind === 'offer' ? html`<span class="tag">${words.offer}</span>` : nothing}</span></td>
       <td data-label=${words.tickets}><span>${types || count(this.language, quantity)}</span></td>
       <td data-label=${words.total} class="number"><span>${sum(this.language, total)}</span></td>
       <td data-label=${words.made}><span>${momentWords(this.language, at)}</span></td>
     </tr>`;
+  }
+
+  /** Names and addresses are shown to, and found by, those who sell. */
+  get #sells(): boolean {
+    return may(this.me, 'sell', this.event.organizer_id);
   }
 
   #buyer(contact: Booking['contact']): TemplateResult | string {

@@ -11,6 +11,7 @@ type TicketStatus = 'valid' | 'used' | 'transferred' | 'void';
 const english = {
   title: 'Bookings',
   search: 'Reference, name, e-mail or code',
+  searchCodes: 'Reference or code',
   searchButton: 'Search',
   clear: 'Show all bookings',
   filter: 'Status',
@@ -20,6 +21,7 @@ const english = {
   none: 'Bookings appear here as soon as they are made.',
   nothingTitle: 'Nothing found',
   nothing: 'No booking has it in its names or addresses. A reference looks like BK-7F3K9Q.',
+  nothingCodes: 'A reference looks like BK-7F3K9Q.',
   reference: 'Booking',
   tickets: 'Tickets',
   total: 'Total',
@@ -121,6 +123,7 @@ type Words = typeof english;
 const thai: Words = {
   title: 'การจอง',
   search: 'เลขอ้างอิง ชื่อ อีเมล หรือรหัส',
+  searchCodes: 'เลขอ้างอิงหรือรหัส',
   searchButton: 'ค้นหา',
   clear: 'แสดงการจองทั้งหมด',
   filter: 'สถานะ',
@@ -130,6 +133,7 @@ const thai: Words = {
   none: 'การจองจะปรากฏที่นี่ทันทีที่มีการจอง',
   nothingTitle: 'ไม่พบ',
   nothing: 'ไม่มีการจองที่มีชื่อหรือที่อยู่นี้ เลขอ้างอิงมีรูปแบบ BK-7F3K9Q',
+  nothingCodes: 'เลขอ้างอิงมีรูปแบบ BK-7F3K9Q',
   reference: 'การจอง',
   tickets: 'บัตร',
   total: 'ยอดรวม',
@@ -228,6 +232,7 @@ const thai: Words = {
 const persian: Words = {
   title: 'رزروها',
   search: 'شماره، نام، ایمیل یا کد',
+  searchCodes: 'شماره یا کد',
   searchButton: 'جست‌وجو',
   clear: 'نمایش همهٔ رزروها',
   filter: 'وضعیت',
@@ -237,6 +242,7 @@ const persian: Words = {
   none: 'رزروها به محض ثبت اینجا دیده می‌شوند.',
   nothingTitle: 'چیزی پیدا نشد',
   nothing: 'هیچ رزروی آن را در نام‌ها یا نشانی‌هایش ندارد. شمارهٔ رزرو مانند BK-7F3K9Q است.',
+  nothingCodes: 'شمارهٔ رزرو مانند BK-7F3K9Q است.',
   reference: 'رزرو',
   tickets: 'بلیت',
   total: 'جمع',
