@@ -12,7 +12,7 @@ import type { Joined, Me, NewAccount, Session } from './accounts.ts';
 import { Attempts, isAttemptKey, type UnsentBooking } from './attempts.ts';
 import { newKey, sendOnce, type Booking, type BookingItem, type BookingRequest, type Cancellation, type HeldTicket, type Quote } from './booking.ts';
 import type { Bookings } from './bookings.ts';
-import type { TicketTypeDetails, EventDetails, EventList, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
+import type { EventDetails, EventList, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
 import type { Connection } from './connection.ts';
 import { debugLog } from './debug-log.ts';
 import { fileOf } from './files.ts';
@@ -214,12 +214,6 @@ export class SeatcastClient extends LiveClient {
     const event = given(await this.rest.send<EventDetails>(`/events/${id}`));
     this.expect(id, event.revision);
     return event;
-  }
-
-  /** Hidden ticket types of the event that the voucher reveals, as they are now; none for an unknown code. */
-  async revealedTypes(eventId: number, voucher: string): Promise<TicketTypeDetails[]> {
-    const types = given(await this.rest.send<TicketTypeDetails[]>(`/events/${eventId}/ticket-types?voucher=${encodeURIComponent(voucher)}`));
-    return types.filter(({ hidden }) => hidden);
   }
 
   /** The event's page in the server's own shop. */

@@ -39,11 +39,6 @@ export class SaleController implements ReactiveController {
     return eventSaleState(state.event, types, this.#client().now());
   }
 
-  /** The event has not begun. */
-  isBefore({ event }: EventState): boolean {
-    return !(Date.parse(event.starts_at) <= this.#client().now());
-  }
-
   /** The event itself is over. */
   isOver({ event }: EventState): boolean {
     return Date.parse(event.ends_at ?? event.starts_at) <= this.#client().now();

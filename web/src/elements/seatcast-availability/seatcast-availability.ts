@@ -117,11 +117,10 @@ export class SeatcastAvailability extends LiveElement {
   }
 
   /** Tickets of an event that began are not on sale any more, however many are left. */
-  #closed(state: EventState): 'completed' | 'over' | 'unlisted' | undefined {
-    const isUnlisted = state.ticket_types.length === 0 && this.ticketType === undefined;
-    if (isUnlisted && this.#sale.isBefore(state)) return 'unlisted';
-    if (!isUnlisted && this.#sale.of(state, this.ticketType) !== 'closed') return undefined;
-    return this.#sale.isOver(state) ? 'completed' : 'over';
+  #closed(state: EventState): 'completed' | 'over' | 'draft' | undefined {
+    const [some] = state.ticket_types;
+    if (some && this.#sale.of(state, this.ticketType) !== 'closed') return undefined;
+    return this.#sale.isOver(state) ? 'completed' : some ? 'over' : 'draft';
   }
 
   #stock(state: EventState): Stock {

@@ -12,6 +12,8 @@ import './seatcast-booking.ts';
 // Loaded when there are some; under fake timers there is no later.
 import '../seatcast-bookings/seatcast-bookings.ts';
 import '../seatcast-waitlist/seatcast-waitlist.ts';
+import '../seatcast-revealed/seatcast-revealed.ts';
+import './email-proof.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;
@@ -258,7 +260,7 @@ describe('booking', () => {
       await drawn(server, element);
       await drawn(server, element);
     };
-    const types = (): HTMLElement | null => element.renderRoot.querySelector('seatcast-ticket-types');
+    const types = (): HTMLElement | null => element.renderRoot.querySelector('seatcast-revealed');
 
     beforeEach(async () => {
       document.body.replaceChildren();
@@ -289,7 +291,26 @@ describe('booking', () => {
       button().click();
       await drawn(server, element);
       expect(posts('/bookings')[0]?.body).toMatchObject({ items: [{ ticket_type_id: 9, quantity: 1 }], vouchers: ['PRESS'] });
-      expect(types()).toBeNull();
+      expect(textOf(types()!)).not.toContain('Press');
+    });
+
+    it('opens hidden types also where the sale to everybody has ended', async () => {
+      document.body.replaceChildren();
+      server.addEvent(3);
+      server.event(3).event['starts_at'] = new Date(Date.now() + 7_200_000).toISOString();
+      server.event(3).ticketTypes.set(7, { ...server.event(3).ticketTypes.get(7)!, sale_to: new Date(Date.now() - 1_000).toISOString() });
+      element = await mount(server, client, 'seatcast-booking', { event: '3' });
+      expect(textOf(element)).toContain('Nothing is on sale here at the moment.');
+      server.routes.set('GET /events/3/ticket-types', () => accepted([hidden]));
+      const form = find<HTMLFormElement>(element, '.vouchers form');
+      form.querySelector('input')!.value = 'press';
+      form.dispatchEvent(new Event('submit', { cancelable: true }));
+      await drawn(server, element);
+      await drawn(server, element);
+      find<HTMLButtonElement>(types() as SeatcastBooking, '.stepper button:last-child').click();
+      await drawn(server, element);
+      await drawn(server, element);
+      expect(button().disabled).toBe(false);
     });
 
     it('takes back what is chosen with its code', async () => {
@@ -298,7 +319,7 @@ describe('booking', () => {
       await drawn(server, element);
       find(element, '.vouchers .applied button').click();
       await drawn(server, element);
-      expect(types()).toBeNull();
+      expect(textOf(types()!)).not.toContain('Press');
       expect(textOf(element)).toContain('Nothing is openly on sale here.');
     });
   });

@@ -1,5 +1,5 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { newKey, Refusal, STEPS, totalsOf, type Booking, type BookingRequest, type Contact, type EventState, type Money, type TicketTypeDetails } from '../../sdk/index.ts';
+import { newKey, Refusal, STEPS, totalsOf, type Booking, type BookingRequest, type Contact, type EventState, type Money } from '../../sdk/index.ts';
 import { BookingMadeEvent } from '../events/booking-made.ts';
 import { BookingRefusedEvent } from '../events/booking-refused.ts';
 import type { HoldsChangedEvent } from '../events/holds-changed.ts';
@@ -17,7 +17,7 @@ import { BookingsController } from '../internal/own-controllers.ts';
 import { styles } from './seatcast-booking.styles.ts';
 import { WORDS } from './words.ts';
 import type {} from '../seatcast-seat-map/seatcast-seat-map.ts';
-import '../seatcast-ticket-types/seatcast-ticket-types.ts';
+import type {} from '../seatcast-revealed/seatcast-revealed.ts';
 import type { SeatcastBookings } from '../seatcast-bookings/seatcast-bookings.ts';
 import type {} from '../seatcast-waitlist/seatcast-waitlist.ts';
 
@@ -57,7 +57,6 @@ export class SeatcastBooking extends SellingElement {
     asking: { state: true },
     vouchers: { state: true },
     voucherProblem: { state: true },
-    revealed: { state: true },
   };
 
   /** The selection that is about to be booked. */
@@ -76,8 +75,6 @@ export class SeatcastBooking extends SellingElement {
   declare vouchers: readonly string[];
   /** Why the last code that was typed does not apply. */
   declare voucherProblem: string | undefined;
-  /** Hidden ticket types that the vouchers reveal, by their codes. */
-  declare revealed: ReadonlyMap<string, readonly TicketTypeDetails[]>;
 
   readonly #sale = new SaleController(
     this,
@@ -95,6 +92,8 @@ export class SeatcastBooking extends SellingElement {
   readonly #quote = new QuoteController(this, () => this.topic.client);
   /** Where a code was sent to, in words. */
   #mailed: string | undefined;
+  /** Loaded when a sale asks for it. */
+  #proof: typeof import('./email-proof.ts') | undefined;
   /** An attempt that nobody answered: it may have been booked, so it is asked again before anything else is. */
   #unknown: { request: BookingRequest; key: string } | undefined;
   /** The chosen lines, by the element that they come from; they are emptied when the booking is made. */
@@ -109,7 +108,6 @@ export class SeatcastBooking extends SellingElement {
     this.proving = false;
     this.asking = false;
     this.vouchers = [];
-    this.revealed = new Map();
     this.addEventListener('seatcast-selection', (event: SelectionChangedEvent) => {
       this.#choices.set(event.composedPath()[0] as unknown as SelectionSource, event.lines);
       this.lines = [...this.#choices.values()].flat();
@@ -121,8 +119,7 @@ export class SeatcastBooking extends SellingElement {
   protected override willUpdate(changed: PropertyValues<this>): void {
     const { state, status } = this.topic.view;
     if (this.lines.length > 0 || this.#own.view.bookings?.some(({ event_id: id }) => id === this.event)) void this.#loadBookings();
-    if (changed.get('event') !== undefined) this.revealed = new Map();
-    if (isSoldOut(state)) void import('../seatcast-waitlist/seatcast-waitlist.ts').catch(() => undefined);
+    if (this.vouchers[0] || isSoldOut(state)) void import('./otherwise.ts').catch(() => undefined);
     if (this.problem?.isOver({ state, status, lines: this.lines, pending: this.#pending })) this.problem = undefined;
     this.#dropRefusedVoucher(this.#quote.refusal);
     this.#askPrice();
@@ -162,7 +159,7 @@ export class SeatcastBooking extends SellingElement {
   #way(state: EventState | undefined): TemplateResult | typeof nothing {
     const words = WORDS[this.language];
     const isIdle = this.lines.length === 0 && this.#pending === 0;
-    if (!state || state.event.status !== 'active' || (isIdle && (isSoldOut(state) || this.#isUnlisted(state) || !this.#isOpen(state)))) return nothing;
+    if (!state || state.event.status !== 'active' || (isIdle && (isSoldOut(state) || !this.#isOpen(state)))) return nothing;
     const at = this.lines.length > 0 ? 1 : this.#pending > 0 ? 2 : 0;
     return html`<ol class="way" aria-label=${words.way}>
       ${words.steps.map((step, place) => html`<li class=${place < at ? 'done' : ''} aria-current=${place === at ? 'step' : nothing}>${step}</li>`)}
@@ -171,10 +168,10 @@ export class SeatcastBooking extends SellingElement {
 
   #panel(state: EventState | undefined): TemplateResult {
     // There is nothing to press; whoever has just lost the last ticket is told so all the same.
-    const isOver = this.lines.length === 0 && state !== undefined && (isSoldOut(state) || this.#isUnlisted(state) || !this.#isOpen(state));
+    const isOver = this.lines.length === 0 && state !== undefined && (isSoldOut(state) || !this.#isOpen(state));
     return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" tabindex="-1" aria-label=${WORDS[this.language].yourBooking}>
-      ${this.#revealedTypes()}
-      ${this.lines.length === 0 ? html`${this.#nothingChosen(state)} ${this.#mayHaveCode(state) ? this.#voucherFields() : nothing}` : html`${this.#chosen()} ${this.#folds()} ${this.#sum()}`}
+      ${this.#revealedTypes(state)}
+      ${this.lines.length === 0 ? html`${this.#nothingChosen(state)} ${state?.event.status === 'active' ? this.#voucherFields() : nothing}` : html`${this.#chosen()} ${this.#folds()} ${this.#sum()}`}
       <p class="problem" role="alert">${this.#problemWords() ?? nothing}</p>
       ${isOver
         ? nothing
@@ -185,13 +182,12 @@ export class SeatcastBooking extends SellingElement {
     </section>`;
   }
 
-  #nothingChosen(state: EventState | undefined): TemplateResult {
+  #nothingChosen(state: EventState | undefined): TemplateResult | typeof nothing {
     const words = WORDS[this.language];
+    if (isUnlisted(state)) return nothing;
     if (isSoldOut(state)) {
       return html`<p class="empty"><strong>${words.soldOut}</strong> ${words.comesFree}</p>`;
     }
-    if (this.revealed.size > 0) return html`<p class="empty">${words.chooseTickets}</p>`;
-    if (this.#isUnlisted(state)) return html`<p class="empty"><strong>${words.unlisted}</strong> ${words.codeOpens}</p>`;
     const seated = (state?.event.layout ?? 0) > 0;
     if (state?.event.status === 'cancelled') return html`<p class="empty">${words.cancelled}</p>`;
     const closed = state !== undefined && !this.#isOpen(state);
@@ -265,21 +261,16 @@ export class SeatcastBooking extends SellingElement {
   }
 
   /** Types that only a code opens: chosen here, since the page's own list shows what is open to all. */
-  #revealedTypes(): TemplateResult | typeof nothing {
-    const types = [...new Map([...this.revealed.values()].flat().map((type) => [type.id, type])).values()];
-    if (types.length === 0) return nothing;
-    return html`<seatcast-ticket-types event=${this.event ?? nothing} .client=${this.client} .signInPage=${this.signInPage} .revealed=${types}></seatcast-ticket-types>`;
-  }
-
-  /** Whether a code may be typed before anything is chosen: it may open what is not for all. */
-  #mayHaveCode(state: EventState | undefined): boolean {
-    return state !== undefined && this.#isOpen(state);
+  #revealedTypes(state: EventState | undefined): TemplateResult | typeof nothing {
+    const alone = isUnlisted(state);
+    if (!alone && !this.vouchers[0]) return nothing;
+    return html`<seatcast-revealed event=${this.event ?? nothing} .client=${this.client} .signInPage=${this.signInPage} .codes=${this.vouchers} ?alone=${alone}></seatcast-revealed>`;
   }
 
   #voucherFields(): TemplateResult {
     const words = WORDS[this.language];
     const isFull = this.vouchers.length >= VOUCHERS_MAX;
-    return html`<details class="vouchers" ?open=${this.#isUnlisted(this.topic.view.state)}>
+    return html`<details class="vouchers" ?open=${isUnlisted(this.topic.view.state)}>
       <summary>${words.voucher}</summary>
       ${this.vouchers.map(
         (code) => html`<p class="applied">
@@ -305,36 +296,11 @@ export class SeatcastBooking extends SellingElement {
     input.value = '';
     this.voucherProblem = undefined;
     if (!this.vouchers.includes(code)) this.vouchers = [...this.vouchers, code];
-    void this.#reveal(code);
-  }
-
-  /** Shows the hidden ticket types that the code opens, as many as are left of them now. */
-  async #reveal(code: string): Promise<void> {
-    const { event } = this;
-    if (event === undefined) return;
-    try {
-      const types = await this.topic.client.revealedTypes(event, code);
-      if (event !== this.event || !this.vouchers.includes(code)) return;
-      const others = [...this.revealed].filter(([of]) => of !== code);
-      this.revealed = new Map<string, readonly TicketTypeDetails[]>(types.length > 0 ? [...others, [code, types]] : others);
-      if (types.length > 0 || this.lines.length > 0 || !this.#isUnlisted(this.topic.view.state)) return;
-      this.#removeVoucher(code);
-      this.voucherProblem = WORDS[this.language].opensNothing(code);
-    } catch (error) {
-      // With a choice the price says whether it applies.
-      if (this.lines.length > 0 || !this.vouchers.includes(code)) return;
-      this.#removeVoucher(code);
-      this.voucherProblem = explain(this.language, error);
-    }
   }
 
   #removeVoucher(code: string): void {
     this.voucherProblem = undefined;
-    if (this.revealed.has(code)) {
-      // What is chosen of it goes with it.
-      this.renderRoot.querySelector('seatcast-ticket-types')?.clear();
-      this.revealed = new Map([...this.revealed].filter(([of]) => of !== code));
-    }
+    this.renderRoot.querySelector('seatcast-revealed')?.drop?.(code);
     this.vouchers = this.vouchers.filter((one) => one !== code);
   }
 
@@ -369,7 +335,7 @@ export class SeatcastBooking extends SellingElement {
       <label>${words.email}
         <input name="email" type="email" autocomplete="email" maxlength=${NAME_CHARS_MAX} .value=${this.#contact.email ?? ''} />
       </label>
-      ${this.proving ? this.#codeField() : nothing}
+      ${this.#codeField()}
     </details>`;
   }
 
@@ -378,14 +344,8 @@ export class SeatcastBooking extends SellingElement {
     return this.topic.client.isGuest && this.offsetWidth >= WIDE_PX;
   }
 
-  #codeField(): TemplateResult {
-    return html`<label>${WORDS[this.language].mailedCode}
-        <input name="code" autocomplete="one-time-code" maxlength=${NAME_CHARS_MAX} .value=${this.#code} />
-      </label>
-      <button class="button small" type="button" ?disabled=${!this.#contact.email || this.asking} @click=${() => this.#askCode()}>
-        ${WORDS[this.language].sendCode}
-      </button>
-      <p class="terms" role="status">${this.#mailed ?? nothing}</p>`;
+  #codeField(): TemplateResult | undefined {
+    return this.#proof?.codeField(this.language, { ...this.#contact, code: this.#code, asking: this.asking, mailed: this.#mailed, ask: () => this.#askCode() });
   }
 
   async #askCode(): Promise<void> {
@@ -395,7 +355,7 @@ export class SeatcastBooking extends SellingElement {
     try {
       await this.topic.client.askEmailCode(email);
       this.problem = undefined;
-      this.#mailed = WORDS[this.language].codeSent(email);
+      this.#mailed = this.#proof?.PROOF_WORDS[this.language].codeSent(email);
     } catch (error) {
       this.problem = new Problem(error);
     } finally {
@@ -428,17 +388,12 @@ export class SeatcastBooking extends SellingElement {
   }
 
   #bookable(state: EventState | undefined): boolean {
-    return !this.sending && !this.#quote.isReckoning && this.lines.length > 0 && state !== undefined && this.#isOpen(state);
-  }
-
-  /** Nothing of it is on sale to everybody: it has no ticket types, or hidden ones only. */
-  #isUnlisted(state: EventState | undefined): boolean {
-    return state !== undefined && state.event.status === 'active' && state.ticket_types.length === 0 && this.#sale.isBefore(state);
+    return !this.sending && !this.#quote.isReckoning && this.lines.length > 0 && state !== undefined && (this.#isOpen(state) || this.vouchers[0] !== undefined);
   }
 
   /** Something of it may be booked, or will be. */
   #isOpen(state: EventState): boolean {
-    return state.event.status === 'active' && this.#sale.of(state) !== 'closed' && (state.ticket_types.length > 0 || this.#sale.isBefore(state));
+    return state.event.status === 'active' && this.#sale.of(state) !== 'closed';
   }
 
   async #book(): Promise<void> {
@@ -450,7 +405,6 @@ export class SeatcastBooking extends SellingElement {
       const booking = await this.#attempt(this.event);
       this.lines = [];
       this.vouchers = [];
-      this.revealed = new Map();
       this.#names = [];
       for (const source of this.#choices.keys()) source.clear();
       this.dispatchEvent(new BookingMadeEvent(booking));
@@ -460,10 +414,13 @@ export class SeatcastBooking extends SellingElement {
       const isVoucher = error instanceof Refusal && this.#dropRefusedVoucher(error);
       if (!isVoucher) this.problem = new Problem(error);
       if (error instanceof Refusal) {
-        if (error.code === 'EMAIL_PROOF_REQUIRED') this.proving = true;
+        if (error.code === 'EMAIL_PROOF_REQUIRED') {
+          this.#proof = await import('./email-proof.ts').catch(() => undefined);
+          this.proving = true;
+        }
         if (error.code === 'PRICE_CHANGED') this.#quote.priceIs(isMoney(error.data['total']) ? error.data['total'] : undefined);
         // No topic tells how many are left of what a code opened.
-        for (const code of this.revealed.keys()) void this.#reveal(code);
+        this.vouchers = [...this.vouchers];
         this.dispatchEvent(new BookingRefusedEvent(error));
       }
     } finally {
@@ -565,8 +522,13 @@ export class SeatcastBooking extends SellingElement {
   }
 }
 
+/** Nothing of it is on sale to everybody: it has no ticket types, or hidden ones only. */
+function isUnlisted(state: EventState | undefined): boolean {
+  return state?.event.status === 'active' && !state.ticket_types[0];
+}
+
 function isSoldOut(state: EventState | undefined): boolean {
-  return state?.event.status === 'active' && state.ticket_types.length > 0 && totalsOf(state).status === 'sold_out';
+  return state?.event.status === 'active' && totalsOf(state).status === 'sold_out';
 }
 
 function quantityOf(lines: readonly SelectionLine[]): number {

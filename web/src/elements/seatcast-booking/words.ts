@@ -5,9 +5,6 @@ interface Words {
   yourBooking: string;
   soldOut: string;
   comesFree: string;
-  unlisted: string;
-  codeOpens: string;
-  opensNothing: (code: string) => string;
   cancelled: string;
   notOnSale: string;
   chooseSeats: string;
@@ -24,9 +21,6 @@ interface Words {
   toFindAgain: string;
   name: string;
   email: string;
-  mailedCode: string;
-  sendCode: string;
-  codeSent: (email: string) => string;
   oneMoment: string;
   holdNothing: string;
   book: (tickets: number) => string;
@@ -43,9 +37,6 @@ export const WORDS: Translations<Words> = {
     yourBooking: 'Your booking',
     soldOut: 'Sold out.',
     comesFree: 'Tickets that come free, and that nobody on the waitlist takes, appear here at once.',
-    unlisted: 'Nothing is openly on sale here.',
-    codeOpens: 'If you have a code, type it to see its tickets.',
-    opensNothing: (code) => `The code ${code} opens nothing here.`,
     cancelled: 'This event was cancelled.',
     notOnSale: 'Nothing is on sale here at the moment.',
     chooseSeats: 'Choose your seats to begin.',
@@ -62,9 +53,6 @@ export const WORDS: Translations<Words> = {
     toFindAgain: 'to find the booking again',
     name: 'Name',
     email: 'E-mail',
-    mailedCode: 'Code from the mail',
-    sendCode: 'Send me a code',
-    codeSent: (email) => `A code is on its way to ${email}.`,
     oneMoment: 'One moment …',
     holdNothing: 'Hold tickets',
     book: (tickets) => `Book ${plural(tickets, 'ticket')}`,
@@ -79,9 +67,6 @@ export const WORDS: Translations<Words> = {
     yourBooking: 'การจองของคุณ',
     soldOut: 'ขายหมดแล้ว',
     comesFree: 'บัตรที่ว่างลงและไม่มีใครในรายการรอรับ จะปรากฏที่นี่ทันที',
-    unlisted: 'ที่นี่ไม่มีบัตรเปิดขายทั่วไป',
-    codeOpens: 'หากคุณมีรหัส ใส่รหัสเพื่อดูบัตร',
-    opensNothing: (code) => `รหัส ${code} ใช้เปิดบัตรที่นี่ไม่ได้`,
     cancelled: 'งานนี้ถูกยกเลิกแล้ว',
     notOnSale: 'ขณะนี้ไม่มีการขายที่นี่',
     chooseSeats: 'เลือกที่นั่งเพื่อเริ่มจอง',
@@ -98,9 +83,6 @@ export const WORDS: Translations<Words> = {
     toFindAgain: 'เพื่อค้นหาการจองภายหลัง',
     name: 'ชื่อ',
     email: 'อีเมล',
-    mailedCode: 'รหัสจากอีเมล',
-    sendCode: 'ส่งรหัสให้ฉัน',
-    codeSent: (email) => `กำลังส่งรหัสไปที่ ${email}`,
     oneMoment: 'รอสักครู่ …',
     holdNothing: 'จองบัตร',
     book: (tickets) => `จอง ${count('th', tickets)} ใบ`,
@@ -115,9 +97,6 @@ export const WORDS: Translations<Words> = {
     yourBooking: 'رزرو شما',
     soldOut: 'تمام شد.',
     comesFree: 'بلیت‌هایی که آزاد شوند و کسی از فهرست انتظار نگیرد، بی‌درنگ همین‌جا دیده می‌شوند.',
-    unlisted: 'اینجا بلیتی برای فروش همگانی نیست.',
-    codeOpens: 'اگر کدی دارید، آن را بنویسید تا بلیت‌هایش را ببینید.',
-    opensNothing: (code) => `کد ${code} اینجا چیزی باز نمی‌کند.`,
     cancelled: 'این رویداد لغو شده است.',
     notOnSale: 'اکنون اینجا چیزی فروخته نمی‌شود.',
     chooseSeats: 'برای آغاز، صندلی‌ها را انتخاب کنید.',
@@ -134,9 +113,6 @@ export const WORDS: Translations<Words> = {
     toFindAgain: 'برای یافتن دوبارهٔ رزرو',
     name: 'نام',
     email: 'ایمیل',
-    mailedCode: 'کدِ درون ایمیل',
-    sendCode: 'برایم کد بفرست',
-    codeSent: (email) => `کدی به ${email} فرستاده می‌شود.`,
     oneMoment: 'یک لحظه …',
     holdNothing: 'نگه داشتن بلیت',
     book: (tickets) => `رزرو ${count('fa', tickets)} بلیت`,

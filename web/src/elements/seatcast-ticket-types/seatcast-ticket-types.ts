@@ -1,15 +1,13 @@
-import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { EventState, TicketType, TicketTypeDetails } from '../../sdk/index.ts';
+import { html, nothing, type TemplateResult } from 'lit';
+import type { EventState, TicketType } from '../../sdk/index.ts';
 import { samePrices, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { count, dateParts, money } from '../internal/format.ts';
 import { faultOf } from '../internal/fault.ts';
-import type { Language } from '../internal/language.ts';
 import { define, FLAG } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
 import { SIGN_IN_PAGE, signInLink } from '../internal/sign-in.ts';
 import { SaleController } from '../internal/sale-controller.ts';
 import { styles } from './seatcast-ticket-types.styles.ts';
-import { WORDS as AVAILABILITY } from '../seatcast-availability/words.ts';
 import { WORDS } from './words.ts';
 import '../seatcast-availability/seatcast-availability.ts';
 
@@ -30,15 +28,12 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
     readonly: FLAG,
     unseated: FLAG,
     signInPage: SIGN_IN_PAGE,
-    revealed: { attribute: false },
     reduced: { state: true },
   };
 
   declare readonly: boolean | undefined;
   declare unseated: boolean | undefined;
   declare signInPage: string | undefined;
-  /** Shown in place of the event's types: hidden ones, as a voucher revealed them. They are in no topic. */
-  declare revealed: readonly TicketTypeDetails[] | undefined;
   /** Said when the stock fell below the quantity that was chosen. */
   declare reduced: string | undefined;
 
@@ -51,7 +46,7 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
   #asked = '';
   readonly #sale = new SaleController(
     this,
-    () => this.#state(),
+    () => this.state,
     () => this.topic.client,
   );
   #busy = false;
@@ -89,13 +84,9 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
     this.#stopListening?.();
   }
 
-  protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('revealed')) this.topicChanged();
-  }
-
   /** Others buy while this buyer thinks: tickets that are gone cannot stay chosen. */
   protected override topicChanged(): void {
-    const state = this.#state();
+    const { state } = this;
     if (!state) return;
     const shown = `${state.event.id}:${state.ticket_types.map(({ id }) => id).join(',')}`;
     if (shown !== this.#asked) void this.#readSeated(state.event.id, shown);
@@ -112,17 +103,18 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
     this.#reprice(state);
   }
 
-  #state(): EventState | undefined {
-    const { state } = this.topic.view;
-    return state && this.revealed ? { ...state, ticket_types: [...this.revealed] } : state;
+  /** The event, with the types that are shown. */
+  protected get state(): EventState | undefined {
+    return this.topic.view.state;
+  }
+
+  /** What is left of one. */
+  protected left(state: EventState, type: TicketType): TemplateResult {
+    return html`<seatcast-availability quiet .client=${this.client} event=${state.event.id} ticket-type=${type.id}></seatcast-availability>`;
   }
 
   async #readSeated(eventId: number, shown: string): Promise<void> {
     this.#asked = shown;
-    if (this.revealed) {
-      this.#seated = new Set(this.revealed.filter(({ seated }) => seated).map(({ id }) => id));
-      return;
-    }
     try {
       const { ticket_types: types } = await this.topic.client.event(eventId);
       this.#seated = new Set(types.filter(({ seated }) => seated).map(({ id }) => id));
@@ -134,9 +126,8 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
   }
 
   override render(): TemplateResult | typeof nothing {
-    const { refused } = this.topic.view;
-    const state = this.#state();
-    const fault = faultOf(this.language, this.guard, refused);
+    const { state } = this;
+    const fault = faultOf(this.language, this.guard, this.topic.view.refused);
     if (fault) return fault;
     if (!state) return this.unseated ? nothing : html`${[0, 1].map(() => html`<span class="skeleton row-skeleton"></span>`)}`;
     const types = state.ticket_types.filter(({ id }) => !this.unseated || this.#seated?.has(id) === false);
@@ -153,7 +144,7 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
     return html`<li class=${soldOut ? 'gone' : ''} data-ticket-type=${type.id}>
       <div class="what">
         <span class="name">${type.name}</span>
-        ${this.revealed ? html`<span>${leftWords(this.language, type)}</span>` : html`<seatcast-availability quiet .client=${this.client} event=${state.event.id} ticket-type=${type.id}></seatcast-availability>`}
+        ${this.left(state, type)}
         ${type.members_only ? html`<span class="members">${WORDS[this.language].membersOnly}</span>` : nothing}
       </div>
       ${this.#bar(type)}
@@ -239,7 +230,7 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
 
   #select(): void {
     this.requestUpdate();
-    const state = this.#state();
+    const { state } = this;
     if (!state) return;
     this.#told = this.#lines(state);
     this.dispatchEvent(new SelectionChangedEvent(state.event.id, this.#told));
@@ -258,11 +249,6 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
       return [{ item, label: type.name, quantity, unitPrice: type.price }];
     });
   }
-}
-
-function leftWords(language: Language, { available }: TicketType): string {
-  const { soldOut, left } = AVAILABILITY[language];
-  return available > 0 ? left(available) : soldOut;
 }
 
 /** Tickets of this type that one booking may have, by the terms of the type. */
