@@ -47,7 +47,7 @@ export class SeatcastRevealed extends SeatcastTicketTypes {
     const words = WORDS[this.language];
     if (this.opened.size > 0) return super.render();
     if (!this.alone) return nothing;
-    return html`<p class="reduced"><strong>${words.unlisted}</strong> ${words.codeOpens}</p>
+    return html`<p><strong>${words.unlisted}</strong> ${words.codeOpens}</p>
       <p class="reduced" role="alert">${this.refused ?? nothing}</p>`;
   }
 
