@@ -33,7 +33,7 @@ impl Input for Attendee {
     }
 }
 
-/// In the order of the tickets.
+/// In the order in which the tickets are asked for.
 pub(super) fn attendees(fields: &mut Fields) -> Option<Vec<Attendee>> {
     fields.list("attendees", ATTENDEES_MAX)
 }

@@ -14,7 +14,7 @@ use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::store::jobs::QueuedJob;
 use crate::store::letters::{cancellation_job, confirmation_job, ticket_void_job};
 use crate::store::waitlist::{OFFER_MAIL, OFFER_MAIL_WORTH};
-use crate::ticketing::booking::{self, Grant, Item, Request, Terms, Wish};
+use crate::ticketing::booking::{self, Grant, Item, Request, Terms, Wish, attendees_of};
 use crate::ticketing::record::{Booking, BookingStatus, Ticket, TicketStatus};
 use crate::ticketing::reference::{booking_reference, ticket_code};
 use crate::ticketing::refusal::Refusal;
@@ -444,12 +444,12 @@ impl Deciding {
             answer: Pending::Booking(Once::Made(Arc::clone(&booking))),
             writes: Writes {
                 new: vec![NewBooking {
-                    booking,
                     state: grant.claim_state(),
                     token_hash: book.token_hash,
                     guest: book.request.guest,
                     contact: book.contact.clone(),
-                    attendees: book.attendees.clone(),
+                    attendees: attendees_of(&book.attendees, &book.request.wish, &booking.items),
+                    booking,
                     answers: book.answers.clone(),
                     vouchers: grant.vouchers,
                     absorbed_fee_amount: grant.absorbed_fee_amount,

@@ -10,6 +10,7 @@ use tokio_postgres::types::{Json, ToSql};
 use super::together::Answers;
 use super::{Store, StoreError, Total};
 use crate::config::rest::{LIST_COUNTED_MAX, SEARCH_COUNTED_MAX};
+use crate::ticketing::booking::at_places;
 use crate::ticketing::record::{Attendee, Booking, BookingStatus, Contact};
 use crate::ticketing::stock::GuestHash;
 use crate::ticketing::{BookingId, EventId, UserId};
@@ -426,21 +427,13 @@ struct AttendeeAt {
     attendee: Attendee,
 }
 
-/// Each at the place of their ticket; a ticket without a name before others has an empty one.
+/// Each at the place of their ticket.
 fn by_place(named: Vec<AttendeeAt>, quantity: i64) -> Vec<Attendee> {
-    let mut attendees = Vec::with_capacity(named.len());
-    for AttendeeAt { position, attendee } in named {
-        if position > quantity {
-            break;
-        }
-        let before = usize::try_from(position - 1).unwrap_or(0);
-        attendees.resize_with(before, || Attendee {
-            name: String::new(),
-            email: None,
-        });
-        attendees.push(attendee);
-    }
-    attendees
+    let named = named.into_iter().filter(|one| one.position <= quantity);
+    at_places(named.filter_map(|one| {
+        let place = usize::try_from(one.position - 1).ok()?;
+        Some((place, one.attendee))
+    }))
 }
 
 fn found_booking(row: &Row) -> Result<FoundBooking, StoreError> {

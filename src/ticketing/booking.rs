@@ -12,6 +12,7 @@
 //! | `EVENT_AT_CAPACITY` | every ticket type has enough in its own pools, the event has nothing |
 //! | `SOLD_OUT` | nothing is left of anything asked for |
 
+mod attendees;
 mod limits;
 mod room;
 mod sale;
@@ -21,6 +22,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::attendees::{at_places, attendees_of};
 use super::price::{Price, PriceLine, Voucher};
 use super::record::{self, BookedSeat, BookingItem, BookingKind, Money};
 use super::refusal::Refusal;

@@ -138,6 +138,43 @@ async fn names_of_those_who_come_stay_with_tickets_that_stay() {
     server.audit().await;
 }
 
+#[tokio::test]
+async fn names_go_to_the_tickets_that_they_were_given_for() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .ticket_type("Lounge", 5_000, 10)
+        .stage(&client)
+        .await;
+    let organizer = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let attendees = ["Ada", "Bo"].map(|name| json!({"name": name}));
+    let items = json!([units(&show, 1, 1), units(&show, 0, 2)]);
+    let wish = json!({"event_id": show.event, "items": items, "attendees": attendees});
+    let made = buyer.post(BOOKINGS, &wish).await.data(201).clone();
+    let path = format!("{BOOKINGS}/{}", made["id"].as_str().unwrap());
+    let read = buyer.get(&path).await.data(200).clone();
+    let by_ticket = json!([{"name": "Bo", "email": null}, {"name": "", "email": null}, {"name": "Ada", "email": null}]);
+    assert_eq!(
+        (&made["attendees"], &read["attendees"]),
+        (&by_ticket, &by_ticket)
+    );
+
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    let paid = organizer.put(&format!("{path}/status"), &paid).await;
+    paid.data(200);
+    let listed = format!("/api/v1/events/{}/attendees", show.event);
+    let listed = organizer.get(&listed).await.data(200).clone();
+    let of = |name: &str| {
+        let mut listed = listed.as_array().unwrap().iter();
+        let one = listed.find(|one| one["name"] == name).unwrap();
+        one["ticket_type"].clone()
+    };
+    assert_eq!((of("Ada"), of("Bo")), (json!("Lounge"), json!("Standing")));
+    server.audit().await;
+}
+
 /// In one statement one claim gives up what another takes: the counters stand still, and so does the revision.
 #[tokio::test]
 async fn swaps_that_cancel_out_answer_with_the_revision_that_there_is() {

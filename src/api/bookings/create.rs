@@ -28,7 +28,7 @@ use crate::desk::{Book, DeskError};
 use crate::lang::Lang;
 use crate::limits::address::Client;
 use crate::schema;
-use crate::ticketing::booking::{ExpectedTotal, Item, Request, Sells, Wish};
+use crate::ticketing::booking::{ExpectedTotal, Item, Request, Sells, Wish, attendees_of};
 use crate::ticketing::payment::ProviderName;
 use crate::ticketing::record::{Answers, Attendee, BookingStatus, Contact};
 use crate::ticketing::stock::Share;
@@ -352,6 +352,7 @@ pub(in crate::api) async fn create(
         false => guests_share.unwrap_or_else(|| limits.accounts_share()),
     };
     let attendees = body.input.attendees;
+    let wish = request.wish.clone();
     let asked = others::AskedTypes::of(&request.wish, &caller, request.email_proven);
     let outcome = state
         .desk
@@ -395,7 +396,7 @@ pub(in crate::api) async fn create(
     let mut data = BookingData::answered(answer.booking, server_time);
     data.token = token.clone();
     // Of a replay as well: the key belongs to this body.
-    data.attendees = attendees;
+    data.attendees = attendees_of(&attendees, &wish, &data.booking.items);
     data.contact = body.input.contact;
     let mut reply = Reply::created(said, data).revision(answer.revision);
     if let Some(token) = token.and_then(|token| HeaderValue::try_from(token).ok()) {

@@ -301,7 +301,8 @@ impl<'a> PeopleRows<'a> {
     pub(super) fn of(new: &'a [NewBooking]) -> PeopleRows<'a> {
         let mut columns = PeopleRows::default();
         for new in new {
-            for (position, attendee) in (1..).zip(&new.attendees) {
+            let named = (1..).zip(&new.attendees);
+            for (position, attendee) in named.filter(|(_, one)| !one.name.is_empty()) {
                 columns.bookings.push(new.booking.id);
                 columns.positions.push(position);
                 columns.names.push(&attendee.name);
