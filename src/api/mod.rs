@@ -303,6 +303,8 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(checkins::attendees)) // GET /events/{event_id}/attendees
         .routes(routes!(organizations::people::list)) // GET /organizations/{organization_id}/members
         .routes(routes!(organizations::people::invite)) // POST /organizations/{organization_id}/members
+        .routes(routes!(organizations::people::invitations)) // GET /organizations/{organization_id}/invitations
+        .routes(routes!(organizations::people::withdraw)) // DELETE /organizations/{organization_id}/invitations/{invitation_id}
         .routes(routes!(organizations::people::set_role)) // PUT /organizations/{organization_id}/members/{user_id}
         .routes(routes!(organizations::people::remove)) // DELETE /organizations/{organization_id}/members/{user_id}
         .routes(routes!(organizations::people::audit_trail)) // GET /organizations/{organization_id}/audit-trail

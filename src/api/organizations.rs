@@ -26,9 +26,8 @@ impl From<PeopleRefusal> for ApiError {
             PeopleRefusal::UserNotFound => ApiError::not_found("USER_NOT_FOUND"),
             PeopleRefusal::MemberNotFound => ApiError::not_found("MEMBER_NOT_FOUND"),
             PeopleRefusal::ApiKeyNotFound => ApiError::not_found("API_KEY_NOT_FOUND"),
-            PeopleRefusal::InvitationNotFound => {
-                ApiError::new(StatusCode::GONE, "INVITATION_EXPIRED")
-            }
+            PeopleRefusal::InvitationNotFound => ApiError::not_found("INVITATION_NOT_FOUND"),
+            PeopleRefusal::InvitationEnded => ApiError::new(StatusCode::GONE, "INVITATION_EXPIRED"),
             PeopleRefusal::TaxNotFound => ApiError::not_found("TAX_NOT_FOUND"),
             PeopleRefusal::AnothersInvitation => {
                 ApiError::new(StatusCode::FORBIDDEN, "INVITATION_OF_ANOTHER")

@@ -41,6 +41,8 @@ pub struct Invitation {
     pub email: String,
     pub role: StaffRole,
     /// RFC 3339.
+    pub invited_at: String,
+    /// RFC 3339.
     pub expires_at: String,
 }
 
@@ -86,6 +88,8 @@ pub enum PeopleRefusal {
     MemberNotFound,
     ApiKeyNotFound,
     InvitationNotFound,
+    /// The token is of no invitation that may still be accepted.
+    InvitationEnded,
     /// The user has not proven the address that was invited.
     AnothersInvitation,
     /// The founder owns the organization for good.
@@ -100,6 +104,8 @@ pub enum PeopleRefusal {
 pub type People<T> = Result<Result<T, PeopleRefusal>, StoreError>;
 
 const MEMBER: &str = "m.user_id, u.name, u.email, m.role, rfc3339(m.created_at)";
+const INVITATION: &str =
+    "id, organization_id, email, role, rfc3339(created_at), rfc3339(expires_at)";
 const API_KEY: &str =
     "id, organization_id, name, prefix, scopes, rfc3339(created_at), rfc3339(expires_at)";
 
@@ -214,13 +220,15 @@ impl Store {
                 if tx.query_one(many, &[organization]).await?.try_get::<_, i64>(0)? >= most as i64 {
                     return Ok(Err(PeopleRefusal::TooMany(most)));
                 }
-                let sql = "insert into organization_invitations (organization_id, email, role, invited_by, expires_at)
-                           values ($1, $2, $3, (select id from users where id = $4),
-                                   clock_timestamp() + make_interval(days => $5))
-                           returning id, organization_id, email, role, rfc3339(expires_at)";
+                let sql = format!(
+                    "insert into organization_invitations (organization_id, email, role, invited_by, expires_at)
+                     values ($1, $2, $3, (select id from users where id = $4),
+                             clock_timestamp() + make_interval(days => $5))
+                     returning {INVITATION}"
+                );
                 let by = caller.user_id();
                 let row = tx
-                    .query_one(sql, &[organization, email, &role.name(), &by, &INVITATION_DAYS])
+                    .query_one(&sql, &[organization, email, &role.name(), &by, &INVITATION_DAYS])
                     .await?;
                 let invitation = invitation(&row)?;
                 let object = format!("invitation:{}", invitation.id);
@@ -232,19 +240,59 @@ impl Store {
         .await
     }
 
+    /// The invitations that may still be accepted, oldest first: at most [`INVITATIONS_PER_ORGANIZATION_MAX`].
+    pub async fn open_invitations(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Vec<Invitation>, StoreError> {
+        let sql = format!(
+            "select {INVITATION} from organization_invitations
+              where organization_id = $1 and expires_at > clock_timestamp() order by id"
+        );
+        let client = self.client().await?;
+        let rows = client.query(&sql, &[&organization]).await?;
+        rows.iter().map(invitation).collect()
+    }
+
+    /// Ends an invitation. Its mail is not sent any more, and the link in one that was sent is refused.
+    pub async fn withdraw_invitation(
+        &self,
+        caller: &Caller,
+        organization: OrganizationId,
+        id: i64,
+    ) -> People<()> {
+        let lent = (caller, organization, id);
+        self.transaction(&lent, |tx, (caller, organization, id)| {
+            Box::pin(async move {
+                let sql = "delete from organization_invitations
+                            where id = $1 and organization_id = $2 and expires_at > clock_timestamp() returning role";
+                let Some(row) = tx.query_opt(sql, &[id, organization]).await? else {
+                    return Ok(Err(PeopleRefusal::InvitationNotFound));
+                };
+                let role: &str = row.try_get(0)?;
+                let object = format!("invitation:{id}");
+                let entry = AuditEntry::new(caller, Some(*organization), object);
+                entry.with(json!({"role": role})).write(tx).await?;
+                Ok(Ok(()))
+            })
+        })
+        .await
+    }
+
     /// Gives an invitation the token that is mailed, and tells of what it is; `None`: it is gone, or has ended.
     pub async fn token_of_invitation(
         &self,
         id: i64,
         hash: &[u8],
     ) -> Result<Option<(Invitation, String)>, StoreError> {
-        let sql = "update organization_invitations i set token_hash = $2
-                    where id = $1 and expires_at > clock_timestamp()
-                   returning id, organization_id, email, role, rfc3339(expires_at),
-                             (select name from organizations where id = i.organization_id)";
+        let sql = format!(
+            "update organization_invitations i set token_hash = $2
+              where id = $1 and expires_at > clock_timestamp()
+             returning {INVITATION}, (select name from organizations where id = i.organization_id)"
+        );
         let client = self.client().await?;
-        let row = client.query_opt(sql, &[&id, &hash]).await?;
-        row.map(|row| Ok((invitation(&row)?, row.try_get(5)?)))
+        let row = client.query_opt(&sql, &[&id, &hash]).await?;
+        row.map(|row| Ok((invitation(&row)?, row.try_get(6)?)))
             .transpose()
     }
 
@@ -261,7 +309,7 @@ impl Store {
                 let sql = "select organization_id, role, id, email from organization_invitations
                             where token_hash = $1 and expires_at > clock_timestamp() for update";
                 let Some(row) = tx.query_opt(sql, &[hash]).await? else {
-                    return Ok(Err(PeopleRefusal::InvitationNotFound));
+                    return Ok(Err(PeopleRefusal::InvitationEnded));
                 };
                 let invited = "select coalesce(email = $2 and email_confirmed_at is not null, false) from users where id = $1";
                 let email: &str = row.try_get(3)?;
@@ -474,7 +522,8 @@ fn invitation(row: &Row) -> Result<Invitation, StoreError> {
         organization_id: row.try_get(1)?,
         email: row.try_get(2)?,
         role: staff_role(row.try_get(3)?)?,
-        expires_at: row.try_get(4)?,
+        invited_at: row.try_get(4)?,
+        expires_at: row.try_get(5)?,
     })
 }
 

@@ -468,3 +468,67 @@ async fn an_invitation_is_for_the_account_that_has_proven_its_address() {
     let used = server.user(ada).post(accept, &body).await;
     assert_eq!(used.code(410), "INVITATION_EXPIRED");
 }
+
+/// Invited by a wrong address, a stranger must not keep a link that works.
+#[tokio::test]
+async fn an_open_invitation_is_listed_and_may_be_withdrawn() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let organizer = user(&client, "organizer").await;
+    let owner = server.user(organizer);
+    let at = |path: &str| format!("/api/v1/organizations/{organizer}{path}");
+    let invited = async |email: &str| {
+        let body = json!({"email": email, "role": "finance"});
+        owner.post(&at("/members"), &body).await.data(202).clone()
+    };
+    let wrong = invited("ada@exmaple.org").await;
+    let token = json!({"token": link(&smtp.mail().await, "invitation")});
+    let right = invited("ada@example.org").await;
+    let past = "insert into organization_invitations (organization_id, email, role, expires_at)
+                values ($1, 'grace@example.org', 'owner', now() - interval '1 minute') returning id";
+    let past = client.query_one(past, &[&organizer.0]).await.unwrap();
+
+    let open = owner.get(&at("/invitations")).await;
+    assert_eq!(open.data(200), &json!([wrong, right]));
+    assert_eq!(open.header("x-total-count"), Some("2"));
+    assert!(!open.text.contains("token"), "{}", open.text);
+    let page = owner.get(&at("/invitations?limit=1&offset=1")).await;
+    assert_eq!(page.data(200), &json!([right]));
+
+    let one = at(&format!("/invitations/{}", wrong["id"]));
+    let elsewhere = user(&client, "organizer").await;
+    let manager = user(&client, "customer").await;
+    let joined = "insert into organization_members (organization_id, user_id, role) values ($1, $2, 'manager')";
+    let joined = client.execute(joined, &[&organizer.0, &manager.0]).await;
+    joined.unwrap();
+    for other in [elsewhere, manager] {
+        let list = server.user(other).get(&at("/invitations")).await;
+        assert_eq!(list.code(403), "FORBIDDEN");
+        let withdrawn = server.user(other).delete(&one).await;
+        assert_eq!(withdrawn.code(403), "FORBIDDEN");
+    }
+    // By way of an organization that is the caller's own.
+    let own = format!(
+        "/api/v1/organizations/{elsewhere}/invitations/{}",
+        wrong["id"]
+    );
+    let hidden = server.user(elsewhere).delete(&own).await;
+    assert_eq!(hidden.code(404), "INVITATION_NOT_FOUND");
+
+    owner.delete(&one).await.data(200);
+    let ended = at(&format!("/invitations/{}", past.get::<_, i64>(0)));
+    for gone in [&one, &ended] {
+        let again = owner.delete(gone).await;
+        assert_eq!(again.code(404), "INVITATION_NOT_FOUND");
+    }
+    let left = owner.get(&at("/invitations")).await;
+    assert_eq!(left.data(200), &json!([right]));
+    let stranger = user(&client, "customer").await;
+    let proves =
+        "update users set email = 'ada@exmaple.org', email_confirmed_at = now() where id = $1";
+    client.execute(proves, &[&stranger.0]).await.unwrap();
+    let accept = "/api/v1/invitations/accept";
+    let refused = server.user(stranger).post(accept, &token).await;
+    assert_eq!(refused.code(410), "INVITATION_EXPIRED");
+}

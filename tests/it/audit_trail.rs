@@ -308,6 +308,12 @@ impl Stage<'_> {
                 organization("/members"),
                 json!({"email": "ada@example.org", "role": "scanner"}),
             ),
+            "DELETE organizations/{organization_id}/invitations/{invitation_id}" => {
+                let made = "insert into organization_invitations (organization_id, email, role, expires_at)
+                            values ($1, 'grace@example.org', 'scanner', now() + interval '1 day') returning id";
+                let id = self.made(made, &[&organizer.0]).await;
+                owner(organization(&format!("/invitations/{id}")), json!({}))
+            }
             "PUT organizations/{organization_id}/members/{user_id}" => owner(
                 organization(&format!("/members/{person}")),
                 json!({"role": "box_office"}),

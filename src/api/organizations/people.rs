@@ -120,6 +120,49 @@ pub(in crate::api) async fn invite(
     Ok(Reply::accepted("INVITED", made))
 }
 
+/// The open invitations of an organization, oldest first
+///
+/// Those that were accepted, were withdrawn or have ended are not among them.
+#[utoipa::path(get, path = "/organizations/{organization_id}/invitations", tag = "organizations",
+    params(("organization_id" = OrganizationId, Path), Page),
+    responses((status = 200, body = Envelope<Vec<Invitation>>, headers(("X-Total-Count" = i64), ("Link" = String)))))]
+pub(in crate::api) async fn invitations(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(organization): At<OrganizationId>,
+    Query(page): Query<Page>,
+    asked: RequestedUri,
+) -> ApiResult<Reply<Vec<Invitation>>> {
+    needs(&caller, Right::People, organization)?;
+    let open = state.store.open_invitations(organization).await?;
+    let asked = (&page, &asked);
+    page::of_whole("INVITATIONS", "invitations", open, asked, |one| one.id)
+}
+
+/// Withdraw an invitation
+///
+/// The mailed link is refused from now on.
+#[utoipa::path(delete, path = "/organizations/{organization_id}/invitations/{invitation_id}", tag = "organizations",
+    params(("organization_id" = OrganizationId, Path), ("invitation_id" = i64, Path, minimum = 1)),
+    responses(
+        (status = 200, body = Envelope<Option<bool>>),
+        (status = 404, body = Failure, description = "`INVITATION_NOT_FOUND`: it was accepted, was withdrawn, has ended, or \
+            never was"),
+    ))]
+pub(in crate::api) async fn withdraw(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At((organization, id)): At<(OrganizationId, i64)>,
+    _: NoBody,
+) -> ApiResult<Reply<Option<bool>>> {
+    needs(&caller, Right::People, organization)?;
+    state
+        .store
+        .withdraw_invitation(&caller, organization, id)
+        .await??;
+    Ok(Reply::ok("INVITATION_WITHDRAWN", None))
+}
+
 #[derive(ToSchema)]
 #[schema(example = json!({"role": "scanner"}))]
 #[expect(dead_code, reason = "describes the body; `RoleGiven` reads it")]
@@ -224,7 +267,8 @@ pub(in crate::api) struct JoinedOrganization {
             that was invited"),
         (status = 404, body = Failure, description = "`USER_NOT_FOUND`: the caller is no user of this server"),
         (status = 409, body = Failure, description = "`LIMIT_REACHED {max}`, `TOO_MANY_ORGANIZATIONS`"),
-        (status = 410, body = Failure, description = "`INVITATION_EXPIRED`: it was accepted, has ended, or never was"),
+        (status = 410, body = Failure, description = "`INVITATION_EXPIRED`: it was accepted, was withdrawn, has ended, \
+            or never was"),
     ))]
 pub(in crate::api) async fn accept(
     State(state): State<ApiState>,

@@ -55,6 +55,7 @@ const ACTIONS: Readonly<Record<string, readonly [string, string, string]>> = {
   'POST /organizations/{organization_id}/members': ['Invited somebody', 'เชิญคน', 'کسی را دعوت کرد'],
   'PUT /organizations/{organization_id}/members/{user_id}': ['Changed somebody’s role', 'เปลี่ยนบทบาท', 'نقش کسی را تغییر داد'],
   'DELETE /organizations/{organization_id}/members/{user_id}': ['Removed somebody', 'นำคนออก', 'کسی را برداشت'],
+  'DELETE /organizations/{organization_id}/invitations/{invitation_id}': ['Withdrew an invitation', 'ถอนคำเชิญ', 'دعوتی را پس گرفت'],
   'POST /invitations/accept': ['Accepted an invitation', 'ตอบรับคำเชิญ', 'دعوتی را پذیرفت'],
   'POST /organizations/{organization_id}/api-keys': ['Made an API key', 'สร้างคีย์ API', 'کلید API ساخت'],
   'DELETE /organizations/{organization_id}/api-keys/{api_key_id}': ['Revoked an API key', 'เพิกถอนคีย์ API', 'کلید API را باطل کرد'],
