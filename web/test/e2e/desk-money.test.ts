@@ -136,6 +136,14 @@ describe('the pages of an organization', () => {
     await page.keyboard.press('Enter');
     await expect.poll(() => textOf(page.locator('desk-toasts'))).toContain(`An invitation is on its way to ${email}.`);
     expect(await sql(`select role from organization_invitations where email = '${email}'`)).toBe('box_office');
+    const withdraw = page.getByRole('button', { name: `Withdraw the invitation of ${email}` });
+    await expect.poll(() => withdraw.count()).toBe(1);
+    await picture(page, 'desk invitations');
+    expect(await faultsOf(page)).toEqual([]);
+    await withdraw.click();
+    await page.locator('desk-dialog').getByRole('button', { name: 'Withdraw' }).click();
+    await expect.poll(() => withdraw.count()).toBe(0);
+    expect(await sql(`select count(*) from organization_invitations where email = '${email}'`)).toBe('0');
 
     const user = await makeUser('Gate keeper');
     await rest('PUT', `/organizations/${ORGANIZER}/members/${user}`, { role: 'scanner' }, 1);

@@ -25,6 +25,14 @@ interface Member {
   since: string;
 }
 
+interface Invitation {
+  id: number;
+  email: string;
+  role: OrganizationRole;
+  invited_at: string;
+  expires_at: string;
+}
+
 interface ApiKey {
   id: number;
   name: string;
@@ -34,9 +42,15 @@ interface ApiKey {
   expires_at: string | null;
 }
 
-type Asks = { what: 'invite' } | { what: 'remove'; member: Member } | { what: 'key' } | { what: 'revoke'; key: ApiKey } | { what: 'made'; text: string };
+type Asks =
+  | { what: 'invite' }
+  | { what: 'withdraw'; invitation: Invitation }
+  | { what: 'remove'; member: Member }
+  | { what: 'key' }
+  | { what: 'revoke'; key: ApiKey }
+  | { what: 'made'; text: string };
 
-/** The people of an organization and their roles, and the keys of its programs. */
+/** The people of an organization and their roles, its open invitations, and the keys of its programs. */
 export class PeoplePage extends DeskPage {
   static override properties: PropertyDeclarations = { organization: { state: true }, asks: { state: true }, fault: { state: true }, busy: { state: true } };
   static override styles = [
@@ -65,9 +79,8 @@ export class PeoplePage extends DeskPage {
   declare fault: Said | undefined;
   declare busy: boolean;
   readonly #members: List<Member> = new List<Member>(this, () => `/organizations/${this.organization}/members?limit=${PAGE_ROWS}`);
-  readonly #keys: List<ApiKey> = new List<ApiKey>(this, {
-    page: async (next) => (this.#isOwner ? this.client.rows<ApiKey>(next ?? `/organizations/${this.organization}/api-keys?limit=${PAGE_ROWS}`) : { rows: [], total: 0, next: undefined }),
-  });
+  readonly #invitations: List<Invitation> = this.#ownersList<Invitation>('invitations');
+  readonly #keys: List<ApiKey> = this.#ownersList<ApiKey>('api-keys');
 
   constructor() {
     super();
@@ -77,6 +90,13 @@ export class PeoplePage extends DeskPage {
 
   get #isOwner(): boolean {
     return this.organization !== undefined && may(this.me, 'people', this.organization);
+  }
+
+  /** Is empty for those who may not read it. */
+  #ownersList<T>(name: string): List<T> {
+    return new List<T>(this, {
+      page: async (next) => (this.#isOwner ? this.client.rows<T>(next ?? `/organizations/${this.organization}/${name}?limit=${PAGE_ROWS}`) : { rows: [], total: 0, next: undefined }),
+    });
   }
 
   override render(): TemplateResult {
@@ -89,7 +109,7 @@ export class PeoplePage extends DeskPage {
           ${this.#isOwner ? html`<button class="button primary" type="button" @click=${() => this.#ask({ what: 'invite' })}>${words.invite}</button>` : nothing}
         </div>
       </div>
-      ${this.#members.view(this.language, { title: words.noPeopleTitle, text: words.noPeople }, (rows) => this.#memberTable(rows))} ${this.#isOwner ? this.#keyList() : nothing}
+      ${this.#members.view(this.language, { title: words.noPeopleTitle, text: words.noPeople }, (rows) => this.#memberTable(rows))} ${this.#isOwner ? html`${this.#invitationList()}${this.#keyList()}` : nothing}
       ${this.asks ? this.#question(this.asks) : nothing}
     `;
   }
@@ -125,6 +145,29 @@ export class PeoplePage extends DeskPage {
     </select>`;
   }
 
+  #invitationList(): TemplateResult {
+    const words = WORDS[this.language];
+    return html`<div class="bar"><h2>${words.invitations}</h2></div>
+      ${this.#invitations.view(this.language, { title: words.noInvitationsTitle, text: words.noInvitations }, (rows) => this.#invitationTable(rows))}`;
+  }
+
+  #invitationTable(rows: readonly Invitation[]): TemplateResult {
+    const words = WORDS[this.language];
+    return tableOf(rows, {
+      key: ({ id }) => id,
+      columns: [
+        { head: words.email, cell: ({ email }) => email },
+        { head: words.role, cell: ({ role }) => html`<span class="tag">${words.roles[role]}</span>` },
+        { head: words.invitedAt, cell: ({ invited_at: at }) => momentWords(this.language, at) },
+        { head: words.ends, cell: ({ expires_at: at }) => momentWords(this.language, at) },
+      ],
+      actions: (invitation) =>
+        html`<button class="button small danger" type="button" aria-label=${words.withdrawWhose(invitation.email)} @click=${() => this.#ask({ what: 'withdraw', invitation })}>
+          ${words.withdraw}
+        </button>`,
+    });
+  }
+
   #keyList(): TemplateResult {
     const words = WORDS[this.language];
     return html`
@@ -155,6 +198,7 @@ export class PeoplePage extends DeskPage {
   #question(asks: Asks): TemplateResult {
     const words = WORDS[this.language];
     if (asks.what === 'remove') return this.#sure(words.removeTitle(asks.member.name), words.removeHint, words.remove, () => this.#remove(asks.member));
+    if (asks.what === 'withdraw') return this.#sure(words.withdrawTitle(asks.invitation.email), words.withdrawHint, words.withdraw, () => this.#withdraw(asks.invitation));
     if (asks.what === 'revoke') return this.#sure(words.revokeTitle(asks.key.name), words.revokeHint, words.revoke, () => this.#revoke(asks.key));
     if (asks.what === 'made') {
       return html`<desk-dialog heading=${words.keyIs} @close=${this.#close}>
@@ -225,6 +269,7 @@ export class PeoplePage extends DeskPage {
   readonly #choose = (id: number): void => {
     this.organization = id;
     void this.#members.restart();
+    void this.#invitations.restart();
     void this.#keys.restart();
   };
 
@@ -236,8 +281,15 @@ export class PeoplePage extends DeskPage {
       await this.client.ask(`/organizations/${this.organization}/members`, { method: 'POST', body: { email, role: typed.get('role') } });
       say((language) => WORDS[language].invited(email));
       this.#close();
+      await this.#invitations.load();
     });
   };
+
+  async #withdraw({ id }: Invitation): Promise<void> {
+    await this.client.remove(`/organizations/${this.organization}/invitations/${id}`);
+    this.#close();
+    await this.#invitations.load();
+  }
 
   async #setRole({ user_id: user, name }: Member, role: OrganizationRole): Promise<void> {
     this.busy = true;
