@@ -2,6 +2,7 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::users::{self, User};
@@ -9,10 +10,13 @@ use super::{Store, StoreError};
 use crate::auth::rights::MEMBERSHIPS_MAX;
 use crate::auth::{Staffs, TokenSession};
 use crate::config::inside::{REFRESH_GRACE_S, SESSION_DAYS, SESSIONS_PER_USER_MAX};
-use crate::ticketing::{SessionId, UserId};
+use crate::ticketing::{BookingId, EventId, SessionId, UserId};
 
 /// Guests' bookings that join an account at once, at a confirmation or sign-in; the others follow at the next.
 const JOINED_BOOKINGS_MAX: i64 = 500;
+
+/// How long a sign-in waits for the turns of their events, in milliseconds: longer than the desk has them.
+const JOIN_WAIT_MS: u64 = 200;
 
 /// The name by which a person signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +187,9 @@ impl Store {
                     let add = "insert into refresh_tokens (hash, session_id) values ($1, $2)";
                     tx.execute(add, &[next, &session]).await?;
                     let signed_in = signed_in(tx, session).await?;
+                    if signed_in.confirmed {
+                        join_guest_bookings(tx, signed_in.user.id).await?;
+                    }
                     return Ok(Refreshed::Next(Box::new(signed_in)));
                 }
                 let known = "select t.session_id,
@@ -504,6 +511,9 @@ async fn set_password(
 
 /// Gives the account the bookings that were made without one for its address. Holds stay with the token that their buyer
 /// has: an account has one for each event at most. Triggers count the versions, and ring for the user.
+///
+/// Bookings of an event whose turn somebody holds for longer stay as they are, as do those that somebody writes: they join
+/// when the session is refreshed, or at the next sign-in.
 async fn join_guest_bookings(tx: &Transaction<'_>, user: UserId) -> Result<(), StoreError> {
     let found = "select b.event_id, b.id
                    from users u cross join lateral (select * from booking_contacts where email = u.email limit 10000) c
@@ -511,26 +521,49 @@ async fn join_guest_bookings(tx: &Transaction<'_>, user: UserId) -> Result<(), S
                   where u.id = $1 and u.email is not null and b.user_id is null and b.status <> 'pending'
                   order by b.event_id, b.id limit $2";
     let rows = tx.query(found, &[&user, &JOINED_BOOKINGS_MAX]).await?;
-    let mut ids = Vec::with_capacity(rows.len());
+    let (mut events, mut ids) = (Vec::new(), Vec::new());
     for row in &rows {
-        ids.push(row.try_get::<_, crate::ticketing::BookingId>(1)?);
+        events.push(row.try_get::<_, EventId>(0)?);
+        ids.push(row.try_get::<_, BookingId>(1)?);
     }
     if ids.is_empty() {
         return Ok(());
     }
-    // Turns first, in order of id, as everybody takes them.
-    let mut events = Vec::with_capacity(rows.len());
-    for row in &rows {
-        events.push(row.try_get::<_, crate::ticketing::EventId>(0)?);
-    }
     events.dedup();
-    for event in events {
-        tx.execute("select take_turn($1)", &[&event]).await?;
-    }
+    let turns = turns_soon(tx, &events).await?;
     let join = "update bookings set user_id = $1
-                 where id = any($2) and user_id is null and status <> 'pending'";
-    tx.execute(join, &[&user, &ids]).await?;
+                 where id = any(array(select id from bookings
+                                       where id = any($2) and event_id = any($3) and user_id is null and status <> 'pending'
+                                       order by id for no key update skip locked))";
+    tx.execute(join, &[&user, &ids, &turns]).await?;
     Ok(())
+}
+
+/// Takes the turns of these events, if they all come within [`JOIN_WAIT_MS`]; else those that are free. Returns the events.
+async fn turns_soon(tx: &Transaction<'_>, events: &[EventId]) -> Result<Vec<EventId>, StoreError> {
+    // In order of id, as everybody takes them.
+    let turns =
+        "select event_id from turns where event_id = any($1) order by event_id for no key update";
+    let usual = tx.query_one("select current_setting('statement_timeout')", &[]);
+    let usual: String = usual.await?.try_get(0)?;
+    let patience = format!("savepoint turns; set local statement_timeout = {JOIN_WAIT_MS}");
+    tx.batch_execute(&patience).await?;
+    let rows = match tx.query(turns, &[&events]).await {
+        Ok(rows) => {
+            let set = "select set_config('statement_timeout', $1, true)";
+            tx.execute(set, &[&usual]).await?;
+            rows
+        }
+        Err(error) => match error.code() {
+            Some(&SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE) => {
+                tx.batch_execute("rollback to savepoint turns").await?;
+                let free = format!("{turns} skip locked");
+                tx.query(&free, &[&events]).await?
+            }
+            _ => return Err(error.into()),
+        },
+    };
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 fn account(row: &Row) -> Result<Account, StoreError> {

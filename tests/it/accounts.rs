@@ -1,6 +1,9 @@
 //! Accounts: registering and signing in tell nobody who has one; sessions, tokens and links end when they should.
 
+use std::time::{Duration, Instant};
+
 use seatcast::config::Switch;
+use seatcast::ticketing::EventId;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
@@ -280,6 +283,41 @@ async fn a_guests_bookings_join_the_account_that_proves_the_address() {
         version > booked["version"].as_i64().unwrap(),
         "viewers are told"
     );
+    server.audit().await;
+}
+
+/// Less than a lock is waited for otherwise.
+const SOON: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn a_sign_in_does_not_wait_for_an_event_whose_turn_somebody_holds() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let free_show = async || Show::new().ticket_type("Free", 0, 10).stage(&client).await;
+    let (held, free) = (free_show().await, free_show().await);
+    join(&server, "ada@example.org", PASSWORD).await;
+    for show in [&held, &free] {
+        let contact = json!({"email": "ada@example.org"});
+        let body = json!({"event_id": show.event, "quantity": 1, "contact": contact});
+        let booked = server.anonymous().post("/api/v1/bookings", &body).await;
+        booked.data(201);
+    }
+    let mut somebody = server.client().await;
+    let turn = somebody.transaction().await.unwrap();
+    let take = "select take_turn($1)";
+    turn.execute(take, &[&held.event]).await.unwrap();
+    let start = Instant::now();
+    let tokens = login(&server, "ada@example.org", PASSWORD).await;
+    let tokens = tokens.data(200).clone();
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    let theirs = "select coalesce(array_agg(event_id order by event_id), '{}') from bookings where user_id is not null";
+    let joined: Vec<EventId> = one(&client, theirs, &[]).await;
+    assert_eq!(joined, [free.event]);
+    turn.commit().await.unwrap();
+    let body = json!({"refresh_token": tokens["refresh_token"]});
+    post(&server, "refresh", &body).await.data(200);
+    let joined: Vec<EventId> = one(&client, theirs, &[]).await;
+    assert_eq!(joined, [held.event, free.event]);
     server.audit().await;
 }
 
