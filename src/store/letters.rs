@@ -105,6 +105,9 @@ pub struct EventMail {
     pub status: JobState,
     #[schema(value_type = Option<uuid::Uuid>)]
     pub booking_id: Option<BookingId>,
+    /// Whether the booking has an address, or its buyer's account. Without one a mail to the buyer is `done`, and was not
+    /// sent. True of mails that name no booking.
+    pub has_address: bool,
     /// Why the last attempt failed.
     pub reason: Option<String>,
     /// Attempts so far.
@@ -286,10 +289,16 @@ impl Store {
     ) -> Result<(Vec<EventMail>, Total), StoreError> {
         let client = self.client().await?;
         let sql = "
-            select id, kind, state, (payload->>'booking_id')::uuid, reason, attempts, created_at
-              from jobs where event_id = $1 and id < $2 and kind = any($3) and ($4::text is null or state = $4)
-               and ($5::text is null or payload->>'booking_id' = $5)
-             order by event_id desc, id desc limit $6 offset $7";
+            select j.id, j.kind, j.state, j.booking_id, j.reason, j.attempts, j.created_at,
+                   j.booking_id is null or c.email is not null or u.email is not null
+              from (select id, kind, state, (payload->>'booking_id')::uuid as booking_id, reason, attempts, created_at
+                      from jobs where event_id = $1 and id < $2 and kind = any($3) and ($4::text is null or state = $4)
+                       and ($5::text is null or payload->>'booking_id' = $5)
+                     order by event_id desc, id desc limit $6 offset $7) j
+              left join lateral (select user_id from bookings where id = j.booking_id limit 1) b on true
+              left join lateral (select email from booking_contacts where booking_id = j.booking_id limit 1) c on true
+              left join lateral (select email from users where id = b.user_id limit 1) u on true
+             order by j.id desc";
         let statement = client.prepare_cached(sql).await?;
         let before = before.unwrap_or(i64::MAX);
         let kinds = MAILS_OF_EVENTS.as_slice();
@@ -312,6 +321,7 @@ impl Store {
                 kind: row.try_get(1)?,
                 status: JobState::of(row.try_get(2)?),
                 booking_id: row.try_get(3)?,
+                has_address: row.try_get(7)?,
                 reason: row.try_get(4)?,
                 attempts: row.try_get(5)?,
                 created_at: row.try_get(6)?,

@@ -183,6 +183,21 @@ async fn nobody_is_written_to_who_gave_no_address() {
         "select count(*) = 1 from jobs where kind = 'confirmation' and state = 'done'",
     )
     .await;
+    // A buyer with an account that has no address either: there was a job, and nothing was sent.
+    let other = server.user(user(&client, "customer").await);
+    body["contact"].take();
+    other.post(BOOKINGS, &body).await.data(201);
+    waits(
+        &client,
+        "select count(*) = 2 from jobs where kind = 'confirmation' and state = 'done'",
+    )
+    .await;
+    let organizer = server.user(show.organizer);
+    let mails = format!("/api/v1/mails?event_id={}", show.event);
+    let mails = organizer.get(&mails).await;
+    let addressed = mails.data(200).as_array().unwrap().iter();
+    let addressed: Vec<&Value> = addressed.map(|mail| &mail["has_address"]).collect();
+    assert_eq!(addressed, [false, true]);
     let fetch = async |path: &str| {
         let url = format!("http://{}{path}", server.address());
         let answer = http_client().get(url).send().await.unwrap();

@@ -56,6 +56,7 @@ interface Mail {
   kind: string;
   status: string;
   booking_id: string | null;
+  has_address: boolean;
   reason: string | null;
   created_at: string;
 }
@@ -345,7 +346,7 @@ export class BookingDeskPage extends EventDeskPage {
   }
 
   /** All that is known to have happened, in order. */
-  #moments({ contact, created_at, confirmed_at, paid_by, status, cancel_reason, disputes = [] }: WholeBooking): Moment[] {
+  #moments({ created_at, confirmed_at, paid_by, status, cancel_reason, disputes = [] }: WholeBooking): Moment[] {
     const words = WORDS[this.language];
     const money = (amount: Money): string => sum(this.language, amount);
     const moments: Moment[] = [{ at: created_at, what: words.wasMade }];
@@ -353,8 +354,8 @@ export class BookingDeskPage extends EventDeskPage {
     for (const { created_at: at, amount, status: state, reason } of this.refunds) moments.push({ at, what: `${words.refundState[state]}: ${money(amount)}`, more: reasonWords(this.language, reason) });
     for (const { created_at: at, amount, status: state } of disputes) moments.push({ at, what: `${words.disputes}: ${money(amount)}`, more: words.disputeState[state] });
     for (const { issued_at: at, kind, number, total } of this.invoices) if (number) moments.push({ at, what: `${words.kind[kind] ?? kind} ${number}`, more: money(total) });
-    for (const { created_at: at, kind, status: state, reason } of this.mails) {
-      moments.push({ at, what: jobName(this.language, kind), more: [state === 'done' && !contact?.email ? words.noAddress : (words.jobState[state] ?? state), reason].filter(Boolean).join(' · ') });
+    for (const { created_at: at, kind, status: state, has_address: hasAddress, reason } of this.mails) {
+      moments.push({ at, what: jobName(this.language, kind), more: [state === 'done' && !hasAddress ? words.noAddress : (words.jobState[state] ?? state), reason].filter(Boolean).join(' · ') });
     }
     moments.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
     // When it ended is not told; it was after all else.

@@ -19,6 +19,7 @@ interface Mail {
   kind: string;
   status: MailStatus;
   booking_id: string | null;
+  has_address: boolean;
   reason: string | null;
   attempts: number;
   created_at: string;
@@ -101,9 +102,9 @@ export class MailsPage extends EventDeskPage {
           ${repeat(
             rows,
             ({ id }) => id,
-            ({ kind, status, booking_id: booking, reason, attempts, created_at: at }) => html`<tr>
+            ({ kind, status, booking_id: booking, has_address: hasAddress, reason, attempts, created_at: at }) => html`<tr>
               <th scope="row">${jobName(this.language, kind)}</th>
-              <td data-label=${words.status}><span><span class="tag ${LOOKS[status]}">${words.mail[status]}</span> ${reason ? html`<span class="soft small">${reason}</span>` : nothing} ${status === 'needs_review' ? html`<a class="small" href="/desk/review">${words.toReview}</a>` : nothing}</span></td>
+              <td data-label=${words.status}><span>${status === 'done' && !hasAddress ? html`<span class="tag">${words.noAddress}</span>` : html`<span class="tag ${LOOKS[status]}">${words.mail[status]}</span>`} ${reason ? html`<span class="soft small">${reason}</span>` : nothing} ${status === 'needs_review' ? html`<a class="small" href="/desk/review">${words.toReview}</a>` : nothing}</span></td>
               <td data-label=${words.booking}><span>${booking ? html`<a href="/desk/events/${this.event.id}/bookings/${booking}">${words.booking}</a>` : '–'}</span></td>
               <td data-label=${words.attempts} class="number"><span>${count(this.language, attempts)}</span></td>
               <td data-label=${words.when}><span>${momentWords(this.language, at)}</span></td>
