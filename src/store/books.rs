@@ -246,23 +246,27 @@ impl Store {
         }
     }
 
-    /// An event's earnings, by currency.
+    /// An event's earnings, by currency. Adds up all that was ever posted for the event, since kept sums are of accounts, which
+    /// an organization's events share: bounded by the bookings that its stock allows, and by the time that a statement may take.
     pub async fn payout(&self, event: EventId) -> Result<Vec<Payout>, StoreError> {
         let client = self.client().await?;
+        // Each account is looked at once a cause, instead of once an entry.
         let sql = "
             select a.currency,
-                   coalesce(sum(e.amount) filter (where a.kind = 'asset' and t.cause = 'sale'), 0)::bigint,
-                   coalesce(-sum(e.amount) filter (where a.kind = 'asset' and t.cause in ('refund', 'foreign_refund')), 0)::bigint,
-                   coalesce(sum(e.amount) filter (where a.name = 'provider fees'), 0)::bigint,
-                   coalesce(-sum(e.amount) filter (where a.kind = 'liability'), 0)::bigint,
-                   coalesce(sum(e.amount) filter (where a.kind = 'asset'), 0)::bigint,
-                   coalesce(sum(e.amount) filter (where a.name = 'disputed money'), 0)::bigint,
-                   coalesce(-sum(e.amount) filter (where a.name = 'fee income'), 0)::bigint,
-                   coalesce(sum(e.amount) filter (where a.name = 'absorbed fees'), 0)::bigint
-              from ledger_transactions t
-             cross join lateral (select * from ledger_entries where transaction_id = t.id) e
-             cross join lateral (select * from ledger_accounts where id = e.account_id limit 1) a
-             where t.event_id = $1
+                   coalesce(sum(s.amount) filter (where a.kind = 'asset' and s.cause = 'sale'), 0)::bigint,
+                   coalesce(-sum(s.amount) filter (where a.kind = 'asset' and s.cause in ('refund', 'foreign_refund')), 0)::bigint,
+                   coalesce(sum(s.amount) filter (where a.name = 'provider fees'), 0)::bigint,
+                   coalesce(-sum(s.amount) filter (where a.kind = 'liability'), 0)::bigint,
+                   coalesce(sum(s.amount) filter (where a.kind = 'asset'), 0)::bigint,
+                   coalesce(sum(s.amount) filter (where a.name = 'disputed money'), 0)::bigint,
+                   coalesce(-sum(s.amount) filter (where a.name = 'fee income'), 0)::bigint,
+                   coalesce(sum(s.amount) filter (where a.name = 'absorbed fees'), 0)::bigint
+              from (select e.account_id, t.cause, sum(e.amount) as amount
+                      from ledger_transactions t
+                     cross join lateral (select * from ledger_entries where transaction_id = t.id) e
+                     where t.event_id = $1
+                     group by e.account_id, t.cause) s
+             cross join lateral (select * from ledger_accounts where id = s.account_id limit 1) a
              group by a.currency order by a.currency";
         let statement = client.prepare_cached(sql).await?;
         let rows = client.query(&statement, &[&event]).await?;
