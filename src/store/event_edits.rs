@@ -112,9 +112,16 @@ impl Store {
     }
 
     /// Deletes softly: bookings keep their event, viewers lose it.
-    pub async fn delete_event(&self, event: EventId, caller: &Caller) -> EditResult<Edited<()>> {
-        self.edit(event, caller, &event, |tx, event, _| {
+    pub async fn delete_event(
+        &self,
+        event: EventId,
+        caller: &Caller,
+        if_match: Option<&[Revision]>,
+    ) -> EditResult<Edited<()>> {
+        self.edit(event, caller, &(event, if_match), |tx, given, before| {
             Box::pin(async move {
+                let (event, if_match) = given;
+                before.require(*if_match)?;
                 let live = "select count(*) from bookings
                              where event_id = $1 and status in ('pending', 'confirmed')";
                 let live_bookings = tx.query_one(live, &[event]).await?.try_get(0)?;

@@ -139,6 +139,18 @@ pub struct EventBefore {
     pub ticket_type_count: i64,
 }
 
+impl EventBefore {
+    /// Refuses a change by one who knows other revisions alone.
+    pub fn require(&self, if_match: Option<&[Revision]>) -> Result<(), EditRefusal> {
+        match if_match {
+            Some(known) if !known.contains(&self.revision) => Err(EditRefusal::VersionConflict {
+                revision: self.revision,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnlyType {
     pub id: TicketTypeId,
@@ -232,11 +244,7 @@ pub fn edit_event(
     change: EventChange,
     if_match: Option<&[Revision]>,
 ) -> Result<EventEdit, EditRefusal> {
-    if if_match.is_some_and(|known| !known.contains(&before.revision)) {
-        return Err(EditRefusal::VersionConflict {
-            revision: before.revision,
-        });
-    }
+    before.require(if_match)?;
     if let Some(to) = change.status
         && !may_become(before.status, to)
     {

@@ -141,20 +141,25 @@ pub(in crate::api) async fn update(
 /// Delete an event that nobody has booked
 ///
 /// Its history stays; it vanishes from lists and pages.
-#[utoipa::path(delete, path = "/events/{event_id}", tag = "events", params(("event_id" = EventId, Path)),
+#[utoipa::path(delete, path = "/events/{event_id}", tag = "events", params(("event_id" = EventId, Path), IfMatch),
     responses(
         (status = 200, body = Envelope<Deleted>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
         (status = 409, body = Failure, description = "`EVENT_HAS_BOOKINGS` with `live_bookings`: cancel the event first; \
-            its confirmed bookings stay live until each is cancelled"),
+            its confirmed bookings stay live until each is cancelled; `VERSION_CONFLICT` with `revision`"),
     ))]
 pub(in crate::api) async fn remove(
     State(state): State<ApiState>,
     caller: Caller,
     At(event_id): At<EventId>,
+    headers: HeaderMap,
     _: NoBody,
 ) -> ApiResult<Reply<Deleted>> {
-    let removed = state.store.delete_event(event_id, &caller).await?;
+    let if_match = cache::if_match(&headers);
+    let removed = state
+        .store
+        .delete_event(event_id, &caller, if_match.as_deref())
+        .await?;
     state.board.committed(event_id, removed.revision);
     Ok(Reply::ok("EVENT_DELETED", Deleted { id: event_id.0 }).revision(removed.revision))
 }

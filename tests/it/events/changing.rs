@@ -322,7 +322,16 @@ async fn only_what_nobody_booked_can_be_deleted() {
         .put(&format!("{booking}/status"), &cancelled)
         .await
         .data(200);
-    let deleted = organizer.delete(&path).await;
+    let now = organizer
+        .get(&path)
+        .await
+        .header("etag")
+        .unwrap()
+        .to_owned();
+    let known = |tag: &str| organizer.clone().with_header("if-match", tag);
+    let outdated = known("\"1\"").delete(&path).await;
+    assert_eq!(outdated.code(409), "VERSION_CONFLICT");
+    let deleted = known(&now).delete(&path).await;
     assert_eq!(deleted.data(200)["id"], show.event.0);
     assert!(deleted.revision() > 0);
     for answer in [organizer.get(&path).await, organizer.delete(&path).await] {
