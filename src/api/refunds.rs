@@ -181,7 +181,7 @@ impl From<Refund> for RefundData {
         (status = 404, description = "`BOOKING_NOT_FOUND`", body = Failure),
         (status = 409, description = "`NOT_REFUNDABLE {used}`: nothing was paid, or these tickets cannot be taken back; \
             `REFUND_EXCEEDS {left}`", body = Failure),
-        (status = 422, description = "`VALIDATION_FAILED`, `CURRENCY_MISMATCH`", body = Failure),
+        (status = 422, description = "`VALIDATION_FAILED`, `CURRENCY_MISMATCH`, `IDEMPOTENCY_MISMATCH`", body = Failure),
     )
 )]
 pub(super) async fn create(
@@ -205,7 +205,7 @@ pub(super) async fn create(
     if known == Some(Once::Mismatch) {
         return Err(idempotency::mismatch());
     }
-    // One refund for each key, whatever dies between it and the stored answer.
+    // One refund for each key, also once the stored answer is forgotten.
     let refund_key = match &key {
         Some(key) => format!("asked:{}:{}", key.stored.scope, key.stored.digest),
         None => format!("asked:{id}:{}", Uuid::now_v7()),
@@ -233,9 +233,17 @@ pub(super) async fn create(
         reason: &reason,
         key: &refund_key,
         audit: Some(AuditEntry::of_booking(&caller, found.organizer_id, id)),
+        asked: key.as_ref().map(|key| &key.stored),
     };
     let refund = give_back(&state.store, &state.payments, wish).await?;
     let refund = refund.map_err(not_given)?;
+    if let (Some(key), None) = (&key, &known) {
+        // Another node may have made it in the meantime, as another body says.
+        let known = state.store.recall_answer(&key.stored).await?;
+        if known == Some(Once::Mismatch) {
+            return Err(idempotency::mismatch());
+        }
+    }
     if refund.state == RefundState::Failed {
         // Somebody was admitted in this moment, or the booking ended otherwise.
         let booking = state.store.booking(Name::Id(id)).await?;
@@ -243,10 +251,6 @@ pub(super) async fn create(
         let codes = refund.tickets.unwrap_or_default().into_iter().collect();
         let used = used_of(&booking, &codes);
         return Err(not_given(NotGiven::Tickets { used }));
-    }
-    if let (Some(key), None) = (&key, &known) {
-        let answer = json!({ "refund_id": refund.id });
-        state.store.remember_answer(&key.stored, &answer).await?;
     }
     let reply = Reply::created("REFUND_CREATED", RefundData::from(refund));
     let reply = with_revision(&state, found.event_id, reply).await?;

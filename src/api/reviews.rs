@@ -260,6 +260,7 @@ async fn refund(state: &ApiState, caller: &Caller, of: &PaymentForReview) -> Api
             of.organizer,
             attempt.booking_id,
         )),
+        asked: None,
     };
     match give_back(&state.store, &state.payments, wish).await? {
         Ok(refund) if refund.state.is_open() || refund.state == RefundState::Succeeded => Ok(()),

@@ -160,6 +160,7 @@ impl BulkBookings {
             reason: &self.reason,
             key: &key,
             audit: Some(self.entry(id)),
+            asked: None,
         };
         Ok(
             match give_back(&hands.store, &hands.payments, wish).await? {

@@ -117,6 +117,7 @@ impl EventRefunds {
             reason: EVENT_CANCELLED,
             key: &key,
             audit: None,
+            asked: None,
         };
         let alone = format!("{key}:money");
         let money_alone = RefundOrder {

@@ -8,6 +8,7 @@ use super::drive::Driven;
 use super::refunds::RefundTable;
 use crate::desk::Companions;
 use crate::store::audit_trail::AuditEntry;
+use crate::store::idempotency::IdempotencyKey;
 use crate::store::refunds::{BOOKING_CANCELLED, give_back_job};
 use crate::store::refunds::{NewRefund, Refund, RefundBegun, RefundState};
 use crate::store::settlements::parts_of;
@@ -31,6 +32,8 @@ pub struct RefundOrder<'a> {
     pub key: &'a str,
     /// Of those whom staff ask for.
     pub audit: Option<AuditEntry>,
+    /// The request's own key, which is stored with what it asked for.
+    pub asked: Option<&'a IdempotencyKey>,
 }
 
 /// Why nothing is given back.
@@ -133,6 +136,7 @@ async fn begin_as_read(
         },
         key: wish.key,
         audit: wish.audit.as_ref(),
+        asked: wish.asked,
     };
     Ok(match table.begin_refund(&new).await? {
         RefundBegun::New(refund) | RefundBegun::Before(refund) => Ok(refund),
@@ -301,6 +305,7 @@ pub(crate) async fn give_after_cancellation<F: Future<Output = Driven>>(
         reason,
         key: &key,
         audit: None,
+        asked: None,
     };
     Ok(match give(table, drive, wish).await? {
         // Another refund was first, or nothing is owed.

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio_postgres::Row;
 
 use super::audit_trail::AuditEntry;
+use super::idempotency::{self, IdempotencyKey};
 use super::jobs::{QueuedJob, keep, ring};
 use super::ledger::{self, Belonging};
 use super::letters::refund_mail_job;
@@ -106,6 +107,8 @@ pub struct NewRefund<'a> {
     pub key: &'a str,
     /// Of those whom staff ask for.
     pub audit: Option<&'a AuditEntry>,
+    /// Stored with the refund, so that its request is known again whatever dies in between.
+    pub asked: Option<&'a IdempotencyKey>,
 }
 
 /// How the request for a refund ended.
@@ -197,6 +200,8 @@ impl Store {
             let detail = json!({ "refund": made.id, "amount": made.amount });
             entry.clone().with(detail).write(&transaction).await?;
         }
+        let answer = json!({ "refund_id": made.id });
+        idempotency::remember_made(&transaction, new.asked, &answer).await?;
         transaction.commit().await?;
         Ok(RefundBegun::New(made))
     }

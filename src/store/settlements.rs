@@ -131,6 +131,7 @@ impl Store {
                 parts: RefundedParts::default(),
                 key: &format!("late:{}", of.id),
                 audit: None,
+                asked: None,
             };
             if let Some(refund) = insert_refund(&transaction, &new).await? {
                 ring(&transaction, &refund_job(refund.id), Duration::ZERO).await?;

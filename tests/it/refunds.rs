@@ -58,6 +58,32 @@ async fn status_of(staff: &Caller, booking: &Value) -> String {
     found.data(200)["status"].as_str().unwrap().to_owned()
 }
 
+/// What is asked is stored with the refund or there is none: else the same key with another body would be given the first one.
+#[tokio::test]
+async fn a_refund_is_written_together_with_its_request() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 3).await;
+    let refunds = path(&booking, "/refunds");
+    let staff = server.user(show.organizer);
+    let keyed = staff.with_header("idempotency-key", "refund-1");
+    let fails = "alter table idempotency_keys add constraint fails check (false) not valid";
+    client.batch_execute(fails).await.unwrap();
+    let first = keyed.post(&refunds, &json!({"amount": 100})).await;
+    assert_eq!(first.status, 500, "{}", first.body);
+    let mends = "alter table idempotency_keys drop constraint fails";
+    client.batch_execute(mends).await.unwrap();
+    let other = keyed.post(&refunds, &json!({"amount": 200})).await;
+    assert_eq!(other.data(201)["amount"]["amount"], 200);
+    let first = keyed.post(&refunds, &json!({"amount": 100})).await;
+    assert_eq!(first.code(422), "IDEMPOTENCY_MISMATCH");
+    let made: i64 = one(&client, "select count(*) from refunds", &[]).await;
+    assert_eq!(made, 1);
+    server.audit().await;
+}
+
 #[tokio::test]
 async fn money_goes_back_by_ticket_by_amount_and_whole_to_the_last_unit() {
     let server = TestServer::start().await;

@@ -334,6 +334,7 @@ async fn give_tickets_back(
         reason: reason.as_deref().unwrap_or(TICKETS_GIVEN_BACK),
         key: &key,
         audit: audit.clone(),
+        asked: None,
     };
     match give_back(&state.store, &state.payments, order).await? {
         Ok(refund) if refund.state == RefundState::Failed => {

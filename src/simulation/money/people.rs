@@ -271,6 +271,7 @@ async fn refund(world: &MoneyWorld, booking: BookingId, wish: RefundWish) {
             reason: "kindness",
             key: &key,
             audit: None,
+            asked: None,
         };
         match give(world, drive, wish).await {
             Ok(given) => {

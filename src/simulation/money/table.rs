@@ -109,6 +109,7 @@ impl PaymentTable for MoneyWorld {
                     parts: RefundedParts::default(),
                     key: &format!("late:{}", of.id),
                     audit: None,
+                    asked: None,
                 };
                 let refund = shared.add_refund(of, &new);
                 shared.ring(&refund_job(refund.id), 0);
