@@ -21,8 +21,8 @@ say "Testing the units of the Rust code, and the simulation"
 # Optimized: the compiler takes longer, and the simulation saves several times as much.
 cargo test --locked --no-fail-fast --lib --config 'profile.test.package.seatcast.opt-level=1'
 say "Testing the Rust code, with a Postgres of its own"
-# Most tests wait: for Postgres, for a deadline, for each other. With one a core, a third of the time is idle.
-RUST_TEST_THREADS=$((2 * $(nproc))) cargo test --locked --no-fail-fast --bins --test it
+# Most tests wait: for Postgres, for a deadline, for each other. With two a core, a sixth of the time is idle.
+RUST_TEST_THREADS=$((3 * $(nproc))) cargo test --locked --no-fail-fast --bins --test it
 cargo test --locked --doc
 say "Checking the OpenAPI document, and that the server keeps to it"
 # With the binary that the tests of the Rust code have run.
