@@ -156,7 +156,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("NOT_AFTER_STARTS_AT", "must be after starts_at", "ต้องอยู่หลัง starts_at", "باید پس از starts_at باشد"),
     ("NOT_AFTER_VALID_FROM", "must be after valid_from", "ต้องอยู่หลัง valid_from", "باید پس از valid_from باشد"),
     ("NOT_AN_EMAIL", "must be an e-mail address", "ต้องเป็นที่อยู่อีเมล", "باید نشانی ایمیل باشد"),
-    ("NOT_AN_ID", "must be a positive whole number", "ต้องเป็นจำนวนเต็มบวก", "باید عدد صحیح مثبت باشد"),
+    ("NOT_AN_ID", "is not an id", "ไม่ใช่รหัสที่ถูกต้อง", "شناسهٔ درستی نیست"),
     ("NOT_AN_INTEGER", "must be a whole number", "ต้องเป็นจำนวนเต็ม", "باید عدد صحیح باشد"),
     ("NOT_AN_OBJECT", "must be a JSON object", "ต้องเป็นออบเจ็กต์ JSON", "باید یک شیء JSON باشد"),
     ("NOT_A_BOOLEAN", "must be true or false", "ต้องเป็น true หรือ false", "باید true یا false باشد"),
