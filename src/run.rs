@@ -88,7 +88,8 @@ pub enum RunError {
     Task(#[from] TaskEnded),
 }
 
-/// Serves on `listener` until `shutdown`, for some time more where balancers have to see that it ends, and then drains. `ready` is called once requests are answered.
+/// Serves on `listener` until `shutdown`, for some time more where balancers have to see that it ends, and then drains.
+/// `ready` is called once requests are answered.
 ///
 /// # Errors
 /// When it cannot start, or when one of its tasks ends before `shutdown`.

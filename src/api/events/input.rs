@@ -121,7 +121,8 @@ pub(in crate::api) struct EventPatch {
     /// `null` removes it.
     #[schema(schema_with = schema::city, required = false)]
     city: Option<Option<String>>,
-    /// Not below what is sold and held, nor below the seats of its map. If the event has one ticket type, whose capacity was the event's, it follows.
+    /// Not below what is sold and held, nor below the seats of its map. If the event has one ticket type, whose capacity was the
+    /// event's, it follows.
     #[schema(schema_with = schema::capacity)]
     capacity: Option<i64>,
     /// The price of the only ticket type; refused for an event with several.
