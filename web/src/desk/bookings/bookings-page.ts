@@ -66,6 +66,9 @@ export class BookingsDeskPage extends EventDeskPage {
           grid-column: 1 / -1;
         }
       }
+      th[scope='row'] a {
+        white-space: nowrap;
+      }
       .bulk {
         position: sticky;
         top: 0.5rem;
