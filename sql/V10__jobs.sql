@@ -33,7 +33,7 @@ create table jobs (
     created_at timestamptz not null default clock_timestamp(),
     -- Of work for an event, such as mails to its buyers, by which its people find it.
     event_id bigint generated always as ((payload ->> 'event_id')::bigint) stored,
-    -- What it mostly waits for. A node works at so many of each, so a mail server that does not answer delays mails alone.
+    -- By the thing that it mostly waits for. A node works at so many of each, so a silent mail server delays mails alone.
     lane text not null generated always as (
         case when kind = 'push' then 'push'
              when kind in ('payment', 'refund', 'staff_paid', 'give_back', 'event_refunds', 'bulk_bookings', 'provider_events',

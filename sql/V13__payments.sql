@@ -179,7 +179,7 @@ create index ledger_entries_by_account on ledger_entries (account_id, id);
 alter table ledger_entries add constraint ledger_entries_pkey primary key (id);
 create index ledger_entries_by_transaction on ledger_entries (transaction_id);
 
--- What the entries of an account come to, since they are too many to be added up for each reader. Several rows an account,
+-- Sums of the entries of each account, which are too many to be added up for each reader. Several rows an account,
 -- so that transactions that post at the same time do not wait for each other. Only the trigger of entries writes here.
 create table ledger_sums (
     account_id bigint not null constraint ledger_sums_account_exists references ledger_accounts,

@@ -1,8 +1,8 @@
 //! Stripe: PaymentIntents over its REST API. Cards are authorised first, and captured once the booking is sold.
 //!
-//! What could be done twice has an idempotency key made of the attempt's or the refund's id, so one that is sent again is the
-//! same one. Stripe keeps the answer under a key for a day, also where it is an error of its own. What webhooks say is not
-//! believed: they only tell which attempt to look at, and their signature that it is worth looking.
+//! Requests that could be done twice have an idempotency key made of the attempt's or the refund's id, so one that is sent
+//! again is the same one. Stripe keeps the answer under a key for a day, also where it is an error of its own. Webhooks are
+//! not believed: they only tell which attempt to look at, and their signature that it is worth looking.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -47,8 +47,8 @@ pub struct QueuedJob {
     pub worth: Duration,
 }
 
-/// What a job mostly waits for. A node works at so many of each, so that a mail server which does not answer delays mails
-/// alone. `sql/V10__jobs.sql` says which kind is in which.
+/// Jobs by the thing that they mostly wait for. A node works at so many of each lane, so that a mail server which does not
+/// answer delays mails alone. `sql/V10__jobs.sql` says which kind is in which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobLane {
     /// Providers of payments, and the database.

@@ -40,7 +40,7 @@ pub fn examine_without_database(config: &Config) -> Option<Diagnosis> {
     Some(with_machine(config, database))
 }
 
-/// What is said of the machine, and then of the database.
+/// Findings about the machine, and then about the database.
 fn with_machine(config: &Config, database: Diagnosis) -> Diagnosis {
     let mut found = Diagnosis::default();
     let is_demo = database.is_demo();

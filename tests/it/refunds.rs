@@ -58,7 +58,7 @@ async fn status_of(staff: &Caller, booking: &Value) -> String {
     found.data(200)["status"].as_str().unwrap().to_owned()
 }
 
-/// What is asked is stored with the refund or there is none: else the same key with another body would be given the first one.
+/// The question is stored with the refund, or there is none: else the same key with another body would be given the first one.
 #[tokio::test]
 async fn a_refund_is_written_together_with_its_request() {
     let server = TestServer::start().await;
