@@ -27,7 +27,6 @@ use crate::jobs::bulk::{BULK_BOOKINGS_MAX, BulkAction, BulkBookings};
 use crate::jobs::row;
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
-use crate::store::idempotency::Once;
 use crate::store::jobs::{JobState, KnownJob};
 use crate::ticketing::BookingId;
 
@@ -271,13 +270,10 @@ pub(super) async fn bulk(
     body: Body<BulkInput>,
 ) -> ApiResult<Reply<JobWritten>> {
     let key = given_key(&headers, &caller, "POST /bookings/bulk", body.hash())?;
-    let known = match &key {
-        None => None,
-        Some(key) => state.store.recall_answer(&key.stored).await?,
-    };
-    if known == Some(Once::Mismatch) {
-        return Err(idempotency::mismatch());
-    }
+    let _working = key
+        .as_ref()
+        .map(|key| state.in_flight.enter(key))
+        .transpose()?;
     let BulkInput {
         action,
         booking_ids,
@@ -324,13 +320,11 @@ pub(super) async fn bulk(
         audit: entry,
     };
     let job = row(&job, &state.proofs);
-    let job_id = state.store.queue_asked(&job, asked).await?;
+    let asked_by = key.as_ref().map(|key| &key.stored);
+    let once = state.store.queue_asked(&job, asked, asked_by).await?;
     state.jobs.wake();
-    if let (Some(key), None) = (&key, &known) {
-        let answer = json!({ "job_id": job_id });
-        state.store.remember_answer(&key.stored, &answer).await?;
-    }
+    let (job_id, replayed) = idempotency::made(once)?;
     let reply = Reply::accepted("JOB_WRITTEN", JobWritten { job_id });
     let reply = reply.at(&format!("/api/v1/jobs/{job_id}"));
-    Ok(idempotency::replayed(reply, known.is_some()))
+    Ok(idempotency::replayed(reply, replayed))
 }

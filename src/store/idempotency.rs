@@ -179,17 +179,4 @@ impl Store {
         let known = recall(&self.client().await?, key).await?;
         Ok(known.map(|once| once.map(|_| ())))
     }
-
-    /// Stores the answer of a request whose effect has a key of its own.
-    pub async fn remember_answer(
-        &self,
-        key: &IdempotencyKey,
-        answer: &Value,
-    ) -> Result<(), StoreError> {
-        let remembered = remember(&self.client().await?, key, 201, answer).await;
-        match remembered {
-            Err(error) if error.constraint() == Some(KEY_TAKEN) => Ok(()),
-            remembered => remembered,
-        }
-    }
 }

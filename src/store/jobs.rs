@@ -13,6 +13,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::audit_trail::AuditEntry;
+use super::idempotency::{self, IdempotencyKey, Once};
 use super::payments::payment_job;
 use super::together::{Answers, FREE, LOCKED, in_order, place_of};
 use super::{Store, StoreError};
@@ -305,11 +306,20 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// Writes a job that somebody asks for, unless it is there, with what the audit trail says of it.
-    pub async fn queue_asked(&self, job: &QueuedJob, audit: AuditEntry) -> Result<i64, StoreError> {
-        let given = (job, audit);
-        self.transaction(&given, |tx, (job, audit)| {
+    /// Writes a job that somebody asks for, unless it is there, with what the audit trail says of it and the answer under the
+    /// request's key; answers its id.
+    pub async fn queue_asked(
+        &self,
+        job: &QueuedJob,
+        audit: AuditEntry,
+        asked: Option<&IdempotencyKey>,
+    ) -> Result<Once<i64>, StoreError> {
+        let given = (job, audit, asked);
+        self.transaction(&given, |tx, (job, audit, asked)| {
             Box::pin(async move {
+                if let Some(known) = idempotency::recall_made(tx, *asked).await? {
+                    return Ok(known);
+                }
                 let sql = "
                     insert into jobs (kind, key, payload, expires_at)
                     values ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms')
@@ -318,15 +328,18 @@ impl Store {
                 let worth = millis(job.worth) as f64;
                 let values: [&(dyn ToSql + Sync); 4] =
                     [&job.kind, &job.key, &Json(&job.payload), &worth];
-                if let Some(row) = tx.query_opt(&statement, &values).await? {
-                    let id: i64 = row.try_get(0)?;
-                    let entry = audit.clone().with(json!({ "job_id": id }));
-                    entry.write(tx).await?;
-                    return Ok(id);
-                }
-                let sql = "select id from jobs where key = $1";
-                let statement = tx.prepare_cached(sql).await?;
-                Ok(tx.query_one(&statement, &[&job.key]).await?.try_get(0)?)
+                let Some(row) = tx.query_opt(&statement, &values).await? else {
+                    // Its answer is forgotten.
+                    let sql = "select id from jobs where key = $1";
+                    let statement = tx.prepare_cached(sql).await?;
+                    let id = tx.query_one(&statement, &[&job.key]).await?.try_get(0)?;
+                    return Ok(Once::Replayed(id));
+                };
+                let id: i64 = row.try_get(0)?;
+                let entry = audit.clone().with(json!({ "job_id": id }));
+                entry.write(tx).await?;
+                idempotency::remember_made(tx, *asked, &id).await?;
+                Ok(Once::Made(id))
             })
         })
         .await

@@ -365,6 +365,116 @@ impl Stage<'_> {
     }
 }
 
+/// Mails are only written down here.
+async fn mailing() -> World {
+    World::with(|config| {
+        config.mail.smtp_url = Some("smtp://127.0.0.1:9".to_owned());
+        config.mail.public_url = Some("http://127.0.0.1".to_owned());
+        config.mail.mail_from = Some("tickets@example.org".to_owned());
+    })
+    .await
+}
+
+/// The table that a POST with an `Idempotency-Key` adds a row to.
+const MADE_BY: [(&str, &str); 15] = [
+    ("POST bookings", "bookings"),
+    ("POST bookings/bulk", "jobs where kind = 'bulk_bookings'"),
+    ("POST bookings/{id}/refunds", "refunds"),
+    ("POST events", "events"),
+    ("POST events/{event_id}/fees", "fees"),
+    ("POST events/{event_id}/notices", "notices"),
+    ("POST events/{event_id}/taxes", "taxes"),
+    ("POST events/{event_id}/ticket-types", "ticket_types"),
+    ("POST events/{event_id}/vouchers", "vouchers"),
+    ("POST events/{event_id}/waitlist", "waitlist"),
+    ("POST organizations/{organization_id}/api-keys", "api_keys"),
+    ("POST organizations/{organization_id}/taxes", "taxes"),
+    ("POST tickets/{code}/transfer", "transfers"),
+    ("POST users", "users"),
+    ("POST users/{user_id}/memberships", "memberships"),
+];
+
+/// The answer is stored in the transaction of what it is the answer to: where it cannot be, nothing was done. So a node that
+/// dies at any moment leaves both or neither.
+#[tokio::test]
+async fn an_answer_that_cannot_be_stored_leaves_nothing_behind() {
+    let world = mailing().await;
+    let document = seatcast::run::document();
+    let mut keyed = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array();
+            let mut parameters = parameters.into_iter().flatten();
+            if parameters.any(|one| one["name"] == "Idempotency-Key") {
+                let route = format!("{} {path}", method.to_uppercase());
+                keyed.push(route.replace("/api/v1/", ""));
+            }
+        }
+    }
+    keyed.sort();
+    assert_eq!(keyed, MADE_BY.map(|(route, _)| route));
+    let mut faults = Vec::new();
+    for (route, made) in MADE_BY {
+        let stage = Stage::new(&world).await;
+        let (kind, path, body) = match route {
+            "POST bookings" => (
+                "customer",
+                "/api/v1/bookings".to_owned(),
+                json!({"event_id": stage.show.event, "quantity": 1}),
+            ),
+            "POST events/{event_id}/waitlist" => {
+                stage
+                    .execute("update ticket_types set capacity = 2 where event_id = $event")
+                    .await;
+                let path = format!("/api/v1/events/{}/waitlist", stage.show.event);
+                ("customer", path, json!({"quantity": 1}))
+            }
+            "POST users" => (
+                "admin",
+                "/api/v1/users".to_owned(),
+                json!({"name": "Ada", "email": "ada@example.org"}),
+            ),
+            route => stage.request(route).await,
+        };
+        let caller = world
+            .caller(kind)
+            .with_header("idempotency-key", "the-key-of-a-lost-answer");
+        let rows = async || -> i64 {
+            one(&world.client, &format!("select count(*) from {made}"), &[]).await
+        };
+        let before = rows().await;
+        let client = &world.client;
+        client
+            .batch_execute(
+                "alter table idempotency_keys add constraint full_up check (false) not valid",
+            )
+            .await
+            .unwrap();
+        let lost = caller.post(&path, &body).await;
+        client
+            .batch_execute("alter table idempotency_keys drop constraint full_up")
+            .await
+            .unwrap();
+        if lost.status < 500 {
+            faults.push(format!("{route}: {} {:.200}", lost.status, lost.text));
+        }
+        if rows().await != before {
+            faults.push(format!("{route}: done without its answer"));
+        }
+        for (again, new) in [(None, 1), (Some("true"), 1)] {
+            let answer = caller.post(&path, &body).await;
+            let is_made = (200..300).contains(&answer.status);
+            if !is_made || answer.header("idempotent-replay") != again {
+                faults.push(format!("{route}: {} {:.200}", answer.status, answer.text));
+            }
+            if rows().await != before + new {
+                faults.push(format!("{route}: {} rows", rows().await - before));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 /// Whether only those with rights may send it.
 fn is_for_staff(route: &str, admitted: &std::collections::BTreeSet<&str>) -> bool {
     !route.starts_with("GET ") && !admitted.contains("customer")
@@ -372,13 +482,7 @@ fn is_for_staff(route: &str, admitted: &std::collections::BTreeSet<&str>) -> boo
 
 #[tokio::test]
 async fn every_write_by_staff_leaves_an_entry() {
-    // Mails are only written down here.
-    let world = World::with(|config| {
-        config.mail.smtp_url = Some("smtp://127.0.0.1:9".to_owned());
-        config.mail.public_url = Some("http://127.0.0.1".to_owned());
-        config.mail.mail_from = Some("tickets@example.org".to_owned());
-    })
-    .await;
+    let world = mailing().await;
     let mut faults = Vec::new();
     let routes = table("Routes");
     let of_staff = routes
