@@ -25,7 +25,7 @@ use crate::config::rest::NAME_CHARS_MAX;
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::checkins::{
-    AttendeesNamed, ListedCheckin, NotUndone, Scan, Scanned, ShownTicket, TicketAttendee,
+    AttendeesNamed, ListedCheckin, NotUndone, Scan, Scanned, ShownTicket, StillIn, TicketAttendee,
 };
 use crate::ticketing::admission::ScanResult;
 use crate::ticketing::pass::PASS_CHARS_MAX;
@@ -317,11 +317,13 @@ pub(super) async fn batch(
 
 /// Undo a check-in
 ///
-/// For those who may `manage`: the ticket opens the door again. Sent again, it is done already.
+/// For those who may `manage`: the ticket opens the door again. Where a gate without network let somebody in with it as well
+/// (`already_used` when it was merged), that entry becomes its admission, the ticket stays used, and `data` names it; it may be
+/// undone like every other. Sent again, it is done already.
 #[utoipa::path(
     post, path = "/checkins/{checkin_id}/undo", tag = "tickets", params(("checkin_id" = CheckinId, Path)),
     responses(
-        (status = 200, description = "Undone, now or before", body = Envelope<Option<bool>>,
+        (status = 200, description = "Undone, now or before", body = Envelope<Option<StillIn>>,
             headers(("X-Event-Revision" = u64))),
         (status = 404, description = "`CHECKIN_NOT_FOUND`: there is none, or it let nobody in", body = Failure),
         (status = 409, description = "`TICKET_VOID`: the ticket was taken back since", body = Failure),
@@ -332,7 +334,7 @@ pub(super) async fn undo(
     caller: Caller,
     At(id): At<CheckinId>,
     _: NoBody,
-) -> ApiResult<Reply<Option<bool>>> {
+) -> ApiResult<Reply<Option<StillIn>>> {
     let none = || ApiError::not_found("CHECKIN_NOT_FOUND");
     let found = state.store.checkin_belongs(id).await?;
     let (event, organizer) = found.ok_or_else(none)?;
@@ -343,7 +345,7 @@ pub(super) async fn undo(
     let entry = AuditEntry::of_event(&caller, organizer, event);
     let entry = entry.with(json!({ "checkin_undone": id }));
     match state.store.undo_checkin(event, id, by, &entry).await? {
-        Ok(revision) => Ok(Reply::ok("CHECKIN_UNDONE", None).revision(revision)),
+        Ok((still, revision)) => Ok(Reply::ok("CHECKIN_UNDONE", still).revision(revision)),
         Err(NotUndone::NotFound) => Err(none()),
         Err(NotUndone::Void) => Err(ApiError::conflict("TICKET_VOID")),
     }

@@ -139,6 +139,16 @@ pub struct ListedCheckin {
     pub undone_at: Option<Timestamp>,
 }
 
+/// An entry that a ticket stays used by after another scan of it was undone.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StillIn {
+    #[schema(value_type = i64)]
+    pub id: CheckinId,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    pub gate: Option<String>,
+}
+
 /// Why a scan cannot be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotUndone {
@@ -189,14 +199,15 @@ impl Store {
             .transpose()
     }
 
-    /// Lets a ticket be used again. Done once: a repeated request finds it done.
+    /// Lets a ticket be used again, unless a gate without network let somebody in with it as well: that entry is its use from
+    /// then on. Done once: a repeated request finds it done.
     pub async fn undo_checkin(
         &self,
         event: EventId,
         id: CheckinId,
         by: Option<UserId>,
         audit: &AuditEntry,
-    ) -> Result<Result<Revision, NotUndone>, StoreError> {
+    ) -> Result<Result<(Option<StillIn>, Revision), NotUndone>, StoreError> {
         let given = (event, id, by, audit);
         self.in_turn(event, &given, |tx, (event, id, by, audit)| {
             Box::pin(async move {
@@ -209,7 +220,8 @@ impl Store {
                 };
                 let ticket: TicketId = row.try_get(0)?;
                 if row.try_get(1)? {
-                    return Ok(Ok(edit::revision(tx, *event).await?));
+                    let still = still_in(tx, ticket).await?;
+                    return Ok(Ok((still, edit::revision(tx, *event).await?)));
                 }
                 let status = ticket_status(row.try_get(2)?)?;
                 let Some(status) = admission::undone(status, generation(row.try_get(3)?)?) else {
@@ -218,10 +230,18 @@ impl Store {
                 let sql =
                     "update checkins set undone_at = clock_timestamp(), undone_by = $2 where id = $1";
                 tx.execute(sql, &[id, by]).await?;
-                let sql = "update tickets set status = $2 where id = $1";
-                tx.execute(sql, &[&ticket, &status.as_str()]).await?;
+                // The first that was merged: gates read check-ins in this order, and let the last one count. A code that was good
+                // then is good now, as a used ticket is not handed on.
+                let sql = "update checkins set result = 'admitted'
+                            where id = (select id from checkins where ticket_id = $1 and offline and result = 'already_used'
+                                         order by id limit 1)";
+                if tx.execute(sql, &[&ticket]).await? == 0 {
+                    let sql = "update tickets set status = $2 where id = $1";
+                    tx.execute(sql, &[&ticket, &status.as_str()]).await?;
+                }
+                let still = still_in(tx, ticket).await?;
                 audit.write(tx).await?;
-                Ok(Ok(edit::revision(tx, *event).await?))
+                Ok(Ok((still, edit::revision(tx, *event).await?)))
             })
         })
         .await
@@ -379,6 +399,22 @@ impl Store {
         let listed = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
         Ok((listed, total))
     }
+}
+
+/// The entry that the ticket is used by.
+async fn still_in(tx: &Transaction<'_>, ticket: TicketId) -> Result<Option<StillIn>, StoreError> {
+    let sql = format!(
+        "select id, {HAPPENED}, gate from checkins where ticket_id = $1 and result = 'admitted' and undone_at is null"
+    );
+    let row = tx.query_opt(&sql, &[&ticket]).await?;
+    let read = |row: Row| -> Result<StillIn, StoreError> {
+        Ok(StillIn {
+            id: row.try_get(0)?,
+            at: row.try_get(1)?,
+            gate: row.try_get(2)?,
+        })
+    };
+    row.map(read).transpose()
 }
 
 async fn one(

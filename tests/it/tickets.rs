@@ -424,3 +424,63 @@ async fn offline_scans_are_decided_and_told_as_they_happened() {
     assert_eq!(listed.data(200)[0]["checked_in_at"], "2024-06-01T01:00:00Z");
     server.audit().await;
 }
+
+/// Somebody who came in at a gate without network is in, whatever becomes of the scan that was faster.
+#[tokio::test]
+async fn an_offline_entry_is_the_tickets_use_once_the_scan_before_it_is_undone() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 50);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let (_, codes) = sold(&show, &buyer, &organizer, 1).await;
+    let code = &codes[0];
+    let scan = |nonce: &str| json!({"code": code, "nonce": nonce, "gate": "Main"});
+    let first = organizer.post(CHECKINS, &scan("online-01")).await;
+    let entries = json!([
+        {"code": code, "nonce": "offline-2", "gate": "Late", "scanned_at": "2024-06-01T10:30:00Z"},
+        {"code": code, "nonce": "offline-1", "gate": "Early", "scanned_at": "2024-06-01T10:00:00Z"},
+        // It should not have opened the door at all, so it uses nothing.
+        {"payload": "SC1:FORGED", "nonce": "offline-3", "gate": "Early"},
+    ]);
+    let batch = json!({"event_id": show.event, "entries": entries});
+    let merge = async || {
+        let merged = organizer.post(&format!("{CHECKINS}/batch"), &batch).await;
+        let results = merged.data(200).as_array().unwrap().clone();
+        let said = results.iter().map(|one| one["result"].clone());
+        (said.collect::<Vec<_>>(), results)
+    };
+    assert_eq!(merge().await.0, ["already_used", "already_used", "unknown"]);
+
+    let mut undone = first.data(200)["id"].clone();
+    for (gate, said) in [
+        ("Early", ["already_used", "admitted", "unknown"]),
+        ("Late", ["admitted", "admitted", "unknown"]),
+    ] {
+        let path = format!("{CHECKINS}/{undone}/undo");
+        let still = organizer.post(&path, &json!({})).await.data(200).clone();
+        assert_eq!(still["gate"], gate);
+        assert_eq!(organizer.post(&path, &json!({})).await.data(200), &still);
+        let used = organizer.post(CHECKINS, &scan("online-02")).await;
+        assert_eq!(used.code(409), "ALREADY_USED");
+        assert_eq!(used.data(409)["gate"], gate);
+        let ticket = buyer.get(&format!("/api/v1/tickets/{code}")).await;
+        assert_eq!(ticket.data(200)["status"], "used");
+        let (results, told) = merge().await;
+        assert_eq!(results, said);
+        let entry = told.iter().find(|one| one["id"] == still["id"]).unwrap();
+        assert_eq!(
+            (&entry["at"], &entry["gate"]),
+            (&still["at"], &still["gate"])
+        );
+        undone = still["id"].clone();
+    }
+    let last = organizer
+        .post(&format!("{CHECKINS}/{undone}/undo"), &json!({}))
+        .await;
+    assert!(last.data(200).is_null());
+    let again = organizer.post(CHECKINS, &scan("online-03")).await;
+    assert_eq!(again.data(200)["result"], "admitted");
+    server.audit().await;
+}

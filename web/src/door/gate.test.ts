@@ -3,7 +3,7 @@ import { Refusal, Unreachable } from '../sdk/index.ts';
 import { Gate, GATE } from './gate.ts';
 import { MemoryJournal } from './journal.ts';
 import { hashOf } from './pass.ts';
-import type { BundlePart, DoorRest, ListedCheckin, Scan, Scanned } from './rest.ts';
+import type { BundlePart, DoorRest, ListedCheckin, Scan, Scanned, StillIn } from './rest.ts';
 
 /** A server with a few tickets, which can be out of reach, and can be heard without answering. */
 class FakeDoors {
@@ -61,11 +61,16 @@ class FakeDoors {
     return entries.map((entry) => this.take(entry, true));
   }
 
-  async undo(checkin: number): Promise<void> {
+  async undo(checkin: number): Promise<StillIn | null> {
     this.#answer();
     const found = this.checkins.find(({ id }) => id === checkin)!;
     found.undone_at = new Date().toISOString();
     this.used.delete(found.ticket_id!);
+    const still = this.checkins.find(({ ticket_id, result }) => ticket_id === found.ticket_id && result === 'already_used');
+    if (!still) return null;
+    still.result = 'admitted';
+    this.used.set(found.ticket_id!, still);
+    return still;
   }
 
   take(scan: Scan, offline: boolean): Scanned {
@@ -73,8 +78,8 @@ class FakeDoors {
     const before = this.used.get(id);
     const known = this.checkins.find(({ nonce }) => nonce === scan.nonce);
     const result = id === 0 ? 'unknown' : before && before.nonce !== scan.nonce ? 'already_used' : 'admitted';
-    if (result === 'admitted' && !known) {
-      this.used.set(id, { nonce: scan.nonce, at: scan.scanned_at, gate: scan.gate ?? null });
+    if ((result === 'admitted' || (offline && id > 0)) && !known) {
+      if (result === 'admitted') this.used.set(id, { nonce: scan.nonce, at: scan.scanned_at, gate: scan.gate ?? null });
       const at = new Date().toISOString();
       const { nonce, scanned_at, gate } = scan;
       this.checkins.push({ id: this.checkins.length + 1, nonce, result, ticket_id: id, code: this.codes[id - 1]!, gate: gate ?? null, scanned_at, at, offline, undone_at: null });
@@ -233,6 +238,24 @@ it('hears what other gates did, and what was undone', async () => {
   await vi.advanceTimersByTimeAsync(GATE.newsMs);
   expect([north.list?.admitted, south.list?.admitted]).toEqual([0, 0]);
   expect(await north.scan('A-1')).toMatchObject({ result: 'admitted' });
+});
+
+it('keeps a ticket used that somebody came in with elsewhere, when an admission is undone', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  const server = new FakeDoors(['A-1']);
+  const north = await opened(server);
+  const south = await opened(server, new MemoryJournal(), 'South');
+  server.reachable = false;
+  await south.scan('A-1');
+  server.reachable = true;
+  const scan = await north.scan('A-1');
+  await vi.advanceTimersByTimeAsync(GATE.newsMs);
+  expect(south.surprises).toHaveLength(1);
+  await north.undo(scan);
+  expect([north.list?.admitted, south.list?.admitted]).toEqual([1, 1]);
+  await vi.advanceTimersByTimeAsync(GATE.newsMs);
+  expect([north.list?.admitted, south.list?.admitted]).toEqual([1, 1]);
+  expect(await north.scan('A-1')).toMatchObject({ result: 'already_used', at_gate: 'South' });
 });
 
 it('keeps what it let in while a list that was asked for before is on its way', async () => {

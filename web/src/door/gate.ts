@@ -10,7 +10,7 @@
 import { newKey, Refusal, Unreachable } from '../sdk/index.ts';
 import { forgetName, type Journal, type KeptScan } from './journal.ts';
 import { hashOf, isPassText, isSigned, PASS_CHARS_MAX, plainCode, readPass } from './pass.ts';
-import type { BundlePart, DoorRest, ListedCheckin, Scan, Scanned, Shown } from './rest.ts';
+import type { BundlePart, DoorRest, ListedCheckin, Scan, Scanned, Shown, StillIn } from './rest.ts';
 import { isOver, overAt, TicketList, withoutNames, type Decision, type KeptList } from './ticket-list.ts';
 
 export const GATE = {
@@ -241,21 +241,17 @@ export class Gate extends EventTarget {
       return this.undo(scan);
     }
     if (checkin === null || checkin === undefined) return;
-    await this.#signed(() => this.#rest.undo(checkin));
+    const still = await this.#signed(() => this.#rest.undo(checkin));
     scan.undone = true;
-    if (scan.ticket_id) {
-      this.#own.delete(scan.ticket_id);
-      this.#list?.release(scan.ticket_id);
-    }
+    if (scan.ticket_id) this.#letOut(scan.ticket_id, still);
     await this.#keep(scan);
     this.#changed();
   }
 
   /** Somebody who was found by name, and not by a scan of this device, is let out again. @throws Refusal, Unreachable */
   async undoOther(checkin: number, ticket: number): Promise<void> {
-    await this.#signed(() => this.#rest.undo(checkin));
-    this.#own.delete(ticket);
-    this.#list?.release(ticket);
+    const still = await this.#signed(() => this.#rest.undo(checkin));
+    this.#letOut(ticket, still);
     const scan = this.#scans.find((one) => (one.merged ? one.merged.id : one.checkin_id) === checkin);
     if (scan) {
       scan.undone = true;
@@ -432,6 +428,13 @@ export class Gate extends EventTarget {
     if (undone_at === null) return this.#list?.admit(ticket, { at: offline ? scanned_at : at, gate });
     this.#own.delete(ticket);
     this.#list?.release(ticket);
+  }
+
+  /** `still`: another entry with the same ticket. */
+  #letOut(ticket: number, still: StillIn | null): void {
+    this.#own.delete(ticket);
+    this.#list?.release(ticket);
+    if (still) this.#list?.admit(ticket, still);
   }
 
   #let(ticket: number, { at, gate }: { at: string | null; gate: string | null }): void {

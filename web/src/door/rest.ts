@@ -51,6 +51,9 @@ export interface ListedCheckin {
   undone_at: string | null;
 }
 
+/** An entry that a ticket stays used by. */
+export type StillIn = Pick<ListedCheckin, 'id' | 'at' | 'gate'>;
+
 /** Somebody who may come in. */
 export interface TicketAttendee {
   ticket_id: number;
@@ -132,7 +135,8 @@ export class DoorRest {
     return given(await this.#client.ask<Scanned[]>('/checkins/batch', { method: 'POST', body: { event_id: event, entries } }));
   }
 
-  async undo(checkin: number): Promise<void> {
-    await this.#client.ask(`/checkins/${checkin}/undo`, { method: 'POST', body: {} });
+  /** The entry that the ticket stays used by, if somebody came in with it elsewhere as well. */
+  async undo(checkin: number): Promise<StillIn | null> {
+    return given(await this.#client.ask<StillIn | null>(`/checkins/${checkin}/undo`, { method: 'POST', body: {} }));
   }
 }
