@@ -50,6 +50,30 @@ create table transfer_contacts (
     lang text not null default 'en' constraint transfer_contacts_lang_known check (lang in ('en', 'th', 'fa'))
 );
 
+-- An address by which somebody who knows it knows it again: `g…@example.org`.
+create function masked_address(email text) returns text language sql immutable parallel safe
+    as $$ select left(email, 1) || '…' || substr(email, strpos(email, '@')) $$;
+
+-- A booking is shown with the offers of its tickets, so each counts for its version. An offer's address is written and
+-- deleted with it.
+create function transfers_written() returns trigger language plpgsql security definer set search_path from current as $$
+declare
+    nothing text;
+begin
+    nothing := count_versions(array(
+        select distinct k.booking_id
+          from (select distinct ticket_id from written) w
+         cross join lateral (select booking_id from tickets where id = w.ticket_id limit 1) k));
+    return null;
+end
+$$;
+create trigger transfers_version_insert after insert on transfers referencing new table as written
+    for each statement execute function transfers_written();
+create trigger transfers_version_update after update on transfers referencing new table as written
+    for each statement execute function transfers_written();
+create trigger transfers_version_delete after delete on transfers referencing old table as written
+    for each statement execute function transfers_written();
+
 -- Scans that count: those that let somebody in, and all that a gate made without network, whatever came of them. A scanner
 -- draws a nonce for each scan and sends it again until it is answered: the same nonce is the same scan, if the same was shown.
 create table checkins (
@@ -78,3 +102,5 @@ create index checkins_by_ticket on checkins (ticket_id, id) where ticket_id is n
 -- A ticket admits once, whatever two gates believe.
 create unique index checkins_one_admission on checkins (ticket_id) where result = 'admitted' and undone_at is null;
 create unique index checkins_by_nonce on checkins (event_id, nonce);
+
+call settle_triggers();

@@ -3,7 +3,8 @@
 --
 --     psql "$DATABASE_URL" -v email=aiko@example.org -f sql/erase.sql
 --
--- It cannot be taken back. Tickets that the person holds stay good, but no mail reaches them any more. An organization keeps its name and its events. Answers that were
+-- It cannot be taken back. Tickets that the person holds stay good, but no mail reaches them any more;
+-- tickets that the person is offered stay where they are. An organization keeps its name and its events. Answers that were
 -- stored for repeated requests go by themselves (--idempotency-retention-hours), and so do backups only if you see to it.
 -- For another schema change the next line.
 set search_path = seatcast;
@@ -18,7 +19,9 @@ with person as (select id from users where email = lower(:'email')),
      answers as (delete from booking_answers where booking_id in (select id from theirs)),
      holders as (update ticket_holders set name = null, email = null
                   where email = lower(:'email') or user_id in (select id from person)),
-     transferred as (delete from transfer_contacts where email = lower(:'email')),
+     offered as (delete from transfer_contacts where email = lower(:'email') returning transfer_id),
+     withdrawn as (update transfers set state = 'cancelled', ended_at = clock_timestamp()
+                    where state = 'pending' and id in (select transfer_id from offered)),
      invitations as (delete from organization_invitations where email = lower(:'email')),
      links as (delete from account_links where email = lower(:'email') or user_id in (select id from person)),
      sent as (delete from jobs where state <> 'leased' and strpos(payload::text, lower(:'email')) > 0),

@@ -741,6 +741,7 @@ fn tickets(
             ticket_type_id,
             seat_id,
             status: TicketStatus::Valid,
+            offer: None,
         })
         .collect()
 }

@@ -253,6 +253,7 @@ pub(super) fn sold_booking() -> Booking {
             ticket_type_id: VIP,
             seat_id: Some(SeatId(903)),
             status: TicketStatus::Valid,
+            offer: None,
         }],
         expires_at: None,
         confirmed_at: Some(held.created_at),

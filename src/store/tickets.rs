@@ -11,7 +11,7 @@ use crate::lang::Lang;
 use crate::ticketing::calendar::CalendarEntry;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::pass::Pass;
-use crate::ticketing::record::{Money, TicketStatus};
+use crate::ticketing::record::{Money, TicketOffer, TicketStatus};
 use crate::ticketing::{EventId, SeatId, TicketId, TicketTypeId, UserId};
 
 /// Most tickets of one booking that are shown at once.
@@ -41,6 +41,8 @@ pub struct TicketInFull {
     pub attendee: Option<String>,
     /// Somebody whom it was handed to.
     pub holder: Option<TicketHolder>,
+    /// The holder's offer to somebody else.
+    pub offer: Option<TicketOffer>,
     /// By the database's clock.
     pub now: Timestamp,
 }
@@ -185,7 +187,7 @@ const COLUMNS: &str = "
     coalesce((select i.unit_amount from booking_items i
                where i.booking_id = k.booking_id and i.ticket_type_id = k.ticket_type_id order by i.line limit 1), 0),
     b.currency, coalesce(c.name, u.name), coalesce(c.email, u.email), coalesce(c.lang, 'en'),
-    h.code, h.user_id, h.name, h.email, h.lang, statement_timestamp(), a.name";
+    h.code, h.user_id, h.name, h.email, h.lang, statement_timestamp(), a.name, offer.at, offer.address";
 /// The attendee `a` of ticket `k`: names stand in the order of the booking's tickets, and each belongs to one.
 pub(super) const ATTENDEE: &str = "
     left join lateral (
@@ -198,7 +200,11 @@ const JOINS: &str = "
     join bookings b on b.id = k.booking_id join events e on e.id = k.event_id join ticket_types t on t.id = k.ticket_type_id
     left join seats s on s.id = k.seat_id left join sections section on section.id = s.section_id
     left join booking_contacts c on c.booking_id = k.booking_id left join users u on u.id = b.user_id
-    left join ticket_holders h on h.ticket_id = k.id";
+    left join ticket_holders h on h.ticket_id = k.id
+    left join lateral (
+         select t.created_at as at, masked_address(c.email) as address
+           from transfers t left join transfer_contacts c on c.transfer_id = t.id
+          where t.ticket_id = k.id and t.state = 'pending' and k.status in ('valid', 'transferred') limit 1) offer on true";
 
 impl Store {
     /// The ticket with this code, be it that of its booking or of its holder.
@@ -393,5 +399,12 @@ fn read(row: &Row) -> Result<TicketInFull, StoreError> {
         },
         now: row.try_get(35)?,
         attendee: row.try_get(36)?,
+        offer: match row.try_get(37)? {
+            None => None,
+            Some(at) => Some(TicketOffer {
+                to: row.try_get(38)?,
+                at,
+            }),
+        },
     })
 }

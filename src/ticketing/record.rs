@@ -232,6 +232,21 @@ pub struct Ticket {
     pub ticket_type_id: TicketTypeId,
     pub seat_id: Option<SeatId>,
     pub status: TicketStatus,
+    /// To whom its buyer offers it, until they take it or it is withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub offer: Option<TicketOffer>,
+}
+
+/// A ticket on its way to somebody else, which is its holder's until then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TicketOffer {
+    /// The address that it was offered to, but for its first sign and its host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, example = "g…@example.org")]
+    pub to: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -242,6 +257,20 @@ pub enum TicketStatus {
     /// Somebody else holds it now, by a code of their own.
     Transferred,
     Void,
+}
+
+impl Booking {
+    /// Leaves out what says anything of people.
+    pub fn without_people(mut self) -> Booking {
+        for offer in self
+            .tickets
+            .iter_mut()
+            .filter_map(|ticket| ticket.offer.as_mut())
+        {
+            offer.to = None;
+        }
+        self
+    }
 }
 
 impl TicketStatus {

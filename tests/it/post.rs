@@ -476,6 +476,24 @@ async fn a_ticket_goes_over_by_the_link_in_the_mail_and_the_old_code_is_dead() {
         buyer.post(&transfer, &grace).await.code(409),
         "TRANSFER_PENDING"
     );
+    // The holder sees whom it is offered to, as far as needed to know them, on the ticket and with the booking.
+    let ticket = format!("/api/v1/tickets/{code}");
+    let offers = async || {
+        let (one, all) = (buyer.get(&ticket).await, buyer.get(&booking).await);
+        let all = all.data(200).clone();
+        let offer = all["tickets"][0]["offer"].clone();
+        assert_eq!(one.data(200)["offer"], offer);
+        assert!(all["tickets"][1]["offer"].is_null());
+        (offer, all["version"].as_i64().unwrap())
+    };
+    let (under_way, version) = offers().await;
+    assert_eq!(under_way["to"], "g…@example.org");
+    let at = offered.data(201)["created_at"].clone();
+    let times = [&under_way["at"], &at].map(|at| {
+        let at = at.as_str().unwrap().parse::<jiff::Timestamp>();
+        at.unwrap()
+    });
+    assert_eq!(times[0], times[1]);
     let link = async |smtp: &mut Smtp| {
         let mail = smtp.mail().await;
         assert_eq!(mail["to"], "grace@example.org");
@@ -489,6 +507,7 @@ async fn a_ticket_goes_over_by_the_link_in_the_mail_and_the_old_code_is_dead() {
     assert_eq!(buyer.delete(&transfer).await.status, 200);
     // Repeated where the first answer was lost.
     assert_eq!(buyer.delete(&transfer).await.status, 200);
+    assert_eq!(offers().await, (Value::Null, version + 1));
     let anonymous = server.anonymous();
     assert_eq!(
         anonymous.post(&withdrawn, &json!({})).await.code(404),
@@ -521,6 +540,7 @@ async fn a_ticket_goes_over_by_the_link_in_the_mail_and_the_old_code_is_dead() {
     let new = accepted.data(200).clone();
     assert_ne!(new["code"], code.as_str());
     assert_eq!(new["status"], "transferred");
+    assert_eq!(offers().await.0, Value::Null);
     assert!(
         new["reference"].is_null() && new["price"].is_null(),
         "{new}"

@@ -365,6 +365,7 @@ impl MoneyShared {
                     ticket_type_id: TYPE,
                     seat_id: None,
                     status: TicketStatus::Valid,
+                    offer: None,
                 });
             }
         }

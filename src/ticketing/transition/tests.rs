@@ -176,6 +176,7 @@ fn confirmed() -> (Stock, Standing) {
         ticket_type_id: TYPE,
         seat_id: None,
         status,
+        offer: None,
     };
     standing.booking.tickets = vec![ticket(TicketStatus::Valid)];
     (stock, standing)
@@ -461,6 +462,7 @@ fn with_tickets() -> (Stock, Standing) {
         ticket_type_id: TYPE,
         seat_id,
         status: TicketStatus::Valid,
+        offer: None,
     };
     standing.booking.tickets = vec![
         ticket("A", None),

@@ -92,6 +92,8 @@ export interface Ticket {
   ticket_type_id: number;
   seat_id: number | null;
   status: 'valid' | 'used' | 'transferred' | 'void';
+  /** Its buyer offers it to somebody, who has not taken it: `g…@example.org`. */
+  offer?: { to?: string; at: string };
 }
 
 /** A ticket that somebody handed on, as its new holder sees it: without the booking. */

@@ -382,7 +382,7 @@ export class BookingDeskPage extends EventDeskPage {
               <th scope="row">${ticket.code}</th>
               <td data-label=${words.place}><span>${placeOf(items, ticket)}</span></td>
               <td data-label=${words.attendee}><span>${attendees[place]?.name ?? ''}</span></td>
-              <td data-label=${words.filter}><span class="tag ${ticket.status === 'valid' ? 'good' : ticket.status === 'void' ? 'bad' : ''}">${words.ticketStatus[ticket.status]}</span></td>
+              <td data-label=${words.filter}><span class="tag ${ticket.status === 'valid' ? 'good' : ticket.status === 'void' ? 'bad' : ''}">${words.ticketStatus[ticket.status]}</span>${ticket.offer ? html` <span class="tag">${words.ticketOffered}</span>` : nothing}</td>
             </tr>`,
           )}
         </tbody>

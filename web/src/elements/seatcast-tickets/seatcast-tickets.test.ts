@@ -124,7 +124,6 @@ it('offers a ticket to somebody, and withdraws that', async () => {
   expect(sent?.body).toEqual({ name: 'Grace', email: 'grace@example.org' });
   expect(sent?.headers.get('x-booking-token')).toBe('secret');
   expect(textOf(element)).toContain('The ticket TKT-1 is offered to Grace by mail.');
-  await handOn();
   element.renderRoot.querySelector<HTMLElement>('.recipient button')?.click();
   await settled();
   expect(textOf(element)).toContain('not offered any more');
@@ -146,6 +145,25 @@ it('offers a ticket to somebody, and withdraws that', async () => {
   element.booking = booking({ tickets: [ticket('TKT-1', 'transferred'), ticket('TKT-2', 'used')] });
   await settled();
   expect(textOf(element)).not.toContain('is offered to Grace');
+});
+
+it('shows an offer that is under way, also of another page, until it is withdrawn or taken', async () => {
+  server.routes.set('DELETE /tickets/TKT-1/transfer', () => accepted(null));
+  const offered = (at: string): Booking => booking({ confirmed_at: '2029-12-01T10:00:00Z', tickets: [{ ...ticket('TKT-1', 'valid'), offer: { to: 'g…@example.org', at } }, ticket('TKT-2', 'valid')] });
+  await show(offered('2029-12-01T11:00:00Z'));
+  expect(textOf(element)).toContain('TKT-1 Valid Offered to g…@example.org Withdraw the offer');
+  const withdraw = (): HTMLElement[] => [...element.renderRoot.querySelectorAll<HTMLElement>('.recipient button')];
+  expect(withdraw().map((button) => button.getAttribute('aria-label'))).toEqual(['Withdraw the offer of ticket TKT-1']);
+  withdraw()[0]!.click();
+  await settled();
+  // The booking of a guest is not read anew.
+  expect(withdraw()).toEqual([]);
+  element.booking = offered('2029-12-01T12:00:00Z');
+  await settled();
+  expect(withdraw()).toHaveLength(1);
+  element.booking = booking({ tickets: [ticket('TKT-1', 'transferred'), ticket('TKT-2', 'valid')] });
+  await settled();
+  expect(textOf(element)).not.toContain('Offered to');
 });
 
 it('has the tickets mailed again', async () => {

@@ -58,8 +58,10 @@ export class SeatcastTickets extends LitElement {
 
   /** Addresses of the images, by code. */
   readonly #qrs = new Map<string, string>();
-  /** Tickets that are known to be offered to somebody. */
+  /** Tickets that were offered here, or turned out to be offered: a guest's booking is not read anew at once. */
   readonly #offered = new Set<string>();
+  /** Offers that were withdrawn here, by ticket: when they were made. */
+  readonly #withdrawn = new Map<string, string>();
   /** The ticket of which it is said that it is offered. */
   #about: string | undefined;
   #isReading = false;
@@ -71,6 +73,8 @@ export class SeatcastTickets extends LitElement {
   protected override willUpdate(changed: PropertyValues<this>): void {
     const before = changed.get('booking');
     if (before && before.id !== this.booking?.id) this.opened = undefined;
+    // Somebody else withdrew it, or it was taken.
+    for (const { code, offer } of before?.tickets ?? []) if (offer && !this.booking?.tickets.some((now) => now.code === code && now.offer)) this.#offered.delete(code);
     // It was taken over meanwhile, or is void: nothing is offered any more.
     if (this.booking?.tickets.some(({ code, status }) => code === this.#about && status !== 'valid')) this.said = this.#about = undefined;
   }
@@ -91,18 +95,19 @@ export class SeatcastTickets extends LitElement {
       ${opens ? this.#actions(booking) : nothing}`;
   }
 
-  #ticket(booking: Booking, { code, status, ...ticket }: Ticket): TemplateResult {
+  #ticket(booking: Booking, { code, status, offer, ...ticket }: Ticket): TemplateResult {
     const qr = this.#qrs.get(code);
     const isShown = this.#isOpen() && status === 'valid';
+    const isOffered = status === 'valid' && (this.#offered.has(code) || (offer !== undefined && offer.at !== this.#withdrawn.get(code)));
     return html`<li class=${status}>
       ${isShown ? html`<span class="qr">${qr ? html`<img src=${qr} alt=${this.#words.qrOf(code)} />` : nothing}</span>` : nothing}
       <div class="about">
         <span class="what">${placeOf(this.#words, booking, ticket)}</span>
         <code>${code}</code>
         <span class="status">${this.#words.status[status]}</span>
-        ${isShown ? this.#handOn(code) : nothing}
+        ${isOffered ? html`<span class="offered">${this.#words.offeredTo(offer?.to)}</span>` : isShown ? this.#handOn(code) : nothing}
       </div>
-      ${isShown && this.handing === code ? this.#recipient(booking, code) : nothing}
+      ${isOffered ? this.#wayBack(booking, code) : isShown && this.handing === code ? this.#recipient(booking, code) : nothing}
     </li>`;
   }
 
@@ -118,13 +123,15 @@ export class SeatcastTickets extends LitElement {
     </button>`;
   }
 
-  /** Whom the ticket goes to, and the way back while they have not taken it. */
+  /** While they have not taken it. */
+  #wayBack(booking: Booking, code: string): TemplateResult {
+    return html`<div class="recipient">
+      <button class="button small" type="button" ?disabled=${this.busy} aria-label=${this.#words.withdrawTicket(code)} @click=${() => this.#withdraw(booking, code)}>${this.#words.withdraw}</button>
+    </div>`;
+  }
+
+  /** Whom the ticket goes to. */
   #recipient(booking: Booking, code: string): TemplateResult {
-    if (this.#offered.has(code)) {
-      return html`<div class="recipient">
-        <button class="button small" type="button" ?disabled=${this.busy} @click=${() => this.#withdraw(booking, code)}>${this.#words.withdraw}</button>
-      </div>`;
-    }
     return html`<form class="recipient" @submit=${(event: SubmitEvent) => this.#offer(event, booking, code)}>
       <label>${this.#words.name} <input name="name" required maxlength=${NAME_CHARS_MAX} autocomplete="off" /></label>
       <label>${this.#words.email} <input name="email" type="email" required maxlength=${NAME_CHARS_MAX} autocomplete="off" /></label>
@@ -145,6 +152,7 @@ export class SeatcastTickets extends LitElement {
         throw error;
       }
       this.#offered.add(code);
+      this.#withdrawn.delete(code);
       this.handing = undefined;
       this.#about = code;
       return (words) => words.offered(code, name);
@@ -155,6 +163,8 @@ export class SeatcastTickets extends LitElement {
     void this.#wish(async () => {
       await this.#client.withdrawTicket(code, booking);
       this.#offered.delete(code);
+      const offer = this.booking?.tickets.find((ticket) => ticket.code === code)?.offer;
+      if (offer) this.#withdrawn.set(code, offer.at);
       this.handing = undefined;
       return (words) => words.withdrawn(code);
     });

@@ -9,7 +9,10 @@ interface Words {
   qrOf: (code: string) => string;
   handOn: string;
   handOnTicket: (code: string) => string;
+  /** With the masked address, where it is known. */
+  offeredTo: (to: string | undefined) => string;
   withdraw: string;
+  withdrawTicket: (code: string) => string;
   name: string;
   email: string;
   offer: string;
@@ -33,7 +36,9 @@ export const WORDS: Translations<Words> = {
     qrOf: (code) => `QR code of ticket ${code}`,
     handOn: 'Hand on',
     handOnTicket: (code) => `Hand on ticket ${code}`,
+    offeredTo: (to) => (to ? `Offered to ${to}` : 'Offered to somebody'),
     withdraw: 'Withdraw the offer',
+    withdrawTicket: (code) => `Withdraw the offer of ticket ${code}`,
     name: 'Name',
     email: 'E-mail',
     offer: 'Offer by mail',
@@ -55,7 +60,9 @@ export const WORDS: Translations<Words> = {
     qrOf: (code) => `คิวอาร์โค้ดของบัตร ${code}`,
     handOn: 'โอนบัตร',
     handOnTicket: (code) => `โอนบัตร ${code}`,
+    offeredTo: (to) => (to ? `เสนอให้ ${to}` : 'เสนอให้ผู้อื่นแล้ว'),
     withdraw: 'ถอนข้อเสนอ',
+    withdrawTicket: (code) => `ถอนข้อเสนอบัตร ${code}`,
     name: 'ชื่อ',
     email: 'อีเมล',
     offer: 'เสนอทางอีเมล',
@@ -77,7 +84,9 @@ export const WORDS: Translations<Words> = {
     qrOf: (code) => `کد QR بلیت ${code}`,
     handOn: 'واگذاری',
     handOnTicket: (code) => `واگذاری بلیت ${code}`,
+    offeredTo: (to) => (to ? `پیشنهادشده به \u2066${to}\u2069` : 'به کسی پیشنهاد شده است'),
     withdraw: 'پس گرفتن پیشنهاد',
+    withdrawTicket: (code) => `پس گرفتن پیشنهاد بلیت ${code}`,
     name: 'نام',
     email: 'ایمیل',
     offer: 'پیشنهاد با ایمیل',
