@@ -48,7 +48,8 @@ pub(super) struct BookingData {
     /// How its buyer can be reached, where the booking said so; for those who may `sell`, else as the account says.
     #[serde(skip_serializing_if = "Option::is_none")]
     contact: Option<Contact>,
-    /// Those who come, in the order of `tickets`: each name is one ticket's, until that is handed on.
+    /// Those who come, in the order of `tickets`: each name is one ticket's, until that is handed on. For its owner and those
+    /// who may `sell`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     attendees: Vec<Attendee>,
@@ -97,17 +98,21 @@ impl BookingData {
         data
     }
 
-    /// A booking that is read: its staff see its disputes.
+    /// A booking that is read: its staff see its disputes, and those who keep its money alone see nobody's name or address.
     async fn read(
         state: &ApiState,
         caller: &Caller,
+        token: Option<&str>,
         found: FoundBooking,
     ) -> ApiResult<BookingData> {
         let is_paid = found.booking.payment.is_some();
         let (id, currency) = (found.booking.id, found.booking.total.currency.clone());
         let is_staff = sees_bookings(caller, found.belongs.organizer_id);
         let sells = caller.may(Right::Sell, found.belongs.organizer_id);
-        let mut data = BookingData::found(found);
+        let mut data = match sees_people(state, &found.belongs, caller, token) {
+            true => BookingData::found(found),
+            false => BookingData::new(found.booking.without_people(), found.now),
+        };
         if sells && let Some(buyer) = state.store.buyers(&[id]).await?.pop() {
             data.contact = Some(buyer).filter(|buyer| *buyer != Contact::default());
         }
@@ -153,9 +158,8 @@ async fn find(
     state: &ApiState,
     name: Name<'_>,
     caller: &Caller,
-    headers: &HeaderMap,
+    token: Option<&str>,
 ) -> ApiResult<FoundBooking> {
-    let token = token_of(caller, headers)?;
     let found = state.store.booking(name).await?;
     let visible = found.filter(|found| is_visible(state, &found.belongs, caller, token));
     visible.ok_or_else(not_found)
@@ -200,6 +204,16 @@ pub(super) fn is_visible(
 fn sees_bookings(caller: &Caller, organizer: UserId) -> bool {
     let rights = [Right::Sell, Right::Figures];
     rights.iter().any(|right| caller.may(*right, organizer))
+}
+
+/// Whether the caller may know who the buyer is, and who comes: its owner and those who sell. Money is kept without names.
+pub(super) fn sees_people(
+    state: &ApiState,
+    booking: &Belongs,
+    caller: &Caller,
+    token: Option<&str>,
+) -> bool {
+    is_owner(state, booking, caller, token) || caller.may(Right::Sell, booking.organizer_id)
 }
 
 /// Whether the caller proves by a token to be the buyer.

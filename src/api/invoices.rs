@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::ApiState;
-use super::bookings::{ProofToken, is_visible};
+use super::bookings::{ProofToken, is_visible, sees_people};
 use super::envelope::Failure;
 use super::error::{ApiError, ApiResult};
 use super::extract::At;
@@ -52,9 +52,11 @@ pub(super) async fn pdf(
     let found = found.ok_or_else(none)?;
     let event = state.store.event(event_id).await?.ok_or_else(none)?;
     let event = event.row.event;
+    // An invoice names its buyer, also for those who keep the books; an address is for those who may write to it.
+    let sees_people = sees_people(&state, &found.belongs, &caller, token.as_deref());
     let buyer = found
         .contact
-        .and_then(|contact| contact.name.or(contact.email));
+        .and_then(|contact| contact.name.or(contact.email.filter(|_| sees_people)));
     let invoices = state.store.invoices_of(id).await?;
     let printed: Vec<PrintedInvoice> = (invoices.iter())
         .filter_map(|invoice| {

@@ -18,7 +18,7 @@ use crate::pdf::Qr;
 use crate::pdf::ticket::{self, PrintedTicket};
 use crate::schema;
 use crate::store::tickets::{TicketInFull, entry_of};
-use crate::ticketing::record::{Money, TicketStatus};
+use crate::ticketing::record::{Money, TicketOffer, TicketStatus};
 use crate::ticketing::reference::typed_ticket_code;
 use crate::ticketing::{BookingId, EventId, SeatId, TicketId, TicketTypeId, calendar};
 
@@ -47,11 +47,14 @@ pub(super) struct TicketData {
     reference: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Money>,
-    /// The holder's name, where it is known.
+    /// The holder's name, where it is known; for those who hold the ticket, its booking's owner, and those who may `sell`.
     name: Option<String>,
     /// The text of the QR; absent for those who do not hold the ticket, and where it opens nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
+    /// For whoever holds the ticket: to whom they offer it. `DELETE /tickets/{code}/transfer` withdraws that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offer: Option<TicketOffer>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -69,6 +72,8 @@ pub(super) struct SeenTicket {
     pub(super) holds: bool,
     /// Whether the booking is the caller's, or one of the caller's event.
     is_of_booking: bool,
+    /// Whether the caller may know who holds it.
+    sees_people: bool,
 }
 
 impl TicketData {
@@ -81,12 +86,13 @@ impl TicketData {
             ticket,
             holds,
             is_of_booking,
+            sees_people,
         } = seen;
         let code = match holds {
             true => ticket.live_code().to_owned(),
             false => ticket.code.clone(),
         };
-        let name = ticket.name().map(str::to_owned);
+        let name = ticket.name().filter(|_| sees_people).map(str::to_owned);
         Ok(TicketData {
             id: ticket.id,
             code,
@@ -108,6 +114,7 @@ impl TicketData {
             price: is_of_booking.then_some(ticket.price),
             name,
             payload,
+            offer: ticket.offer.filter(|_| holds),
         })
     }
 }
@@ -140,11 +147,13 @@ pub(super) async fn seen(
         Some(_) => handed_to_caller,
         None => holds(state, &ticket, caller, token),
     };
+    let sees_people = holds || bookings::sees_people(state, &ticket.belongs, caller, token);
     match is_of_booking || handed_to_caller {
         true => Ok(SeenTicket {
             ticket,
             holds,
             is_of_booking,
+            sees_people,
         }),
         false => Err(not_found()),
     }

@@ -429,6 +429,101 @@ async fn buyers_are_shown_to_and_found_by_those_who_may_sell() {
     assert_eq!(one.data(200)["contact"]["name"], "Ada Lovelace");
 }
 
+/// Money is kept without names: whatever `finance` may read says nothing of people but the name on an invoice.
+#[tokio::test]
+async fn those_who_keep_the_money_are_shown_nobody() {
+    let world = World::with(|config| {
+        config.mail.smtp_url = Some("smtp://127.0.0.1:9".to_owned());
+        config.mail.public_url = Some("http://127.0.0.1".to_owned());
+        config.mail.mail_from = Some("tickets@example.org".to_owned());
+    })
+    .await;
+    let (staged, _) = world.show().await;
+    let body = json!({
+        "event_id": staged.event, "quantity": 3,
+        "contact": {"name": "Mxyz Buyer", "email": "mxyz-buyer@example.org", "phone": "+4915112345678"},
+        "attendees": [{"name": "Mxyz Guest", "email": "mxyz-guest@example.org"}],
+    });
+    let made = world
+        .caller("anonymous")
+        .post("/api/v1/bookings", &body)
+        .await;
+    let token = made.header("x-booking-token").unwrap().to_owned();
+    let made = made.data(201).clone();
+    let (id, event) = (made["id"].as_str().unwrap(), staged.event);
+    let guest = world
+        .caller("anonymous")
+        .with_header("x-booking-token", token);
+    let booking = format!("/api/v1/bookings/{id}");
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    let paid = world
+        .caller("box_office")
+        .put(&format!("{booking}/status"), &paid)
+        .await;
+    let codes = paid.data(200)["tickets"].as_array().unwrap().clone();
+    let ticket = |at: usize| format!("/api/v1/tickets/{}", codes[at]["code"].as_str().unwrap());
+    let taker = json!({"name": "Mxyz Taker", "email": "mxyz-taker@example.org"});
+    let offered = guest.post(&format!("{}/transfer", ticket(1)), &taker).await;
+    offered.data(201);
+    let handed = "with handed as (update tickets set generation = 2, status = 'transferred' where code = $1 returning id)
+                  insert into ticket_holders (ticket_id, code, name) select id, 'TKT-MXYZ', 'Mxyz Holder' from handed";
+    let code = codes[2]["code"].as_str().unwrap();
+    world.client.execute(handed, &[&code]).await.unwrap();
+
+    let paths = [
+        booking.clone(),
+        format!(
+            "/api/v1/bookings/by-reference/{}",
+            made["reference"].as_str().unwrap()
+        ),
+        format!("/api/v1/bookings/event/{event}"),
+        format!("{booking}/refunds"),
+        format!("{booking}/invoices"),
+        ticket(0),
+        ticket(1),
+        ticket(2),
+        format!("/api/v1/events/{event}/report.csv"),
+        format!("/api/v1/events/{event}/changes"),
+        format!("/api/v1/events/{event}/analytics"),
+        format!("/api/v1/events/{event}/payout"),
+        format!("/api/v1/bookings/event/{event}?q=Mxyz"),
+        format!(
+            "/api/v1/ledger/entries?organization_id={}",
+            staged.organizer
+        ),
+        "/api/v1/payments".to_owned(),
+        "/api/v1/jobs".to_owned(),
+    ];
+    let says = |text: &str| ["xyz", "5112345678"].iter().any(|part| text.contains(part));
+    let finance = world.caller("finance");
+    for path in &paths {
+        let answer = finance.get(path).await;
+        assert!(
+            answer.status == 200 || path.contains("ledger"),
+            "{path}: {}",
+            answer.text
+        );
+        assert!(!says(&answer.text), "{path}: {}", answer.text);
+    }
+    // Those who sell, and the buyer, are told; of an address that a ticket is offered to, as much as they know it by.
+    for who in [&world.caller("box_office"), &guest] {
+        let whole = who.get(&booking).await;
+        assert_eq!(whole.data(200)["contact"]["name"], "Mxyz Buyer");
+        assert_eq!(whole.data(200)["attendees"][0]["name"], "Mxyz Guest");
+        assert_eq!(
+            whole.data(200)["tickets"][1]["offer"]["to"],
+            "m…@example.org"
+        );
+        for path in [0, 2].map(ticket) {
+            let shown = who.get(&path).await;
+            assert!(shown.data(200)["name"].is_string(), "{path}");
+        }
+    }
+    let shown = finance.get(&booking).await;
+    let offer = &shown.data(200)["tickets"][1]["offer"];
+    assert!(offer["at"].is_string() && offer["to"].is_null(), "{offer}");
+}
+
 #[tokio::test]
 async fn a_key_does_what_its_scopes_say_until_it_is_revoked() {
     let world = World::new().await;

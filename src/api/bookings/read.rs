@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{BookingData, find};
+use super::{BookingData, find, token_of};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
@@ -71,7 +71,8 @@ pub(in crate::api) struct EventBooking {
 
 /// One booking, with its items, tickets and deadline
 ///
-/// For its owner (by token or `X-Booking-Token`), the event's organizer and admins.
+/// For its owner (by token or `X-Booking-Token`), the event's organizer and admins. Those who keep the money alone are shown
+/// nobody's name or address.
 #[utoipa::path(
     get, path = "/bookings/{id}", tag = "bookings",
     params(
@@ -88,8 +89,9 @@ pub(in crate::api) async fn by_id(
     At(id): At<BookingId>,
     headers: HeaderMap,
 ) -> ApiResult<Reply<BookingData>> {
-    let found = find(&state, Name::Id(id), &caller, &headers).await?;
-    let data = BookingData::read(&state, &caller, found).await?;
+    let token = token_of(&caller, &headers)?;
+    let found = find(&state, Name::Id(id), &caller, token).await?;
+    let data = BookingData::read(&state, &caller, token, found).await?;
     Ok(Reply::ok("BOOKING", data))
 }
 
@@ -114,8 +116,9 @@ pub(in crate::api) async fn by_reference(
 ) -> ApiResult<Reply<BookingData>> {
     // A text that cannot be a reference is looked up as well: who may not ask hears so first.
     let reference = parse_booking_reference(&typed).unwrap_or_default();
-    let found = find(&state, Name::Reference(&reference), &caller, &headers).await?;
-    let data = BookingData::read(&state, &caller, found).await?;
+    let token = token_of(&caller, &headers)?;
+    let found = find(&state, Name::Reference(&reference), &caller, token).await?;
+    let data = BookingData::read(&state, &caller, token, found).await?;
     Ok(Reply::ok("BOOKING", data))
 }
 
@@ -201,7 +204,10 @@ pub(in crate::api) async fn of_event(
     };
     let mut buyers = buyers.into_iter();
     let bookings = bookings.into_iter().map(|booking| EventBooking {
-        booking,
+        booking: match shows_buyers {
+            true => booking,
+            false => booking.without_people(),
+        },
         contact: buyers.next().filter(|buyer| *buyer != Contact::default()),
     });
     let bookings = bookings.collect();
