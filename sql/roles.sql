@@ -10,7 +10,7 @@ set search_path = seatcast;
 -- |---|---|---|
 -- | `seatcast_owner` | `seatcast migrate`, `seed` | everything in the schema, which it owns |
 -- | `seatcast_server` | `seatcast serve --no-migrate`, `audit` | what the server does; not counters, not revisions |
--- | `seatcast_writer` | other programs that sell or edit | claims, bookings, events … and take turns; no password, no key |
+-- | `seatcast_writer` | other programs that sell or edit | claims, bookings, events … and take turns; no password, no key; of people: add customers, rename |
 -- | `seatcast_reader` | reports, replicas of the log | read, but no password, token, code of a ticket, contact or stored answer |
 --
 -- They cannot log in. Grant them to roles of yours that can; the one for migrations has to act as the owner, so that
@@ -47,7 +47,7 @@ begin
     execute format('revoke all on all functions in schema %I from public', home);
     execute format('revoke all on all procedures in schema %I from public', home);
     execute format('grant execute on function take_turn, take_turn_to_edit, live_state, ticket_types_of, seats_by_section, seats_json, taken_seats,
-                    event_json, booking_json, bookings_json, ticket_type_json, notice_json, change_json, seat_status, rfc3339, uuid_by_time,
+                    event_json, booking_json, bookings_json, masked_address, ticket_type_json, notice_json, change_json, seat_status, rfc3339, uuid_by_time,
                     as_insertions, insist, searchable, ngrams, sought_ngrams, is_member, bookable_types to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
 
     execute format('grant select on all tables in schema %I to %I, %I', home, home || '_server', home || '_writer');
@@ -70,12 +70,15 @@ begin
                     sessions, refresh_tokens, account_links, identities, api_keys, organization_invitations, audit_trail,
                     waitlist, ticket_keys, ticket_holders, transfer_contacts, provider_customers, push_endpoints, push_subscriptions from %I', home || '_writer');
 
-    -- Passwords can be guessed from their hashes, and whoever sets one signs in; a payment's secret is its buyer's.
+    -- Passwords can be guessed from their hashes, and whoever sets one signs in, as does whoever gives an account an address of
+    -- their own (a link is mailed there) or says that it is proven. With a role of their choice they would be admins. So other
+    -- programs make customers, and change nothing of an account but its name; a payment's secret is its buyer's.
     role := home || '_writer';
-    execute format('revoke select, insert, update on users from %1$I; revoke select on payments from %1$I', role);
+    execute format('revoke select, insert, update, delete on users from %1$I; revoke select on payments from %1$I', role);
     select string_agg(quote_ident(attname), ', ') into columns from pg_attribute
      where attrelid = 'users'::regclass and attnum > 0 and not attisdropped and attname not in ('password_hash', 'token_generation');
-    execute format('grant delete, select (%1$s), insert (%1$s), update (%1$s) on users to %2$I', columns, role);
+    execute format('grant select (%s) on users to %I', columns, role);
+    execute format('grant insert (id, name, email, phone, created_at, updated_at), update (name, updated_at) on users to %I', role);
     select string_agg(quote_ident(attname), ', ') into columns from pg_attribute
      where attrelid = 'payments'::regclass and attnum > 0 and not attisdropped and attname not in ('client_secret', 'redirect_url');
     execute format('grant select (%s) on payments to %I', columns, role);

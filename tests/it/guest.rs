@@ -12,7 +12,7 @@ use crate::support::caller::Caller;
 use crate::support::database::{TestDatabase, acting_as, connect, grant};
 use crate::support::http_client;
 use crate::support::postgres::ThrowawayPostgres;
-use crate::support::show::Show;
+use crate::support::show::{Show, one, user};
 
 /// The host's own tables, some with our names, one of them in a trigger of its own.
 const HOST: &str = "
@@ -83,7 +83,11 @@ async fn core_33_nothing_is_touched_outside_the_schema() {
     let args = ["--database-url", &as_server, "--no-migrate"];
     let server = ServerProcess::start(&args);
     let writer = connect(&acting_as("writer", &url)).await;
+    let owner = connect(&acting_as("owner", &url)).await;
+    let organizer = user(&owner, "organizer").await;
+    drop(owner);
     let show = Show::new()
+        .by(organizer)
         .ticket_type("Floor", 4_500, 5)
         .ticket_type("Seats", 4_500, 4)
         .row(4);
@@ -114,6 +118,58 @@ async fn core_33_nothing_is_touched_outside_the_schema() {
         .await
         .unwrap();
     assert_eq!(outside(&host).await, before, "without it");
+}
+
+/// Other programs add customers; nobody becomes somebody else by them.
+#[tokio::test]
+async fn a_writer_makes_no_admin_and_takes_no_account() {
+    let database = TestDatabase::new().await;
+    grant(database.url()).await;
+    let ours = database.client().await;
+    let admin = user(&ours, "admin").await;
+    let writer = connect(&acting_as("writer", database.url())).await;
+    let refused = async |sql: &str| {
+        let error = writer.batch_execute(sql).await.expect_err(sql);
+        let code = error.code().map(|state| state.code().to_owned());
+        assert_eq!(code.as_deref(), Some("42501"), "{sql}: {error}");
+    };
+    let made = "insert into users (name, email, phone) values ('Buyer', 'buyer@example.org', '+491') returning role";
+    assert_eq!(one::<String>(&writer, made, &[]).await, "customer");
+    writer
+        .batch_execute("update users set name = 'Ada' where email = 'buyer@example.org'")
+        .await
+        .unwrap();
+    for sql in [
+        "insert into users (name, role) values ('Mallory', 'admin')",
+        "insert into users (name, role) values ('Mallory', 'organizer')",
+        "insert into users (name, password_hash) values ('Mallory', '$argon2id$')",
+        "insert into users (name, email, email_confirmed_at) values ('Mallory', 'm@example.org', now())",
+        "update users set role = 'admin'",
+        // A link that signs in would go there.
+        "update users set email = 'mallory@example.org'",
+        "update users set phone = '+492'",
+        "update users set email_confirmed_at = now()",
+        "update users set password_hash = '$argon2id$'",
+        "update users set token_generation = 0",
+        "delete from users",
+        "insert into organizations (id, name) select id, 'Mine' from users",
+        "insert into organization_members (organization_id, user_id, role) select id, id, 'owner' from users",
+        "insert into memberships (user_id, kind) select id, 'friend' from users",
+        "insert into sessions (user_id) select id from users",
+        "insert into identities (user_id) select id from users",
+        "insert into api_keys (name) values ('Mine')",
+        "insert into secrets (name) values ('Mine')",
+        "insert into jobs (kind, key, payload, expires_at) values ('invitation', 'k', '{}', now())",
+        "insert into account_links (user_id) select id from users",
+    ] {
+        refused(sql).await;
+    }
+    let roles =
+        "select string_agg(id || role, ',' order by role) from users where role <> 'customer'";
+    assert_eq!(
+        one::<String>(&ours, roles, &[]).await,
+        format!("{admin}admin")
+    );
 }
 
 fn seatcast_audit(url: &str) -> String {

@@ -11,6 +11,7 @@ pub(crate) struct Show {
     ticket_types: Vec<(String, i64, i32)>,
     rows: Vec<(usize, i32)>,
     sql: Vec<String>,
+    organizer: Option<UserId>,
 }
 
 /// An event on sale.
@@ -31,7 +32,14 @@ impl Show {
             ticket_types: Vec::new(),
             rows: Vec::new(),
             sql: Vec::new(),
+            organizer: None,
         }
+    }
+
+    /// Of an organizer that there is, for those who may make none.
+    pub(crate) fn by(mut self, organizer: UserId) -> Show {
+        self.organizer = Some(organizer);
+        self
     }
 
     pub(crate) fn capacity(mut self, capacity: i32) -> Show {
@@ -58,7 +66,10 @@ impl Show {
     }
 
     pub(crate) async fn stage(self, client: &Client) -> Staged {
-        let organizer = user(client, "organizer").await;
+        let organizer = match self.organizer {
+            Some(organizer) => organizer,
+            None => user(client, "organizer").await,
+        };
         let sql = "insert into events (organizer_id, title, venue, starts_at, capacity, status, hold_minutes)
                    values ($1, 'A show', 'Town hall', now() + interval '30 days', $2, 'active', $3) returning id";
         let event: EventId = one(
