@@ -279,7 +279,7 @@ pub(super) async fn doors(
 pub(super) struct KnownVoucher {
     /// Code of a voucher that reveals hidden ticket types. One that does not is as good as none.
     #[param(schema_with = schema::name, required = false)]
-    voucher: Option<String>,
+    pub(super) voucher: Option<String>,
 }
 
 impl Input for KnownVoucher {
@@ -290,29 +290,44 @@ impl Input for KnownVoucher {
     }
 }
 
-/// The event, if it exists and the caller may see it; with the hidden ticket types that the caller's voucher reveals. Codes
-/// can be guessed, so those who name one are counted like those who try passwords, whether or not it is one.
+/// The event, if it exists and the caller may see it; with the hidden ticket types that the caller's voucher reveals.
 pub(super) async fn revealed(
     state: &ApiState,
     caller: &Caller,
     client: Client,
     event_id: EventId,
-    KnownVoucher { voucher }: KnownVoucher,
+    known: KnownVoucher,
 ) -> ApiResult<EventInFull> {
-    let Some(typed) = voucher else {
-        return visible(state, caller, event_id).await;
-    };
-    let who = Who::Network(client.network());
-    state.rates.count(RateKind::SignIns, who)?;
-    let types = match voucher_code(&typed) {
-        Some(code) => state.store.revealed_types(event_id, &code).await?,
-        None => None,
-    };
+    let types = revealed_types(state, client, event_id, known).await?;
     let is_known = |id| {
         let types = types.as_ref();
         types.is_some_and(|types| types.is_empty() || types.contains(&id))
     };
     seen(state, caller, event_id, is_known).await
+}
+
+/// The hidden ticket types that the caller's voucher reveals, empty: all; `None` without one, or with one that reveals nothing.
+/// Codes can be guessed, so those who name one are counted like those who try passwords. A code that is right was no guess: its
+/// bearer asks again whenever the event changes.
+pub(super) async fn revealed_types(
+    state: &ApiState,
+    client: Client,
+    event_id: EventId,
+    KnownVoucher { voucher }: KnownVoucher,
+) -> ApiResult<Option<Vec<TicketTypeId>>> {
+    let Some(typed) = voucher else {
+        return Ok(None);
+    };
+    let who = Who::Network(client.network());
+    state.rates.count(RateKind::SignIns, who)?;
+    let Some(code) = voucher_code(&typed) else {
+        return Ok(None);
+    };
+    let types = state.store.revealed_types(event_id, &code).await?;
+    if types.is_some() {
+        state.rates.give_back(RateKind::SignIns, who);
+    }
+    Ok(types)
 }
 
 /// The event, if it exists and the caller may see it; with its hidden ticket types for its people.

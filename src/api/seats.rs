@@ -7,8 +7,9 @@ pub(super) mod seatmap;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::HeaderValue;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -18,14 +19,16 @@ use self::kept::KeptKey;
 pub(super) use self::kept::KeptMaps;
 use super::ApiState;
 use super::availability::{self, EventStock};
-use super::cache::{self, IfNoneMatch, is_known, tagged};
+use super::cache::{self, IfNoneMatch, PRIVATE, is_known, tagged};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
+use super::events::{KnownVoucher, revealed_types};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::config::rest::SEATS_CHANGED_MAX;
 use crate::desk::{Change, DeskError};
+use crate::limits::address::Client;
 use crate::schema;
 use crate::store::availability::SectionStand;
 use crate::store::edit::EditError;
@@ -65,6 +68,9 @@ pub(super) struct SeatStatuses {
     /// `[place, status]` of each.
     #[serde(skip_serializing_if = "Option::is_none")]
     changed: Option<Vec<(u32, u8)>>,
+    /// With a `voucher` that reveals hidden ticket types: places of their free seats, which are told as blocked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revealed: Option<Vec<u32>>,
 }
 
 /// Changes of some seats.
@@ -114,7 +120,11 @@ impl Input for SeatsPatch {
 }
 
 /// Which seats are free
-#[utoipa::path(get, path = "/events/{event_id}/seats", tag = "seats", params(("event_id" = EventId, Path), IfNoneMatch, SinceRevision),
+///
+/// Free seats of hidden ticket types are told as blocked. For whoever names a `voucher` that reveals some of them, `revealed` lists
+/// theirs; such an answer is for the caller alone, and never 304.
+#[utoipa::path(get, path = "/events/{event_id}/seats", tag = "seats",
+    params(("event_id" = EventId, Path), IfNoneMatch, SinceRevision, KnownVoucher),
     responses(
         (status = 200, body = Envelope<SeatStatuses>, headers(("ETag" = String))),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
@@ -123,14 +133,17 @@ impl Input for SeatsPatch {
 pub(super) async fn statuses(
     State(state): State<ApiState>,
     caller: Caller,
+    client: Client,
     At(event_id): At<EventId>,
     Query(since): Query<SinceRevision>,
+    Query(known): Query<KnownVoucher>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let event = availability::visible(&state, &caller, event_id).await?;
     let since = since.since.map(|since| since as Revision);
     let current = event.revision().to_string();
-    if event.stale_since().is_none() && is_known(&headers, &current) {
+    let is_private = known.voucher.is_some();
+    if event.stale_since().is_none() && !is_private && is_known(&headers, &current) {
         return Ok(tagged(&headers, &current, event.moment(), "SEATS", || ()));
     }
     let delta = match since {
@@ -145,10 +158,19 @@ pub(super) async fn statuses(
         None => None,
     };
     let delta = delta.filter(|delta| delta.layout.is_none() && !delta.deleted);
-    let answer = match delta {
+    let mut answer = match delta {
         Some(delta) => SeatStatuses::changed(event.event().layout, &delta),
         None => whole(&state, event_id, &event).await?,
     };
+    if is_private {
+        if let Some(types) = revealed_types(&state, client, event_id, known).await? {
+            let seats = state.store.hidden_free_seats(event_id, &types).await?;
+            answer.revealed = Some(seats);
+        }
+        let answer = Reply::ok("SEATS", answer)
+            .header(header::CACHE_CONTROL, HeaderValue::from_static(PRIVATE));
+        return Ok(cache::stale(answer.into_response(), event.stale_since()));
+    }
     let tag = answer.revision.to_string();
     let control = event.moment();
     let answer = tagged(&headers, &tag, control, "SEATS", || answer);
@@ -247,6 +269,7 @@ impl SeatStatuses {
             revision,
             seats: Some(STANDARD.encode(seats)),
             changed: None,
+            revealed: None,
         }
     }
 
@@ -261,6 +284,7 @@ impl SeatStatuses {
                     .map(|(place, status)| (*place, *status as u8))
                     .collect(),
             ),
+            revealed: None,
         }
     }
 }

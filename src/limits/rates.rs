@@ -85,27 +85,45 @@ impl Rates {
         self.count_at(kind, who, many, now_ms)
     }
 
+    /// Takes back what was counted a moment ago: it turned out to be none of those that are limited.
+    pub fn give_back(&self, kind: RateKind, who: Who) {
+        if self.config.limits == Switch::Off {
+            return;
+        }
+        let rate = self.rate(kind);
+        self.bucket((kind, who), rate, |bucket| bucket.give_back(1));
+    }
+
     fn count_at(&self, kind: RateKind, who: Who, many: usize, now_ms: u64) -> Result<(), TooOften> {
         if self.config.limits == Switch::Off {
             return Ok(());
         }
         let rate = self.rate(kind);
-        let key = (kind, who);
+        self.bucket((kind, who), rate, |bucket| {
+            match bucket.take_all(many, now_ms) {
+                true => Ok(()),
+                false => Err(TooOften {
+                    kind,
+                    rate,
+                    retry_after_s: bucket.wait_ms(many, now_ms).div_ceil(1_000).max(1),
+                }),
+            }
+        })
+    }
+
+    fn bucket<T>(
+        &self,
+        key: (RateKind, Who),
+        rate: Rate,
+        work: impl FnOnce(&mut TokenBucket) -> T,
+    ) -> T {
         let lock = usize::try_from(self.spread.hash_one(key)).unwrap_or(0) % LOCKS;
         // A panic cannot leave a bucket half changed.
         let mut buckets = self.buckets[lock]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let most = self.config.limited_clients_max.div_ceil(LOCKS);
-        let bucket = buckets.of(key, most, || TokenBucket::full(rate.per_minute, rate.burst));
-        match bucket.take_all(many, now_ms) {
-            true => Ok(()),
-            false => Err(TooOften {
-                kind,
-                rate,
-                retry_after_s: bucket.wait_ms(many, now_ms).div_ceil(1_000).max(1),
-            }),
-        }
+        work(buckets.of(key, most, || TokenBucket::full(rate.per_minute, rate.burst)))
     }
 
     fn rate(&self, kind: RateKind) -> Rate {
@@ -225,6 +243,19 @@ mod tests {
         assert!(ask(5, 500).is_ok());
         assert!(ask(1, 500).is_err());
         assert!(ask(1_000, 100_500).is_ok());
+    }
+
+    #[test]
+    fn what_is_given_back_was_never_counted() {
+        let rates = rates(|limits| limits.sign_ins.burst = 2);
+        let ask = || rates.count_at(RateKind::SignIns, network(1), 1, 0);
+        for _ in 0..9 {
+            assert!(ask().is_ok());
+            rates.give_back(RateKind::SignIns, network(1));
+        }
+        assert!(ask().is_ok() && ask().is_ok());
+        assert!(ask().is_err());
+        assert!(ask().is_err(), "a refused one has nothing to give back");
     }
 
     #[test]

@@ -175,6 +175,31 @@ impl Store {
         .transpose()
     }
 
+    /// Places of the free seats of hidden ticket types, ascending: of `types`, or of all if that is empty. Everybody is told that
+    /// they are blocked.
+    pub async fn hidden_free_seats(
+        &self,
+        event: EventId,
+        types: &[TicketTypeId],
+    ) -> Result<Vec<u32>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "select coalesce(array_agg(s.position order by s.position), '{}')
+                   from unnest(array(select id from ticket_types where event_id = $1 and hidden
+                                        and (cardinality($2::bigint[]) = 0 or id = any($2)))) as of_type (id)
+                  cross join lateral (select id, position from seats
+                                       where ticket_type_id = of_type.id and not blocked offset 0) s
+                   left join lateral (select true as is_taken from claims
+                                       where seat_id = s.id and state <> 'dead' limit 1) c on true
+                  where c.is_taken is null",
+            )
+            .await?;
+        let row = client.query_one(&statement, &[&event, &types]).await?;
+        let positions: Vec<i32> = row.try_get(0)?;
+        Ok(positions.into_iter().map(i32::unsigned_abs).collect())
+    }
+
     /// The changes after `since`, merged; `None` if the log does not reach back that far within `rows_max` rows.
     pub async fn changed_since(
         &self,

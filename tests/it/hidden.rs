@@ -160,6 +160,16 @@ async fn free_seats_of_a_hidden_type_are_shown_as_blocked() {
             .collect::<Vec<u8>>()
     };
     assert_eq!(shown().await, [0, 0, 0, 0, 0, 0, 0]);
+    // Free seats of hidden types, for whoever knows a code.
+    let revealed = async |code: &str| {
+        let read = server
+            .anonymous()
+            .get(&format!("{map}?voucher={code}"))
+            .await;
+        assert_eq!(read.header("cache-control"), Some("private, no-store"));
+        read.data(200)["revealed"].clone()
+    };
+    assert_eq!(revealed("FRIEND").await, json!([]));
     let mut viewer = server.ws(WireVersion::V2).await;
     viewer.join(&format!("seats:{event}"), json!({})).await;
     let path = format!(
@@ -171,6 +181,8 @@ async fn free_seats_of_a_hidden_type_are_shown_as_blocked() {
         .await
         .data(200);
     assert_eq!(shown().await, [0, 0, 0, 0, 3, 3, 3]);
+    assert_eq!(revealed("FRIEND").await, json!([4, 5, 6]));
+    assert_eq!(revealed("NOBODYS").await, Value::Null);
     let seen = loop {
         let frame = viewer.next_frame(DEADLINE).await.expect("a frame");
         if let Some(seats) = frame.payload["seats"]
@@ -201,10 +213,25 @@ async fn free_seats_of_a_hidden_type_are_shown_as_blocked() {
         wish["vouchers"] = json!(["FRIEND"]);
         buyer.post("/api/v1/bookings", &wish).await.data(201);
     }
-    assert_eq!(
-        shown().await.iter().filter(|status| **status == 1).count(),
-        2
-    );
+    let held = shown().await;
+    assert_eq!(held.iter().filter(|status| **status == 1).count(), 2);
+    let left: Vec<usize> = (0..7).filter(|place| held[*place] == 3).collect();
+    assert_eq!(revealed("FRIEND").await, json!(left));
+    organizer
+        .patch(
+            &map,
+            &json!({"seat_ids": [seats[left[0] - 4]], "blocked": true}),
+        )
+        .await
+        .data(200);
+    assert_eq!(revealed("FRIEND").await, json!([]));
+    organizer
+        .patch(
+            &map,
+            &json!({"seat_ids": [seats[left[0] - 4]], "blocked": false}),
+        )
+        .await
+        .data(200);
     // A seat that moves to the hidden type is free no more.
     let first = "select id from seats where event_id = $1 order by position limit 1";
     let first: i64 = crate::support::show::one(&client, first, &[&event.0]).await;
@@ -358,16 +385,28 @@ async fn codes_of_vouchers_cannot_be_guessed_by_the_thousand() {
         config.limits.sign_ins.burst = 3;
     });
     let server = server.start().await;
-    let show = Show::new().ticket_type("Standing", 1_000, 80);
+    let show = Show::new().ticket_type("Standing", 1_000, 80).then(
+        "insert into vouchers (event_id, code, kind, value, reveals_hidden)
+         values ($event, 'FRIEND', 'percent', 0, true)",
+    );
     let show = show.stage(&server.client().await).await;
     let types = format!("/api/v1/events/{}/ticket-types", show.event);
     let event = format!("/api/v1/events/{}", show.event);
+    let seats = format!("{event}/seats");
+    // A right code is no guess: its bearer reads as often as anybody.
+    for path in [&types, &event, &seats].repeat(3) {
+        let known = format!("{path}?voucher=FRIEND");
+        server.anonymous().get(&known).await.data(200);
+    }
     // However the parameter is spelled.
-    for path in [&types, &event, &types] {
+    for path in [&types, &event, &seats] {
         let guess = format!("{path}?%76oucher=GUESS");
         server.anonymous().get(&guess).await.data(200);
     }
-    for path in [&types, &event] {
+    for path in [&types, &event, &seats] {
+        let known = format!("{path}?voucher=FRIEND");
+        let refused = server.anonymous().get(&known).await;
+        assert_eq!(refused.code(429), "RATE_LIMITED", "guessing ends here");
         let guess = format!("{path}?voucher=GUESS");
         let refused = server.anonymous().get(&guess).await;
         assert_eq!(refused.code(429), "RATE_LIMITED");

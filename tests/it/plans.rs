@@ -603,6 +603,25 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
     ] {
         mine.get(&format!("/api/v1{path}")).await.data(200);
     }
+    // Seats of a hidden type, by a code.
+    let vouchers = format!("/api/v1/events/{}/vouchers", show.event);
+    let code = json!({"code": "SEEN", "kind": "percent", "value": 0, "reveals_hidden": true});
+    organizer.post(&vouchers, &code).await;
+    let hidden = format!(
+        "/api/v1/events/{}/ticket-types/{}",
+        show.event, show.ticket_types[1]
+    );
+    organizer
+        .patch(&hidden, &json!({"hidden": true}))
+        .await
+        .data(200);
+    let seats = format!("/api/v1/events/{}/seats?voucher=SEEN", show.event);
+    let seats = mine.get(&seats).await;
+    assert!(seats.data(200)["revealed"].is_array(), "{}", seats.text);
+    organizer
+        .patch(&hidden, &json!({"hidden": false}))
+        .await
+        .data(200);
     for query in [
         format!("event_tickets?event_id=eq.{}", show.event),
         format!(
