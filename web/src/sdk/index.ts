@@ -37,6 +37,8 @@ export type { Payment, PaymentAttempt, PaymentProvider, PaymentState, PaymentWis
 export { PushNotes } from './push.ts';
 export type { PushBrowser, PushKind, PushNote, PushWish } from './push.ts';
 export type { Waiting, WaitingStatus, WaitlistWish } from './waitlist.ts';
+export { watchRevealed } from './revealed.ts';
+export type { Revealed } from './revealed.ts';
 export { Refusal, Unreachable } from './rest.ts';
 export { othersHere, stockLevel, STEPS, totalsOf } from './model.ts';
 export type { AdminState } from './admin-model.ts';

@@ -183,3 +183,54 @@ it('a place on the waitlist is left again', async () => {
   await expect.poll(() => page.getByRole('button', { name: 'Join the waitlist' }).isVisible()).toBe(true);
   expect(await sql(`select status from waitlist where event_id = ${id}`)).toBe('left');
 });
+
+/** An event with two rows for everybody, and one with three seats for those who have the code `FRIENDS`. */
+async function veiledEvent(): Promise<{ id: number; hidden: number; standing: number }> {
+  const { id, typeId } = await makeEvent('Friends sit in front', 40);
+  const types = `/events/${id}/ticket-types`;
+  const { id: hidden } = await rest<{ id: number }>('POST', types, { name: 'Friends', price: 2_000, capacity: 3, hidden: true }, 2);
+  const { id: standing } = await rest<{ id: number }>('POST', types, { name: 'Backstage', price: 9_000, capacity: 5, hidden: true }, 2);
+  const row = (label: string, y: number, seats: number): object => ({ label, seats: Array.from({ length: seats }, (_, x) => ({ number: String(x + 1), x, y })) });
+  const sections = [
+    { name: 'Front', ticket_type_id: hidden, rows: [row('A', 0, 3)] },
+    { name: 'Stalls', ticket_type_id: typeId, rows: [row('B', 1, 8), row('C', 2, 8)] },
+  ];
+  await rest('PUT', `/events/${id}/seatmap`, { sections }, 2);
+  await rest('POST', `/events/${id}/vouchers`, { code: 'FRIENDS', kind: 'percent', value: 0, reveals_hidden: true }, 2);
+  return { id, hidden, standing };
+}
+
+it('a code opens hidden ticket types: live numbers beside the others, and seats on the map', async () => {
+  const { id, hidden, standing } = await veiledEvent();
+  const seats = JSON.parse(await sql(`select json_agg(id order by position) from seats where ticket_type_id = ${hidden}`)) as number[];
+  const { page, errors } = await open(browser, `${url}/events/${id}`, DESK);
+  const map = page.locator('seatcast-seat-map');
+  const revealed = page.locator('seatcast-revealed');
+  const status = (seat: number): Promise<unknown> => map.evaluate((element, of) => (element as HTMLElementTagNameMap['seatcast-seat-map']).statusOf(of), seat);
+  await expect.poll(() => status(seats[0]!)).toBe('blocked');
+  await applyVoucher(page, 'friends');
+  await expect.poll(() => status(seats[0]!)).toBe('available');
+  await expect.poll(() => textOf(revealed)).toMatch(/Friends Only 3 left .*On the seat map.*Backstage Only 5 left/);
+  await expect.poll(() => textOf(map.locator('.legend'))).toMatch(/Friends €20.00 Only 3 left/);
+  await picture(page, 'revealed by a code');
+  expect(await faults(page)).toEqual([]);
+
+  // Others with the code buy; everybody else is told nothing of it.
+  const book = async (item: object): Promise<unknown> => rest('POST', '/bookings', { event_id: id, items: [item], vouchers: ['FRIENDS'] }, await makeUser('A friend'));
+  await book({ seat_id: seats[1] });
+  await expect.poll(() => status(seats[1]!)).toBe('held');
+  await expect.poll(() => textOf(revealed)).toContain('Friends Only 2 left');
+  await book({ ticket_type_id: standing, quantity: 4 });
+  await expect.poll(() => textOf(revealed)).toContain('Backstage Only 1 left');
+
+  await map.getByRole('button', { name: 'Choose from a list' }).click();
+  await map.getByRole('button', { name: /^Front/ }).click();
+  await map.locator('button.entry, button.seat').first().click();
+  if ((await map.locator('button.seat[aria-pressed="true"]').count()) === 0) await map.locator('button.seat').first().click();
+  await page.getByRole('button', { name: 'One more Backstage' }).click();
+  await expect.poll(() => panel(page)).toMatch(/Front · Row A Seat 1 €20.00 .*1 × Backstage €90.00 .*Total €110.00/);
+  await page.getByRole('button', { name: 'Hold 2 tickets' }).click();
+  await expect.poll(() => textOf(card(page))).toContain('Front');
+  expect(await sql(`select count(*) from claims where seat_id = ${seats[0]} and state = 'held'`)).toBe('1');
+  expect(errors).toEqual([]);
+});

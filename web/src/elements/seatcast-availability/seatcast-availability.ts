@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { TopicStatus } from '../../sdk/freshness.ts';
 import { LOW_STOCK_BELOW, stockLevel, totalsOf, type EventState, type StockLevel } from '../../sdk/model.ts';
+import type { TopicView } from '../../sdk/topic-state.ts';
 import type { Language } from '../internal/language.ts';
 import { define, FLAG, LiveElement } from '../internal/live-element.ts';
 import { SaleController } from '../internal/sale-controller.ts';
@@ -49,7 +50,7 @@ export class SeatcastAvailability extends LiveElement {
 
   readonly #sale = new SaleController(
     this,
-    () => this.topic.view.state,
+    () => this.view.state,
     () => this.topic.client,
   );
   /** The number that the badge showed last, to see it change. */
@@ -58,6 +59,10 @@ export class SeatcastAvailability extends LiveElement {
   #heard: StockLevel | undefined;
   #announcing: ReturnType<typeof setTimeout> | undefined;
 
+  protected get view(): TopicView<EventState> {
+    return this.topic.view;
+  }
+
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearTimeout(this.#announcing);
@@ -65,7 +70,7 @@ export class SeatcastAvailability extends LiveElement {
   }
 
   protected override topicChanged(): void {
-    const { state } = this.topic.view;
+    const { state } = this.view;
     if (!this.announce || !state || this.#announcing) return;
     const { level } = this.#stock(state);
     this.#heard ??= level;
@@ -75,7 +80,7 @@ export class SeatcastAvailability extends LiveElement {
   /** The words by now: stock that goes to and fro is not worth an announcement each time. */
   #announce(): void {
     this.#announcing = undefined;
-    const { state } = this.topic.view;
+    const { state } = this.view;
     const stock = state && this.#stock(state);
     if (!stock || stock.level === this.#heard) return;
     this.#heard = stock.level;
@@ -83,7 +88,7 @@ export class SeatcastAvailability extends LiveElement {
   }
 
   override render(): TemplateResult {
-    const { state, status, refused } = this.topic.view;
+    const { state, status, refused } = this.view;
     if (refused || this.guard?.isNameless) return html`<span class="badge closed">${WORDS[this.language].unavailable}</span>`;
     if (!state) return this.#waiting(status);
     const announcer = this.announce ? html`<span class="visually-hidden" role="status">${this.announced ?? nothing}</span>` : nothing;
@@ -106,7 +111,7 @@ export class SeatcastAvailability extends LiveElement {
     const stock = this.#stock(state);
     const changed = this.#shown !== undefined && this.#shown !== stock.available;
     this.#shown = stock.available;
-    const old = this.topic.view.status === 'live' ? '' : 'old';
+    const old = this.view.status === 'live' ? '' : 'old';
     return this.#stockBadge(stock, `${changed ? 'changed' : ''} ${old}`);
   }
 

@@ -13,6 +13,7 @@ import './seatcast-booking.ts';
 import '../seatcast-bookings/seatcast-bookings.ts';
 import '../seatcast-waitlist/seatcast-waitlist.ts';
 import '../seatcast-revealed/seatcast-revealed.ts';
+import './otherwise.ts';
 import './email-proof.ts';
 
 let server: FakeServer;
@@ -282,7 +283,7 @@ describe('booking', () => {
 
     it('shows what a code opens, and books it with the code', async () => {
       await apply('press');
-      expect(textOf(types()!)).toMatch(/Press 5 left .*€20.00/);
+      expect(textOf(types()!)).toMatch(/Press Only 5 left .*€20.00/);
       find<HTMLButtonElement>(types() as SeatcastBooking, '.stepper button:last-child').click();
       await drawn(server, element);
       await drawn(server, element);

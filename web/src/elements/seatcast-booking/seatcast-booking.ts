@@ -16,7 +16,7 @@ import { SaleController } from '../internal/sale-controller.ts';
 import { BookingsController } from '../internal/own-controllers.ts';
 import { styles } from './seatcast-booking.styles.ts';
 import { WORDS } from './words.ts';
-import type {} from '../seatcast-seat-map/seatcast-seat-map.ts';
+import type { SeatcastSeatMap } from '../seatcast-seat-map/seatcast-seat-map.ts';
 import type {} from '../seatcast-revealed/seatcast-revealed.ts';
 import type { SeatcastBookings } from '../seatcast-bookings/seatcast-bookings.ts';
 import type {} from '../seatcast-waitlist/seatcast-waitlist.ts';
@@ -94,6 +94,8 @@ export class SeatcastBooking extends SellingElement {
   #mailed: string | undefined;
   /** Loaded when a sale asks for it. */
   #proof: typeof import('./email-proof.ts') | undefined;
+  /** Loaded with the first code. */
+  #codes: typeof import('./otherwise.ts') | undefined;
   /** An attempt that nobody answered: it may have been booked, so it is asked again before anything else is. */
   #unknown: { request: BookingRequest; key: string } | undefined;
   /** The chosen lines, by the element that they come from; they are emptied when the booking is made. */
@@ -119,7 +121,7 @@ export class SeatcastBooking extends SellingElement {
   protected override willUpdate(changed: PropertyValues<this>): void {
     const { state, status } = this.topic.view;
     if (this.lines.length > 0 || this.#own.view.bookings?.some(({ event_id: id }) => id === this.event)) void this.#loadBookings();
-    if (this.vouchers[0] || isSoldOut(state)) void import('./otherwise.ts').catch(() => undefined);
+    if (this.vouchers[0] || isSoldOut(state)) void this.#loadOtherwise();
     if (this.problem?.isOver({ state, status, lines: this.lines, pending: this.#pending })) this.problem = undefined;
     this.#dropRefusedVoucher(this.#quote.refusal);
     this.#askPrice();
@@ -264,7 +266,7 @@ export class SeatcastBooking extends SellingElement {
   #revealedTypes(state: EventState | undefined): TemplateResult | typeof nothing {
     const alone = isUnlisted(state);
     if (!alone && !this.vouchers[0]) return nothing;
-    return html`<seatcast-revealed event=${this.event ?? nothing} .client=${this.client} .signInPage=${this.signInPage} .codes=${this.vouchers} ?alone=${alone}></seatcast-revealed>`;
+    return html`<seatcast-revealed event=${this.event ?? nothing} .client=${this.client} .signInPage=${this.signInPage} .codes=${this.vouchers} ?alone=${alone} .told=${this.#reveal}></seatcast-revealed>`;
   }
 
   #voucherFields(): TemplateResult {
@@ -272,12 +274,7 @@ export class SeatcastBooking extends SellingElement {
     const isFull = this.vouchers.length >= VOUCHERS_MAX;
     return html`<details class="vouchers" ?open=${isUnlisted(this.topic.view.state)}>
       <summary>${words.voucher}</summary>
-      ${this.vouchers.map(
-        (code) => html`<p class="applied">
-          <span>${code}</span>
-          <button class="button small" type="button" aria-label=${words.removeVoucher(code)} @click=${() => this.#removeVoucher(code)}>${words.remove}</button>
-        </p>`,
-      )}
+      ${this.#codes?.appliedVouchers(this.language, this.vouchers, (code) => this.#removeVoucher(code))}
       <form ?hidden=${isFull} @submit=${this.#applyVoucher}>
         <label>${words.code}
           <input name="voucher" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength=${VOUCHER_CHARS_MAX} />
@@ -306,7 +303,7 @@ export class SeatcastBooking extends SellingElement {
 
   /** A voucher that does not apply goes, with a word about the reason; the choice costs what it costs without it. */
   #dropRefusedVoucher(refusal: Refusal | undefined): boolean {
-    if (!refusal || !isAboutVouchers(refusal)) return false;
+    if (!refusal || !this.#codes?.isAboutVouchers(refusal)) return false;
     const named = this.vouchers.find((code) => code === refusal.data['voucher']) ?? this.vouchers.at(-1);
     if (named === undefined) return false;
     this.#removeVoucher(named);
@@ -495,6 +492,12 @@ export class SeatcastBooking extends SellingElement {
     return this.#quote.total ?? totalOf(this.lines);
   }
 
+  async #loadOtherwise(): Promise<void> {
+    if (this.#codes) return;
+    this.#codes = await import('./otherwise.ts').catch(() => undefined);
+    this.requestUpdate();
+  }
+
   #loadBookings(): Promise<unknown> {
     // The next try is the next need.
     this.#loading ??= import('../seatcast-bookings/seatcast-bookings.ts').catch(() => (this.#loading = undefined));
@@ -510,6 +513,10 @@ export class SeatcastBooking extends SellingElement {
     for (const map of this.querySelectorAll('seatcast-seat-map')) map.mine = event.seats;
     this.requestUpdate();
   }
+
+  readonly #reveal = (revealed: SeatcastSeatMap['revealed']): void => {
+    for (const map of this.querySelectorAll('seatcast-seat-map')) map.revealed = revealed;
+  };
 
   #step(): string {
     if (this.#pending > 0) return STEPS.paying;
@@ -537,13 +544,6 @@ function quantityOf(lines: readonly SelectionLine[]): number {
 
 function timesQuantity({ unitPrice, quantity }: SelectionLine): { amount: number; currency: string } {
   return { amount: unitPrice.amount * quantity, currency: unitPrice.currency };
-}
-
-/** It does not apply, or cannot be a code at all. */
-function isAboutVouchers({ code, data }: Refusal): boolean {
-  if (code.startsWith('VOUCHER_')) return true;
-  const faults = (code === 'VALIDATION_FAILED' ? (data['errors'] ?? []) : []) as { field?: string }[];
-  return faults.some(({ field }) => field?.startsWith('vouchers'));
 }
 
 function totalOf(lines: readonly SelectionLine[]): { amount: number; currency: string } {

@@ -12,8 +12,6 @@ interface Words {
   total: string;
   names: string;
   voucher: string;
-  removeVoucher: (code: string) => string;
-  remove: string;
   removeLine: (label: string) => string;
   code: string;
   apply: string;
@@ -44,8 +42,6 @@ export const WORDS: Translations<Words> = {
     total: 'Total',
     names: 'Names on the tickets',
     voucher: 'Voucher',
-    removeVoucher: (code) => `Remove voucher ${code}`,
-    remove: 'Remove',
     removeLine: (label) => `Remove ${label}`,
     code: 'Code',
     apply: 'Apply',
@@ -74,8 +70,6 @@ export const WORDS: Translations<Words> = {
     total: 'รวม',
     names: 'ชื่อบนบัตร',
     voucher: 'บัตรกำนัล',
-    removeVoucher: (code) => `นำบัตรกำนัล ${code} ออก`,
-    remove: 'นำออก',
     removeLine: (label) => `นำ ${label} ออก`,
     code: 'รหัส',
     apply: 'ใช้',
@@ -104,8 +98,6 @@ export const WORDS: Translations<Words> = {
     total: 'جمع',
     names: 'نام روی بلیت‌ها',
     voucher: 'کد تخفیف',
-    removeVoucher: (code) => `برداشتن کد تخفیف ${code}`,
-    remove: 'برداشتن',
     removeLine: (label) => `برداشتن ${label}`,
     code: 'کد',
     apply: 'اعمال',

@@ -1,90 +1,108 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import type { EventState, TicketType, TicketTypeDetails } from '../../sdk/index.ts';
-import { given } from '../../sdk/rest.ts';
+import { watchRevealed, type Revealed } from '../../sdk/revealed.ts';
 import { explain } from '../internal/refusals.ts';
 import { define, FLAG } from '../internal/live-element.ts';
-import { WORDS as AVAILABILITY } from '../seatcast-availability/words.ts';
 import { SeatcastTicketTypes } from '../seatcast-ticket-types/seatcast-ticket-types.ts';
 import { WORDS } from './words.ts';
+import './seatcast-unlisted.ts';
 
 /**
- * The hidden ticket types of an event that voucher codes open; part of `seatcast-booking`, which loads it when there is a code or
- * nothing else. They are in no topic: what is left of each is as of the moment at which `codes` was set.
+ * The hidden ticket types of an event that voucher codes open, live; part of `seatcast-booking`, which loads it when there is a
+ * code or nothing else. Those that are sold by the seat are chosen on the map, which `told` passes them to.
  */
 export class SeatcastRevealed extends SeatcastTicketTypes {
-  static override properties = { ...SeatcastTicketTypes.properties, codes: { attribute: false }, alone: FLAG, opened: { state: true }, refused: { state: true } };
+  static override properties = { ...SeatcastTicketTypes.properties, codes: { attribute: false }, alone: FLAG, told: { attribute: false }, revealed: { state: true } };
 
   declare codes: readonly string[];
   /** Nothing of the event is on sale to everybody. */
   declare alone: boolean | undefined;
-  declare opened: ReadonlyMap<string, readonly TicketTypeDetails[]>;
-  /** Why the last code opened nothing, where there is nothing else. */
-  declare refused: string | undefined;
+  /** Hears of what the codes open; undefined: of nothing any more. */
+  declare told: ((revealed: Revealed | undefined) => void) | undefined;
+  declare revealed: Revealed | undefined;
+
+  #stop: (() => void) | undefined;
 
   constructor() {
     super();
     this.codes = [];
-    this.opened = new Map();
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    if (this.hasUpdated) this.#watch();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#stop?.();
+    this.revealed = undefined;
+    this.told?.(undefined);
   }
 
   protected override get state(): EventState | undefined {
     const { state } = this.topic.view;
-    return state && { ...state, ticket_types: this.#types() };
+    return state && { ...state, ticket_types: [...(this.revealed?.types ?? [])] };
   }
 
-  protected override left(_state: EventState, { available }: TicketType): TemplateResult {
-    const { soldOut, left } = AVAILABILITY[this.language];
-    return html`<span>${available > 0 ? left(available) : soldOut}</span>`;
+  protected override left(state: EventState, type: TicketType): TemplateResult {
+    return html`<seatcast-unlisted quiet .client=${this.client} event=${state.event.id} ticket-type=${type.id} .of=${type} ?stale=${this.revealed?.isStale}></seatcast-unlisted>`;
+  }
+
+  protected override isSeated(type: TicketType): boolean {
+    return (type as TicketTypeDetails).seated;
+  }
+
+  protected override howSeated(): TemplateResult {
+    return html`<span class="closed">${WORDS[this.language].onMap}</span>`;
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     super.willUpdate(changed);
-    if (changed.has('codes') || changed.has('event')) void this.#read();
-    if (changed.has('opened')) this.topicChanged();
+    if (changed.has('codes') || changed.has('event')) this.#watch();
+    if (!changed.has('revealed')) return;
+    this.topicChanged();
+    this.told?.(this.revealed);
   }
 
   override render(): TemplateResult | typeof nothing {
     const words = WORDS[this.language];
-    if (this.opened.size > 0) return super.render();
+    if (this.revealed?.types[0]) return super.render();
     if (!this.alone) return nothing;
     return html`<p><strong>${words.unlisted}</strong> ${words.codeOpens}</p>
-      <p class="reduced" role="alert">${this.refused ?? nothing}</p>`;
+      <p class="reduced" role="alert">${this.#refusal() ?? nothing}</p>`;
   }
 
   /** The code is taken back, and with it what is chosen by it. */
   drop(code: string): void {
-    if (this.opened.has(code)) this.clear();
-    this.opened = new Map([...this.opened].filter(([of]) => of !== code));
+    if (this.revealed?.opened.has(code)) this.clear();
+    this.#keep(this.codes.filter((one) => one !== code));
   }
 
-  /** A type that two codes open is shown once. */
-  #types(): TicketTypeDetails[] {
-    return [...new Map([...this.opened.values()].flat().map((type) => [type.id, type])).values()];
+  /** Why the last code opened nothing. Where there is more to choose, the price says whether it applies. */
+  #refusal(): string | undefined {
+    const code = this.codes.at(-1);
+    if (code === undefined || !this.revealed?.refused.has(code)) return undefined;
+    const error = this.revealed.refused.get(code);
+    return error === undefined ? WORDS[this.language].opensNothing(code) : explain(this.language, error);
   }
 
-  async #read(): Promise<void> {
+  /** Until these codes are read, what is known of them stays. */
+  #keep(codes: readonly string[]): void {
+    const before = this.revealed;
+    if (!before) return;
+    const opened = new Map([...before.opened].filter(([code]) => codes.includes(code)));
+    const ids = new Set([...opened.values()].flat().map(({ id }) => id));
+    const types = before.types.filter(({ id }) => ids.has(id));
+    this.revealed = { ...before, opened, types, refused: new Map(), seats: types.some(({ seated }) => seated) ? before.seats : undefined };
+  }
+
+  #watch(): void {
+    this.#stop?.();
+    this.#stop = undefined;
     const { event, codes } = this;
-    this.refused = undefined;
-    this.opened = new Map([...this.opened].filter(([code]) => codes.includes(code)));
-    if (event === undefined) return;
-    await Promise.all(codes.map((code) => this.#open(event, code)));
-  }
-
-  async #open(event: number, code: string): Promise<void> {
-    let words = WORDS[this.language].opensNothing(code);
-    try {
-      const all = given(await this.topic.client.rest.send<TicketTypeDetails[]>(`/events/${event}/ticket-types?voucher=${encodeURIComponent(code)}`));
-      // Those that are sold by the seat are chosen on the map.
-      const types = all.filter(({ hidden, seated }) => hidden && !seated);
-      if (event !== this.event || !this.codes.includes(code)) return;
-      const others = [...this.opened].filter(([of]) => of !== code);
-      this.opened = new Map<string, readonly TicketTypeDetails[]>(types.length > 0 ? [...others, [code, types]] : others);
-      if (types.length > 0) return;
-    } catch (error) {
-      words = explain(this.language, error);
-    }
-    // Where there is more to choose, the price says whether it applies.
-    if (this.codes.includes(code)) this.refused = words;
+    this.#keep(codes);
+    if (event !== undefined && codes[0]) this.#stop = watchRevealed(this.topic.client, event, codes, (revealed) => (this.revealed = revealed));
   }
 }
 

@@ -1,10 +1,11 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import type { SeatcastClient, TicketType } from '../../sdk/index.ts';
+import type { SeatcastClient, TicketType, TicketTypeDetails } from '../../sdk/index.ts';
 import { roundSum } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
 import { swatch, typeLetter, typeSwatch } from './swatches.ts';
 import { WORDS } from './words.ts';
 import '../seatcast-availability/seatcast-availability.ts';
+import '../seatcast-revealed/seatcast-unlisted.ts';
 
 /** The part of a plan that its legend needs. */
 export interface Explained {
@@ -15,6 +16,8 @@ export interface Explained {
   /** All ticket types, in the event's order, and those of them that are sold by the seat. */
   types(): readonly TicketType[];
   seated(): readonly TicketType[];
+  /** What is left of hidden types could not be read. */
+  isHiddenStale(): boolean;
   hasWheelchairs: boolean;
   price(type: TicketType): string;
   changed(): void;
@@ -102,8 +105,17 @@ export class Legend {
       ${typeSwatch(index)}
       ${letter ? html`<i class="letter" aria-hidden="true">${letter}</i>` : nothing}
       <span class="name">${type.name}</span> <span class="price">${this.#plan.price(type)}</span>
-      <seatcast-availability quiet .client=${this.#plan.client()} event=${this.#plan.event() ?? nothing} ticket-type=${type.id}></seatcast-availability>
+      ${this.#left(type)}
     </button>`;
+  }
+
+  #left(type: TicketType): TemplateResult {
+    const event = this.#plan.event() ?? nothing;
+    const client = this.#plan.client();
+    if ((type as TicketTypeDetails).hidden) {
+      return html`<seatcast-unlisted quiet .client=${client} event=${event} ticket-type=${type.id} .of=${type} ?stale=${this.#plan.isHiddenStale()}></seatcast-unlisted>`;
+    }
+    return html`<seatcast-availability quiet .client=${client} event=${event} ticket-type=${type.id}></seatcast-availability>`;
   }
 
   #prices(prices: readonly number[], currency: string): TemplateResult {

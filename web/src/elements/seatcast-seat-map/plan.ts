@@ -41,6 +41,8 @@ export interface Surroundings {
   language(): Language;
   event(): EventState | undefined;
   statuses(): SeatStatuses | undefined;
+  /** What is left of hidden ticket types could not be read. */
+  isHiddenStale(): boolean;
   /** Ids of the seats that are the buyer's already. */
   mine(): readonly number[];
   /** The choice is being booked: our own hold is no reason to reduce it. */
@@ -124,6 +126,7 @@ export class Plan {
       event: () => around.event()?.event.id,
       types: () => this.#types,
       seated: () => this.#seated(),
+      isHiddenStale: around.isHiddenStale,
       hasWheelchairs: this.geometry.special.length > 0,
       price: (type) => this.#numbers.price(type),
       changed: () => this.#filterChanged(),
@@ -209,6 +212,17 @@ export class Plan {
   remove({ item }: SelectionLine): void {
     if ('seat_id' in item) this.#drop([item.seat_id]);
     else this.#best = undefined;
+    this.#say(undefined);
+    this.#select();
+  }
+
+  /** Of these ticket types the buyer may have none any more. */
+  dropTypes(ids: ReadonlySet<number>): void {
+    const seats = [...this.#chosen].filter(([, position]) => ids.has(this.geometry.typeIds[this.geometry.type[position]!]!));
+    const isBest = this.#best !== undefined && ids.has(this.#best.typeId);
+    if (seats.length === 0 && !isBest) return;
+    if (isBest) this.#best = undefined;
+    this.#drop(seats.map(([id]) => id));
     this.#say(undefined);
     this.#select();
   }

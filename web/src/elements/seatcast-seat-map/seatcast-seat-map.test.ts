@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SeatcastClient } from '../../sdk/index.ts';
+import type { SeatcastClient, TicketTypeDetails } from '../../sdk/index.ts';
 import { accepted, FakeServer } from '../../../test/support/fake-server.ts';
 import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { SelectionChangedEvent } from '../events/selection-changed.ts';
@@ -217,6 +217,64 @@ describe('the seat map', () => {
     element.busy = false;
     await drawn(server, element);
     expect(textOf(element)).not.toContain('taken');
+  });
+
+  describe('with hidden ticket types', () => {
+    const hidden = { id: 9, name: 'Press', price: { amount: 2_000, currency: 'EUR' }, capacity: 4, available: 4, held: 0, sold: 0, hidden: true, seated: true, status: 'available' };
+    const unveil = async (places: number[], layout = 1): Promise<void> => {
+      const types = [{ ...hidden, available: places.length }] as unknown as TicketTypeDetails[];
+      element.revealed = { opened: new Map(), refused: new Map(), types, seats: { layout, places: new Set(places) }, isStale: false };
+      await drawn(server, element);
+    };
+
+    beforeEach(async () => {
+      const map = server.routes.get('GET /events/1/seatmap')!;
+      server.routes.set('GET /events/1/seatmap', async (...asked) => {
+        const { data } = (await (await map(...asked)).json()) as { data: { seats: { ticket_type_id: number[] } } };
+        data.seats.ticket_type_id.fill(9, 4);
+        return accepted(data);
+      });
+      for (let place = 4; place < 8; place += 1) server.event(1).seats[place] = 3;
+      document.body.replaceChildren();
+      client.close();
+      client = server.client();
+      element = await mount(server, client, 'seatcast-seat-map', { event: '1' });
+      await drawn(server, element);
+      element.addEventListener('seatcast-selection', (event) => (selected = event));
+      find<HTMLButtonElement>(element, '.to-list').click();
+      await element.updateComplete;
+    });
+
+    it('opens the free seats of those that a code reveals, and names them', async () => {
+      expect(element.statusOf(14)).toBe('blocked');
+      expect(textOf(find(element, '.legend'))).not.toContain('Press');
+      // Places of another layout mean nothing.
+      await unveil([4, 5, 6], 2);
+      expect(element.statusOf(14)).toBe('blocked');
+      await unveil([4, 5, 6]);
+      expect(element.statusOf(14)).toBe('available');
+      expect(element.statusOf(17)).toBe('blocked');
+      expect(textOf(find(element, '.legend'))).toMatch(/Press €20.00 Only 3 left/);
+      await keys('b', 'Enter', 'Enter');
+      expect(chosen()).toEqual([{ seat_id: 14 }]);
+      expect(selected?.lines[0]?.unitPrice.amount).toBe(2_000);
+      // Somebody else's hold comes with the topic, before the numbers are read again.
+      server.seat(1, 4, 1);
+      await drawn(server, element);
+      expect(chosen()).toEqual([]);
+      expect(said()).toContain('Row B Seat 1');
+    });
+
+    it('closes them when the code is taken back, and drops what was chosen', async () => {
+      await unveil([4, 5]);
+      await keys('b', 'Enter', 'Enter');
+      expect(chosen()).toHaveLength(1);
+      element.revealed = undefined;
+      await drawn(server, element);
+      expect(chosen()).toEqual([]);
+      expect(said()).toBe('');
+      expect(element.statusOf(14)).toBe('blocked');
+    });
   });
 
   it('fetches the geometry again when the layout changes', async () => {

@@ -1,5 +1,6 @@
 import { adoptStyles, html, nothing, type CSSResult, type PropertyValues, type TemplateResult } from 'lit';
 import type { EventState, SeatStatus } from '../../sdk/index.ts';
+import type { Revealed } from '../../sdk/revealed.ts';
 import { samePrices, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { isEvent } from '../internal/event-guard.ts';
 import { faultOf } from '../internal/fault.ts';
@@ -10,6 +11,7 @@ import type { Geometry } from './geometry.ts';
 import type { Plan, Surroundings } from './plan.ts';
 import { styles } from './seatcast-seat-map.styles.ts';
 import { SHELL_WORDS } from './shell-words.ts';
+import { Unveiling } from './unveiling.ts';
 
 /** Pause before the layout is asked for again when that failed. */
 const RETRY_MS = 3_000;
@@ -27,6 +29,7 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
   static override properties = {
     ...SellingElement.properties,
     mine: { attribute: false },
+    revealed: { attribute: false },
     oneByOne: { attribute: 'one-by-one', ...FLAG },
     plan: { state: true },
     problem: { state: true },
@@ -34,12 +37,15 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
 
   /** Ids of the seats that are the buyer's already. `seatcast-booking` around the map sets it. */
   declare mine: readonly number[] | undefined;
+  /** Hidden ticket types that the buyer's codes open. `seatcast-booking` around the map sets it, too. */
+  declare revealed: Revealed | undefined;
   /** No party, and no best seats: each click is for one seat. */
   declare oneByOne: boolean | undefined;
   declare plan: Plan | undefined;
   /** The layout could not be had; it is asked for again. */
   declare problem: boolean | undefined;
 
+  readonly #unveiling = new Unveiling();
   readonly #seats = new TopicController<`seats:${number}`>(
     this,
     () => (isEvent(this.event) ? `seats:${this.event}` : undefined),
@@ -90,7 +96,7 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
   protected override topicChanged(): void {
     const { state } = this.topic.view;
     this.plan?.changed();
-    if (state && this.#told.length > 0 && !this.#busy) this.#reprice(state);
+    if (this.#told.length > 0 && !this.#busy) this.#reprice();
     const layout = state?.event.layout ?? 0;
     if (layout > 0 && layout !== this.geometry?.layout && layout !== this.#fetching) void this.#fetch(layout);
   }
@@ -111,13 +117,19 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
     }
   }
 
+  /** The event as this buyer may book it. */
+  get #state(): EventState | undefined {
+    return this.#unveiling.event(this.topic.view.state, this.revealed);
+  }
+
   #surroundings(): Surroundings {
     return {
       host: this,
       client: () => this.topic.client,
       language: () => this.language,
-      event: () => this.topic.view.state,
-      statuses: () => this.#seats.view.state?.seats,
+      event: () => this.#state,
+      statuses: () => this.#unveiling.statuses(this.#seats.view.state, this.revealed),
+      isHiddenStale: () => this.revealed?.isStale ?? false,
       mine: () => this.mine ?? NONE,
       busy: () => this.#busy,
       oneByOne: () => this.oneByOne === true,
@@ -142,9 +154,17 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
   }
 
   /** Prices may change while this buyer thinks: the total on the page is the one that is booked. */
-  #reprice(state: EventState): void {
-    const lines = this.plan?.lines(state) ?? [];
+  #reprice(): void {
+    const state = this.#state;
+    const lines = state ? (this.plan?.lines(state) ?? []) : this.#told;
     if (!samePrices(this.#told, lines)) this.#tell(lines);
+  }
+
+  /** A code was taken back, or ended: what it opened is not to be had any more. */
+  #veil(before: Revealed | undefined): void {
+    const open = new Set([...(this.revealed?.types ?? []), ...(this.topic.view.state?.ticket_types ?? [])].map(({ id }) => id));
+    const gone = (before?.types ?? []).filter(({ id }) => !open.has(id));
+    if (gone.length > 0) this.plan?.dropTypes(new Set(gone.map(({ id }) => id)));
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -153,7 +173,9 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
       this.plan = undefined;
       this.#told = [];
     }
-    if (changed.has('mine')) this.plan?.changed();
+    if (changed.has('revealed')) this.#veil(changed.get('revealed'));
+    if (changed.has('mine') || changed.has('revealed')) this.plan?.changed();
+    if (changed.has('revealed') && !this.#busy) this.#reprice();
     if (this.language !== this.#spoken) this.plan?.languageChanged();
     this.#spoken = this.language;
   }

@@ -113,6 +113,16 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
     return html`<seatcast-availability quiet .client=${this.client} event=${state.event.id} ticket-type=${type.id}></seatcast-availability>`;
   }
 
+  /** Chosen on the seat map; undefined while that is not known. */
+  protected isSeated({ id }: TicketType): boolean | undefined {
+    return this.#seated?.has(id);
+  }
+
+  /** In place of the quantity of what is chosen on the seat map. */
+  protected howSeated(): TemplateResult | typeof nothing {
+    return nothing;
+  }
+
   async #readSeated(eventId: number, shown: string): Promise<void> {
     this.#asked = shown;
     try {
@@ -130,7 +140,7 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
     const fault = faultOf(this.language, this.guard, this.topic.view.refused);
     if (fault) return fault;
     if (!state) return this.unseated ? nothing : html`${[0, 1].map(() => html`<span class="skeleton row-skeleton"></span>`)}`;
-    const types = state.ticket_types.filter(({ id }) => !this.unseated || this.#seated?.has(id) === false);
+    const types = state.ticket_types.filter((type) => !this.unseated || this.isSeated(type) === false);
     return html`
       <ul>
         ${types.map((type) => this.#row(state, type))}
@@ -149,7 +159,7 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
       </div>
       ${this.#bar(type)}
       <span class="price">${money(this.language, type.price)}</span>
-      ${this.readonly || this.#seated?.has(type.id) ? nothing : (this.#notOnSale(state, type) ?? this.#stepper(state, type))}
+      ${this.readonly ? nothing : (this.#notOnSale(state, type) ?? (this.isSeated(type) ? this.howSeated() : this.#stepper(state, type)))}
     </li>`;
   }
 

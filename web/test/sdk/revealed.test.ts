@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { watchRevealed, type Revealed, type SeatcastClient } from '../../src/sdk/index.ts';
+import { accepted, FakeServer, refused } from '../support/fake-server.ts';
+
+let server: FakeServer;
+let client: SeatcastClient;
+let seen: Revealed[];
+let stop: () => void;
+/** What the code opens, as the server knows it. */
+let press: { id: number; available: number; hidden: boolean; seated: boolean };
+let free: number[];
+
+const last = (): Revealed => seen.at(-1)!;
+const reads = (list: string): string[] => server.requests.map(({ path }) => path).filter((path) => path.startsWith(`/events/1/${list}?voucher=`));
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  server.addEvent(1);
+  press = { id: 9, available: 5, hidden: true, seated: false };
+  free = [4, 5];
+  server.routes.set('GET /events/1/ticket-types', () => {
+    const code = /voucher=(\w+)/.exec(server.requests.at(-1)!.path)?.[1];
+    return accepted(code === 'PRESS' ? [{ ...press }, { id: 7, hidden: false }] : [{ id: 7, hidden: false }]);
+  });
+  server.routes.set('GET /events/1/seats', () => accepted({ layout: 1, revision: 1, changed: [], revealed: free }));
+  client = server.client();
+  seen = [];
+});
+afterEach(() => {
+  stop();
+  client.close();
+  vi.useRealTimers();
+});
+
+async function watch(...codes: string[]): Promise<void> {
+  stop = watchRevealed(client, 1, codes, (revealed) => seen.push(revealed));
+  await server.settle(1_100);
+}
+
+it('reads what a code opens, again whenever the event changes, and at most once a second', async () => {
+  await watch('PRESS');
+  expect(last().types).toEqual([press]);
+  expect([...last().opened.keys()]).toEqual(['PRESS']);
+  await server.settle(60_000);
+  const before = reads('ticket-types').length;
+  press = { ...press, available: 4 };
+  server.sell(1, 7, 1);
+  await server.settle(20);
+  expect(last().types[0]?.available).toBe(4);
+  for (let times = 0; times < 20; times += 1) {
+    press = { ...press, available: press.available - 1 };
+    server.sell(1, 7, 1);
+    await server.settle(50);
+  }
+  await server.settle(2_000);
+  expect(last().types[0]?.available).toBe(-16);
+  expect(reads('ticket-types').length - before).toBeLessThanOrEqual(4);
+  expect(reads('seats')).toEqual([]);
+});
+
+it('asks for free seats where a type is sold by the seat', async () => {
+  press = { ...press, seated: true };
+  await watch('PRESS');
+  expect(last().seats).toEqual({ layout: 1, places: new Set([4, 5]) });
+  free = [5];
+  server.seat(1, 4, 1);
+  await server.settle(20);
+  expect(last().seats?.places).toEqual(new Set([5]));
+});
+
+it('asks once for a code that opens nothing: each wrong one counts as a guess', async () => {
+  await watch('NOTHING', 'PRESS');
+  server.sell(1, 7, 1);
+  await server.settle(5_000);
+  expect(reads('ticket-types').filter((path) => path.includes('NOTHING'))).toHaveLength(1);
+  expect(last().refused.has('NOTHING')).toBe(true);
+  expect(last().types).toEqual([press]);
+});
+
+it('lets go what a code opened that has ended', async () => {
+  await watch('PRESS');
+  press = { ...press, hidden: false };
+  server.sell(1, 7, 1);
+  await server.settle(20);
+  expect(last().types).toEqual([]);
+  expect(last().refused.has('PRESS')).toBe(true);
+});
+
+it('keeps what it knows while the server does not answer, says that it is old, and catches up', async () => {
+  await watch('PRESS');
+  const answer = server.routes.get('GET /events/1/ticket-types')!;
+  server.routes.set('GET /events/1/ticket-types', () => refused(429, 'RATE_LIMITED'));
+  press = { ...press, available: 2 };
+  server.sell(1, 7, 1);
+  await server.settle(4_000);
+  expect(last()).toMatchObject({ isStale: false });
+  await server.settle(2_000);
+  expect(last()).toMatchObject({ isStale: true });
+  expect(last().types[0]?.available).toBe(5);
+  server.routes.set('GET /events/1/ticket-types', answer);
+  await server.settle(60_000);
+  expect(last()).toMatchObject({ isStale: false });
+  expect(last().types[0]?.available).toBe(2);
+});
