@@ -41,6 +41,19 @@ impl Lang {
         }
     }
 
+    /// A number in the language's digits.
+    pub fn number(self, plain: &str) -> String {
+        let persian = |digit: char| match digit {
+            '0'..='9' => char::from_u32(0x06F0 + (digit as u32 - '0' as u32)).unwrap_or(digit),
+            '.' => '٫',
+            other => other,
+        };
+        match self {
+            Lang::En | Lang::Th => plain.to_owned(),
+            Lang::Fa => plain.chars().map(persian).collect(),
+        }
+    }
+
     pub fn tag(self) -> &'static str {
         match self {
             Lang::En => "en",
@@ -60,6 +73,12 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT_LANGUAGE, value.parse().unwrap());
         Lang::of(&headers)
+    }
+
+    #[test]
+    fn numbers_have_the_digits_of_their_language() {
+        assert_eq!(Lang::Fa.number("1045.90"), "۱۰۴۵٫۹۰");
+        assert_eq!(Lang::Th.number("45.00"), "45.00");
     }
 
     #[test]

@@ -181,7 +181,8 @@ pub async fn run(
     };
     let has_stripe = providers.stripe.is_some();
     let payments = Payments::new(store.clone(), desk.clone(), providers);
-    let till = demo.map(|demo| self::payments::demo::router(demo, payments.clone()));
+    let fonts = web::font_faces(self::payments::demo::TO_ROOT);
+    let till = demo.map(|demo| self::payments::demo::router(demo, payments.clone(), &fonts));
     let printer = Printer::default();
     let hands = JobHands {
         store: store.clone(),

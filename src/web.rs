@@ -298,6 +298,38 @@ async fn embedded(Path(file): Path<String>, headers: HeaderMap) -> Response {
     for_other_sites(serve(&format!("embed/{file}"), ASK_AGAIN, &headers))
 }
 
+/// A font of the pages: its family, the beginning of its file's name, and its letters.
+const FONTS: [(&str, &str, &str); 3] = [
+    (
+        "Inter Variable",
+        "assets/inter-latin-wght-normal-",
+        "U+0000-00FF, U+2000-206F, U+20AC, U+2122, U+2212",
+    ),
+    (
+        "Inter Variable",
+        "assets/inter-latin-ext-wght-normal-",
+        "U+0100-02BA, U+1E00-1EFF, U+20A0-20AB, U+20AD-20C0",
+    ),
+    (
+        "Noto Sans Thai Variable",
+        "assets/noto-sans-thai-thai-wght-normal-",
+        "U+0E01-0E5B, U+25CC",
+    ),
+];
+
+/// Style rules that bring the fonts of the pages to one that the server writes itself. `root` leads from that page to the root.
+pub fn font_faces(root: &str) -> String {
+    let face = |(family, beginning, letters): &(&str, &str, &str)| {
+        let file =
+            Dist::iter().find(|name| name.starts_with(beginning) && name.ends_with(".woff2"))?;
+        Some(format!(
+            "@font-face{{font-family:'{family}';font-weight:100 900;font-display:swap;\
+             src:url('{root}{file}') format('woff2');unicode-range:{letters}}}\n"
+        ))
+    };
+    FONTS.iter().filter_map(face).collect()
+}
+
 /// Allows every origin: browsers load module scripts and fonts from elsewhere only then.
 fn for_other_sites(mut response: Response) -> Response {
     let anyone = HeaderValue::from_static("*");

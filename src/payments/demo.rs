@@ -7,6 +7,8 @@
 //! | 4000 0025 0000 3155 | asks its holder first |
 //! | 4000 0000 0000 0119 | never answers |
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
@@ -136,13 +138,23 @@ impl Provider for Demo {
 struct Till {
     demo: Demo,
     payments: Payments,
+    /// Style rules of the page's fonts.
+    fonts: Arc<str>,
 }
 
-/// `/pay/demo/{payment}`: the page where a card is typed.
-pub fn router(demo: Demo, payments: Payments) -> Router {
+/// From the page to the root of the server, wherever a proxy puts that.
+pub const TO_ROOT: &str = "../../";
+
+/// `/pay/demo/{payment}`: the page where a card is typed. `fonts` are style rules, of files on this server.
+pub fn router(demo: Demo, payments: Payments, fonts: &str) -> Router {
+    let fonts = fonts.into();
     Router::new()
         .route("/pay/demo/{payment}", get(show).post(pay))
-        .with_state(Till { demo, payments })
+        .with_state(Till {
+            demo,
+            payments,
+            fonts,
+        })
 }
 
 /// The address of the page in a language: that of the page from which its buyer comes.
@@ -263,6 +275,7 @@ fn words(lang: Lang) -> PageWords {
 struct PaymentPage<'a> {
     words: PageWords,
     nonce: &'a str,
+    fonts: &'a str,
     amount: String,
     problem: Option<&'static str>,
     is_open: bool,
@@ -277,7 +290,7 @@ async fn show(
     headers: HeaderMap,
 ) -> Response {
     match charge(&till, &payment).await {
-        Ok(charge) => page(&charge, asked.or_of(&headers), None),
+        Ok(charge) => page(&till, &charge, asked.or_of(&headers), None),
         Err(refused) => refused,
     }
 }
@@ -309,7 +322,7 @@ async fn pay(
         _ => card(&typed.card),
     };
     let Some(says) = says else {
-        return page(&charge, lang, Some(words(lang).unknown));
+        return page(&till, &charge, lang, Some(words(lang).unknown));
     };
     let changed = match till.demo.store.demo_card(charge.id, says).await {
         Ok(changed) => changed,
@@ -359,7 +372,7 @@ fn unavailable(error: &StoreError) -> Response {
         .into_response()
 }
 
-fn page(charge: &DemoCharge, lang: Lang, problem: Option<&'static str>) -> Response {
+fn page(till: &Till, charge: &DemoCharge, lang: Lang, problem: Option<&'static str>) -> Response {
     let nonce: String = format!("{:032x}", rand::rng().random::<u128>());
     let words = words(lang);
     let amount = Money {
@@ -369,7 +382,8 @@ fn page(charge: &DemoCharge, lang: Lang, problem: Option<&'static str>) -> Respo
     let declined = charge.failure.as_ref().map(|_| words.declined);
     let html = PaymentPage {
         nonce: &nonce,
-        amount: format!("{} {}", amount.shown(), amount.currency),
+        fonts: &till.fonts,
+        amount: format!("{} {}", lang.number(&amount.shown()), amount.currency),
         problem: problem.or(declined),
         is_open: charge.status == "open",
         is_challenged: charge.status == "challenged",
@@ -385,7 +399,7 @@ fn page(charge: &DemoCharge, lang: Lang, problem: Option<&'static str>) -> Respo
         }
     };
     let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'nonce-{nonce}'; font-src 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
     let mut answer = Html(html).into_response();
     let headers = answer.headers_mut();

@@ -30,6 +30,23 @@ async function toTheCardPage(page: Page): Promise<void> {
   expect(await page.locator('.amount').innerText()).toContain('90.00');
 }
 
+it.each([
+  ['th', 'Noto Sans Thai Variable', '90.00 EUR'],
+  ['fa', 'Inter Variable', '۹۰٫۰۰ EUR'],
+])('the card page speaks %s in the fonts of the shop, on a phone in the dark as well', async (lang, family, amount) => {
+  const { id } = await makeEvent('Paid elsewhere', 20);
+  const booking = await rest<{ id: string }>('POST', '/bookings', { event_id: id, quantity: 2 }, await makeUser('Abroad'));
+  const { redirect_url: path } = await rest<{ redirect_url: string }>('POST', `/bookings/${booking.id}/payment`, {}, 1);
+  const { page, errors } = await open(browser, `${url}${path.split('?')[0]}?lang=${lang}`, { viewport: { width: 320, height: 640 }, colorScheme: 'dark', reducedMotion: 'reduce' });
+  expect(await page.locator('.amount').innerText()).toBe(amount);
+  await expect.poll(() => page.evaluate((name) => document.fonts.ready.then((all) => [...all].some((font) => font.family.includes(name) && font.status === 'loaded')), family)).toBe(true);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320);
+  await picture(page, `card page ${lang}`);
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id: rule }) => rule)).toEqual([]);
+  expect(errors).toEqual([]);
+});
+
 async function type(page: Page, number: string): Promise<void> {
   await page.getByLabel('Card number').fill(number);
   await page.getByRole('button', { name: 'Pay' }).click();
