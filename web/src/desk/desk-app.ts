@@ -110,6 +110,7 @@ export class DeskApp extends LitElement {
   #content(): TemplateResult {
     const words = WORDS[this.#language.language];
     const { attendance, me, people } = desk();
+    document.title = `${words.desk} · Seatcast`;
     if (attendance === 'nobody') return html`<desk-sign-in .people=${people}></desk-sign-in>`;
     if (attendance === 'customer') return message(words.customerTitle, words.customer(me?.name ?? ''));
     if (attendance === 'away') return html`<div class="message" role="status"><p>${words.away}</p></div>`;

@@ -1,6 +1,6 @@
 import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
-import { dateParts } from '../elements/internal/format.ts';
+import { dateParts, timed } from '../elements/internal/format.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import '../elements/seatcast-availability/seatcast-availability.ts';
 import { Refusal, type EventDetails, type EventInfo, type EventStatus, type TicketType } from '../sdk/index.ts';
@@ -157,7 +157,7 @@ export class EventFrame extends DeskPage {
           <h1>${event.title}</h1>
           <div class="facts">
             ${statusTag(words.status, event.status)}
-            <span>${weekday} ${day} ${month} ${year}, ${time} ${zone}</span>
+            <span>${timed(this.language, `${weekday} ${day} ${month} ${year}`, time)} ${zone}</span>
             <span>${event.venue}</span>
             ${event.status === 'draft' ? nothing : html`<a href="/events/${event.id}">${words.public}</a>`}
           </div>

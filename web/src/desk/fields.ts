@@ -50,11 +50,12 @@ export function textField(faults: FaultWords, field: TextField): TemplateResult 
   const fault = faults[name];
   const described = describedBy(field, fault);
   const control = field.lines
-    ? html`<textarea id=${name} name=${name} maxlength=${field.maxlength ?? nothing} ?required=${required} aria-invalid=${fault ? 'true' : nothing} aria-describedby=${described} .defaultValue=${String(value ?? '')}></textarea>`
+    ? html`<textarea id=${name} name=${name} dir="auto" maxlength=${field.maxlength ?? nothing} ?required=${required} aria-invalid=${fault ? 'true' : nothing} aria-describedby=${described} .defaultValue=${String(value ?? '')}></textarea>`
     : html`<input
         id=${name}
         name=${name}
         type=${type === 'number' ? 'text' : type}
+        dir=${type === 'text' ? 'auto' : nothing}
         inputmode=${field.inputmode ?? (type === 'number' ? 'numeric' : nothing)}
         value=${value ?? ''}
         maxlength=${field.maxlength ?? nothing}

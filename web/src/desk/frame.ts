@@ -3,6 +3,7 @@ import { css, html, svg, type TemplateResult } from 'lit';
 import { LANGUAGES, type Language } from '../elements/internal/language.ts';
 import { liveClient } from '../elements/internal/shared-client.ts';
 import { chooseLanguage, NAMES } from '../pages/language.ts';
+import { selectArrow } from '../elements/internal/select.ts';
 
 export const MARK = html`<svg viewBox="0 0 32 32" aria-hidden="true">${svg`
   <path class="body" d="M4 8a3 3 0 0 1 3-3h18a3 3 0 0 1 3 3v4.5a3.5 3.5 0 0 0 0 7V24a3 3 0 0 1-3 3H7a3 3 0 0 1-3-3v-4.5a3.5 3.5 0 0 0 0-7z"/>
@@ -18,6 +19,7 @@ export function languageSelect(language: Language, label: string): TemplateResul
 
 /** `--page-width` is the entry's own. */
 export const frame = css`
+  ${selectArrow}
   :host {
     display: flex;
     flex-direction: column;
@@ -128,10 +130,11 @@ export const frame = css`
   .language {
     width: auto;
     min-height: 36px;
-    padding: 0 0.4rem;
+    padding-block: 0;
+    padding-inline-start: 0.7rem;
     border: 1px solid var(--line);
     border-radius: var(--radius-small);
-    background: var(--surface);
+    background-color: var(--surface);
     color: var(--ink);
     font: inherit;
     cursor: pointer;

@@ -69,7 +69,7 @@ export const PAGES: readonly PageRow[] = [
   },
   {
     path: '/desk/events/{id}/tickets',
-    name: { en: 'Ticket types', th: 'ประเภทตั๋ว', fa: 'انواع بلیت' },
+    name: { en: 'Ticket types', th: 'ประเภทบัตร', fa: 'انواع بلیت' },
     linked: 'event',
     right: 'manage',
     load: () => import('./tickets/tickets-page.ts'),

@@ -1,5 +1,6 @@
 import { css } from 'lit';
 import { fields, notes } from '../elements/internal/controls.ts';
+import { selectArrow } from '../elements/internal/select.ts';
 import { shared } from '../pages/shared.styles.ts';
 
 /** Styles that all pages of the desk share: headings with actions, tables, forms, tags, figures. */
@@ -365,4 +366,5 @@ export const deskStyles = [
       line-height: 1.4;
     }
   `,
+  selectArrow,
 ];

@@ -1,6 +1,6 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
-import { dateParts } from '../elements/internal/format.ts';
+import { dateParts, timed } from '../elements/internal/format.ts';
 import { keepFocus } from '../elements/internal/keep-focus.ts';
 import { LanguageController } from '../elements/internal/language.ts';
 import { desk } from '../desk/desk.ts';
@@ -191,7 +191,7 @@ export class CheckInApp extends LitElement {
     return html`<label class="event">
       <input type="radio" name="event" value=${id} ?checked=${isFirst} required />
       <b>${title}</b>
-      <span class="soft">${weekday} ${day} ${month}, ${time} ${zone} · ${venue}${isKept ? ` · ${WORDS[language].onDevice}` : ''}</span>
+      <span class="soft">${timed(language, `${weekday} ${day} ${month}`, time)} ${zone} · ${venue}${isKept ? ` · ${WORDS[language].onDevice}` : ''}</span>
     </label>`;
   }
 

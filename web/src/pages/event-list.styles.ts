@@ -1,8 +1,10 @@
 import { css } from 'lit';
+import { selectArrow } from '../elements/internal/select.ts';
 import { shared } from './shared.styles.ts';
 
 export const styles = [
   shared,
+  selectArrow,
   css`
     :host {
       display: grid;
@@ -78,13 +80,17 @@ export const styles = [
       width: auto;
       max-width: 11rem;
       min-height: 40px;
-      padding: 0 0.7rem;
+      padding-block: 0;
+      padding-inline-start: 0.9rem;
       border: 1px solid var(--line-strong);
       border-radius: 99px;
-      background: var(--surface);
+      background-color: var(--surface);
       color: var(--ink);
       font: inherit;
       font-size: 0.875rem;
+    }
+    .choices input {
+      padding-inline-end: 0.9rem;
     }
     .chips {
       display: flex;

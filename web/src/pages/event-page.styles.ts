@@ -68,6 +68,10 @@ export const styles = [
     :host > seatcast-bookings {
       max-width: 46rem;
     }
+    /* What the organizer wrote runs its own way, from the edge that all begins at. */
+    [dir='auto'] {
+      text-align: match-parent;
+    }
     .description {
       max-width: 42rem;
       margin: 0;

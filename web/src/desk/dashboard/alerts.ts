@@ -1,5 +1,5 @@
 /** Matters for an organizer to look at, the most urgent first. */
-import { count, dateParts, percent } from '../../elements/internal/format.ts';
+import { count, dateParts, percent, timed } from '../../elements/internal/format.ts';
 import type { Language } from '../../elements/internal/language.ts';
 import { ALMOST_SOLD_OUT_SHARE } from '../../sdk/model.ts';
 import type { EventDetails, TicketTypeDetails } from '../../sdk/index.ts';
@@ -41,7 +41,7 @@ export function alertsOf(language: Language, { event, types, reviews, expired }:
   for (const { name, available, capacity, sale_state, sale_from } of types) {
     if (sale_state === 'not_started' && sale_from) {
       const { day, month, year, time } = dateParts(language, sale_from, event.timezone);
-      tell(words.notStarted(name, `${day} ${month} ${year}, ${time}`), '');
+      tell(words.notStarted(name, timed(language, `${day} ${month} ${year}`, time)), '');
     } else if (available <= 0 && capacity > 0) tell(words.soldOut(name));
     else if (available <= capacity * ALMOST_SOLD_OUT_SHARE) tell(words.almost(name, count(language, available)));
   }

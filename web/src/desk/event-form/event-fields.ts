@@ -1,6 +1,6 @@
 /** The fields of an event, in forms for new ones and for those that are there. */
 import { html, type TemplateResult } from 'lit';
-import { dateParts } from '../../elements/internal/format.ts';
+import { dateParts, timed } from '../../elements/internal/format.ts';
 import { count } from '../../elements/internal/count.ts';
 import type { Language } from '../../elements/internal/language.ts';
 import type { EventDetails } from '../../sdk/index.ts';
@@ -79,7 +79,7 @@ export function valueWords(language: Language, key: EventKey, values: EventValue
   if (typeof value === 'number') return count(language, value);
   if (!TIMES.has(key)) return value;
   const { day, month, year, time, zone } = dateParts(language, value, values.timezone);
-  return `${day} ${month} ${year}, ${time} ${zone}`;
+  return `${timed(language, `${day} ${month} ${year}`, time)} ${zone}`;
 }
 
 export function eventFields(language: Language, values: Partial<EventValues>, faults: FaultWords): TemplateResult {

@@ -63,6 +63,8 @@ export class NewEventPage extends DeskPage {
           grid-column: 1 / -1;
         }
         .type > button {
+          grid-column: 1 / -1;
+          justify-self: end;
           margin-block-start: 0;
         }
       }

@@ -1,6 +1,6 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { count, dateParts, percent, sum } from '../../elements/internal/format.ts';
+import { count, dateParts, percent, sum, timed } from '../../elements/internal/format.ts';
 import { explain } from '../../elements/internal/refusals.ts';
 import type { EventStatus, EventSummary, Money } from '../../sdk/index.ts';
 import { DeskPage } from '../desk-page.ts';
@@ -218,7 +218,7 @@ export class EventsPage extends DeskPage {
     const share = percent(this.language, capacity > 0 ? Math.round((tickets / capacity) * BASIS_POINTS) : 0);
     return html`<tr>
       <th scope="row"><span><a href="/desk/events/${event.id}">${event.title}</a><small>${event.venue}</small></span></th>
-      <td data-label=${words.when}><span>${day} ${month} ${year}, ${time}</span></td>
+      <td data-label=${words.when}><span>${timed(this.language, `${day} ${month} ${year}`, time)}</span></td>
       <td data-label=${words.status}>${statusTag(COMMON[this.language].status, event.status)}</td>
       <td data-label=${words.sold}>
         <span class="sold"><span>${sold}</span><meter aria-label=${share} min="0" max=${capacity} .value=${tickets}></meter></span>

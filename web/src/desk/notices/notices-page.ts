@@ -1,6 +1,6 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { count, dateParts, momentWords } from '../../elements/internal/format.ts';
+import { count, dateParts, momentWords, timed } from '../../elements/internal/format.ts';
 import '../../elements/seatcast-notices/seatcast-notices.ts';
 import type { Notice } from '../../sdk/index.ts';
 import { EventDeskPage } from '../desk-page.ts';
@@ -160,7 +160,7 @@ export class NoticesPage extends EventDeskPage {
 
   #moment(at: string): string {
     const { day, month, year, time, zone } = dateParts(this.language, at, this.event.timezone);
-    return `${day} ${month} ${year}, ${time} ${zone}`;
+    return `${timed(this.language, `${day} ${month} ${year}`, time)} ${zone}`;
   }
 
   #question(notice: Notice): TemplateResult {

@@ -1,6 +1,6 @@
 /** Vouchers, fees and taxes differ in these alone: the columns of their tables, the fields of their forms. */
 import { html, type TemplateResult } from 'lit';
-import { count, dateParts, percent, sum } from '../../elements/internal/format.ts';
+import { count, dateParts, percent, sum, timed } from '../../elements/internal/format.ts';
 import type { Language } from '../../elements/internal/language.ts';
 import type { EventDetails } from '../../sdk/index.ts';
 import { amountOf, amountText, basisPointsOf, percentText, wholeOf } from '../amounts.ts';
@@ -240,5 +240,5 @@ function typesWords(language: Language, { ticket_types: types }: RuleEvent, ids:
 function moment(language: Language, { timezone }: RuleEvent, at: string | null | undefined): string {
   if (!at) return '…';
   const { day, month, year, time } = dateParts(language, at, timezone);
-  return `${day} ${month} ${year}, ${time}`;
+  return timed(language, `${day} ${month} ${year}`, time);
 }

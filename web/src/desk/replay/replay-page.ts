@@ -1,5 +1,6 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { count, LOCALES } from '../../elements/internal/count.ts';
+import { timed } from '../../elements/internal/format.ts';
 import { explain } from '../../elements/internal/refusals.ts';
 import '../../elements/seatcast-seat-map/seatcast-seat-map.ts';
 import type { EventState, EventStatus, SeatMapGeometry, SeatsState } from '../../sdk/index.ts';
@@ -201,8 +202,8 @@ export class ReplayPage extends EventDeskPage {
         <button class="button primary play" type="button" @click=${() => (this.isPlaying ? this.#halt() : this.#play())}>
           ${this.isPlaying ? words.pause : isOver ? words.again : words.play}
         </button>
-        <button class="button" type="button" aria-label=${words.before} ?disabled=${this.index === 0} @click=${() => this.#step(-1)}>−1</button>
-        <button class="button" type="button" aria-label=${words.next} ?disabled=${isOver} @click=${() => this.#step(1)}>+1</button>
+        <button class="button" type="button" aria-label=${words.before} ?disabled=${this.index === 0} @click=${() => this.#step(-1)}><bdi dir="ltr">−${many(1)}</bdi></button>
+        <button class="button" type="button" aria-label=${words.next} ?disabled=${isOver} @click=${() => this.#step(1)}><bdi dir="ltr">+${many(1)}</bdi></button>
         <label class="choice">
           ${words.speed}
           <select @change=${(event: Event) => (this.speed = Number((event.target as HTMLSelectElement).value))}>
@@ -426,7 +427,7 @@ export class ReplayPage extends EventDeskPage {
   };
 
   #moment(time: number): string {
-    return `${this.#day(time)}, ${this.#clock(time)}`;
+    return timed(this.language, this.#day(time), this.#clock(time));
   }
 
   #clock(time: number): string {

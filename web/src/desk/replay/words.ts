@@ -62,7 +62,7 @@ const thai: Words = {
   held: 'ถือไว้',
   left: 'เหลือ',
   course: 'เส้นทางการขาย',
-  byType: 'ตามประเภทตั๋ว',
+  byType: 'ตามประเภทบัตร',
   happened: 'สิ่งที่เกิดขึ้น',
   nothing: 'ยังไม่มี',
   soldBy: (many) => `ขาย ${many}`,

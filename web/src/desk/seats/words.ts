@@ -25,7 +25,7 @@ const REASONS_TH: Record<Reason, string> = {
   kind: 'kind ไม่ใช่ standard, wheelchair หรือ companion',
   stage: 'เวทีไม่มีตำแหน่งหรือขนาด',
   columns: 'จำนวนช่องไม่เท่าหัวตาราง',
-  type: 'ไม่ใช่ประเภทตั๋วของงาน',
+  type: 'ไม่ใช่ประเภทบัตรของงาน',
 };
 const REASONS_FA: Record<Reason, string> = {
   section: 'بخش ندارد',
@@ -151,7 +151,7 @@ const thai: Words = {
   file: 'ไฟล์: JSON, CSV หรือผังที่นั่งของ pretix',
   read: (good, bad) => `อ่านได้ ${good} ที่นั่ง ปฏิเสธ ${bad} แถว`,
   forms: { csv: 'CSV', json: 'JSON', pretix: 'ผังที่นั่ง pretix' },
-  types: 'ประเภทตั๋ว',
+  types: 'ประเภทบัตร',
   typesHint: 'ชื่อในไฟล์ตรงกับประเภทใดของงาน',
   noName: '(ไม่มี)',
   choose: 'เลือก',
@@ -166,7 +166,7 @@ const thai: Words = {
   sendWithout: (count, left) => `นำเข้า ${count} ที่นั่ง ไม่รวม ${left}`,
   sent: 'ผังที่นั่งพร้อมแล้ว',
   discard: 'ทิ้ง',
-  needsTypes: 'สร้างประเภทตั๋วก่อน: ที่นั่งขายตามประเภทตั๋ว',
+  needsTypes: 'สร้างประเภทบัตรก่อน: ที่นั่งขายตามประเภทบัตร',
 };
 
 const persian: Words = {

@@ -1,6 +1,6 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { count, dateParts, money } from '../../elements/internal/format.ts';
+import { count, dateParts, money, timed } from '../../elements/internal/format.ts';
 import type { TicketTypeDetails } from '../../sdk/index.ts';
 import { amountOf, amountText, wholeOf } from '../amounts.ts';
 import { EventDeskPage } from '../desk-page.ts';
@@ -142,7 +142,7 @@ export class TicketsPage extends EventDeskPage {
     const words = WORDS[this.language];
     const at = (moment: string): string => {
       const { day, month, year, time } = dateParts(this.language, moment, this.event.timezone);
-      return `${day} ${month} ${year}, ${time}`;
+      return timed(this.language, `${day} ${month} ${year}`, time);
     };
     const begin = sale_from === null ? nothing : html`${words.from(at(sale_from))}<br />`;
     return html`${begin}${sale_to === null ? words.always : words.to(at(sale_to))}`;

@@ -47,8 +47,8 @@ const english = {
 type Words = typeof english;
 
 const thai: Words = {
-  title: 'ประเภทตั๋ว',
-  add: 'เพิ่มประเภทตั๋ว',
+  title: 'ประเภทบัตร',
+  add: 'เพิ่มประเภทบัตร',
   edit: (name) => `แก้ไข ${name}`,
   remove: (name) => `ลบ ${name}`,
   removeQuestion: (name) => `ลบ “${name}” หรือไม่?`,
@@ -76,9 +76,9 @@ const thai: Words = {
   saleFromHint: 'ว่าง: ทันที',
   saleTo: 'หยุดขาย',
   saleToHint: 'ว่าง: เมื่องานเริ่ม',
-  min: 'ตั๋วต่อการจอง อย่างน้อย',
-  max: 'ตั๋วต่อการจอง ไม่เกิน',
-  maxUser: 'ตั๋วต่อผู้ซื้อ ไม่เกิน',
+  min: 'บัตรต่อการจอง อย่างน้อย',
+  max: 'บัตรต่อการจอง ไม่เกิน',
+  maxUser: 'บัตรต่อผู้ซื้อ ไม่เกิน',
   hiddenLong: 'ซ่อน: จองได้ด้วยบัตรที่เปิดเผยเท่านั้น',
   membersLong: 'สำหรับสมาชิกเท่านั้น',
   accountLong: 'ต้องมีบัญชี',
@@ -86,7 +86,7 @@ const thai: Words = {
   notANumber: 'ต้องเป็นจำนวนเต็ม',
   notAnAmount: 'ต้องเป็นจำนวนเงิน',
   needed: 'ต้องกรอก',
-  none: 'ยังไม่มีประเภทตั๋ว',
+  none: 'ยังไม่มีประเภทบัตร',
   noneHint: 'ยังไม่มีใครจองได้จนกว่าจะมี',
 };
 

@@ -58,7 +58,7 @@ export function withMoments(language: Language, text: string): string {
     // It is the clock on the wall there, whatever its offset.
     const { day: date, month, year, time: clock } = dateParts(language, at.toISOString(), 'UTC');
     const place = zone.split('/').at(-1)?.replace(/_/g, ' ') ?? zone;
-    return `${date} ${month} ${year}, ${clock} (${place})`;
+    return `${timed(language, `${date} ${month} ${year}`, clock)} (${place})`;
   });
 }
 
@@ -103,9 +103,14 @@ export function digits(language: Language, text: string): string {
 
 const COMMAS: Translations<string> = { en: ',', th: '', fa: '،' };
 
+/** A day and a time of it, as the language sets them apart. */
+export function timed(language: Language, date: string, time: string): string {
+  return `${date}${COMMAS[language]} ${time}`;
+}
+
 /** `Fri 1 Jan 2027, 15:00`, without the year where that is plain. */
 export function dateWords(language: Language, { weekday, day, month, year, time }: DateParts, withYear = true): string {
-  return `${weekday} ${day} ${month}${withYear ? ` ${year}` : ''}${COMMAS[language]} ${time}`;
+  return timed(language, `${weekday} ${day} ${month}${withYear ? ` ${year}` : ''}`, time);
 }
 
 function knownZone(timezone: string): string {

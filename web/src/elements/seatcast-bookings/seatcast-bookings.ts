@@ -5,7 +5,7 @@ import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
 import type {} from '../events/booking-changed.ts';
 import { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { PaymentStartedEvent } from '../events/payment-started.ts';
-import { dateParts, digits, momentWords, money, percent, sum } from '../internal/format.ts';
+import { dateParts, digits, momentWords, money, percent, sum, timed } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
 import { define, FLAG } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
@@ -347,7 +347,7 @@ export class SeatcastBookings extends SellingElement {
       const { until } = back.data;
       if (typeof until !== 'string') return explain(this.language, back);
       const { day, month, time, zone } = dateParts(this.language, until, this.#zones.get(event) ?? 'UTC');
-      return words.tooLateToCancel(`${day} ${month}, ${time} ${zone}`);
+      return words.tooLateToCancel(`${timed(this.language, `${day} ${month}`, time)} ${zone}`);
     }
     if (!back.amount) return '';
     if (back.amount.amount === 0) return words.nothingBack;

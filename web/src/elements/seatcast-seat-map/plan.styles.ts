@@ -1,8 +1,10 @@
 import { css } from 'lit';
 import { buttons } from '../internal/controls.ts';
+import { selectArrow } from '../internal/select.ts';
 
 export const planStyles = css`
   ${buttons}
+  ${selectArrow}
   :host {
     --seat-1: light-dark(#3340d1, #a3adff);
     --seat-2: light-dark(#0b7a70, #5fdccb);
@@ -120,10 +122,11 @@ export const planStyles = css`
   select {
     min-height: 44px;
     max-width: 100%;
-    padding: 0.3rem 0.6rem;
+    padding-block: 0.3rem;
+    padding-inline-start: 0.75rem;
     border: 1px solid var(--line-strong);
     border-radius: var(--radius-small);
-    background: var(--surface);
+    background-color: var(--surface);
     color: var(--ink);
     font: inherit;
     text-overflow: ellipsis;

@@ -27,7 +27,7 @@ export const WORDS: Translations<Words> = {
   },
   th: {
     unsent: 'การจองที่ยังไม่มีคำตอบ',
-    tickets: (quantity, title) => `ตั๋ว ${count('th', quantity)} ใบ${title ? ` สำหรับ ${title}` : ''}`,
+    tickets: (quantity, title) => `บัตร ${count('th', quantity)} ใบ${title ? ` สำหรับ ${title}` : ''}`,
     asking: 'กำลังตรวจสอบผลการจองของคุณ …',
     notSent: 'การจองของคุณไม่ได้รับคำตอบ ระบบจะส่งเมื่อคุณต้องการเท่านั้น และจะจองเพียงครั้งเดียว',
     again: 'จองตอนนี้',
