@@ -70,7 +70,10 @@ export const styles = [
     }
     /* What the organizer wrote runs its own way, from the edge that all begins at. */
     [dir='auto'] {
-      text-align: match-parent;
+      text-align: left;
+    }
+    :host(:lang(fa)) [dir='auto'] {
+      text-align: right;
     }
     .description {
       max-width: 42rem;

@@ -213,6 +213,7 @@ it('a code opens hidden ticket types: live numbers beside the others, and seats 
   await expect.poll(() => textOf(revealed)).toMatch(/Friends Only 3 left .*On the seat map.*Backstage Only 5 left/);
   await expect.poll(() => textOf(map.locator('.legend'))).toMatch(/Friends €20.00 Only 3 left/);
   await picture(page, 'revealed by a code');
+  expect(await page.locator('seatcast-booking .panel').evaluate((side) => side.scrollWidth - side.clientWidth)).toBe(0);
   expect(await faults(page)).toEqual([]);
 
   // Others with the code buy; everybody else is told nothing of it.

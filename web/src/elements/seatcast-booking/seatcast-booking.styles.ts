@@ -14,6 +14,7 @@ export const styles = [
     }
     .panel {
       display: grid;
+      grid-template-columns: minmax(0, 1fr);
       gap: 0.9rem;
       padding: 1.25rem;
       border: 1px solid var(--line);

@@ -18,13 +18,12 @@ export const styles = [
       padding: 0;
       list-style: none;
     }
+    /* In a narrow place price and quantity come below the name, however wide the page around it is. */
     li {
-      display: grid;
-      grid-template:
-        'what price stepper' auto
-        'bar bar bar' auto / 1fr auto auto;
+      display: flex;
+      flex-wrap: wrap;
       align-items: center;
-      gap: 0.85rem 1.1rem;
+      gap: 0.7rem 1.1rem;
       padding: 1rem 1.1rem;
       border: 1px solid var(--line);
       border-radius: var(--radius);
@@ -32,8 +31,8 @@ export const styles = [
     }
     .what {
       display: flex;
+      flex: 1 1 13rem;
       flex-wrap: wrap;
-      grid-area: what;
       align-items: center;
       gap: 0.3rem 0.7rem;
     }
@@ -46,13 +45,11 @@ export const styles = [
       color: var(--ink-soft);
     }
     .price {
-      grid-area: price;
       font-variant-numeric: tabular-nums;
       font-weight: 600;
     }
     .bar {
-      display: block;
-      grid-area: bar;
+      order: 1;
       width: 100%;
       height: 5px;
       border-radius: 3px;
@@ -73,11 +70,11 @@ export const styles = [
     .bar .held {
       fill: color-mix(in srgb, var(--accent) 60%, var(--sunken));
     }
-    .stepper {
-      grid-area: stepper;
+    .stepper,
+    .closed {
+      margin-inline-start: auto;
     }
     .closed {
-      grid-area: stepper;
       max-width: 9rem;
       color: var(--ink-soft);
       font-size: 0.875rem;
@@ -104,15 +101,6 @@ export const styles = [
       height: 5.6rem;
       margin-bottom: 0.75rem;
       border-radius: var(--radius);
-    }
-    @media (max-width: 460px) {
-      li {
-        grid-template:
-          'what what' auto
-          'price stepper' auto
-          'bar bar' auto / 1fr auto;
-        gap: 0.6rem 1rem;
-      }
     }
   `,
 ];
