@@ -60,6 +60,7 @@ pub(crate) enum Mistake {
     StayServed,
     RefuseTogether,
     AskTheAbsent,
+    KeepPlace,
 }
 
 impl Mistake {

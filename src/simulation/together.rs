@@ -3,8 +3,8 @@
 //!
 //! Callers come when they want, and some go before they are answered. The database takes its time, refuses what one of
 //! them asks, loses against others, answers nothing although it did what it was asked, answers what nobody can read, and
-//! goes away for longer than anybody waits; a statement may panic. Time is counted in ticks, in each of which every task
-//! that wants to has its turn.
+//! goes away for longer than anybody waits; a statement may panic. Statements of another kind, which wait for a lock, want the
+//! same places. Time is counted in ticks, in each of which every task that wants to has its turn.
 //!
 //! | check | promise |
 //! |---|---|
@@ -16,7 +16,8 @@
 //!
 //! Mistakes made on purpose, each caught by its check: `AnswerAnother` (answers are given in the wrong order),
 //! `RefuseTogether` (one request that is refused fails all of its statement), `LeaveGone` (who went is left out),
-//! `StayServed` (the line waits for a task that panicked), `AskTheAbsent` (a database that went away is asked for each).
+//! `StayServed` (the line waits for a task that panicked), `AskTheAbsent` (a database that went away is asked for each),
+//! `KeepPlace` (a statement that waits for a lock keeps its place).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
@@ -33,6 +34,7 @@ use super::dice::Dice;
 use super::mistake::Mistake;
 use super::number;
 use crate::store::StoreError;
+use crate::store::statement_places::StatementPlaces;
 use crate::store::together::{Answers, Together};
 
 const SEEDS: u64 = 2_000;
@@ -45,6 +47,11 @@ const STATEMENT_TICKS_MAX: u64 = 4;
 /// A database that is away is waited for so long.
 const CONNECT_TICKS: u64 = 100;
 const AWAY_TICKS_MAX: u64 = 4_000;
+/// A statement that takes longer gives its place to others.
+const PLACE_TICKS: u64 = 8;
+const PLACES_MAX: usize = 3;
+/// For so long somebody may hold a lock that statements of another kind want.
+const LOCKED_TICKS_MAX: u64 = 4_000;
 /// For three statements, of which each request is asked alone, and after which the database is away.
 const ANSWERED_TICKS_MAX: u64 = 3 * (130 * (STATEMENT_TICKS_MAX + 1) + 2 * CONNECT_TICKS);
 
@@ -251,6 +258,16 @@ fn judge(world: &LineWorld, ask: LineAsk, asked: u64, outcome: Result<u64, Store
     }
 }
 
+/// Wants all places for statements that wait for a lock.
+async fn lock_waiter(world: LineWorld, places: StatementPlaces) {
+    let (comes, takes) = world.with(|shared| {
+        let comes = shared.dice.between(0, FAULTS_TICKS);
+        (comes, shared.dice.between(0, LOCKED_TICKS_MAX))
+    });
+    world.pause(comes).await;
+    places.run(|| world.pause(takes)).await;
+}
+
 /// Ends the run when everybody was answered, and the line is empty.
 async fn calm(world: LineWorld, line: Arc<Line>) {
     let began = world.tick();
@@ -313,12 +330,26 @@ fn run(seed: u64, is_told: bool) -> Result<(), LineFault> {
         fault: None,
         is_told,
     })));
-    let line: Arc<Line> = Arc::new(Together::new(serve));
+    let places = 1 + world.with(|shared| shared.dice.below(PLACES_MAX));
+    let lock_waiters = match world.roll(30) {
+        true => places,
+        false => 0,
+    };
+    let clock = world.clone();
+    let is_long = move || {
+        let clock = clock.clone();
+        async move { clock.pause(PLACE_TICKS).await }.boxed()
+    };
+    let places = StatementPlaces::new(places, is_long);
+    let line: Arc<Line> = Arc::new(Together::new(serve, &places));
     let runtime = Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         for (id, kind) in (0..).zip(kinds) {
             let ask = LineAsk { id, kind };
             tokio::spawn(caller(world.clone(), line.clone(), ask));
+        }
+        for _ in 0..lock_waiters {
+            tokio::spawn(lock_waiter(world.clone(), places.clone()));
         }
         let clock = world.clone();
         tokio::spawn(async move {
@@ -357,6 +388,7 @@ fn every_mistake_with_shared_statements_is_caught_by_its_check() {
         (Mistake::LeaveGone, LineCheck::CarriedOut),
         (Mistake::StayServed, LineCheck::InTime),
         (Mistake::AskTheAbsent, LineCheck::InTime),
+        (Mistake::KeepPlace, LineCheck::InTime),
     ] {
         let caught = find_fault(run, MISTAKE_SEEDS, Some(mistake), |fault: &LineFault| {
             fault.check == check

@@ -444,6 +444,19 @@ impl Store {
         jobs_max: OfLanes,
         lease: Duration,
     ) -> Result<Vec<TakenJob>, StoreError> {
+        // Jobs gather as well.
+        let places = &self.lines.places;
+        places
+            .run(|| self.take_jobs_now(kinds, jobs_max, lease))
+            .await
+    }
+
+    async fn take_jobs_now(
+        &self,
+        kinds: &[&str],
+        jobs_max: OfLanes,
+        lease: Duration,
+    ) -> Result<Vec<TakenJob>, StoreError> {
         let client = self.client().await?;
         let sql = "
             update jobs

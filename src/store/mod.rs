@@ -62,6 +62,7 @@ pub mod seed;
 pub mod settlements;
 mod snapshot;
 pub mod start;
+pub(crate) mod statement_places;
 pub mod ticket_types;
 pub mod tickets;
 mod tls;
@@ -92,6 +93,7 @@ pub use changes::LogMark;
 use crowd::{PoolLine, Room};
 pub use error::{QueryFailure, StoreError};
 pub use snapshot::LiveEvent;
+use statement_places::StatementPlaces;
 use together::Together;
 pub use total::Total;
 use turn_places::{TurnPlace, TurnPlaces};
@@ -123,6 +125,7 @@ type Shared<Ask, Answer> = Together<Store, Ask, Answer>;
 
 /// Requests that share statements: those of which a sale needs several for each buyer.
 struct Lines {
+    places: StatementPlaces,
     begun_payments: Shared<payments::AttemptWish, Option<(Attempt, payments::Hold)>>,
     payments: Shared<PaymentId, Option<Attempted>>,
     heard_charges: Shared<payments::HeardCharge, Option<Attempt>>,
@@ -139,19 +142,21 @@ struct Lines {
 
 impl Lines {
     fn new() -> Lines {
+        let places = StatementPlaces::of_machine();
         Lines {
-            begun_payments: Together::new(payments::begin_all),
-            payments: Together::new(payments::read_all),
-            heard_charges: Together::new(payments::hear_all),
-            rung_payments: Together::new(jobs::ring_payments),
-            settlements: Together::new(settlements::settle_sold),
-            settled_jobs: Together::new(jobs::settle_jobs),
-            bookings: Together::new(bookings::read_all),
-            belongs: Together::new(bookings::belong_all),
-            demo_charges: Together::new(demo_charges::read_all),
-            demo_openings: Together::new(demo_charges::open_all),
-            demo_cards: Together::new(demo_charges::pay_all),
-            demo_captures: Together::new(demo_charges::capture_all),
+            begun_payments: Together::new(payments::begin_all, &places),
+            payments: Together::new(payments::read_all, &places),
+            heard_charges: Together::new(payments::hear_all, &places),
+            rung_payments: Together::new(jobs::ring_payments, &places),
+            settlements: Together::new(settlements::settle_sold, &places),
+            settled_jobs: Together::new(jobs::settle_jobs, &places),
+            bookings: Together::new(bookings::read_all, &places),
+            belongs: Together::new(bookings::belong_all, &places),
+            demo_charges: Together::new(demo_charges::read_all, &places),
+            demo_openings: Together::new(demo_charges::open_all, &places),
+            demo_cards: Together::new(demo_charges::pay_all, &places),
+            demo_captures: Together::new(demo_charges::capture_all, &places),
+            places,
         }
     }
 }

@@ -2,7 +2,8 @@
 //! gather.
 //!
 //! The cost of a statement beside its rows (a connection, a round trip, the start of a plan, a flush of the log) is then paid
-//! once for all of them. A request that comes alone does not wait.
+//! once for all of them. A request that comes alone does not wait, unless the statements of other kinds have all the places
+//! (`statement_places.rs`).
 //!
 //! Such a statement gets its requests as arrays, in `unnest((select $1::uuid[]))`: so they are of any length to the planner. It
 //! would see the length of `unnest($1)`, find that a plan for few rows is cheaper than one for some, and plan it each time.
@@ -14,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
 use super::StoreError;
+use super::statement_places::StatementPlaces;
 
 /// How the rows of a statement are locked, before anything else. Who has some and waits for others could be waited for by their
 /// writer, so together only those that are free.
@@ -53,6 +55,7 @@ pub(crate) type Serve<Host, Ask, Answer> = for<'a> fn(&'a Host, &'a [Ask]) -> An
 pub(crate) struct Together<Host, Ask, Answer> {
     line: Arc<Mutex<Gathering<Ask, Answer>>>,
     serve: Serve<Host, Ask, Answer>,
+    places: StatementPlaces,
 }
 
 struct Gathering<Ask, Answer> {
@@ -71,7 +74,11 @@ where
     Ask: Send + Sync + 'static,
     Answer: Send + 'static,
 {
-    pub(crate) fn new(serve: Serve<Host, Ask, Answer>) -> Together<Host, Ask, Answer> {
+    /// `places`: those of all lines to one database.
+    pub(crate) fn new(
+        serve: Serve<Host, Ask, Answer>,
+        places: &StatementPlaces,
+    ) -> Together<Host, Ask, Answer> {
         let line = Gathering {
             waiting: Vec::new(),
             is_served: false,
@@ -79,6 +86,7 @@ where
         Together {
             line: Arc::new(Mutex::new(line)),
             serve,
+            places: places.clone(),
         }
     }
 
@@ -96,7 +104,7 @@ where
                 line: self.line.clone(),
                 is_over: false,
             };
-            tokio::spawn(served.serve(host.clone(), self.serve));
+            tokio::spawn(served.serve(host.clone(), self.serve, self.places.clone()));
         }
         let lost = |_| StoreError::Unavailable("the statement was given up".into());
         answered.await.map_err(lost)?
@@ -115,26 +123,35 @@ struct Served<Ask, Answer> {
 }
 
 impl<Ask, Answer> Served<Ask, Answer> {
-    async fn serve<Host>(mut self, host: Host, serve: Serve<Host, Ask, Answer>) {
-        loop {
-            let next = self.next();
-            if next.is_empty() {
-                return;
-            }
-            let (asks, answers): (Vec<Ask>, Vec<_>) = next
-                .into_iter()
-                .filter(|waiting| !mistaken!(LeaveGone) || !waiting.answer.is_closed())
-                .map(|waiting| (waiting.ask, waiting.answer))
-                .unzip();
-            let mut outcomes = outcomes(&host, &asks, serve).await;
-            if mistaken!(AnswerAnother) {
-                outcomes.reverse();
-            }
-            for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                // The caller may have gone.
-                let _ = answer.send(outcome);
-            }
+    async fn serve<Host>(
+        mut self,
+        host: Host,
+        serve: Serve<Host, Ask, Answer>,
+        places: StatementPlaces,
+    ) {
+        while places.run(|| self.serve_next(&host, serve)).await {}
+    }
+
+    /// One statement, for all who wait; `false` if nobody does.
+    async fn serve_next<Host>(&mut self, host: &Host, serve: Serve<Host, Ask, Answer>) -> bool {
+        let next = self.next();
+        if next.is_empty() {
+            return false;
         }
+        let (asks, answers): (Vec<Ask>, Vec<_>) = next
+            .into_iter()
+            .filter(|waiting| !mistaken!(LeaveGone) || !waiting.answer.is_closed())
+            .map(|waiting| (waiting.ask, waiting.answer))
+            .unzip();
+        let mut outcomes = outcomes(host, &asks, serve).await;
+        if mistaken!(AnswerAnother) {
+            outcomes.reverse();
+        }
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // The caller may have gone.
+            let _ = answer.send(outcome);
+        }
+        true
     }
 
     fn next(&mut self) -> Vec<Asked<Ask, Answer>> {
@@ -248,7 +265,10 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_come_during_a_statement_share_the_next_one() {
-        let (host, line) = (Doubler::new(0), Together::new(double));
+        let (host, line) = (
+            Doubler::new(0),
+            Together::new(double, &StatementPlaces::of_machine()),
+        );
         let asked = join_all((0..300).map(|number| line.ask(&host, 2 * number)));
         let lets = async { host.lets.add_permits(100) };
         let (answers, ()) = futures_util::join!(asked, lets);
@@ -261,7 +281,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_one_s_own() {
-        let (host, line) = (Doubler::new(1_000), Together::new(double));
+        let (host, line) = (
+            Doubler::new(1_000),
+            Together::new(double, &StatementPlaces::of_machine()),
+        );
         let answers = join_all((0..10).map(|number| line.ask(&host, number))).await;
         for (number, answer) in answers.into_iter().enumerate() {
             let number = number as u64;
@@ -272,7 +295,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_that_is_away_is_asked_once() {
-        let (host, line) = (Doubler::new(1_000), Together::new(double));
+        let (host, line) = (
+            Doubler::new(1_000),
+            Together::new(double, &StatementPlaces::of_machine()),
+        );
         let answers = join_all([2, AWAY, 4].map(|number| line.ask(&host, number))).await;
         // Each with its cause.
         let away = |answer: &Result<u64, StoreError>| matches!(answer, Err(StoreError::Unavailable(why)) if why.to_string() == "away");
@@ -282,7 +308,10 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_what_panics_is_told_and_the_line_goes_on() {
-        let (host, line) = (Doubler::new(1_000), Together::new(double));
+        let (host, line) = (
+            Doubler::new(1_000),
+            Together::new(double, &StatementPlaces::of_machine()),
+        );
         let answers = join_all([2, PANICS, 4].map(|number| line.ask(&host, number))).await;
         assert!(answers.iter().all(Result::is_err), "{answers:?}");
         assert_eq!(line.ask(&host, 6).await.ok(), Some(12));
@@ -302,7 +331,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_that_goes_away_is_not_waited_for_by_each() {
-        let (host, line) = (Doubler::new(0), Together::new(goes_away));
+        let (host, line) = (
+            Doubler::new(0),
+            Together::new(goes_away, &StatementPlaces::of_machine()),
+        );
         let answers = join_all((0..100).map(|number| line.ask(&host, number))).await;
         let away =
             |answer: &Result<u64, StoreError>| matches!(answer, Err(StoreError::Unavailable(_)));
@@ -312,11 +344,17 @@ mod tests {
 
     #[test]
     fn who_waits_for_a_runtime_that_ended_is_told() {
-        let runtime = || tokio::runtime::Builder::new_current_thread().build();
+        let runtime = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_time().build()
+        };
         let (Ok(one), Ok(other)) = (runtime(), runtime()) else {
             panic!("no runtime");
         };
-        let (host, line) = (Doubler::new(0), Together::new(double));
+        let (host, line) = (
+            Doubler::new(0),
+            Together::new(double, &StatementPlaces::of_machine()),
+        );
         let first = one.block_on(async { line.ask(&host, 2).now_or_never() });
         assert!(first.is_none());
         let mut second = Box::pin(line.ask(&host, 4));
@@ -331,7 +369,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_asked_is_done_though_nobody_waits() {
-        let (host, line) = (Doubler::new(0), Together::new(double));
+        let (host, line) = (
+            Doubler::new(0),
+            Together::new(double, &StatementPlaces::of_machine()),
+        );
         assert!(line.ask(&host, 2).now_or_never().is_none());
         host.lets.add_permits(2);
         assert_eq!(line.ask(&host, 4).await.ok(), Some(8));
