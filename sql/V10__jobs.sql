@@ -1,4 +1,4 @@
--- Work outside the database, as rows until it is done: mails now; calls of payment providers, bulk work and exports later.
+-- Work outside the database, as rows until it is done: calls of payment providers, mails, notices to browsers, bulk work.
 -- A job is written before the request that needs it is answered. Any node takes it, for the time of a lease; if the node
 -- dies, the lease ends and another node takes it, so a job may be done twice, and every kind has to bear that.
 
@@ -12,7 +12,7 @@ create table jobs (
     progress jsonb,
     -- `done`: kept for a while, so that its key holds; `needs_review`: a person has to decide, as `reason` says.
     state text not null default 'waiting'
-        constraint jobs_state_known check (state in ('waiting', 'leased', 'done', 'needs_review')),
+        constraint jobs_state_known check (state = any ('{waiting,leased,done,needs_review}')),
     -- When to take it next; of a job that is done, until when its key holds.
     run_at timestamptz not null default clock_timestamp()
         constraint jobs_run_at_bound check (run_at >= '1900-01-01z' and run_at < '9999-01-01z'),
@@ -36,8 +36,8 @@ create table jobs (
     -- By the thing that it mostly waits for. A node works at so many of each, so a silent mail server delays mails alone.
     lane text not null generated always as (
         case when kind = 'push' then 'push'
-             when kind in ('payment', 'refund', 'staff_paid', 'give_back', 'event_refunds', 'bulk_bookings', 'provider_events',
-                           'invoice', 'seatmap', 'event_cancelled') then 'core'
+             when kind = any ('{payment,refund,staff_paid,give_back,event_refunds,bulk_bookings,provider_events,
+                                invoice,seatmap,event_cancelled}') then 'core'
              else 'mail' end) stored,
     -- Of a job that waits for a person: whose people are to look. Null: none's, or several's. Set by trigger.
     organization_id bigint

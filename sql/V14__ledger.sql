@@ -62,7 +62,7 @@ create table invoices (
     organization_id bigint not null,
     event_id bigint not null,
     booking_id uuid not null,
-    kind text not null constraint invoices_kind_known check (kind in ('invoice', 'credit_note')),
+    kind text not null constraint invoices_kind_known check (kind = any ('{invoice,credit_note}')),
     -- Of the transaction, in UTC.
     year int not null,
     number int constraint invoices_number_counts check (number > 0)
@@ -126,7 +126,7 @@ create table disputes (
     payment_id uuid not null constraint disputes_payment_exists references payments,
     event_id bigint not null,
     amount bigint not null constraint disputes_amount_positive check (amount > 0),
-    state text not null default 'open' constraint disputes_state_known check (state in ('open', 'won', 'lost')),
+    state text not null default 'open' constraint disputes_state_known check (state = any ('{open,won,lost}')),
     created_at timestamptz not null default clock_timestamp(),
     updated_at timestamptz not null default clock_timestamp()
 );
