@@ -473,6 +473,9 @@ pub const IDENTITIES_AT_ONCE_MAX: usize = 8;
 pub const IDENTITY_FRESH_MS: u64 = 1_000;
 /// How long a socket, which cannot wait, goes by them, in milliseconds.
 pub const IDENTITY_AGE_MS_MAX: u64 = 60_000;
+/// How long a stream goes by the rights of an API key, in milliseconds; then it is anonymous, since the key may have been
+/// revoked.
+pub const STREAM_KEY_MS_MAX: u64 = 60_000;
 /// Callers by API key that a node remembers; past it all are forgotten.
 pub const KEYS_KNOWN_MAX: usize = 10_000;
 

@@ -213,10 +213,10 @@ impl Shard {
         let Some(history) = self.watching.history(event) else {
             return;
         };
-        let state = history.state().clone();
-        if state.event.status != EventStatus::Draft {
+        if history.state().event.status != EventStatus::Draft {
             return;
         }
+        let state = history.state().clone();
         for member in self.channels.members(event) {
             let id = member.connection as usize;
             if let Some(connection) = self.connections.get_mut(id)

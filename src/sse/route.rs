@@ -25,7 +25,7 @@ use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
 use crate::auth::Caller;
-use crate::config::inside::REACH_PATIENCE_MS;
+use crate::config::inside::{REACH_PATIENCE_MS, STREAM_KEY_MS_MAX};
 use crate::http::Cut;
 use crate::hub::{NativeView, NotOpened};
 use crate::limits::address::Client;
@@ -169,16 +169,17 @@ fn last_seen(headers: &HeaderMap) -> Option<Revision> {
     headers.get(LAST_EVENT_ID)?.to_str().ok()?.parse().ok()
 }
 
+/// Until when the stream goes by the caller's rights.
 fn end_of(caller: &Caller) -> Option<Instant> {
-    let Caller::User {
-        token_expires: Some(end),
-        ..
-    } = caller
-    else {
-        return None;
+    let left = match caller {
+        Caller::User {
+            token_expires: Some(end),
+            ..
+        } => Duration::try_from(Timestamp::now().duration_until(*end)).unwrap_or_default(),
+        Caller::Key { .. } => Duration::from_millis(STREAM_KEY_MS_MAX),
+        _ => return None,
     };
-    let left = Timestamp::now().duration_until(*end);
-    Some(Instant::now() + Duration::try_from(left).unwrap_or_default())
+    Some(Instant::now() + left)
 }
 
 impl Streams {

@@ -27,7 +27,7 @@ use crate::presence::whereabouts::Whereabouts;
 use crate::protocol::native::{self, Checked};
 use crate::protocol::presence::{Counts, PRESENCE};
 use crate::protocol::topic::Topic;
-use crate::ticketing::live::{EventInfo, EventStatus};
+use crate::ticketing::live::EventInfo;
 use crate::ticketing::{EventId, Revision};
 
 /// How often events without streams are checked, in milliseconds.
@@ -101,8 +101,6 @@ pub(crate) struct StreamSeat {
     era: u64,
     pub(super) moved: watch::Receiver<()>,
     last: Last,
-    /// Whether the event is a draft: such a stream ends with the caller's token.
-    pub(super) is_draft: bool,
 }
 
 impl Drop for StreamSeat {
@@ -223,7 +221,6 @@ impl ShownEvents {
         if !caller.may_see(info) {
             return Err(NotOpened::NoSuchEvent);
         }
-        let is_draft = info.status == EventStatus::Draft;
         let have = since.filter(|&since| history.resumes(since));
         let texts = now.texts.entry(event).or_default();
         let (moved, last) = (texts.moved.subscribe(), texts.last.clone());
@@ -233,7 +230,6 @@ impl ShownEvents {
             era: now.watching.came(event),
             moved,
             last,
-            is_draft,
         };
         Ok(StreamViewer::new(seat, view, have, since.is_some(), caller))
     }

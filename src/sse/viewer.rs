@@ -93,6 +93,11 @@ impl StreamViewer {
         Some(self.bring(Some(self.topic))?.concat().into())
     }
 
+    /// From now on it sees no more than everybody does: its caller's rights have ended.
+    fn sign_out(&mut self) {
+        self.caller = Caller::Anonymous;
+    }
+
     fn bring(&mut self, beat: Option<Topic>) -> Option<Vec<Bytes>> {
         let shown = self.seat.shown.clone();
         shown.bring(&self.seat, &mut self.position, self.caller, beat)
@@ -105,7 +110,7 @@ pub(super) struct StreamBody {
     moved: watch::Receiver<()>,
     database_up: watch::Receiver<bool>,
     beats: Interval,
-    /// The end of the token that this stream needs.
+    /// The end of the caller's token.
     ends_at: Option<Instant>,
     stage: StreamStage,
     admission: StreamAdmission,
@@ -134,7 +139,7 @@ impl StreamBody {
         StreamBody {
             moved: viewer.seat.moved.clone(),
             database_up: viewer.seat.shown.database_up.subscribe(),
-            ends_at: ends_at.filter(|_| viewer.seat.is_draft),
+            ends_at,
             viewer,
             beats,
             stage: StreamStage::New,
@@ -159,6 +164,7 @@ impl StreamBody {
             StreamStage::Open => {}
         }
         loop {
+            self.check_rights();
             // Marked as seen before the read: a change in between wakes the stream again.
             self.moved.mark_unchanged();
             let missing = self.viewer.missing()?;
@@ -175,11 +181,22 @@ impl StreamBody {
                     self.stage = StreamStage::Over;
                     return Some(self.farewell());
                 }
-                _ = self.database_up.changed() => return self.viewer.beat(),
-                _ = self.beats.tick() => return self.viewer.beat(),
-                () = until(self.ends_at) => return None,
+                _ = self.database_up.changed() => break,
+                _ = self.beats.tick() => break,
+                () = until(self.ends_at) => {}
                 () = sleep(silence) => return Some(Bytes::from_static(b":\n\n")),
             }
+        }
+        self.check_rights();
+        self.viewer.beat()
+    }
+
+    /// The caller of a token that has ended, by itself or with its session, is nobody. A stream of a draft then ends.
+    fn check_rights(&mut self) {
+        let is_over = self.ends_at.is_some_and(|at| at <= Instant::now());
+        if is_over || self.admission.node.auth.has_ended(&self.viewer.caller) {
+            self.ends_at = None;
+            self.viewer.sign_out();
         }
     }
 

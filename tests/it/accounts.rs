@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use seatcast::config::Switch;
-use seatcast::ticketing::EventId;
+use seatcast::ticketing::{EventId, UserId};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::sse::Stream;
 use crate::support::caller::{Answer, Caller};
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, one, user};
@@ -189,6 +190,43 @@ async fn signing_out_everywhere_closes_what_tokens_opened() {
     }
     // Another node sees it within a second; that it is not refused for another reason shows first.
     login(&server, "ada@example.org", PASSWORD).await.data(200);
+}
+
+/// A stream of a draft once went on until the token ended by itself, a quarter of an hour later.
+#[tokio::test]
+async fn what_somebody_follows_ends_with_the_work_for_an_organization() {
+    let server = TestServer::start().await;
+    join(&server, "ada@example.org", PASSWORD).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Stalls", 4_500, 10);
+    let show = show.stage(&client).await;
+    let sql = "insert into organization_members (organization_id, user_id, role)
+               select $1, id, 'manager' from users where email = 'ada@example.org' returning user_id";
+    let ada: UserId = one(&client, sql, &[&show.organizer]).await;
+    let sql = format!(
+        "update events set status = 'draft' where id = {}",
+        show.event
+    );
+    client.batch_execute(&sql).await.unwrap();
+    let tokens = login(&server, "ada@example.org", PASSWORD).await;
+    let tokens = tokens.data(200).clone();
+    let token = tokens["access_token"].as_str().unwrap();
+    let path = format!("/api/v1/events/{}/stream", show.event);
+    let authorization = format!("Bearer {token}");
+    let mut stream = Stream::open(&server, &path, &[("authorization", &authorization)]).await;
+    stream.next_of("snapshot").await;
+    let query = format!("&token={token}");
+    let mut socket = Socket::connect_with(server.address(), WireVersion::V2, &query).await;
+    let topic = format!("admin:{}", show.event);
+    socket.join(&topic, json!({})).await;
+
+    let removed = format!("/api/v1/organizations/{}/members/{ada}", show.organizer);
+    let owner = server.user(show.organizer);
+    owner.delete(&removed).await.data(200);
+    let closed = tokio::time::timeout(DEADLINE, socket.closed()).await;
+    assert_eq!(closed.unwrap(), Some(4001));
+    let over = async { while stream.next().await.is_some() {} };
+    tokio::time::timeout(DEADLINE, over).await.expect("it ends");
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ impl Stream {
     }
 
     /// The next event; `None` when the stream has ended.
-    async fn next(&mut self) -> Option<StreamEvent> {
+    pub(crate) async fn next(&mut self) -> Option<StreamEvent> {
         loop {
             if let Some((block, rest)) = self.read.split_once("\n\n") {
                 let event = parsed(block);
