@@ -19,6 +19,7 @@ use crate::metrics;
 use crate::pacing::{Backoff, TokenBucket};
 use crate::store::Store;
 use crate::tasks::Tasks;
+use crate::telemetry::outage::Outage;
 use crate::ticketing::UserId;
 use crate::ticketing::interaction::Interaction;
 
@@ -127,7 +128,8 @@ pub async fn run(
 ) {
     let interval = Duration::from_millis(config.interactions_interval_ms);
     let sizes = (config.interactions_enough, config.interactions_batch_max);
-    while let Some(batch) = gather(&mut told, sizes, interval, &end).await {
+    let outage = Outage::new();
+    'batches: while let Some(batch) = gather(&mut told, sizes, interval, &end).await {
         let mut backoff = Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
         while let Err(error) = store.store_interactions(&batch).await {
             if !error.is_transient() || end.is_cancelled() {
@@ -137,16 +139,22 @@ pub async fn run(
                     "interactions are lost"
                 );
                 metrics::INTERACTIONS_DROPPED.add(batch.len() as u64);
-                break;
+                continue 'batches;
             }
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "interactions cannot be stored yet"
-            );
+            if let Some(tries) = outage.failed() {
+                tracing::warn!(
+                    tries,
+                    error = &error as &dyn std::error::Error,
+                    "interactions cannot be stored yet"
+                );
+            }
             tokio::select! {
                 () = end.cancelled() => {}
                 () = tokio::time::sleep(backoff.pause()) => {}
             }
+        }
+        if outage.over() {
+            tracing::info!("interactions are stored again");
         }
     }
 }

@@ -14,6 +14,7 @@
 mod marks;
 #[cfg(feature = "otlp")]
 mod otlp;
+pub(crate) mod outage;
 pub mod trail;
 
 use std::error::Error;

@@ -18,6 +18,7 @@ use crate::store::StoreError;
 use crate::store::constraint::{self, Rule};
 use crate::store::edit::EditError;
 use crate::tasks::BoxError;
+use crate::telemetry::outage;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::price::WHOLE_BP;
 use crate::ticketing::refusal::Refusal;
@@ -294,23 +295,14 @@ impl Problem {
     pub(super) fn log(&self) {
         metrics::REFUSALS.one(self.0.code);
         let Some(cause) = &self.0.cause else { return };
-        let mut chain = cause.to_string();
-        let mut next = cause.source();
-        while let Some(error) = next {
-            chain.push_str(": ");
-            chain.push_str(&error.to_string());
-            next = error.source();
-        }
-        let code = self.0.code;
+        let (cause, code) = (&**cause, self.0.code);
         match self.0.status {
             StatusCode::INTERNAL_SERVER_ERROR => {
-                tracing::error!(code, cause = %chain, "request failed");
+                tracing::error!(code, cause = %outage::chain(cause), "request failed");
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                tracing::warn!(code, cause = %chain, "request not served");
-            }
+            StatusCode::SERVICE_UNAVAILABLE => outage::not_served(code, cause),
             // A mistake of the caller, of no interest to the operator.
-            _ => tracing::debug!(code, cause = %chain, "request refused"),
+            _ => tracing::debug!(code, cause = %outage::chain(cause), "request refused"),
         }
     }
 

@@ -30,12 +30,18 @@ use crate::store::StoreError;
 use crate::store::constraint::Rule;
 use crate::store::desk::{DeskDatabase, Facts, Questions, Turns, WriteEnd, Writes};
 use crate::store::idempotency::Once;
+use crate::telemetry::outage::Outage;
 use crate::telemetry::trail;
 use crate::ticketing::EventId;
 use crate::ticketing::record::BookingStatus;
 
 /// How often a command is decided when other writers, or the deadline of another command in its batch, stop the commit.
 const TRIES_MAX: u32 = 4;
+
+/// Batches that could not be carried out because the database is slow, away or full.
+static AWAY: Outage = Outage::new();
+/// Batches that could not, because others hold rows or connections.
+static CROSSED: Outage = Outage::new();
 
 /// State shared by a desk's workers and callers.
 pub(crate) struct DeskShared {
@@ -409,6 +415,10 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
     }
 
     fn committed(&self, deciding: &Deciding, writes: &Writes) {
+        // Where nothing was written, a full disk may be full still.
+        if !writes.is_empty() && CROSSED.over() | AWAY.over() {
+            tracing::info!("the database takes commands again");
+        }
         count(writes);
         mark(deciding, writes);
         if !writes.jobs.is_empty() {
@@ -459,7 +469,14 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         let cause = std::error::Error::source(error);
         match verdict::failure(error) {
             FailureKind::Crossed => {
-                tracing::warn!(commands, %error, ?cause, "commands wait too long")
+                if let Some(batches) = CROSSED.failed() {
+                    tracing::warn!(batches, commands, %error, ?cause, "commands wait too long");
+                }
+            }
+            FailureKind::Database => {
+                if let Some(batches) = AWAY.failed() {
+                    tracing::error!(batches, commands, %error, ?cause, "the database takes no commands");
+                }
             }
             _ => tracing::error!(commands, %error, ?cause, "commands failed"),
         }

@@ -26,6 +26,7 @@ use crate::store::Store;
 use crate::store::doorbell::{self, Ring};
 use crate::store::relay::{Candidacy, LogRow};
 use crate::tasks::BoxError;
+use crate::telemetry::outage::Outage;
 use crate::ticketing::{EventId, Revision};
 
 /// Pause between two attempts to be elected.
@@ -41,10 +42,14 @@ pub(super) async fn run(
     probe_interval: Duration,
     cancel: CancellationToken,
 ) {
+    let outage = Outage::new();
     let standing = async {
         loop {
-            if let Err(error) = stand_and_carry(&store, &client, &config, probe_interval).await {
+            if let Err(error) = stand_and_carry(&store, &client, &config, probe_interval).await
+                && let Some(tries) = outage.failed()
+            {
                 tracing::warn!(
+                    tries,
                     error = &*error as &dyn Error,
                     "this node cannot carry the log"
                 );

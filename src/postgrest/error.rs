@@ -13,6 +13,7 @@ use crate::limits::rates::TooOften;
 use crate::protocol::excerpt;
 use crate::protocol::supabase::ConditionFault;
 use crate::store::StoreError;
+use crate::telemetry::outage;
 
 /// `Retry-After` while the database is away, or too much waits to be stored.
 const RETRY_AFTER_S: u64 = 2;
@@ -246,14 +247,14 @@ impl From<StoreError> for RestError {
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "XX000", "internal error"),
         };
         let refused = RestError::new(status, code, message);
-        let cause = &error as &dyn Error;
+        let cause = &error as &(dyn Error + 'static);
         match status {
             StatusCode::BAD_REQUEST => {
                 tracing::debug!(error = cause, "request refused");
                 refused
             }
             StatusCode::SERVICE_UNAVAILABLE => {
-                tracing::warn!(error = cause, "request not served");
+                outage::not_served(code, cause);
                 refused.later()
             }
             _ => {

@@ -99,7 +99,9 @@ async fn faults_7_a_full_disk_is_said_and_healed() {
     };
     let postgres = ThrowawayPostgres::start_in(scratch).unwrap();
     // A process of its own: that the disk is full is known to all of a process.
-    let server = ServerProcess::start(&["--database-url", postgres.url()]);
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let stderr = log.reopen().unwrap().into();
+    let server = ServerProcess::start_logging(&["--database-url", postgres.url()], stderr);
     let caller = Caller::new(http_client(), server.url.clone());
     caller.get("/readyz").await.data(200);
     let client = connect(postgres.url()).await;
@@ -137,6 +139,15 @@ async fn faults_7_a_full_disk_is_said_and_healed() {
     assert_eq!(ready.code(503), "UNAVAILABLE");
     assert_eq!(ready.body["data"]["why"], "storage");
     caller.get(&path).await.data(200);
+    for _ in 0..30 {
+        describe("while it is full").await;
+    }
+    let said = |line: &str| {
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        log.lines().filter(|said| said.contains(line)).count()
+    };
+    assert_eq!(said("request not served"), 1, "one line for all of them");
+    assert_eq!(said("the disk of the database is full"), 1);
 
     postgres.scratch().make_room();
     caller.get("/readyz").await.data(200);

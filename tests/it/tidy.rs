@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("desk", &["config", "store", "telemetry", "ticketing"]),
     ("board", &["ticketing"]),
-    ("nats", &["config", "store", "ticketing"]),
+    ("nats", &["config", "store", "telemetry", "ticketing"]),
     ("hub", &["config", "protocol", "ticketing"]),
     (
         "feed",
@@ -88,10 +88,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "protocol",
             "schema",
             "store",
+            "telemetry",
             "ticketing",
         ],
     ),
-    ("interactions", &["config", "limits", "store", "ticketing"]),
+    (
+        "interactions",
+        &["config", "limits", "store", "telemetry", "ticketing"],
+    ),
     (
         "jobs",
         &[
