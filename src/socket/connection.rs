@@ -31,6 +31,8 @@ pub(super) struct Connection {
     /// Milliseconds of the shard's clock.
     pub(super) opened_ms: u64,
     pub(super) heard_ms: u64,
+    /// Tells it from others that have its number before or after it.
+    pub(super) serial: u32,
     /// Visits until the next beat.
     pub(super) beat_in: u16,
     /// Whether it is already in the shard's list of connections to read again.
@@ -81,6 +83,7 @@ impl Connection {
             phase: Phase::Open,
             opened_ms: now_ms,
             heard_ms: now_ms,
+            serial: 0,
             beat_in: 1,
             unread: false,
             postponed: Vec::new(),

@@ -17,6 +17,8 @@ pub(super) struct Connections {
     scratch: Box<[u8]>,
     /// Connections with more input than one turn reads.
     unread: Vec<usize>,
+    /// Connections that there have been.
+    count: u32,
 }
 
 impl Connections {
@@ -26,6 +28,7 @@ impl Connections {
             registry,
             scratch: vec![0; SCRATCH_BYTES].into(),
             unread: Vec::new(),
+            count: 0,
         }
     }
 
@@ -35,6 +38,8 @@ impl Connections {
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.registry
             .register(&mut connection.socket, Token(id), interest)?;
+        self.count = self.count.wrapping_add(1);
+        connection.serial = self.count;
         entry.insert(connection);
         Ok(id)
     }

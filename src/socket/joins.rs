@@ -16,6 +16,8 @@ use crate::ticketing::{EventId, Revision};
 #[derive(Debug)]
 pub(super) struct WaitingJoin {
     pub(super) connection: usize,
+    /// Of the connection: another one may have its number when the event is open.
+    serial: u32,
     subscription: u32,
     key: ChannelKey,
     /// The client's revision.
@@ -46,6 +48,7 @@ impl Shard {
         }
         let waiter = WaitingJoin {
             connection: id,
+            serial: connection.serial,
             subscription,
             since: session.since(subscription, &key),
             caller: session.caller(),
@@ -60,6 +63,9 @@ impl Shard {
     /// Answers a join whose event is open, and makes the client a viewer. Both happen in one turn, so nothing is published
     /// between the answer and the first frame.
     pub(super) fn answer(&mut self, event: EventId, waiter: WaitingJoin) {
+        if !self.is_here(&waiter) {
+            return;
+        }
         let WaitingJoin {
             connection: id,
             subscription,
@@ -116,7 +122,16 @@ impl Shard {
         channel.era = self.watching.came(event);
     }
 
+    /// Whether the connection of a waiting join is still open.
+    fn is_here(&self, waiter: &WaitingJoin) -> bool {
+        let connection = self.connections.get(waiter.connection);
+        connection.is_some_and(|connection| connection.serial == waiter.serial)
+    }
+
     pub(super) fn refuse(&mut self, event: EventId, waiter: &WaitingJoin, why: NotOpened) {
+        if !self.is_here(waiter) {
+            return;
+        }
         let (id, subscription) = (waiter.connection, waiter.subscription);
         if let Some(connection) = self.connections.get_mut(id)
             && connection.session.waits_for(subscription, &waiter.key)
@@ -168,8 +183,13 @@ impl Shard {
         }
     }
 
-    pub(super) fn leave(&mut self, channel: usize, place: usize) {
+    pub(super) fn leave(&mut self, id: usize, channel: usize, place: usize) {
         if let Some(channel) = self.channels.get(channel) {
+            let member = channel.members.get(place);
+            debug_assert!(
+                member.is_some_and(|member| member.connection as usize == id),
+                "connection {id} leaves another's place"
+            );
             self.watching.left(channel.event, channel.era);
         }
         if let Some(Relocated { member, place }) = self.channels.leave(channel, place)
@@ -189,9 +209,9 @@ impl Shard {
                 .iter()
                 .for_each(|member| self.bring(member.connection as usize));
         }
-        // All are ended before anything is written, so that none is brought on in another history.
-        let mut ended = Vec::with_capacity(members.len());
-        for member in members {
+        // All are ended before anything is written, so that none is brought on in another history. Each leaves its place
+        // at once: the viewer that moves there is told so only while its own subscription lasts.
+        for member in &members {
             let id = member.connection as usize;
             if let Some(connection) = self.connections.get_mut(id) {
                 let (session, mut effects) = (&mut connection.session, Vec::new());
@@ -199,13 +219,12 @@ impl Shard {
                     NotOpened::NoSuchEvent => session.end(member.subscription, &mut effects),
                     _ => session.fail(member.subscription, &mut effects),
                 }
-                ended.push((id, effects));
+                effects.into_iter().for_each(|effect| self.act(id, effect));
             }
         }
-        for (id, effects) in ended {
-            self.effects.extend(effects);
-            self.perform(id);
-        }
+        members
+            .iter()
+            .for_each(|member| self.perform(member.connection as usize));
     }
 
     /// Ends viewers of an event that became a draft, except for its organizer.

@@ -15,42 +15,7 @@ impl Shard {
         while next < effects.len() {
             let effect = std::mem::replace(&mut effects[next], Effect::Send(bytes::Bytes::new()));
             next += 1;
-            match effect {
-                Effect::Send(frame) => self.send(id, frame),
-                Effect::Close { code, reason } => self.close(id, code, reason),
-                Effect::Step { channel, was, is } => self.step(channel, was, is),
-                Effect::Track {
-                    subscription,
-                    channel,
-                    key,
-                    tracked,
-                } => self.track(id, subscription, channel, key, tracked),
-                Effect::Untrack {
-                    subscription,
-                    channel,
-                } => self.untrack(id, subscription, channel),
-                Effect::Depart { channel, owner } => self.depart(channel, owner),
-                Effect::Say {
-                    subscription,
-                    channel,
-                    saying,
-                } => self.pass_on(id, subscription, channel, *saying),
-                Effect::Leave { channel, member } => self.leave(channel, member),
-                Effect::Tell { frame, interaction } => self.tell(id, &frame, *interaction),
-                Effect::Watch {
-                    subscription,
-                    name,
-                    since,
-                } => self.watch_private(id, subscription, name, since),
-                Effect::Unwatch { subscription, name } => {
-                    self.unwatch_private(id, subscription, name);
-                }
-                Effect::Join {
-                    subscription,
-                    key,
-                    event,
-                } => self.join(id, subscription, key, event),
-            }
+            self.act(id, effect);
             effects.append(&mut self.effects);
         }
         effects.clear();
@@ -58,6 +23,46 @@ impl Shard {
         self.effects = effects;
         self.recheck(id);
         self.bring(id);
+    }
+
+    /// Carries out one effect. Writes nothing, though a frame may wait afterwards.
+    pub(super) fn act(&mut self, id: usize, effect: Effect) {
+        match effect {
+            Effect::Send(frame) => self.send(id, frame),
+            Effect::Close { code, reason } => self.close(id, code, reason),
+            Effect::Step { channel, was, is } => self.step(channel, was, is),
+            Effect::Track {
+                subscription,
+                channel,
+                key,
+                tracked,
+            } => self.track(id, subscription, channel, key, tracked),
+            Effect::Untrack {
+                subscription,
+                channel,
+            } => self.untrack(id, subscription, channel),
+            Effect::Depart { channel, owner } => self.depart(channel, owner),
+            Effect::Say {
+                subscription,
+                channel,
+                saying,
+            } => self.pass_on(id, subscription, channel, *saying),
+            Effect::Leave { channel, member } => self.leave(id, channel, member),
+            Effect::Tell { frame, interaction } => self.tell(id, &frame, *interaction),
+            Effect::Watch {
+                subscription,
+                name,
+                since,
+            } => self.watch_private(id, subscription, name, since),
+            Effect::Unwatch { subscription, name } => {
+                self.unwatch_private(id, subscription, name);
+            }
+            Effect::Join {
+                subscription,
+                key,
+                event,
+            } => self.join(id, subscription, key, event),
+        }
     }
 
     /// After a new token: ends subscriptions that its bearer may not have.
@@ -133,7 +138,7 @@ impl Shard {
                     Some(Effect::Depart { channel, owner }) => self.depart(channel, owner),
                     _ => {}
                 }
-                self.leave(channel, member);
+                self.leave(id, channel, member);
             }
         }
     }

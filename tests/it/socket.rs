@@ -36,6 +36,58 @@ async fn a_handshake_says_by_headers_who_calls() {
     }
 }
 
+/// Half of the viewers of an event that was deleted stayed in its list, by the numbers of their connections. What came next on
+/// these, to whomever they belonged then, was the frames of that event, and was taken for theirs.
+#[tokio::test]
+async fn viewers_whose_event_has_ended_are_shown_nothing_of_it_any_more() {
+    let server = TestServer::builder()
+        .with(|config| config.socket.shards = 1)
+        .start()
+        .await;
+    let client = server.client().await;
+    let (ended, other) = (stage(&server).await, stage(&server).await);
+    for _ in 0..5 {
+        ended.sell(&client, 1).await;
+    }
+    let topic = format!("event:{}", ended.event);
+    let mut viewers = Vec::new();
+    for _ in 0..5 {
+        let mut viewer = server.ws(WireVersion::V2).await;
+        viewer.join(&topic, json!({})).await;
+        viewers.push(viewer);
+    }
+    let deleted = |at: &str| {
+        format!(
+            "update events set deleted_at = {at} where id = {}",
+            ended.event
+        )
+    };
+    client.batch_execute(&deleted("now()")).await.unwrap();
+    for viewer in &mut viewers {
+        viewer.next_on(&topic, "phx_close").await;
+    }
+    client.batch_execute(&deleted("null")).await.unwrap();
+    let mut back = server.ws(WireVersion::V2).await;
+    let joined = async { while back.ask(&topic, "phx_join", json!({})).await["status"] != "ok" {} };
+    tokio::time::timeout(DEADLINE, joined).await.unwrap();
+    let others = format!("event:{}", other.event);
+    for viewer in &mut viewers {
+        viewer.join(&others, json!({})).await;
+    }
+    ended.sell(&client, 1).await;
+    back.next_on(&topic, "update").await;
+    other.sell(&client, 1).await;
+    for viewer in &mut viewers {
+        loop {
+            let frame = viewer.next_frame(DEADLINE).await.expect("an update");
+            assert_ne!(frame.topic, topic, "{frame:?}");
+            if frame.topic == others && frame.event == "update" {
+                break;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_row_changed_by_hand_reaches_viewers_of_both_versions() {
     let server = TestServer::start().await;
