@@ -109,7 +109,7 @@ pub enum Caller {
         member: bool,
         /// When the token ends; `None` for callers without one.
         token_expires: Option<jiff::Timestamp>,
-        /// The sign-in that the token is of; `None`: another issuer's.
+        /// The sign-in that the token is of; `None`: a token that was made without one.
         session: Option<TokenSession>,
         /// The organizations that the user works for, beside the own one.
         staffs: Staffs,
@@ -125,7 +125,9 @@ pub enum Caller {
 /// Reasons for a token to end before its time: its session ended, or its user's tokens are of a later generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenSession {
-    pub id: SessionId,
+    /// `None`: of another issuer, where people sign out.
+    pub id: Option<SessionId>,
+    /// For such a token, the one that the rights of its bearer were looked up in.
     pub generation: i32,
 }
 
@@ -389,7 +391,11 @@ impl Auth {
     /// [`AuthError::Unready`]; [`Auth::check`] waits.
     pub fn verify(&self, token: &str) -> Result<Caller, AuthError> {
         match self.0.issuers.of(token) {
-            Some(issuer) => self.0.issuers.verify(issuer, token),
+            Some(issuer) => match self.0.issuers.verify(issuer, token)? {
+                // What was looked up is not so any more.
+                caller if self.has_ended(&caller) => Err(AuthError::Unready),
+                caller => Ok(caller),
+            },
             None => self.verify_own(token),
         }
     }
@@ -419,7 +425,7 @@ impl Auth {
         let staffs = staffs.filter_map(|(id, role)| Some((id.parse().ok()?, *role)));
         let staffs = staffs.collect();
         let session = claims.sid.map(|id| TokenSession {
-            id,
+            id: Some(id),
             generation: claims.generation.unwrap_or_default(),
         });
         let caller = Caller::User {

@@ -140,6 +140,7 @@ async fn look_up(inquiry: Inquiry, auth: Auth, store: Store) {
                     role: rights.role,
                     member: rights.member,
                     staffs: rights.staffs,
+                    generation: rights.generation,
                 };
                 auth.issuers().learn(&identity, person);
                 person

@@ -383,9 +383,9 @@ pub(in crate::api) async fn logout(
     if input.everywhere {
         let first = state.store.end_all_sessions(id).await?;
         state.auth.ended().end_before(id, first);
-    } else if let Some(session) = session {
-        state.store.end_session(session.id).await?;
-        state.auth.ended().end_session(session.id);
+    } else if let Some(session) = session.and_then(|session| session.id) {
+        state.store.end_session(session).await?;
+        state.auth.ended().end_session(session);
     }
     Ok(Reply::ok("SIGNED_OUT", None))
 }
@@ -460,7 +460,7 @@ pub(in crate::api) async fn change_password(
         return Err(bad_credentials());
     }
     let hash = state.passwords.hash(input.new).await?;
-    let keep = session.map(|session| session.id);
+    let keep = session.and_then(|session| session.id);
     let first = state.store.change_password(id, &hash, keep).await?;
     state.auth.ended().end_before(id, first);
     Ok(Reply::ok("PASSWORD_CHANGED", None))

@@ -25,7 +25,8 @@ impl EndedTokens {
     /// Whether a token of this user's session is good no more.
     pub fn have(&self, user: UserId, session: &TokenSession) -> bool {
         let ends = self.0.load();
-        ends.sessions.contains(&session.id)
+        let has_ended = |id| ends.sessions.contains(&id);
+        session.id.is_some_and(has_ended)
             || ends
                 .generations
                 .get(&user)
@@ -97,7 +98,7 @@ mod tests {
     fn sessions_and_generations_end_and_others_do_not() {
         let ended = EndedTokens::default();
         let session = |id, generation| TokenSession {
-            id: SessionId(id),
+            id: Some(SessionId(id)),
             generation,
         };
         ended.end_session(SessionId(1));

@@ -430,7 +430,7 @@ async fn signed_in(tx: &Transaction<'_>, session: SessionId) -> Result<SignedIn,
     Ok(SignedIn {
         user: user.ok_or_else(|| StoreError::corrupt("a session of nobody"))?,
         session: TokenSession {
-            id: session,
+            id: Some(session),
             generation,
         },
         staffs,

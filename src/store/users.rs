@@ -44,6 +44,8 @@ pub struct UserRights {
     pub role: Role,
     pub member: bool,
     pub staffs: Staffs,
+    /// The generation of the user's tokens, which is a new one whenever these rights change.
+    pub generation: i32,
 }
 
 const COLUMNS: &str = "id, name, email, phone, role, is_member(id, clock_timestamp()),
@@ -113,7 +115,8 @@ impl Store {
                         array(select organization_id from organization_members where user_id = u.id
                                order by organization_id limit $2),
                         array(select role from organization_members where user_id = u.id
-                               order by organization_id limit $2)
+                               order by organization_id limit $2),
+                        token_generation
                    from users u where id = $1",
             )
             .await?;
@@ -124,6 +127,7 @@ impl Store {
                 role: role(row.try_get(0)?)?,
                 member: row.try_get(1)?,
                 staffs: staffs(id, row.try_get(2)?, row.try_get(3)?)?,
+                generation: row.try_get(4)?,
             })
         })
         .transpose()

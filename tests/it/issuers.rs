@@ -426,6 +426,51 @@ async fn rights_are_looked_up_and_change_with_the_tables() {
     tokio::time::timeout(DEADLINE, promoted).await.unwrap();
 }
 
+/// A token of another issuer may last for days, and went on showing an event's figures so long.
+#[tokio::test]
+async fn a_socket_ends_with_the_work_for_an_organization() {
+    let signer = Signer::new("one", Algorithm::ES256);
+    let issuer = Issuer::start(&[&signer]).await;
+    let server = trusting(&[issuer.setting()]).start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Stalls", 4_500, 10);
+    let show = show.stage(&client).await;
+    let token = signer.sign(&issuer.claims("ada"));
+    let ada = me(&server, &token).await.data(200)["id"].as_i64().unwrap();
+    let owner = server.user(show.organizer);
+    let members = format!("/api/v1/organizations/{}/members/{ada}", show.organizer);
+    let sql = "insert into organization_members (organization_id, user_id, role) values ($1, $2, 'manager')";
+    client.execute(sql, &[&show.organizer, &ada]).await.unwrap();
+    let topic = format!("admin:{}", show.event);
+    let query = format!("&token={token}");
+    let open = async || Socket::connect_with(server.address(), WireVersion::V2, &query).await;
+    let joined = async {
+        // Its rights were looked up a moment ago.
+        loop {
+            let mut socket = open().await;
+            if socket.ask(&topic, "phx_join", json!({})).await["status"] == "ok" {
+                return socket;
+            }
+        }
+    };
+    let mut socket = tokio::time::timeout(DEADLINE, joined).await.unwrap();
+    owner.delete(&members).await.data(200);
+    let closed = tokio::time::timeout(DEADLINE, socket.closed()).await;
+    assert_eq!(closed.unwrap(), Some(4001));
+    // Its bearer is still somebody, though not of the organization.
+    let refused = async {
+        loop {
+            let answer = open().await.ask(&topic, "phx_join", json!({})).await;
+            let code = answer["response"]["code"].clone();
+            if code != "UNAVAILABLE" {
+                return code;
+            }
+        }
+    };
+    let refused = tokio::time::timeout(DEADLINE, refused).await.unwrap();
+    assert_eq!(refused, "UNAUTHORIZED");
+}
+
 #[tokio::test]
 async fn keys_come_from_a_file_too() {
     let signer = Signer::new("one", Algorithm::EdDSA);

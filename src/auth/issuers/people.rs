@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use super::Identity;
-use crate::auth::{Caller, Role, Staffs};
+use crate::auth::{Caller, Role, Staffs, TokenSession};
 use crate::config::inside::IDENTITIES_MAX;
 use crate::ticketing::UserId;
 
@@ -24,6 +24,8 @@ pub struct Person {
     pub role: Role,
     pub member: bool,
     pub staffs: Staffs,
+    /// Of the user's tokens: another one means other rights.
+    pub generation: i32,
 }
 
 impl Person {
@@ -33,7 +35,10 @@ impl Person {
             role: self.role,
             member: self.member,
             token_expires: Some(token_expires),
-            session: None,
+            session: Some(TokenSession {
+                id: None,
+                generation: self.generation,
+            }),
             staffs: self.staffs,
         }
     }
