@@ -32,6 +32,7 @@ with person as (select id from users where email = lower(:'email')),
      cards as (delete from provider_customers where user_id in (select id from person)),
      browsers as (delete from push_subscriptions where user_id in (select id from person)),
      places as (delete from organization_members where user_id in (select id from person))
-update users set name = 'Erased', email = null, phone = null, password_hash = null, role = 'customer'
+update users set name = 'Erased', email = null, phone = null, password_hash = null, role = 'customer',
+                 token_generation = token_generation + 1
  where id in (select id from person);
 commit;

@@ -895,6 +895,9 @@ async fn an_erased_person_is_in_no_table() {
     server.batch_execute(&erase).await.unwrap();
     assert_eq!(tables_with(&client, EMAIL).await, [""; 0]);
     assert!(audit(&store).await.unwrap().is_clean());
+    let signed_out = "select exists (select from ended_tokens where user_id = 6)";
+    let signed_out = client.query_one(signed_out, &[]).await.unwrap();
+    assert!(signed_out.get::<_, bool>(0), "its tokens end at once");
     let sold = "select count(*) from bookings where user_id = 6";
     let sold: i64 = client.query_one(sold, &[]).await.unwrap().get(0);
     assert!(sold > 0, "what was sold stays");
