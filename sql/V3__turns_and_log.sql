@@ -27,6 +27,54 @@ create table changes (
 -- Old rows are dropped by time.
 create index changes_by_age on changes (at);
 
+-- ------------------------------------------------------------- history
+
+-- The place in which the log is written, and since when. A restored dump and a replica that took over may lack changes that
+-- viewers were shown, and write the same revisions again with other changes. Nothing in the rows tells; the place does.
+create table history (
+    one boolean not null default true constraint history_pkey primary key constraint history_one check (one),
+    place text not null,
+    -- `-infinity` for the place where the schema was made.
+    begun_at timestamptz not null
+);
+
+-- The cluster, its timeline (a replica that takes over begins a new one), the database in it, and the log in that. Where
+-- one of them may not be asked for, the others have to do.
+create function history_place() returns text language plpgsql stable as $$
+declare
+    cluster text := '';
+    timeline text := '';
+begin
+    begin
+        cluster := (select system_identifier from pg_control_system());
+        timeline := left(pg_walfile_name(pg_current_wal_lsn()), 8);
+    exception when insufficient_privilege or object_not_in_prerequisite_state or undefined_function or feature_not_supported then null;
+    end;
+    return concat_ws('/', cluster, timeline, (select oid from pg_database where datname = current_database()),
+                     'changes'::regclass::oid);
+end
+$$;
+
+-- Notes the place, where it is another one. Every node calls it when it has connected.
+create function note_history() returns void language sql as
+    $$ insert into history (place, begun_at) values (history_place(), '-infinity')
+       on conflict on constraint history_pkey do update set place = excluded.place, begun_at = clock_timestamp()
+                where history.place <> excluded.place $$;
+
+-- The event's revision when its history went on in another place: in the last `looked_back` changes, and in the last days.
+-- Null if it did not. Changes that are not in the log any more are older than all that were written here.
+create function moved_at(event bigint, looked_back int) returns bigint language sql stable as
+    $$ select case when h.place <> here.place then turn.revision
+                   when h.begun_at > now() - interval '7 days' then
+                       (select case when min(c.at) <= h.begun_at then max(c.revision) filter (where c.at <= h.begun_at)
+                                    when count(*) < looked_back then coalesce(min(c.revision) - 1, turn.revision) end
+                          from (select c.revision, c.at from changes c
+                                 where c.event_id = turn.event_id and c.revision > turn.revision - looked_back
+                                 order by c.revision desc limit looked_back) c) end
+         from history h
+        cross join lateral (select history_place() as place offset 0) here
+        cross join lateral (select t.event_id, t.revision from turns t where t.event_id = event limit 1) turn $$;
+
 -- ------------------------------------------------------------- shapes
 
 -- RFC 3339 in UTC, whatever the session's TimeZone and DateStyle are, so that two snapshots of one state are equal text.

@@ -48,7 +48,7 @@ begin
     execute format('revoke all on all procedures in schema %I from public', home);
     execute format('grant execute on function take_turn, take_turn_to_edit, live_state, ticket_types_of, seats_by_section, seats_json, taken_seats,
                     event_json, booking_json, bookings_json, masked_address, ticket_type_json, notice_json, change_json, seat_status, rfc3339, uuid_by_time,
-                    as_insertions, insist, searchable, ngrams, sought_ngrams, is_member, bookable_types to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
+                    as_insertions, insist, searchable, ngrams, sought_ngrams, is_member, bookable_types, history_place, moved_at to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
 
     execute format('grant select on all tables in schema %I to %I, %I', home, home || '_server', home || '_writer');
     foreach role in array array['server', 'writer'] loop
@@ -97,6 +97,8 @@ begin
     -- The server deletes old changes, and locks turns: a row lock needs the right to update some column, and primary and
     -- foreign key leave no other value for this one.
     execute format('grant delete on changes to %I', role);
+    execute format('grant insert, update on history to %I', role);
+    execute format('grant execute on function note_history to %I', role);
     execute format('grant update (event_id) on turns to %I', role);
 
     role := home || '_reader';

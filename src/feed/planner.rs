@@ -252,6 +252,11 @@ impl Planner {
         slot.is_some_and(|slot| matches!(slot.watched, WatchedEvent::Open(_)))
     }
 
+    #[cfg(test)]
+    pub(super) fn watches(&self, event: EventId) -> bool {
+        self.slots.contains_key(&event) || self.loading_since.contains_key(&event)
+    }
+
     fn open(&mut self, event: EventId) -> Option<&mut Entry> {
         match &mut self.slots.get_mut(&event)?.watched {
             WatchedEvent::Open(entry) => Some(entry),

@@ -82,6 +82,11 @@ impl Publisher {
     }
 
     /// When [`FeedCause::Time`] is due, unless something else happens before.
+    #[cfg(test)]
+    pub(crate) fn watches(&self, event: EventId) -> bool {
+        self.planner.watches(event)
+    }
+
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.planner.next_at()
     }

@@ -30,6 +30,8 @@ struct Record {
     lost: Vec<EventState>,
     rewound_ms: Option<u64>,
     rewinds: u32,
+    /// The revision to which it was put back, as the place of its history tells.
+    moved_at: Option<Revision>,
     /// The change that led to each revision after the first.
     log: Vec<Delta>,
     /// Changes up to this revision are gone.
@@ -49,6 +51,7 @@ impl Database {
                     lost: Vec::new(),
                     rewound_ms: None,
                     rewinds: 0,
+                    moved_at: None,
                     log: Vec::new(),
                     pruned: 1,
                 },
@@ -99,6 +102,7 @@ impl Database {
         record.pruned = record.pruned.min(kept as Revision - 1).max(1);
         record.rewound_ms = Some(now_ms);
         record.rewinds += 1;
+        record.moved_at = Some(kept as Revision);
     }
 
     /// One transaction on the event: something that viewers see changes.
@@ -156,7 +160,11 @@ impl Database {
             .max(state.revision.saturating_sub(recent_max as u64))
             .max(1);
         let recent = record.log[first as usize - 1..].to_vec();
-        Box::new(LiveEvent { state, recent })
+        Box::new(LiveEvent {
+            state,
+            recent,
+            moved_at: record.moved_at,
+        })
     }
 
     /// The events whose revision is lower than the given one, or which have another change at a mark.

@@ -18,6 +18,7 @@ pub(crate) enum Mistake {
     MergeBackwards,
     ApplyOverGap,
     ResumeLost,
+    ForgetMoved,
     ForgetWhenLevel,
     DropLeave,
     LoseUntrack,
@@ -65,7 +66,7 @@ pub(crate) enum Mistake {
 
 impl Mistake {
     /// Each mistake with the check that has to catch it.
-    pub(super) const ALL: [(Mistake, Check); 23] = [
+    pub(super) const ALL: [(Mistake, Check); 24] = [
         (Mistake::SkipReread, Check::Convergence),
         (Mistake::LoadThenListen, Check::Convergence),
         (Mistake::ForgetPending, Check::Convergence),
@@ -77,6 +78,7 @@ impl Mistake {
         (Mistake::MergeBackwards, Check::Picture),
         (Mistake::ApplyOverGap, Check::Picture),
         (Mistake::ResumeLost, Check::Convergence),
+        (Mistake::ForgetMoved, Check::Picture),
         (Mistake::ForgetWhenLevel, Check::Picture),
         (Mistake::DropLeave, Check::Presence),
         (Mistake::LoseUntrack, Check::Presence),

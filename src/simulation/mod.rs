@@ -10,7 +10,8 @@
 //! decides: rings are lost and doubled, the bus loses, doubles and reorders changes, queries fail or come late and out
 //! of order, mailboxes overflow while their shard is held up, sockets are full, frames get lost on their way, clients
 //! stall, vanish in the middle of a join and come back at another node, the log is pruned past the deltas in memory, one
-//! node cannot reach the database, the database goes away and may come back with an older state.
+//! node cannot reach the database, the database goes away and may come back with an older state, and then all clients may
+//! come to a node that has seen nothing of it.
 //!
 //! `check` tests each frame: no client goes back, a join's frames follow on one another, every picture at revision N is
 //! the log's at N, and no beat claims more freshness than is true. Of a user's bookings (`own`) no lower version is sent
@@ -38,6 +39,7 @@
 //! | `MergeBackwards` | when changes are merged, the older value wins |
 //! | `ApplyOverGap` | a client applies a frame that begins after its own revision |
 //! | `ResumeLost` | a client resumes from a revision of lost history |
+//! | `ForgetMoved` | a node that did not watch an event resumes it from another database's revision |
 //! | `ForgetWhenLevel` | a client that comes back and has missed nothing drops its picture |
 //! | `DropLeave` | the client of a lost socket stays counted |
 //! | `LoseUntrack` | a member who leaves stays listed |

@@ -111,6 +111,11 @@ impl Node {
         self.publisher.on(cause, moment)
     }
 
+    /// Whether the event is in memory here, or being loaded.
+    pub(super) fn watches(&self, event: EventId) -> bool {
+        self.publisher.watches(event)
+    }
+
     /// Runs one turn of a shard, or of the streams. Returns the time to its next turn, if nothing comes before.
     pub(super) fn turn(&mut self, shard: usize, now_ms: u64) -> Duration {
         match self.shards.get_mut(shard) {

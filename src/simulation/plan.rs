@@ -105,6 +105,12 @@ impl World<'_> {
             let node = Node::new(number, shards, room, config, self.ground, start);
             self.nodes.push(node);
         }
+        if self.odds.rewind && self.dice.percent(50) {
+            let (number, room) = (self.nodes.len(), self.odds.mail_max);
+            let node = Node::new(number, shards, room, config, self.ground, start);
+            self.nodes.push(node);
+            self.spare = true;
+        }
         for index in 0..2 + self.dice.below(3) {
             let kinds = [
                 ClientKind::Event,

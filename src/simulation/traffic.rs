@@ -14,13 +14,19 @@ use crate::sse::shown::Ask;
 
 /// Beat interval of streams; sockets have theirs from the configuration.
 const BEAT_INTERVAL_MS: u64 = 500;
+/// By then all clients have moved to the spare node.
+const MOVED_WITHIN_MS: u64 = 1_000;
 
 impl World<'_> {
     pub(super) fn connect(&mut self, client: usize) {
         if self.clients[client].connection.is_some() {
             return;
         }
-        let node = self.dice.below(self.nodes.len());
+        let node = match (self.spare, self.moved) {
+            (false, _) => self.dice.below(self.nodes.len()),
+            (true, false) => self.dice.below(self.nodes.len() - 1),
+            (true, true) => self.nodes.len() - 1,
+        };
         if self.dice.percent(15) {
             // A page that was loaded anew has nothing to resume from.
             self.clients[client].have = None;
@@ -63,8 +69,26 @@ impl World<'_> {
         LineEnd::Asked(answered, since)
     }
 
+    /// Where there is a spare node, all clients move there, as if all others had been stopped.
+    pub(super) fn move_to_spare(&mut self) {
+        self.moved = self.spare;
+        for client in 0..self.clients.len() {
+            if self.moved {
+                self.lose_for(client, MOVED_WITHIN_MS);
+            }
+        }
+    }
+
     /// Cuts a client's connection, and lets it come back.
     pub(super) fn lose(&mut self, client: usize) {
+        let longest = match self.clients[client].kind {
+            ClientKind::Own => 60,
+            _ => 300,
+        };
+        self.lose_for(client, longest);
+    }
+
+    fn lose_for(&mut self, client: usize, longest: u64) {
         let Some(id) = self.clients[client].connection else {
             return;
         };
@@ -73,10 +97,6 @@ impl World<'_> {
         if let Some(Line { node, shard, .. }) = self.lines.remove(&id) {
             self.turn_soon(node, shard);
         }
-        let longest = match self.clients[client].kind {
-            ClientKind::Own => 60,
-            _ => 300,
-        };
         let back = self.now_ms + self.dice.between(5, longest);
         self.at(back, Thing::Connect(client));
     }

@@ -94,6 +94,9 @@ pub(super) struct World<'a> {
     /// Users' bookings.
     pub(super) rows: own::OwnRows,
     pub(super) nodes: Vec<Node>,
+    /// Whether the last node has no clients until the database was put back, and then all of them.
+    pub(super) spare: bool,
+    pub(super) moved: bool,
     pub(super) clients: Vec<SimulatedClient>,
     pub(super) lines: BTreeMap<usize, Line>,
     /// The first check that failed.
@@ -117,6 +120,8 @@ impl<'a> World<'a> {
             things: BTreeMap::new(),
             order: 0,
             nodes: Vec::new(),
+            spare: false,
+            moved: false,
             clients: Vec::new(),
             lines: BTreeMap::new(),
             config: config.feed.clone(),
@@ -222,6 +227,7 @@ impl<'a> World<'a> {
             Thing::Rewind(event) => {
                 let changes = 1 + self.dice.below(5);
                 self.database.rewind(event, changes, self.now_ms);
+                self.move_to_spare();
             }
             Thing::Cut(node, cut) => {
                 self.nodes[node].cut = cut;
@@ -347,14 +353,15 @@ impl<'a> World<'a> {
         self.soon(ring);
     }
 
-    /// Whether the event may be written now. If it is written past the lost revisions before every node has noticed the
-    /// loss, no node can tell it from a database that lost nothing.
+    /// Whether the event may be written now. If it is written past the lost revisions before every node that watches it has
+    /// noticed the loss, such a node can tell it only by the log, which may be pruned. Others are told when they load it.
     fn may_be_told(&self, event: EventId) -> bool {
         let rewound_ms = self.database.rewound_ms(event);
         rewound_ms.is_none_or(|at| {
             // By then the bus has delivered all changes of the lost history.
             let carried = at + BUS_DELAY_MS < self.now_ms;
-            carried && self.nodes.iter().all(|node| node.missed.contains(&event))
+            let knows = |node: &Node| node.missed.contains(&event) || !node.watches(event);
+            carried && self.nodes.iter().all(knows)
         })
     }
 

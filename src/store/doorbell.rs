@@ -174,6 +174,7 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
         match Ear::open(store).await {
             Ok(ear) => {
                 backoff.reset();
+                note_history(store).await;
                 hearers.tell_private(PrivateRing::Listening).await;
                 if out.send(Ring::Listening).await.is_err() {
                     return;
@@ -192,6 +193,24 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
         }
         tokio::time::sleep(backoff.jittered()).await;
     }
+}
+
+/// Notes that the history goes on in another database, if so. Where it cannot be noted, nobody resumes from before.
+async fn note_history(store: &Store) {
+    let noting = async {
+        let client = store.client().await?;
+        client.execute("select note_history()", &[]).await?;
+        Ok::<_, StoreError>(())
+    };
+    let error = match tokio::time::timeout(store.connect_timeout(), noting).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(elapsed) => StoreError::Unavailable(elapsed.into()),
+    };
+    tracing::debug!(
+        error = &error as &dyn std::error::Error,
+        "the place of the history is not noted"
+    );
 }
 
 /// A connection that listens. Dropping it ends the connection.

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use super::changes::{LoggedChange, SeatPairs, decoded, decoded_some, statuses};
+use super::changes::{LoggedChange, SeatPairs, decoded, decoded_some, statuses, unsigned};
 use super::{Store, StoreError};
+use crate::config::inside::LOST_UNSEEN_MAX;
 use crate::ticketing::live::{Delta, EventInfo, EventState, Notice, SeatMap, TicketType};
 use crate::ticketing::{EventId, Revision};
 
@@ -12,6 +13,9 @@ use crate::ticketing::{EventId, Revision};
 pub struct LiveEvent {
     pub state: EventState,
     pub recent: Vec<Delta>,
+    /// The event's revision when its history went on in another database, if that is not long ago: a restored dump, or a
+    /// replica that took over. Clients may have later revisions of the history before.
+    pub moved_at: Option<Revision>,
 }
 
 impl Store {
@@ -30,11 +34,16 @@ impl Store {
                                     'revision', revision, 'at', rfc3339(at), 'payload', payload)
                                     order by revision), '[]')
                            from (select * from changes where event_id = $1
-                                  order by revision desc limit $2) as recent)",
+                                  order by revision desc limit $2) as recent),
+                        moved_at($1, $3)",
             )
             .await?;
+        let looked_back = LOST_UNSEEN_MAX.saturating_add(recent_max as u64);
+        let looked_back = i32::try_from(looked_back).unwrap_or(i32::MAX);
         let recent_max = i64::try_from(recent_max).unwrap_or(i64::MAX);
-        let row = client.query_one(&statement, &[&event, &recent_max]).await?;
+        let row = client
+            .query_one(&statement, &[&event, &recent_max, &looked_back])
+            .await?;
         let Some(snapshot) = decoded::<Snapshot>(&row, 0)? else {
             return Ok(None);
         };
@@ -42,7 +51,12 @@ impl Store {
         let state = snapshot.into_state()?;
         let deltas = changes.into_iter().map(LoggedChange::into_delta);
         let recent = contiguous_end(deltas.collect::<Result<_, _>>()?, state.revision);
-        Ok(Some(LiveEvent { state, recent }))
+        let moved_at: Option<i64> = row.try_get(2)?;
+        Ok(Some(LiveEvent {
+            state,
+            recent,
+            moved_at: moved_at.map(unsigned).transpose()?,
+        }))
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::sse::Stream;
 use crate::support::cut::Link;
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, connect};
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged};
 use crate::support::websocket::{Socket, WireVersion};
@@ -279,6 +279,60 @@ async fn core_23_viewers_of_a_database_that_was_written_again_start_anew() {
     let mut stream = Stream::open(server, &path, &[]).await;
     let whole = stream.next_of("snapshot").await;
     assert_eq!(whole.data["revision"], json!(have));
+}
+
+/// A dump was restored and the server started anew, so no node remembers what was lost; then as much was sold as had been.
+#[tokio::test]
+async fn core_23_nobody_resumes_from_what_another_database_had() {
+    let database = Arc::new(TestDatabase::new().await);
+    let start = async || TestServer::builder().on(database.clone()).start().await;
+    let server = start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 4_500, 100);
+    let show = show.stage(&client).await;
+    show.sell(&client, 1).await;
+    let topics = [
+        format!("event:{}", show.event),
+        format!("seats:{}", show.event),
+    ];
+    let mut socket = server.ws(WireVersion::V2).await;
+    let first = socket.join(&topics[0], json!({})).await;
+    let have = first["revision"].as_u64().unwrap();
+    let noted = async {
+        let sql = "select exists (select from history where place = history_place())";
+        while !client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {}
+    };
+    tokio::time::timeout(DEADLINE, noted).await.expect("noted");
+    drop((socket, server));
+
+    let server = start().await;
+    let resumed = server.ws(WireVersion::V2).await;
+    let resumed = { resumed }.join(&topics[0], json!({"since": have})).await;
+    assert_eq!(resumed["resumed"], json!(true), "it is the same database");
+    drop(server);
+
+    let other = TestDatabase::new().await;
+    let place = "select history_place()";
+    let places = [&client, &connect(other.url()).await];
+    let [here, there] = places.map(async |client| client.query_one(place, &[]).await.unwrap());
+    let [here, there] = [here.await, there.await].map(|row| row.get::<_, String>(0));
+    assert_ne!(here, there);
+    let moved = "update history set place = $1";
+    client.execute(moved, &[&there]).await.unwrap();
+    let server = start().await;
+    show.sell(&client, 1).await;
+    let mut socket = server.ws(WireVersion::V2).await;
+    for topic in &topics {
+        for since in have - 1..=have + 2 {
+            let anew = socket.join(topic, json!({"since": since})).await;
+            assert_eq!(anew["resumed"], json!(false), "{since}: {anew}");
+            assert_eq!(anew["revision"], json!(have + 1));
+        }
+    }
+    let path = format!("/api/v1/events/{}/stream?since={have}", show.event);
+    let mut stream = Stream::open(&server, &path, &[]).await;
+    let whole = stream.next_of("snapshot").await;
+    assert_eq!(whole.data["revision"], json!(have + 1));
 }
 
 /// Watched events were once answered 503 although they were in memory.

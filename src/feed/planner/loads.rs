@@ -125,6 +125,9 @@ impl Planner {
     }
 
     fn opened(&mut self, event: EventId, live: LiveEvent, now: Instant) {
+        if let Some(at) = live.moved_at.filter(|_| !mistaken!(ForgetMoved)) {
+            self.rewinds.moved(event, at);
+        }
         let (limits, lost) = (self.limits(), self.rewinds.lost(event));
         let Some(slot) = self.slots.get_mut(&event) else {
             return;

@@ -20,12 +20,25 @@ impl Rewinds {
         self.lost.get(&event).copied().unwrap_or(0)
     }
 
+    /// Notes that the event's history went on in another database at this revision, which the other nodes know as well.
+    pub(super) fn moved(&mut self, event: EventId, at: Revision) {
+        let lost = at.saturating_add(LOST_UNSEEN_MAX);
+        if lost > self.lost(event) {
+            self.keep(event, lost);
+        }
+    }
+
     /// Notes a loss. The noted revision grows with each by at least one, so a shard that knows of the one before sees that
     /// there was another.
     pub(super) fn note(&mut self, event: EventId, head: Revision) {
         let head = head.saturating_add(LOST_UNSEEN_MAX);
-        if let Some(lost) = self.lost.get_mut(&event) {
-            *lost = head.max(*lost + 1);
+        let known = self.lost.get(&event);
+        self.keep(event, known.map_or(head, |lost| head.max(lost + 1)));
+    }
+
+    fn keep(&mut self, event: EventId, lost: Revision) {
+        if let Some(known) = self.lost.get_mut(&event) {
+            *known = lost;
             return;
         }
         if self.oldest.len() >= REWINDS_MAX
@@ -33,7 +46,7 @@ impl Rewinds {
         {
             self.lost.remove(&oldest);
         }
-        self.lost.insert(event, head);
+        self.lost.insert(event, lost);
         self.oldest.push_back(event);
     }
 }

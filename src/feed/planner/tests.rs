@@ -246,6 +246,7 @@ impl PlannerWorld {
                     recent: (row.pruned.max(row.revision.saturating_sub(8)) + 1..=row.revision)
                         .map(change)
                         .collect(),
+                    moved_at: None,
                 })
             });
             self.on(FeedCause::Loaded(event, Ok(live)));
