@@ -83,6 +83,16 @@ describe('the tickets of a hold', () => {
     expect(asked).toEqual([[{ seat_id: 2 }]]);
   });
 
+  it('are of hidden types as well, with their price, and may be fewer', async () => {
+    const standing = (id: number, name: string, quantity: number, amount: number): object => ({ ticket_type_id: id, name, quantity, unit_price: { amount, currency: 'EUR' }, seats: [] });
+    const element = await shown({ items: [standing(7, 'Standard', 1, 4_500), standing(20, 'Backstage', 2, 9_000)] as Booking['items'] });
+    expect(textOf(element)).toContain('3 tickets · €225.00');
+    await press(element, 'One fewer Backstage');
+    expect(textOf(element)).toContain('2 tickets · €135.00');
+    await press(element, 'Change tickets');
+    expect(asked).toEqual([[{ ticket_type_id: 7, quantity: 1 }, { ticket_type_id: 20, quantity: 1 }]]);
+  });
+
   it('stay as they are where others were faster, which is said', async () => {
     const element = await shown();
     server.routes.set(`PATCH /bookings/${element.booking?.id}`, () => refused(409, 'NOT_ENOUGH_LEFT', { left: 1 }));

@@ -1,5 +1,5 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { BookedSeat, Booking, BookingItem, EventDetails, TicketType, TicketTypeDetails } from '../../sdk/index.ts';
+import type { BookedItem, BookedSeat, Booking, BookingItem, EventDetails, TicketType, TicketTypeDetails } from '../../sdk/index.ts';
 import { BookingChangedEvent } from '../events/booking-changed.ts';
 import { count, money, sum } from '../internal/format.ts';
 import { define } from '../internal/live-element.ts';
@@ -182,11 +182,24 @@ export class SeatcastChange extends SellingElement {
     if (id === undefined) return;
     try {
       const event: EventDetails = await this.topic.client.event(id);
-      this.types = event.ticket_types;
+      this.types = [...event.ticket_types, ...unlisted(this.booking?.items ?? [], event.ticket_types)];
     } catch (error) {
       this.problem = error;
     }
   }
+}
+
+/**
+ * Types of the booking that the event does not list, such as hidden ones that a code opened: the buyer may keep and leave what
+ * there is of them.
+ */
+function unlisted(items: readonly BookedItem[], listed: readonly TicketType[]): TicketTypeDetails[] {
+  const own = items.filter(({ ticket_type_id: id, seats }) => seats.length === 0 && !listed.some((type) => type.id === id));
+  return own.map(({ ticket_type_id: id, name, unit_price: price }) => ({
+    ...{ id, name, price, capacity: 0, available: 0, held: 0, sold: 0, status: 'sold_out', sale_state: 'closed' },
+    ...{ sale_from: null, sale_to: null, min_per_booking: 1, max_per_booking: null, max_per_user: null },
+    ...{ members_only: false, account_required: false, email_required: false, seated: false, sort: 0, hidden: true },
+  }));
 }
 
 function seatsOf({ items }: Booking): BookedSeat[] {
