@@ -5,16 +5,16 @@ export const selectArrow = css`
   select {
     appearance: none;
     padding-inline-end: 2rem;
-    background-image: linear-gradient(45deg, transparent 50%, currentColor 50%), linear-gradient(-45deg, transparent 50%, currentColor 50%);
+    background-image: linear-gradient(45deg, transparent 38%, currentColor 40% 60%, transparent 62%), linear-gradient(-45deg, transparent 38%, currentColor 40% 60%, transparent 62%);
     background-position:
-      right calc(0.85rem + 5px) top calc(50% + 1px),
-      right 0.85rem top calc(50% + 1px);
-    background-size: 5px 5px;
+      right calc(0.8rem + 5px) center,
+      right 0.8rem center;
+    background-size: 6px 6px;
     background-repeat: no-repeat;
   }
-  select:dir(rtl) {
+  :host(:lang(fa)) select {
     background-position:
-      left 0.85rem top calc(50% + 1px),
-      left calc(0.85rem + 5px) top calc(50% + 1px);
+      left 0.8rem center,
+      left calc(0.8rem + 5px) center;
   }
 `;
