@@ -284,6 +284,7 @@ describe('booking', () => {
     it('shows what a code opens, and books it with the code', async () => {
       await apply('press');
       expect(textOf(types()!)).toMatch(/Press Only 5 left .*€20.00/);
+      expect(textOf(types()!.shadowRoot!.querySelector('.visually-hidden[role=status]')!)).toBe('Opened by your code: Press.');
       find<HTMLButtonElement>(types() as SeatcastBooking, '.stepper button:last-child').click();
       await drawn(server, element);
       await drawn(server, element);

@@ -65,7 +65,13 @@ export class SeatcastRevealed extends SeatcastTicketTypes {
     this.told?.(this.revealed);
   }
 
-  override render(): TemplateResult | typeof nothing {
+  override render(): TemplateResult {
+    const names = this.revealed?.types.map(({ name }) => name) ?? [];
+    // For those who do not see the rows appear.
+    return html`${this.#shown()}<p class="visually-hidden" role="status">${names[0] === undefined ? nothing : WORDS[this.language].opens(names)}</p>`;
+  }
+
+  #shown(): TemplateResult | typeof nothing {
     const words = WORDS[this.language];
     if (this.revealed?.types[0]) return super.render();
     if (!this.alone) return nothing;
