@@ -258,6 +258,13 @@ impl EventStock {
         }
     }
 
+    /// Whether it has ticket types that are shown to its people alone, and the caller is one of these.
+    pub(super) fn is_unveiled_to(&self, caller: &Caller) -> bool {
+        let mut types = self.all_ticket_types().into_iter();
+        types.any(|ticket_type| ticket_type.hidden)
+            && caller.may(Right::See, self.event().organizer_id)
+    }
+
     /// Those that are not hidden.
     pub(super) fn ticket_types(&self) -> Vec<&TicketType> {
         let mut types = self.all_ticket_types();

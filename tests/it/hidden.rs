@@ -183,6 +183,8 @@ async fn free_seats_of_a_hidden_type_are_shown_as_blocked() {
     assert_eq!(shown().await, [0, 0, 0, 0, 3, 3, 3]);
     assert_eq!(revealed("FRIEND").await, json!([4, 5, 6]));
     assert_eq!(revealed("NOBODYS").await, Value::Null);
+    let own = organizer.get(&map).await;
+    assert_eq!(own.data(200)["revealed"], json!([4, 5, 6]));
     let seen = loop {
         let frame = viewer.next_frame(DEADLINE).await.expect("a frame");
         if let Some(seats) = frame.payload["seats"]

@@ -14,6 +14,8 @@ const PAUSE_READS = 4;
 /** A change that could not be read for so long makes the numbers stale. */
 const STALE_AFTER_MS = 5_000;
 const RETRY_MAX_MS = 30_000;
+/** The longest page of a list. */
+const TYPES_MAX = 100;
 
 export interface Revealed {
   /** What each code opens, by code. One that opens nothing is not there. */
@@ -33,9 +35,15 @@ interface Opened {
   seats?: { layout: number; revealed: readonly number[] };
 }
 
-/** Calls the listener with the first numbers, and whenever they are others, until the returned function is called. */
-export function watchRevealed(client: SeatcastClient, event: number, codes: readonly string[], listener: (revealed: Revealed) => void): () => void {
-  const reading = new Reading(client, event, codes, listener);
+/** In place of a code, for the event's people, who are shown everything. */
+const NO_CODE = '';
+
+/**
+ * Calls the listener with the first numbers, and whenever they are others, until the returned function is called. The event's own
+ * people need no codes (undefined).
+ */
+export function watchRevealed(client: SeatcastClient, event: number, codes: readonly string[] | undefined, listener: (revealed: Revealed) => void): () => void {
+  const reading = new Reading(client, event, codes ?? [NO_CODE], listener);
   return () => reading.stop();
 }
 
@@ -96,7 +104,7 @@ class Reading {
       [...this.#codes].map(async (code) => {
         try {
           const opened = await this.#ask(code);
-          if (opened.types.length > 0) this.#opened.set(code, opened);
+          if (opened.types.length > 0 || code === NO_CODE) this.#opened.set(code, opened);
           else this.#refuse(code, undefined);
         } catch (error) {
           if (error instanceof Unreachable) retryMs = Math.max(retryMs ?? 0, PAUSE_MS, (error.retryAfterS ?? 0) * 1_000);
@@ -122,12 +130,12 @@ class Reading {
 
   async #ask(code: string): Promise<Opened> {
     const path = `/events/${this.#event}`;
-    const voucher = `voucher=${encodeURIComponent(code)}`;
-    const all = given(await this.#client.rest.send<TicketTypeDetails[]>(`${path}/ticket-types?${voucher}`));
+    const voucher = code === NO_CODE ? '' : `voucher=${encodeURIComponent(code)}&`;
+    const all = given(await this.#client.rest.send<TicketTypeDetails[]>(`${path}/ticket-types?${voucher}limit=${TYPES_MAX}`));
     const types = all.filter(({ hidden }) => hidden);
     if (!types.some(({ seated }) => seated)) return { types };
     // The statuses themselves come with the topic: with `since` they are few.
-    const seats = given(await this.#client.rest.send<{ layout: number; revealed?: number[] }>(`${path}/seats?${voucher}&since=${this.#revision ?? 0}`));
+    const seats = given(await this.#client.rest.send<{ layout: number; revealed?: number[] }>(`${path}/seats?${voucher}since=${this.#revision ?? 0}`));
     return { types, seats: { layout: seats.layout, revealed: seats.revealed ?? [] } };
   }
 

@@ -159,6 +159,24 @@ it('seats are blocked and put back; those that buyers hold are named, and left o
   expect(errors).toEqual([]);
 });
 
+it('seats of a hidden ticket type are free for its people, and blocked as any other', async () => {
+  const { id, typeId } = await makeHall('With a hidden hall', 4);
+  await rest('PATCH', `/events/${id}/ticket-types/${typeId}`, { hidden: true }, 2);
+  const seats = await seatIds(id);
+  const { page, errors } = await openDesk(browser, `/desk/events/${id}/seats`);
+  const map = page.locator('desk-seats seatcast-seat-map').first();
+  const status = (): Promise<unknown> => map.evaluate((element, seat) => (element as SeatcastSeatMap).statusOf(seat), seats[0] ?? 0);
+  await expect.poll(status).toBe('available');
+  const whole = page.getByRole('form', { name: 'A whole section or row' });
+  await whole.getByLabel('Row').selectOption('A');
+  await whole.getByRole('button', { name: 'Take it' }).click();
+  await expect.poll(() => dialogText(page)).toMatch(/Seats to block: 4/);
+  await page.locator('desk-dialog').getByRole('button', { name: 'Block seats' }).click();
+  await expect.poll(() => number(`select count(*) from seats where event_id = ${id} and blocked`)).toBe(4);
+  await expect.poll(status).toBe('blocked');
+  expect(errors).toEqual([]);
+});
+
 it('a sale is seen again: step by step by keyboard, at a moment, and played to its end', async () => {
   const { id, typeId } = await makeHall('Seen again', 4);
   const seats = await seatIds(id);

@@ -3,7 +3,7 @@ import { count } from '../../elements/internal/count.ts';
 import type { SelectionChangedEvent } from '../../elements/events/selection-changed.ts';
 import '../../elements/seatcast-seat-map/seatcast-seat-map.ts';
 import type { SeatcastSeatMap } from '../../elements/seatcast-seat-map/seatcast-seat-map.ts';
-import type { SeatMapGeometry, SeatsState } from '../../sdk/index.ts';
+import { watchRevealed, type Revealed, type SeatMapGeometry, type SeatsState } from '../../sdk/index.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { because, type Said } from '../said.ts';
 import { StagedClient } from '../staged-client.ts';
@@ -85,6 +85,10 @@ export class SeatsPage extends EventDeskPage {
   declare problem: Said | undefined;
   declare busy: boolean;
 
+  /** As the topic tells them. */
+  #told: SeatsState | undefined;
+  /** Free seats of hidden ticket types: the topic calls them blocked. */
+  #hidden: Revealed['seats'];
   readonly #stage = new StagedClient(() => this.client.now());
   readonly #watch = new Watch(this, () => this.#begin());
 
@@ -199,14 +203,31 @@ export class SeatsPage extends EventDeskPage {
     const { id, layout } = this.event;
     if (layout === 0) return undefined;
     const stop = this.client.watch(`seats:${id}`, ({ state }) => {
-      this.seats = state ?? this.seats;
-      this.#play();
+      this.#told = state ?? this.#told;
+      this.#unveil();
+    });
+    const forget = watchRevealed(this.client, id, undefined, ({ seats }) => {
+      this.#hidden = seats;
+      this.#unveil();
     });
     void this.tried(this.client.seatMap(id, layout)).then((geometry) => {
       this.geometry = geometry;
       this.#play();
     });
-    return stop;
+    return () => {
+      stop();
+      forget();
+    };
+  }
+
+  /** For its own people a seat of a hidden ticket type is as free as any other. */
+  #unveil(): void {
+    const told = this.#told;
+    if (!told) return;
+    const places = this.#hidden?.layout === told.layout ? [...this.#hidden.places] : [];
+    const free = places.filter((at) => told.seats.at(at) === 'blocked');
+    this.seats = { ...told, seats: told.seats.with(free.map((at) => [at, FREE])) };
+    this.#play();
   }
 
   /** The map lets choose what is free: to put seats back, the blocked ones are shown as free, and free ones as blocked. */
