@@ -84,11 +84,16 @@ class Reading {
     if (revision === this.#revision || revision === 0) return;
     this.#revision = revision;
     this.#isRead = false;
+    this.#await();
+    this.#look();
+  }
+
+  /** There is a change that nobody has read. */
+  #await(): void {
     this.#patience ??= setTimeout(() => {
       this.#isStale = true;
       this.#tell();
     }, STALE_AFTER_MS);
-    this.#look();
   }
 
   #look(): void {
@@ -116,7 +121,9 @@ class Reading {
     if (this.#hasStopped) return;
     if (retryMs === undefined) {
       this.#retries.reset();
-      if (this.#isRead) this.#current();
+      this.#current();
+      // What changed meanwhile waits from now on.
+      if (!this.#isRead) this.#await();
     } else {
       this.#isRead = false;
       retryMs += this.#retries.next();
@@ -146,6 +153,7 @@ class Reading {
     this.#refused.set(code, error);
   }
 
+  /** All that had changed when the reading began is read. */
   #current(): void {
     clearTimeout(this.#patience);
     this.#patience = undefined;

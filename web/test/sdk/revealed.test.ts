@@ -59,6 +59,18 @@ it('reads what a code opens, again whenever the event changes, and at most once 
   expect(reads('seats')).toEqual([]);
 });
 
+it('is not old in a hot sale, where something changes during each reading', async () => {
+  await watch('PRESS');
+  server.restDelayMs = 200;
+  for (let times = 0; times < 200; times += 1) {
+    press = { ...press, available: 1_000 - times };
+    server.sell(1, 7, 1);
+    await server.settle(50);
+  }
+  expect(seen.some(({ isStale }) => isStale)).toBe(false);
+  expect(last().types[0]?.available).toBeLessThan(830);
+});
+
 it('asks for free seats where a type is sold by the seat', async () => {
   press = { ...press, seated: true };
   await watch('PRESS');

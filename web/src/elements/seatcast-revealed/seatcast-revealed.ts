@@ -59,6 +59,8 @@ export class SeatcastRevealed extends SeatcastTicketTypes {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     super.willUpdate(changed);
+    // Another event's codes open nothing here.
+    if (changed.get('event') !== undefined) this.revealed = undefined;
     if (changed.has('codes') || changed.has('event')) this.#watch();
     if (!changed.has('revealed')) return;
     this.topicChanged();
