@@ -299,7 +299,7 @@ async fn embedded(Path(file): Path<String>, headers: HeaderMap) -> Response {
 }
 
 /// A font of the pages: its family, the beginning of its file's name, and its letters.
-const FONTS: [(&str, &str, &str); 3] = [
+const FONTS: [(&str, &str, &str); 4] = [
     (
         "Inter Variable",
         "assets/inter-latin-wght-normal-",
@@ -314,6 +314,11 @@ const FONTS: [(&str, &str, &str); 3] = [
         "Noto Sans Thai Variable",
         "assets/noto-sans-thai-thai-wght-normal-",
         "U+0E01-0E5B, U+25CC",
+    ),
+    (
+        "Vazirmatn Variable",
+        "assets/vazirmatn-arabic-wght-normal-",
+        "U+0600-06FF, U+0750-077F, U+FB50-FDFF, U+FE70-FEFC",
     ),
 ];
 

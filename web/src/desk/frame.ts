@@ -139,9 +139,15 @@ export const frame = css`
     font: inherit;
     cursor: pointer;
   }
-  /* The width of a select is measured by all its words: the font of Thai would be fetched for the name of the language alone. */
-  .language:not(:lang(th)) {
+  /* The width of a select is measured by all its words: the fonts of others would be fetched for the names of the languages alone. */
+  .language {
     font-family: Inter Variable, system-ui, sans-serif;
+  }
+  .language:lang(th) {
+    font-family: Inter Variable, Noto Sans Thai Variable, system-ui, sans-serif;
+  }
+  .language:lang(fa) {
+    font-family: Inter Variable, Vazirmatn Variable, system-ui, sans-serif;
   }
   main {
     flex: 1;

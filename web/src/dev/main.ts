@@ -1,3 +1,3 @@
 import '../pages/page.css';
-import '../pages/thai-font.ts';
+import '../pages/script-fonts.ts';
 import './dev-app.ts';

@@ -1,5 +1,5 @@
 import '../pages/page.css';
-import '../pages/thai-font.ts';
+import '../pages/script-fonts.ts';
 // First: elements are made as soon as they are defined, and ask for the client.
 import './begin.ts';
 import './check-in-app.ts';

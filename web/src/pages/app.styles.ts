@@ -132,9 +132,15 @@ export const styles = [
       font-size: 0.8125rem;
       font-weight: 600;
     }
-    /* The width of a select is measured by all its words: the font of Thai would be fetched for the name of the language alone. */
-    .languages select:not(:lang(th)) {
+    /* The width of a select is measured by all its words: the fonts of others would be fetched for the names of the languages alone. */
+    .languages select {
       font-family: Inter Variable, system-ui, sans-serif;
+    }
+    .languages select:lang(th) {
+      font-family: Inter Variable, Noto Sans Thai Variable, system-ui, sans-serif;
+    }
+    .languages select:lang(fa) {
+      font-family: Inter Variable, Vazirmatn Variable, system-ui, sans-serif;
     }
     .languages option {
       background: var(--surface);

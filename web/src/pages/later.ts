@@ -3,7 +3,7 @@
  * and nothing waits for the shell.
  */
 import '../elements/seatcast-unsent/seatcast-unsent.ts';
-import './thai-font.ts';
+import './script-fonts.ts';
 import { installShell } from './install.ts';
 import './notify/notify-event.ts';
 

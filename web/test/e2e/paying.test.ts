@@ -32,7 +32,7 @@ async function toTheCardPage(page: Page): Promise<void> {
 
 it.each([
   ['th', 'Noto Sans Thai Variable', '90.00 EUR'],
-  ['fa', 'Inter Variable', '۹۰٫۰۰ EUR'],
+  ['fa', 'Vazirmatn Variable', '۹۰٫۰۰ EUR'],
 ])('the card page speaks %s in the fonts of the shop, on a phone in the dark as well', async (lang, family, amount) => {
   const { id } = await makeEvent('Paid elsewhere', 20);
   const booking = await rest<{ id: string }>('POST', '/bookings', { event_id: id, quantity: 2 }, await makeUser('Abroad'));
