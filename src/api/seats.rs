@@ -7,8 +7,7 @@ pub(super) mod seatmap;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +18,7 @@ use self::kept::KeptKey;
 pub(super) use self::kept::KeptMaps;
 use super::ApiState;
 use super::availability::{self, EventStock};
-use super::cache::{self, IfNoneMatch, PRIVATE, is_known, tagged};
+use super::cache::{self, IfNoneMatch, PRIVATE, is_known, marked, tagged};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::events::{KnownVoucher, revealed_types};
@@ -173,9 +172,9 @@ pub(super) async fn statuses(
             let seats = state.store.hidden_free_seats(event_id, &types).await?;
             answer.revealed = Some(seats);
         }
-        let answer = Reply::ok("SEATS", answer)
-            .header(header::CACHE_CONTROL, HeaderValue::from_static(PRIVATE));
-        return Ok(cache::stale(answer.into_response(), event.stale_since()));
+        let tag = answer.revision.to_string();
+        let answer = marked(Reply::ok("SEATS", answer).into_response(), &tag, PRIVATE);
+        return Ok(cache::stale(answer, event.stale_since()));
     }
     let tag = answer.revision.to_string();
     let control = event.moment();
