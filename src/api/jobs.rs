@@ -19,15 +19,17 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader, given_key};
+use super::message;
 use super::page::{self, Cursor, Page, RequestedUri};
 use super::reviews::ReviewList;
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::jobs::bulk::{BULK_BOOKINGS_MAX, BulkAction, BulkBookings};
 use crate::jobs::row;
+use crate::lang::Lang;
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
-use crate::store::jobs::{JobState, KnownJob};
+use crate::store::jobs::{JobReason, JobState, KnownJob};
 use crate::ticketing::BookingId;
 
 /// A job, and how far it is.
@@ -41,11 +43,40 @@ pub(super) struct JobData {
     /// `total` and `done` count what it works through; what else there is depends on the kind. Null before it began.
     #[schema(value_type = Option<Object>)]
     progress: Value,
-    /// Why the last attempt failed, or why a person has to decide.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    #[serde(flatten)]
+    why: Why,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+}
+
+/// Why the last attempt of a job failed, or why a person has to decide; absent where none did.
+#[derive(Default, Serialize, ToSchema)]
+pub(super) struct Why {
+    /// Stable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "MAIL_REFUSED")]
+    code: Option<&'static str>,
+    /// The same as a sentence, in the language of `Accept-Language`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "The mail server refused the mail")]
+    reason: Option<&'static str>,
+    /// As a mail server, a provider or the server said it. Of mails for those who may `sell`: it may name an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "permanent error (550): 5.1.1 no such mailbox")]
+    detail: Option<String>,
+}
+
+impl Why {
+    pub(super) fn of(reason: Option<JobReason>, lang: Lang) -> Why {
+        let Some(reason) = reason else {
+            return Why::default();
+        };
+        Why {
+            code: Some(reason.code),
+            reason: Some(message::text(reason.code, lang)),
+            detail: reason.detail,
+        }
+    }
 }
 
 /// How far a job is
@@ -62,6 +93,7 @@ pub(super) async fn show(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<i64>,
+    headers: HeaderMap,
 ) -> ApiResult<Reply<JobData>> {
     // Box offices have bookings worked on, and look how far that is.
     let job = seen(
@@ -71,17 +103,29 @@ pub(super) async fn show(
         &[Right::Sell, Right::Money, Right::Manage],
     )
     .await?;
-    Ok(Reply::ok("JOB", JobData::from(job)))
+    Ok(Reply::ok(
+        "JOB",
+        JobData::of(job, &caller, Lang::of(&headers)),
+    ))
 }
 
-impl From<KnownJob> for JobData {
-    fn from(job: KnownJob) -> JobData {
+impl JobData {
+    fn of(job: KnownJob, caller: &Caller, lang: Lang) -> JobData {
+        let sells = |of| caller.may(Right::Sell, of);
+        let sees_addresses = caller.is_admin() || job.organization.is_some_and(sells);
+        let mut reason = job.reason;
+        if let Some(reason) = reason
+            .as_mut()
+            .filter(|reason| reason.is_of_mail() && !sees_addresses)
+        {
+            reason.detail = None;
+        }
         JobData {
             id: job.id,
             kind: job.kind,
             status: job.state,
             progress: job.progress,
-            reason: job.reason,
+            why: Why::of(reason, lang),
             created_at: job.created_at,
         }
     }
@@ -111,6 +155,7 @@ pub(super) async fn list(
     caller: Caller,
     Query(list): Query<ReviewList>,
     asked: RequestedUri,
+    headers: HeaderMap,
 ) -> ApiResult<Reply<Vec<JobData>>> {
     let page = &list.page;
     let after = page.after("jobs", |of| of.parse().ok(), |id| id.parse().ok())?;
@@ -132,7 +177,11 @@ pub(super) async fn list(
         let organization = job.organization.map_or(0, |organization| organization.0);
         Cursor::new("jobs", organization, job.id)
     });
-    let jobs = jobs.into_iter().map(JobData::from).collect();
+    let lang = Lang::of(&headers);
+    let jobs = jobs
+        .into_iter()
+        .map(|job| JobData::of(job, &caller, lang))
+        .collect();
     Ok(page::reply(
         "JOBS_FOR_REVIEW",
         jobs,
@@ -155,6 +204,7 @@ pub(super) async fn retry(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<i64>,
+    headers: HeaderMap,
     _: NoBody,
 ) -> ApiResult<Reply<JobData>> {
     let job = seen(&state, &caller, id, &[Right::Money, Right::Manage]).await?;
@@ -163,7 +213,10 @@ pub(super) async fn retry(
     }
     state.jobs.wake();
     let job = state.store.job(id).await?.unwrap_or(job);
-    Ok(Reply::ok("JOB_RETRIED", JobData::from(job)))
+    Ok(Reply::ok(
+        "JOB_RETRIED",
+        JobData::of(job, &caller, Lang::of(&headers)),
+    ))
 }
 
 /// Drop a job that waits for a person
@@ -181,13 +234,17 @@ pub(super) async fn give_up(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<i64>,
+    headers: HeaderMap,
     _: NoBody,
 ) -> ApiResult<Reply<JobData>> {
     let job = seen(&state, &caller, id, &[Right::Money, Right::Manage]).await?;
     if !state.store.drop_job(&caller, &job).await? {
         return Err(ApiError::conflict("JOB_NOT_WAITING"));
     }
-    Ok(Reply::ok("JOB_DROPPED", JobData::from(job)))
+    Ok(Reply::ok(
+        "JOB_DROPPED",
+        JobData::of(job, &caller, Lang::of(&headers)),
+    ))
 }
 
 /// The operation for many bookings.

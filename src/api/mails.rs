@@ -1,7 +1,10 @@
 //! Mails to buyers and holders of tickets: whether they went out (`GET /mails`), and once more (`resend`).
 
 use axum::extract::State;
-use utoipa::IntoParams;
+use axum::http::HeaderMap;
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::bookings::{self, ProofToken};
@@ -10,12 +13,13 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, NoBody, Query};
 use super::fields::{Fields, Input};
+use super::jobs::Why;
 use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Right};
 use crate::jobs::Confirmation;
+use crate::lang::Lang;
 use crate::store::bookings::{FoundBooking, Name};
 use crate::store::jobs::JobState;
-use crate::store::letters::EventMail;
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::{BookingId, EventId};
 
@@ -45,6 +49,28 @@ impl Input for WhichMails {
     }
 }
 
+/// A mail about a booking or a ticket, and whether it went out.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MailData {
+    #[schema(minimum = 1)]
+    id: i64,
+    #[schema(example = "confirmation")]
+    kind: String,
+    /// `done`: the mail server took it, or there was nobody to write to.
+    status: JobState,
+    #[schema(value_type = Option<uuid::Uuid>)]
+    booking_id: Option<BookingId>,
+    /// Whether the booking has an address, or its buyer's account. Without one a mail to the buyer is `done`, and was not
+    /// sent. True of mails that name no booking.
+    has_address: bool,
+    #[serde(flatten)]
+    why: Why,
+    /// Attempts so far.
+    attempts: i32,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
 /// Mails about an event's bookings and tickets, newest first
 ///
 /// For those who may read the bookings. One that went out is known for an hour, one that needs a person (`needs_review`) for
@@ -52,7 +78,7 @@ impl Input for WhichMails {
 #[utoipa::path(
     get, path = "/mails", tag = "jobs", params(WhichMails, Page),
     responses(
-        (status = 200, body = Envelope<Vec<EventMail>>, headers(("X-Total-Count" = i64), ("Link" = String))),
+        (status = 200, body = Envelope<Vec<MailData>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
     )
 )]
@@ -62,7 +88,8 @@ pub(super) async fn list(
     Query(which): Query<WhichMails>,
     Query(page): Query<Page>,
     asked: RequestedUri,
-) -> ApiResult<Reply<Vec<EventMail>>> {
+    headers: HeaderMap,
+) -> ApiResult<Reply<Vec<MailData>>> {
     let event = which.event_id;
     let organizer = state.store.organizer_of(event).await?;
     let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
@@ -77,7 +104,21 @@ pub(super) async fn list(
     let mails = state
         .store
         .mails_of_event(event, booking_id, status, before, rows);
-    let (mails, asked) = (mails.await?, (&page, &asked));
+    let ((mails, total), asked) = (mails.await?, (&page, &asked));
+    let lang = Lang::of(&headers);
+    let mails: Vec<MailData> = (mails.into_iter())
+        .map(|mail| MailData {
+            id: mail.id,
+            kind: mail.kind,
+            status: mail.status,
+            booking_id: mail.booking_id,
+            has_address: mail.has_address,
+            why: Why::of(mail.reason, lang),
+            attempts: mail.attempts,
+            created_at: mail.created_at,
+        })
+        .collect();
+    let mails = (mails, total);
     Ok(page::by_id("MAILS", "mails", mails, asked, |mail| mail.id))
 }
 

@@ -12,6 +12,7 @@ use crate::auth::proofs::Proofs;
 use crate::desk::{Change, DeskError};
 use crate::payments::give_back::{NotGiven, RefundOrder, give_back, with_cancellation};
 use crate::store::bookings::Name;
+use crate::store::jobs::{JobReason, why};
 use crate::store::refunds::RefundState;
 use crate::store::refunds::{
     EVENT_CANCELLED, EVENT_REFUNDS_JOB, EVENT_REFUNDS_WORTH, Unreturned, event_refunds_key,
@@ -102,7 +103,10 @@ impl Kind for EventRefunds {
         task.note(store, &as_json(&progress)).await?;
         match open.for_review {
             0 => Ok(End::Done),
-            some => Err(Failed::Hopeless(format!("{some} refunds need a person"))),
+            some => Err(Failed::Hopeless(JobReason::text(
+                why::REFUNDS_NEED_REVIEW,
+                some,
+            ))),
         }
     }
 }
@@ -135,7 +139,10 @@ impl EventRefunds {
             given => given,
         };
         match given {
-            // Somebody else gave it back meanwhile.
+            // Somebody else gave a part of it back meanwhile: the rest is looked at again.
+            Err(NotGiven::Exceeds { left }) if left.amount > 0 => {
+                Err(Failed::Later("less is left of a payment by now".to_owned()))
+            }
             Ok(_) | Err(NotGiven::Exceeds { .. } | NotGiven::NotCaptured) => Ok(()),
             Err(other) => Err(Failed::Later(format!(
                 "a payment was not given back: {other:?}"

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
 use crate::payments::give_back::{AfterCancellation, give_after_cancellation};
+use crate::store::jobs::{JobReason, why};
 use crate::store::payments::MONEY_WORTH;
 use crate::store::refunds::GIVE_BACK_JOB;
 use crate::ticketing::BookingId;
@@ -41,7 +42,8 @@ impl Kind for GiveBack {
             AfterCancellation::Done => Ok(End::Done),
             AfterCancellation::Waits => Ok(End::Rests(LOOK_AGAIN, Value::Null)),
             AfterCancellation::Stuck(why) => {
-                Err(Failed::Hopeless(format!("nothing was given back: {why:?}")))
+                let why = JobReason::text(why::NOTHING_GIVEN_BACK, format_args!("{why:?}"));
+                Err(Failed::Hopeless(why))
             }
         }
     }

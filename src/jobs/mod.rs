@@ -63,7 +63,7 @@ use crate::mail::{MailError, Mailer};
 use crate::payments::Payments;
 use crate::pdf::Printer;
 use crate::push::{PushError, Pusher};
-use crate::store::jobs::{JobLane, NewJob, QueuedJob, TakenJob};
+use crate::store::jobs::{JobLane, JobReason, NewJob, QueuedJob, TakenJob, why};
 use crate::store::push::PushJob;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
@@ -231,7 +231,7 @@ kinds![
 
 async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> JobOutcome {
     let Ok(job) = serde_json::from_value::<K>(taken.payload.clone()) else {
-        return JobOutcome::Hopeless("its payload cannot be read".to_owned());
+        return JobOutcome::Hopeless(why::UNREADABLE.to_owned());
     };
     outcome(job.carry_out(hands, &Task { taken }).await, K::QUIET)
 }
@@ -244,13 +244,20 @@ pub(crate) fn outcome(ended: Result<End, Failed>, quiet: Duration) -> JobOutcome
             progress,
         },
         Ok(End::Rests(after, progress)) => JobOutcome::GoesOn { after, progress },
-        Err(Failed::Mail(MailError::Refused(why))) | Err(Failed::Hopeless(why)) => {
-            JobOutcome::Hopeless(why)
+        Err(Failed::Mail(MailError::Refused(said))) => {
+            JobOutcome::Hopeless(JobReason::text(why::MAIL_REFUSED, said))
         }
-        Err(Failed::Mail(MailError::Unanswered) | Failed::Push(PushError::Unanswered)) => {
-            JobOutcome::Unsure("the server did not answer".to_owned())
+        Err(Failed::Mail(MailError::Unanswered)) => {
+            JobOutcome::Unsure(why::MAIL_UNANSWERED.to_owned())
         }
-        Err(error) => JobOutcome::Later(error.to_string()),
+        Err(Failed::Mail(MailError::Later(said))) => {
+            JobOutcome::Later(JobReason::text(why::MAIL_DEFERRED, said))
+        }
+        Err(Failed::Push(PushError::Unanswered)) => JobOutcome::Unsure(why::PUSH_FAILED.to_owned()),
+        Err(Failed::Push(error)) => JobOutcome::Later(JobReason::text(why::PUSH_FAILED, error)),
+        Err(Failed::Hopeless(why)) => JobOutcome::Hopeless(why),
+        Err(Failed::Later(why)) => JobOutcome::Later(why),
+        Err(Failed::Store(error)) => JobOutcome::Later(JobReason::text(why::FAILED, error)),
     }
 }
 
@@ -346,12 +353,17 @@ pub struct JobHands {
 
 impl JobHands {
     pub(crate) fn mailer(&self) -> Result<&Mailer, Failed> {
-        let none = || Failed::Later("this node has no way to send mails".to_owned());
+        let none = || Failed::Later(why::NO_MAIL.to_owned());
         self.mailer.as_ref().ok_or_else(none)
     }
 
     pub(crate) fn pusher(&self) -> Result<&Pusher, Failed> {
-        let none = || Failed::Later("this node has no way to push services".to_owned());
+        let none = || {
+            Failed::Later(JobReason::text(
+                why::PUSH_FAILED,
+                "this node has no way to push services",
+            ))
+        };
         self.pusher.as_ref().ok_or_else(none)
     }
 }

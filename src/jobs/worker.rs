@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
 use crate::pacing::Backoff;
-use crate::store::jobs::{Backlog, JobLane, OfLanes, Settled, TakenJob};
+use crate::store::jobs::{Backlog, JobLane, OfLanes, Settled, TakenJob, why};
 use crate::store::{Store, StoreError};
 
 /// Time that one attempt may take.
@@ -34,7 +34,7 @@ pub(crate) const AGAIN_MAX: Duration = Duration::from_secs(15 * 60);
 /// Attempts at a job of which nobody knows whether it was done; then a person has to look.
 const UNSURE_ATTEMPTS_MAX: i32 = 4;
 /// The reason of a job whose attempt panicked.
-pub(crate) const PANICKED: &str = "it panicked";
+pub(crate) const PANICKED: &str = why::PANICKED;
 /// Tries to settle a job, and the pauses between them.
 const SETTLE_TRIES: u32 = 5;
 const SETTLE_PAUSE: Duration = Duration::from_secs(2);
@@ -257,7 +257,7 @@ async fn carried_out<S: Future<Output = ()> + Send + 'static>(
             biased;
             () = lease.clone(), if is_bounded => return None,
             () = &mut timeout, if is_bounded => {
-                let why = "it took too long".to_owned();
+                let why = why::TOO_LONG.to_owned();
                 return Some(match job.lane {
                     // Done twice it does no harm, and a provider that does not answer for long will answer one day.
                     JobLane::Core => JobOutcome::Later(why),

@@ -170,10 +170,81 @@ pub struct KnownJob {
     pub state: JobState,
     pub payload: Value,
     pub progress: Value,
-    pub reason: Option<String>,
+    pub reason: Option<JobReason>,
     pub created_at: Timestamp,
     /// For which it works; `None`: none, or several.
     pub organization: Option<OrganizationId>,
+}
+
+/// Why an attempt failed.
+///
+/// Stored as one text: the code, and behind a colon what there is to say beside it, in the words of whoever said it.
+/// Mail servers repeat addresses in theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobReason {
+    /// Stable; its sentences are in `api/message.rs`.
+    pub code: &'static str,
+    pub detail: Option<String>,
+}
+
+/// Codes of reasons.
+pub mod why {
+    /// Of whatever has no code of its own.
+    pub const FAILED: &str = "JOB_FAILED";
+    pub const PANICKED: &str = "JOB_PANICKED";
+    pub const TOO_LONG: &str = "JOB_TOO_LONG";
+    pub const UNREADABLE: &str = "JOB_UNREADABLE";
+    pub const MAIL_DEFERRED: &str = "MAIL_DEFERRED";
+    pub const MAIL_REFUSED: &str = "MAIL_REFUSED";
+    pub const MAIL_UNANSWERED: &str = "MAIL_UNANSWERED";
+    pub const NOTHING_GIVEN_BACK: &str = "NOTHING_GIVEN_BACK";
+    pub const NO_MAIL: &str = "NO_MAIL";
+    pub const PUSH_FAILED: &str = "PUSH_FAILED";
+    pub const REFUNDS_NEED_REVIEW: &str = "REFUNDS_NEED_REVIEW";
+
+    pub const ALL: [&str; 11] = [
+        FAILED,
+        PANICKED,
+        TOO_LONG,
+        UNREADABLE,
+        MAIL_DEFERRED,
+        MAIL_REFUSED,
+        MAIL_UNANSWERED,
+        NOTHING_GIVEN_BACK,
+        NO_MAIL,
+        PUSH_FAILED,
+        REFUNDS_NEED_REVIEW,
+    ];
+}
+
+impl JobReason {
+    /// A reason as it is stored.
+    pub fn text(code: &'static str, detail: impl std::fmt::Display) -> String {
+        format!("{code}: {detail}")
+    }
+
+    /// Reads what was stored.
+    pub fn read(text: &str) -> JobReason {
+        let (head, rest) = match text.split_once(": ") {
+            Some((head, rest)) => (head, Some(rest)),
+            None => (text, None),
+        };
+        match why::ALL.into_iter().find(|code| *code == head) {
+            Some(code) => JobReason {
+                code,
+                detail: rest.map(str::to_owned),
+            },
+            None => JobReason {
+                code: why::FAILED,
+                detail: Some(text.to_owned()),
+            },
+        }
+    }
+
+    /// Whether the detail may name the one who was written to.
+    pub fn is_of_mail(&self) -> bool {
+        [why::MAIL_DEFERRED, why::MAIL_REFUSED].contains(&self.code)
+    }
 }
 
 /// Numbers of the jobs that there are.
@@ -664,7 +735,7 @@ pub(super) fn known_job(row: &Row) -> Result<KnownJob, StoreError> {
         progress: row
             .try_get::<_, Option<Json<Value>>>(4)?
             .map_or(Value::Null, |progress| progress.0),
-        reason: row.try_get(5)?,
+        reason: row.try_get::<_, Option<&str>>(5)?.map(JobReason::read),
         created_at: row.try_get(6)?,
         organization: row.try_get(7)?,
     })

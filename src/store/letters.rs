@@ -6,9 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_postgres::types::ToSql;
-use utoipa::ToSchema;
 
-use super::jobs::{JobState, QueuedJob, millis};
+use super::jobs::{JobReason, JobState, QueuedJob, millis};
 use super::transfers::{TICKET_GIVEN_JOB, TICKET_SENT_JOB, TRANSFER_OFFER_JOB};
 use super::{Store, StoreError, Total};
 use crate::config::rest::LIST_COUNTED_MAX;
@@ -95,24 +94,19 @@ const MAILS_OF_EVENTS: [&str; 8] = [
 ];
 
 /// A mail about a booking or a ticket, and whether it went out.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EventMail {
-    #[schema(minimum = 1)]
     pub id: i64,
-    #[schema(example = "confirmation")]
     pub kind: String,
-    /// `done`: the mail server took it, or there was nobody to write to.
     pub status: JobState,
-    #[schema(value_type = Option<uuid::Uuid>)]
     pub booking_id: Option<BookingId>,
     /// Whether the booking has an address, or its buyer's account. Without one a mail to the buyer is `done`, and was not
     /// sent. True of mails that name no booking.
     pub has_address: bool,
     /// Why the last attempt failed.
-    pub reason: Option<String>,
+    pub reason: Option<JobReason>,
     /// Attempts so far.
     pub attempts: i32,
-    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }
 
@@ -322,7 +316,7 @@ impl Store {
                 status: JobState::of(row.try_get(2)?),
                 booking_id: row.try_get(3)?,
                 has_address: row.try_get(7)?,
-                reason: row.try_get(4)?,
+                reason: row.try_get::<_, Option<&str>>(4)?.map(JobReason::read),
                 attempts: row.try_get(5)?,
                 created_at: row.try_get(6)?,
             })

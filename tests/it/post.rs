@@ -163,6 +163,51 @@ async fn a_mail_that_is_sent_again_is_the_same_mail() {
     waits(&client, NOTHING_LEFT).await;
 }
 
+/// As a stable code and a sentence in the reader's language; the server's own words, which name the address, for those who
+/// may know it.
+#[tokio::test]
+async fn a_mail_that_is_refused_says_why() {
+    let smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Free", 0, 10).stage(&client).await;
+    let body =
+        json!({"event_id": show.event, "quantity": 1, "contact": {"email": "never@example.org"}});
+    let booked = server.anonymous().post(BOOKINGS, &body).await;
+    assert_eq!(booked.data(201)["status"], "confirmed");
+    let refused = "select count(*) = 1 from jobs where state = 'needs_review'";
+    waits(&client, refused).await;
+    let mails = format!("/api/v1/mails?event_id={}", show.event);
+    let organizer = server.user(show.organizer);
+    for (lang, sentence) in [
+        ("en", "The mail server refused the mail"),
+        ("th", "เซิร์ฟเวอร์อีเมลปฏิเสธอีเมล"),
+        ("fa", "سرور ایمیل ایمیل را رد کرد"),
+    ] {
+        let reader = organizer.clone().with_header("accept-language", lang);
+        for path in [mails.as_str(), "/api/v1/jobs"] {
+            let listed = reader.get(path).await;
+            let one = listed.data(200)[0].clone();
+            assert_eq!(
+                (&one["code"], &one["reason"]),
+                (&json!("MAIL_REFUSED"), &json!(sentence))
+            );
+            let detail = one["detail"].as_str().unwrap();
+            assert!(detail.contains("never@example.org"), "{detail}");
+        }
+    }
+    let finance = user(&client, "customer").await;
+    let join = "insert into organization_members (organization_id, user_id, role) values ($1, $2, 'finance')";
+    client
+        .execute(join, &[&show.organizer, &finance])
+        .await
+        .unwrap();
+    let finance = server.user(finance).get("/api/v1/jobs").await;
+    let one = finance.data(200)[0].clone();
+    assert_eq!(one["code"], "MAIL_REFUSED");
+    assert!(one["detail"].is_null(), "{one}");
+}
+
 #[tokio::test]
 async fn nobody_is_written_to_who_gave_no_address() {
     let server = TestServer::start().await;

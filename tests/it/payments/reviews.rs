@@ -226,7 +226,10 @@ async fn a_job_that_waits_is_tried_again_or_dropped_by_its_own_people() {
     let listed = shop.staff().get(JOBS).await;
     assert_eq!(listed.header("x-total-count"), Some("2"));
     let jobs = listed.data(200).as_array().unwrap().clone();
-    assert_eq!(jobs[0]["reason"], "it broke");
+    // Of whatever has no code of its own.
+    assert_eq!(jobs[0]["code"], "JOB_FAILED");
+    assert_eq!(jobs[0]["reason"], "It did not succeed");
+    assert_eq!(jobs[0]["detail"], "it broke");
     let stranger = shop.server.user(user(&shop.client, "organizer").await);
     assert_eq!(stranger.get(JOBS).await.data(200), &json!([]));
     let path = |n: usize, act: &str| format!("/api/v1/jobs/{}/{act}", jobs[n]["id"]);

@@ -26,7 +26,7 @@ class Handler:
         if name == "later" and is_first:
             return "451 come again later"
         if name == "never":
-            return "550 no such person"
+            return f"550 no such person: {to}"
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         print(
             json.dumps(

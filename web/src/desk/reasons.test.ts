@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { reasonWords } from './reasons.ts';
+import { failureWords, reasonWords } from './reasons.ts';
 
 /** Every reason that the server has as a constant. */
 function written(file: string, ...names: string[]): string[] {
@@ -23,6 +23,17 @@ it('has words in each language for the reasons that the server writes', () => {
     expect(reasonWords('fa', reason), reason).toMatch(/^[^a-z]+$/);
     expect(reasonWords('en', reason), reason).not.toBe(reason);
   }
+});
+
+it('has words in each language for the codes of jobs and mails', () => {
+  const text = readFileSync(new URL('../../../src/store/jobs.rs', import.meta.url), 'utf8');
+  const codes = [...text.matchAll(/ {4}pub const [A-Z_]+: &str = "([A-Z_]+)";/g)].map(([, code]) => code!);
+  expect(codes.length).toBeGreaterThan(9);
+  for (const code of codes) {
+    for (const language of ['th', 'fa'] as const) expect(failureWords(language, { code }), code).toMatch(/^[^A-Za-z]+$/);
+    expect(failureWords('en', { code, detail: '550 no such user' }), code).toMatch(/^[^_]+: 550 no such user$/);
+  }
+  expect(failureWords('en', {})).toBe('');
 });
 
 it('leaves what people and providers say as it is', () => {

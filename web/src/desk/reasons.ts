@@ -43,6 +43,18 @@ const REASONS: Readonly<Record<string, readonly [string, string, string]>> = {
   'a refund failed': ['A refund failed', 'การคืนเงินไม่สำเร็จ', 'یک بازپرداخت ناموفق بود'],
   'not so much was taken': ['Not so much was taken', 'ไม่ได้ตัดเงินมากเท่านั้น', 'این‌قدر گرفته نشده بود'],
   card_declined: ['The card was declined', 'บัตรถูกปฏิเสธ', 'کارت پذیرفته نشد'],
+  // Codes of jobs and mails.
+  JOB_FAILED: ['It did not succeed', 'ไม่สำเร็จ', 'انجام نشد'],
+  JOB_PANICKED: ['A fault of the server; its log says more', 'เซิร์ฟเวอร์ขัดข้อง ดูรายละเอียดในบันทึกของเซิร์ฟเวอร์', 'خطای سرور؛ گزارش سرور بیشتر می‌گوید'],
+  JOB_TOO_LONG: ['It took too long', 'ใช้เวลานานเกินไป', 'بیش از حد طول کشید'],
+  JOB_UNREADABLE: ['This version of the server cannot read it', 'เซิร์ฟเวอร์รุ่นนี้อ่านข้อมูลไม่ได้', 'این نسخهٔ سرور آن را نمی‌خواند'],
+  MAIL_DEFERRED: ['The mail server did not take the mail for now', 'เซิร์ฟเวอร์อีเมลยังไม่รับอีเมลในขณะนี้', 'سرور ایمیل فعلاً ایمیل را نپذیرفت'],
+  MAIL_REFUSED: ['The mail server refused the mail', 'เซิร์ฟเวอร์อีเมลปฏิเสธอีเมล', 'سرور ایمیل ایمیل را رد کرد'],
+  MAIL_UNANSWERED: ['The mail server did not answer, so nobody knows whether the mail went out', 'เซิร์ฟเวอร์อีเมลไม่ตอบ จึงไม่ทราบว่าส่งอีเมลออกไปแล้วหรือไม่', 'سرور ایمیل پاسخ نداد؛ معلوم نیست ایمیل فرستاده شد یا نه'],
+  NOTHING_GIVEN_BACK: ['Nothing was given back', 'ไม่ได้คืนเงิน', 'چیزی پس داده نشد'],
+  NO_MAIL: ['This server sends no mails', 'เซิร์ฟเวอร์นี้ไม่ส่งอีเมล', 'این سرور ایمیل نمی‌فرستد'],
+  PUSH_FAILED: ['The push service did not take the message', 'บริการแจ้งเตือนไม่รับข้อความ', 'سرویس اعلان پیام را نپذیرفت'],
+  REFUNDS_NEED_REVIEW: ['Some refunds wait for a person', 'มีการคืนเงินที่รอคนตัดสิน', 'برخی بازپرداخت‌ها در انتظار تصمیم‌اند'],
 };
 
 const PLACES: Readonly<Record<Language, number>> = { en: 0, th: 1, fa: 2 };
@@ -55,4 +67,9 @@ export function reasonWords(language: Language, reason: string): string {
   if (head === undefined) return known(reason) ?? reason;
   const rest = reason.slice(colon + 2);
   return `${head}: ${known(rest) ?? rest}`;
+}
+
+/** Why a job or a mail failed, and what was said beside it. */
+export function failureWords(language: Language, { code, detail }: { code?: string; detail?: string }): string {
+  return code === undefined ? '' : reasonWords(language, detail ? `${code}: ${detail}` : code);
 }

@@ -4,6 +4,7 @@ import { count, momentWords } from '../../elements/internal/format.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { jobName } from '../kinds.ts';
 import { List } from '../list.ts';
+import { failureWords } from '../reasons.ts';
 import { deskStyles } from '../styles.ts';
 import { WORDS, type MailStatus } from './words.ts';
 
@@ -20,7 +21,8 @@ interface Mail {
   status: MailStatus;
   booking_id: string | null;
   has_address: boolean;
-  reason: string | null;
+  code?: string;
+  detail?: string;
   attempts: number;
   created_at: string;
 }
@@ -102,9 +104,9 @@ export class MailsPage extends EventDeskPage {
           ${repeat(
             rows,
             ({ id }) => id,
-            ({ kind, status, booking_id: booking, has_address: hasAddress, reason, attempts, created_at: at }) => html`<tr>
+            ({ kind, status, booking_id: booking, has_address: hasAddress, code, detail, attempts, created_at: at }) => html`<tr>
               <th scope="row">${jobName(this.language, kind)}</th>
-              <td data-label=${words.status}><span>${status === 'done' && !hasAddress ? html`<span class="tag">${words.noAddress}</span>` : html`<span class="tag ${LOOKS[status]}">${words.mail[status]}</span>`} ${reason ? html`<span class="soft small">${reason}</span>` : nothing} ${status === 'needs_review' ? html`<a class="small" href="/desk/review">${words.toReview}</a>` : nothing}</span></td>
+              <td data-label=${words.status}><span>${status === 'done' && !hasAddress ? html`<span class="tag">${words.noAddress}</span>` : html`<span class="tag ${LOOKS[status]}">${words.mail[status]}</span>`} ${code ? html`<span class="soft small">${failureWords(this.language, { code, detail })}</span>` : nothing} ${status === 'needs_review' ? html`<a class="small" href="/desk/review">${words.toReview}</a>` : nothing}</span></td>
               <td data-label=${words.booking}><span>${booking ? html`<a href="/desk/events/${this.event.id}/bookings/${booking}">${words.booking}</a>` : '–'}</span></td>
               <td data-label=${words.attempts} class="number"><span>${count(this.language, attempts)}</span></td>
               <td data-label=${words.when}><span>${momentWords(this.language, at)}</span></td>

@@ -4,7 +4,7 @@ import type { Money } from '../../sdk/index.ts';
 import { DeskPage } from '../desk-page.ts';
 import { jobName, providerName } from '../kinds.ts';
 import { List } from '../list.ts';
-import { reasonWords } from '../reasons.ts';
+import { failureWords, reasonWords } from '../reasons.ts';
 import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
@@ -34,7 +34,8 @@ interface Job {
   kind: string;
   status: string;
   progress: { total?: number; done?: number } | null;
-  reason?: string;
+  code?: string;
+  detail?: string;
   created_at: string;
 }
 
@@ -139,7 +140,7 @@ export class ReviewPage extends DeskPage {
             const what = jobName(this.language, row.kind);
             return html`<tr>
               <th scope="row">${what}</th>
-              <td data-label=${words.why}><span>${reasonWords(this.language, row.reason ?? '')}</span></td>
+              <td data-label=${words.why}><span>${failureWords(this.language, row)}</span></td>
               <td data-label=${words.when}><span>${momentWords(this.language, row.created_at)}</span></td>
               <td>
                 <div class="actions">
@@ -183,7 +184,7 @@ export class ReviewPage extends DeskPage {
     const words = WORDS[this.language];
     const close = (): void => void (this.drops = undefined);
     return html`<desk-dialog heading=${words.dropTitle} @close=${close}>
-      <p>${jobName(this.language, job.kind)}: ${reasonWords(this.language, job.reason ?? '')}</p>
+      <p>${jobName(this.language, job.kind)}: ${failureWords(this.language, job)}</p>
       <p>${words.dropHint}</p>
       <div slot="actions">
         <button class="button" type="button" @click=${close}>${COMMON[this.language].back}</button>
