@@ -63,7 +63,7 @@ create table invoices (
     event_id bigint not null,
     booking_id uuid not null,
     kind text not null constraint invoices_kind_known check (kind = any ('{invoice,credit_note}')),
-    -- Of the transaction, in UTC.
+    -- Of the date that it bears: the transaction's, where the event is.
     year int not null,
     number int constraint invoices_number_counts check (number > 0)
 );
@@ -81,21 +81,38 @@ create table invoice_counters (
     constraint invoice_counters_pkey primary key (organization_id, year, kind)
 );
 
+-- The year where the event is. Only near its turn the zone matters, and only there it costs anything. A zone that Postgres
+-- does not know is read as UTC, since a sale must be booked.
+create function invoice_year(at timestamptz, zone text) returns int language plpgsql stable as $$
+declare
+    least_year constant int := extract(year from (at - interval '15 hours') at time zone 'UTC');
+begin
+    if least_year = extract(year from (at + interval '15 hours') at time zone 'UTC') then
+        return least_year;
+    end if;
+    begin
+        return extract(year from at at time zone zone);
+    exception when invalid_parameter_value then
+        return extract(year from at at time zone 'UTC');
+    end;
+end
+$$;
+
 create function prepare_invoices() returns trigger
     language plpgsql security definer set search_path from current as $$
 begin
     insert into invoices (transaction_id, organization_id, event_id, booking_id, kind, year)
     select n.id, e.organizer_id, n.event_id, n.booking_id,
-           case n.cause when 'sale' then 'invoice' else 'credit_note' end, extract(year from n.at at time zone 'UTC')
-      from new_rows n cross join lateral (select organizer_id from events where id = n.event_id limit 1) e
+           case n.cause when 'sale' then 'invoice' else 'credit_note' end, invoice_year(n.at, e.timezone)
+      from new_rows n cross join lateral (select organizer_id, timezone from events where id = n.event_id limit 1) e
      where n.cause in ('sale', 'refund') and n.booking_id is not null;
     -- One job for each series: who numbers the last of them has numbered those before it.
     insert into jobs (kind, key, payload, expires_at)
     select 'invoice', 'invoice:' || last.id, jsonb_build_object('transaction_id', last.id), clock_timestamp() + interval '365 days'
       from (select max(n.id) as id
-              from new_rows n cross join lateral (select organizer_id from events where id = n.event_id limit 1) e
+              from new_rows n cross join lateral (select organizer_id, timezone from events where id = n.event_id limit 1) e
              where n.cause in ('sale', 'refund') and n.booking_id is not null
-             group by e.organizer_id, n.cause, extract(year from n.at at time zone 'UTC')) last
+             group by e.organizer_id, n.cause, invoice_year(n.at, e.timezone)) last
      order by last.id
         on conflict (key) do nothing;
     return null;

@@ -188,6 +188,45 @@ async fn money_goes_back_by_ticket_by_amount_and_whole_to_the_last_unit() {
     server.audit().await;
 }
 
+/// Its date is printed in the time of the event's place, and the year in its number is that date's.
+#[tokio::test]
+async fn an_invoice_is_of_the_year_that_its_date_is_in() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 1).await;
+    let id = booking["id"].as_str().unwrap();
+    eventually(&client, "a sale", "select count(*) = 1 from invoices").await;
+    for (zone, at, year) in [
+        ("Asia/Bangkok", "2026-12-31T17:00:00Z", 2027),
+        ("Asia/Bangkok", "2026-12-31T16:59:59Z", 2026),
+        ("America/New_York", "2027-01-01T04:59:59Z", 2026),
+        ("America/New_York", "2027-01-01T05:00:00Z", 2027),
+        ("UTC", "2026-12-31T23:59:59Z", 2026),
+        ("Pacific/Kiritimati", "2026-12-31T10:00:00Z", 2027),
+        // A sale is booked, whatever a zone is called.
+        ("Nowhere/Else", "2027-01-01T00:00:00Z", 2027),
+        ("Nowhere/Else", "2027-06-01T00:00:00Z", 2027),
+    ] {
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&zone, &show.event.0];
+        let moved = "update events set timezone = $1 where id = $2";
+        client.execute(moved, &values).await.unwrap();
+        let posted = format!(
+            "with again as (insert into ledger_transactions (key, cause, event_id, booking_id, at)
+                            values ('{zone} {at}', 'sale', {}, '{id}', '{at}') returning id)
+             insert into ledger_entries (transaction_id, account_id, amount)
+             select again.id, account_id, amount from again, ledger_entries
+              where transaction_id = (select min(transaction_id) from invoices)",
+            show.event
+        );
+        client.batch_execute(&posted).await.unwrap();
+        let sql = "select year from invoices order by transaction_id desc limit 1";
+        let found: i32 = client.query_one(sql, &[]).await.unwrap().get(0);
+        assert_eq!(found, year, "{zone} {at}");
+    }
+}
+
 /// Many requests at once give back what was paid, and no unit more; without the constraint's lock they would.
 #[tokio::test]
 async fn refunds_that_race_never_exceed_the_payment() {
