@@ -24,7 +24,8 @@ with person as (select id from users where email = lower(:'email')),
                     where state = 'pending' and id in (select transfer_id from offered)),
      invitations as (delete from organization_invitations where email = lower(:'email')),
      links as (delete from account_links where email = lower(:'email') or user_id in (select id from person)),
-     sent as (delete from jobs where state <> 'leased' and strpos(payload::text, lower(:'email')) > 0),
+     -- Mail servers name the one whom they refuse.
+     sent as (delete from jobs where state <> 'leased' and strpos(payload::text || lower(coalesce(reason, '')), lower(:'email')) > 0),
      steps as (update interactions set user_id = null, session_id = null, page_url = null, user_agent = null, data = '{}'
                 where user_id in (select id from person)),
      signed_in as (delete from sessions where user_id in (select id from person)),

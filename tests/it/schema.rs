@@ -886,7 +886,12 @@ async fn an_erased_person_is_in_no_table() {
         insert into ticket_holders (ticket_id, code, user_id, name, email)
             select id, 'code-of-luca', 6, 'Luca', 'luca@seatcast.example' from tickets order by id limit 1;
         insert into jobs (kind, key, payload, expires_at)
-            values ('account_mail', 'a-key', '{\"email\": \"luca@seatcast.example\"}', now() + interval '1 day')";
+            values ('account_mail', 'a-key', '{\"email\": \"luca@seatcast.example\"}', now() + interval '1 day');
+        insert into jobs (kind, key, payload, state, reason, expires_at)
+            values ('confirmation', 'b-key', '{}', 'needs_review', 'MAIL_REFUSED: no luca@seatcast.example here', now() + interval '1 day');
+        with offered as (insert into transfers (ticket_id, event_id, generation)
+                         select id, event_id, 1 from tickets order by id desc limit 1 returning id)
+        insert into transfer_contacts (transfer_id, name, email) select id, 'Luca', 'luca@seatcast.example' from offered";
     client.batch_execute(known).await.unwrap();
     assert!(!tables_with(&client, EMAIL).await.is_empty());
 
@@ -901,6 +906,9 @@ async fn an_erased_person_is_in_no_table() {
     let sold = "select count(*) from bookings where user_id = 6";
     let sold: i64 = client.query_one(sold, &[]).await.unwrap().get(0);
     assert!(sold > 0, "what was sold stays");
+    let offered = "select state from transfers order by id desc limit 1";
+    let offered: String = client.query_one(offered, &[]).await.unwrap().get(0);
+    assert_eq!(offered, "cancelled", "nobody could take it");
 }
 
 async fn tables_with(client: &Client, text: &str) -> Vec<String> {
