@@ -1,7 +1,7 @@
 //! A refund from its request on: decides what is given back, writes it, and moves it on at once, so that whoever asked sees
 //! how it ended. If this node dies in between, the refund's job goes on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Payments;
 use super::drive::Driven;
@@ -164,20 +164,26 @@ async fn decided(
     wish: &RefundWish,
 ) -> Result<Result<(Attempt, Back), NotGiven>, StoreError> {
     let attempts = table.payments_of(booking.id).await?;
+    let lost = table.lost_of(booking.id).await?;
     let payment = (attempts.into_iter())
         .filter(|attempt| attempt.state == PaymentState::Captured)
         .filter(|attempt| payment.is_none_or(|payment| payment == attempt.id))
-        .max_by_key(|attempt| attempt.captured_amount - attempt.refunded_amount);
+        .max_by_key(|attempt| left_of(attempt, &lost));
     let Some(payment) = payment else {
         return Ok(Err(NotGiven::NotCaptured));
     };
     let given = given_tickets(&table.refunds_of(booking.id).await?);
-    let (captured, refunded) = (payment.captured_amount, payment.refunded_amount);
-    let paid = paid_money(booking, captured, captured - refunded);
+    let paid = paid_money(booking, payment.captured_amount, left_of(&payment, &lost));
     let back = refund::decide(booking, paid, &given, wish);
     Ok(back
         .map(|back| (payment, back))
         .map_err(|refusal| refused(refusal, booking)))
+}
+
+/// What can still be given back of a payment: what came in, less what went back, by us or by the cardholder's bank.
+fn left_of(payment: &Attempt, lost: &BTreeMap<PaymentId, i64>) -> i64 {
+    let lost = lost.get(&payment.id).copied().unwrap_or(0);
+    (payment.captured_amount - payment.refunded_amount - lost).max(0)
 }
 
 fn paid_money(of: &Booking, captured: i64, left: i64) -> PaidMoney {
@@ -274,7 +280,8 @@ pub(crate) async fn give_after_cancellation<F: Future<Output = Driven>>(
     {
         return Ok(AfterCancellation::Waits);
     }
-    let left = |of: &Attempt| of.captured_amount - of.refunded_amount;
+    let lost = table.lost_of(booking).await?;
+    let left = |of: &Attempt| left_of(of, &lost);
     let captured = attempts
         .iter()
         .filter(|of| of.state == PaymentState::Captured && left(of) > 0);

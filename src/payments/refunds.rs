@@ -2,6 +2,7 @@
 //! that are void stay so, and the provider knows the refund by its key. The table, the provider and the desk are traits,
 //! so that the simulation runs the same code.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::drive::{Driven, PaymentTable, Sales};
@@ -16,7 +17,7 @@ use crate::ticketing::payment::{Attempt, Attempted};
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Transition;
-use crate::ticketing::{BookingId, RefundId};
+use crate::ticketing::{BookingId, PaymentId, RefundId};
 
 /// The rows of refunds.
 pub(crate) trait RefundTable: PaymentTable {
@@ -40,6 +41,11 @@ pub(crate) trait RefundTable: PaymentTable {
         &self,
         booking: BookingId,
     ) -> impl Future<Output = Result<Vec<Refund>, StoreError>> + Send;
+    /// What cardholders' banks took back for good of the booking's payments.
+    fn lost_of(
+        &self,
+        booking: BookingId,
+    ) -> impl Future<Output = Result<BTreeMap<PaymentId, i64>, StoreError>> + Send;
     /// Writes a refund, reserves its amount, and writes the job that goes on with it.
     fn begin_refund(
         &self,
@@ -204,6 +210,10 @@ impl RefundTable for Store {
 
     async fn refunds_of(&self, booking: BookingId) -> Result<Vec<Refund>, StoreError> {
         self.refunds_of(booking).await
+    }
+
+    async fn lost_of(&self, booking: BookingId) -> Result<BTreeMap<PaymentId, i64>, StoreError> {
+        self.lost_of(booking).await
     }
 
     async fn begin_refund(&self, new: &NewRefund<'_>) -> Result<RefundBegun, StoreError> {

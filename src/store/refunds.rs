@@ -1,6 +1,7 @@
 //! Refunds: written, moved on and settled, each step in one transaction with the job that goes on with it and the posting
 //! that it makes; and what a cancelled event, or a cancelled booking, has to give back.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use deadpool_postgres::{GenericClient, Transaction};
@@ -233,6 +234,24 @@ impl Store {
         rows.iter().map(read_refund).collect()
     }
 
+    /// What cardholders' banks took back of a booking's payments for good.
+    pub async fn lost_of(
+        &self,
+        booking: BookingId,
+    ) -> Result<BTreeMap<PaymentId, i64>, StoreError> {
+        let client = self.client().await?;
+        let sql = "select p.id, d.amount
+                     from (select id from payments where booking_id = $1 order by booking_id desc, id desc limit 100) p
+                    cross join lateral (select sum(amount)::bigint as amount
+                                          from (select amount, state from disputes where payment_id = p.id limit 100) d
+                                         where state = 'lost') d
+                    where d.amount > 0";
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &[&booking]).await?;
+        let read = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
+        rows.iter().map(read).collect()
+    }
+
     /// The provider has taken the refund on.
     pub async fn refund_pending(&self, id: RefundId, provider_ref: &str) -> Result<(), StoreError> {
         let client = self.client().await?;
@@ -326,7 +345,8 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Payments of an event that have money which was not given back, in the order of their ids, after `after`.
+    /// Payments of an event that have money which was not given back, in the order of their ids, after `after`; of some
+    /// nothing is left, since the cardholder's bank took it.
     pub async fn unreturned(
         &self,
         event: EventId,
@@ -334,12 +354,13 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Unreturned>, StoreError> {
         let client = self.client().await?;
-        let sql = "
-            select booking_id, id, captured_amount - refunded_amount from payments
-             where event_id = $1 and id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
-               and state = 'captured' and captured_amount > refunded_amount
-             order by event_id, id limit $3";
-        let statement = client.prepare_cached(sql).await?;
+        let sql = format!(
+            "select booking_id, id, {LEFT} from payments p
+              where event_id = $1 and id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
+                and state = 'captured' and captured_amount > refunded_amount
+              order by event_id, id limit $3"
+        );
+        let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&event, &after, &limit]).await?;
         rows.iter()
             .map(|row| {

@@ -395,10 +395,11 @@ export class Books {
 
   // Disputes.
 
-  openDispute(intentId) {
+  /** `amount`: the cardholder disputes no more of it. */
+  openDispute(intentId, amount) {
     const charge = this.charges.get(this.find('payment_intent', intentId).latest_charge);
     const dispute = {
-      id: this.id('dp'), object: 'dispute', amount: charge.amount_captured, balance_transactions: [], charge: charge.id,
+      id: this.id('dp'), object: 'dispute', amount: amount ?? charge.amount_captured, balance_transactions: [], charge: charge.id,
       created: this.now(), currency: charge.currency, metadata: {}, payment_intent: intentId, reason: 'fraudulent',
       status: 'needs_response',
     };

@@ -14,7 +14,7 @@
 //   {"refunds": "succeeded" | "pending"}, {"refund": "re_…", "ends": "succeeded" | "failed", "even_if_succeeded"?}
 //   {"fees": "follow" | "known"}                   whether charges say their fees only later
 //   {"refund_intent": "pi_…", "amount"?}           somebody refunds at the provider's own page
-//   {"dispute": "pi_…"}, {"dispute_closed": "dp_…", "status": "won" | "lost"}
+//   {"dispute": "pi_…", "amount"?}, {"dispute_closed": "dp_…", "status": "won" | "lost"}
 //   {"tamper": {"intent", …members}}               what must not be: another amount, currency or metadata
 //   {"faults": [{"on": "POST /v1/refunds", "does", "times", "ms"?}]}
 //       does: `429`, `500_before`, `500_after`, `slow`, `silent`, `cut_before`, `cut_after`. The error of `500_after` is the
@@ -229,7 +229,7 @@ async function control(said) {
   if (said.act) return attempt(() => books.act(said.act)).body;
   if (said.refund) return books.endRefund(said.refund, said.ends, said.even_if_succeeded);
   if (said.refund_intent) return books.createRefund({ payment_intent: said.refund_intent, ...(said.amount && { amount: String(said.amount) }) });
-  if (said.dispute) return books.openDispute(said.dispute);
+  if (said.dispute) return books.openDispute(said.dispute, said.amount);
   if (said.dispute_closed) return books.closeDispute(said.dispute_closed, said.status);
   if (said.tamper) {
     const { intent, ...members } = said.tamper;

@@ -125,6 +125,47 @@ async fn a_refund_that_others_made_takes_the_place_of_ours() {
     shop.server.audit().await;
 }
 
+/// What is left of it goes back when the booking or its event is cancelled, and by a person's «all».
+#[tokio::test]
+async fn the_rest_of_a_payment_of_which_a_part_was_lost_is_given_back() {
+    for by in ["booking", "event", "staff"] {
+        let shop = Shop::open(10).await;
+        let (held, intent) = shop.sell_two().await;
+        let part = json!({"dispute": intent, "amount": 500});
+        let dispute = shop.stripe.tell(part).await["id"].clone();
+        let lost = json!({"dispute_closed": dispute, "status": "lost"});
+        shop.stripe.tell(lost).await;
+        shop.until_dispute("lost").await;
+        shop.until_quiet().await;
+        let staff = shop.server.user(shop.show.organizer);
+        let booking = format!("/api/v1/bookings/{}", held.id);
+        match by {
+            "booking" => {
+                let cancel = json!({"status": "cancelled"});
+                let cancelled = staff.put(&format!("{booking}/status"), &cancel).await;
+                cancelled.data(200);
+            }
+            "event" => {
+                let cancel = format!("/api/v1/events/{}/cancel", shop.show.event);
+                let storm = json!({"reason": "Storm"});
+                staff.post(&cancel, &storm).await.data(202);
+            }
+            _ => {
+                let all = json!({"all": true});
+                let asked = staff.post(&format!("{booking}/refunds"), &all).await;
+                assert_eq!(asked.data(201)["amount"]["amount"], 2 * PRICE - 500);
+            }
+        }
+        // This provider gives nothing back of what was disputed, and a person hears of it.
+        let asked = format!(
+            "select count(*) = 1 and sum(amount) = {} and bool_and(state = 'needs_review') from refunds",
+            2 * PRICE - 500
+        );
+        shop.in_the_end(&asked).await;
+        shop.server.audit().await;
+    }
+}
+
 #[tokio::test]
 async fn a_dispute_moves_money_and_state_and_never_stock() {
     let shop = Shop::open(10).await;
