@@ -100,6 +100,8 @@ impl Kind for EventRefunds {
             return Ok(End::GoesOn(as_json(&progress)));
         }
         progress.done = progress.total;
+        // If a person has it tried again, all that is left is tried again.
+        progress.after = None;
         task.note(store, &as_json(&progress)).await?;
         match open.for_review {
             0 => Ok(End::Done),
@@ -113,7 +115,13 @@ impl Kind for EventRefunds {
 
 impl EventRefunds {
     async fn one(&self, hands: &JobHands, of: Unreturned) -> Result<(), Failed> {
-        let key = format!("evt:{}:{}", self.event_id, of.payment_id);
+        if of.amount <= 0 {
+            return Ok(());
+        }
+        // The same refund, however often this node dies at it; after one that came to nothing another one: a person has
+        // looked at it since, and had this tried again.
+        let failed = hands.store.failed_refunds(of.payment_id).await?;
+        let key = format!("evt:{}:{}:{failed}", self.event_id, of.payment_id);
         let all = RefundOrder {
             booking: of.booking_id,
             payment: Some(of.payment_id),

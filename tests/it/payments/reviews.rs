@@ -212,6 +212,48 @@ async fn a_payment_that_was_put_right_is_looked_at_again() {
     assert_eq!(shop.tickets(&held).await, 1);
 }
 
+/// What a cancelled event could not give back is given back when a person has it tried again.
+#[tokio::test]
+async fn refunds_of_a_cancelled_event_that_failed_are_tried_again_with_its_job() {
+    let shop = Shop::open(10).await;
+    let (_, intent) = shop.paid(2).await;
+    let (_, other) = shop.paid(1).await;
+    shop.stripe.tell(json!({"refunds": "pending"})).await;
+    let cancel = format!("/api/v1/events/{}/cancel", shop.show.event);
+    let reason = json!({"reason": "Storm"});
+    shop.staff().post(&cancel, &reason).await.data(202);
+    shop.until("select count(*) = 2 from refunds where state = 'pending'")
+        .await;
+    let books = shop.stripe.books().await;
+    for refund in books["refunds"].as_array().unwrap() {
+        let ends = match refund["payment_intent"] == intent.as_str() {
+            true => "failed",
+            false => "succeeded",
+        };
+        let ends = json!({"refund": refund["id"], "ends": ends});
+        shop.stripe.tell(ends).await;
+    }
+    let stuck =
+        "select count(*) = 1 from jobs where kind = 'event_refunds' and state = 'needs_review'";
+    shop.in_the_end(stuck).await;
+    assert_eq!(
+        (shop.kept(&intent).await, shop.kept(&other).await),
+        (2 * PRICE, 0)
+    );
+    shop.decide("accept").await.data(200);
+    shop.stripe.tell(json!({"refunds": "succeeded"})).await;
+    let jobs = shop.staff().get(JOBS).await;
+    let job = jobs.data(200)[0].clone();
+    assert_eq!(job["code"], "REFUNDS_NEED_REVIEW");
+    let retry = format!("/api/v1/jobs/{}/retry", job["id"]);
+    shop.staff().post(&retry, &json!({})).await.data(200);
+    let done = "select count(*) = 1 from jobs where kind = 'event_refunds' and state = 'done'";
+    shop.in_the_end(done).await;
+    assert_eq!(shop.kept(&intent).await, 0);
+    assert_eq!(shop.staff().get(JOBS).await.data(200), &json!([]));
+    shop.server.audit().await;
+}
+
 #[tokio::test]
 async fn a_job_that_waits_is_tried_again_or_dropped_by_its_own_people() {
     let shop = Shop::open(10).await;
