@@ -106,7 +106,7 @@ export const deskStyles = [
     }
     /* People write words of any length; a column stays wide enough to be read. */
     tbody :is(th, td) {
-      min-width: 6rem;
+      min-width: 7rem;
     }
     :is(th, td, li, p, .part, legend) {
       overflow-wrap: anywhere;
@@ -118,6 +118,12 @@ export const deskStyles = [
     td .actions {
       justify-content: end;
       flex-wrap: nowrap;
+    }
+    /* What is pressed, and what is read out, is not broken in the middle: rather the table scrolls. */
+    td .button,
+    .whole-word {
+      overflow-wrap: normal;
+      white-space: nowrap;
     }
     @media (max-width: 640px) {
       .scroll {

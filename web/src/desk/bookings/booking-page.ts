@@ -379,7 +379,7 @@ export class BookingDeskPage extends EventDeskPage {
         <tbody>
           ${tickets.map(
             (ticket, place) => html`<tr>
-              <th scope="row">${ticket.code}</th>
+              <th scope="row"><span class="whole-word">${ticket.code}</span></th>
               <td data-label=${words.place}><span>${placeOf(items, ticket)}</span></td>
               <td data-label=${words.attendee}><span>${attendees[place]?.name ?? ''}</span></td>
               <td data-label=${words.filter}><span class="tag ${ticket.status === 'valid' ? 'good' : ticket.status === 'void' ? 'bad' : ''}">${words.ticketStatus[ticket.status]}</span>${ticket.offer ? html` <span class="tag">${words.ticketOffered}</span>` : nothing}</td>

@@ -202,7 +202,7 @@ export class BookingsDeskPage extends EventDeskPage {
     const types = items.map(({ name, quantity: of }) => `${count(this.language, of)} × ${name}`).join(', ');
     return html`<tr>
       <td class="tick-cell"><input type="checkbox" aria-label=${words.choose(reference)} .checked=${this.chosen.has(id)} @change=${() => this.#choose(id)} /></td>
-      <th scope="row"><a href="/desk/events/${this.event.id}/bookings/${id}">${reference}</a></th>
+      <th scope="row"><a class="whole-word" href="/desk/events/${this.event.id}/bookings/${id}">${reference}</a></th>
       ${this.#sells ? html`<td data-label=${words.contact}><span class="buyer">${this.#buyer(contact)}</span></td>` : nothing}
       <td data-label=${words.filter}><span>${bookingTag(words, status)} ${kind === 'offer' ? html`<span class="tag">${words.offer}</span>` : nothing}</span></td>
       <td data-label=${words.tickets}><span>${types || count(this.language, quantity)}</span></td>

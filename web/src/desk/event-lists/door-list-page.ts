@@ -75,14 +75,14 @@ export class DoorListPage extends EventDeskPage {
   #table(rows: readonly TicketAttendee[]): TemplateResult {
     const words = WORDS[this.language];
     const seesBooking = may(this.me, ['sell', 'figures'], this.event.organizer_id);
-    const bookingOf = (reference: string): string | TemplateResult =>
-      seesBooking ? html`<span><a href="/desk/events/${this.event.id}/bookings/${reference}">${reference}</a></span>` : reference;
+    const bookingOf = (reference: string): TemplateResult =>
+      seesBooking ? html`<span><a class="whole-word" href="/desk/events/${this.event.id}/bookings/${reference}">${reference}</a></span>` : html`<span class="whole-word">${reference}</span>`;
     return tableOf(rows, {
       key: ({ ticket_id: id }) => id,
       columns: [
         { head: words.name, cell: ({ name }) => name ?? words.noName },
         { head: words.ticket, cell: ({ ticket_type: type, seat }) => [type, seat].filter(Boolean).join(' · ') },
-        { head: words.code, cell: ({ code }) => code },
+        { head: words.code, cell: ({ code }) => html`<span class="whole-word">${code}</span>` },
         { head: words.booking, cell: ({ reference }) => bookingOf(reference) },
         { head: words.status, cell: (one) => this.#status(one) },
       ],
@@ -114,7 +114,7 @@ export class DoorListPage extends EventDeskPage {
       ${tableOf(this.wrong, {
         key: ({ id }) => id,
         columns: [
-          { head: words.code, cell: ({ code }) => code ?? '–' },
+          { head: words.code, cell: ({ code }) => html`<span class="whole-word">${code ?? '–'}</span>` },
           { head: words.status, cell: ({ result }) => html`<span class="tag bad">${words.result[result as ScanResult]}</span>` },
           { head: words.gate, cell: ({ gate }) => gate ?? '' },
           { head: words.when, cell: ({ scanned_at: at }) => momentWords(this.language, at) },
