@@ -53,3 +53,14 @@ it('the sign-in of the desk has a title in the language that is spoken', async (
   const { page } = await open(browser, `${url}/desk?lang=fa`);
   await expect.poll(() => page.title()).toBe('میز برگزارکننده · Seatcast');
 });
+
+it('tables of the desk break neither buttons nor codes in the middle, on a tablet', async () => {
+  const { id } = await makeEvent(TITLE, 20, 0);
+  await rest('POST', '/bookings', { event_id: id, quantity: 2 }, 3);
+  const { page } = await openDesk(browser, `/desk/events/${id}/doors?lang=fa`, { viewport: { width: 768, height: 900 } });
+  const lines = (of: string): Promise<number[]> => page.locator(of).evaluateAll((found) => found.map((one) => one.getClientRects().length));
+  await page.locator('tbody .whole-word').first().waitFor();
+  expect(new Set(await lines('tbody .whole-word'))).toEqual(new Set([1]));
+  const heights = await page.locator('tbody .button').evaluateAll((found) => found.map(({ clientHeight }) => clientHeight));
+  expect(Math.max(...heights)).toBeLessThan(50);
+});
