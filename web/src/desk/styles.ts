@@ -125,6 +125,22 @@ export const deskStyles = [
       overflow-wrap: normal;
       white-space: nowrap;
     }
+    /* On a tablet all columns are in sight: what is pressed stands in the last one. */
+    @media (max-width: 960px) {
+      th,
+      td {
+        padding-inline: 0.45rem;
+      }
+      tbody :is(th, td) {
+        min-width: 5.5rem;
+      }
+      :is(th, td):first-child {
+        padding-inline-start: 1rem;
+      }
+      :is(th, td):last-child {
+        padding-inline-end: 1rem;
+      }
+    }
     @media (max-width: 640px) {
       .scroll {
         overflow: visible;

@@ -63,4 +63,6 @@ it('tables of the desk break neither buttons nor codes in the middle, on a table
   expect(new Set(await lines('tbody .whole-word'))).toEqual(new Set([1]));
   const heights = await page.locator('tbody .button').evaluateAll((found) => found.map(({ clientHeight }) => clientHeight));
   expect(Math.max(...heights)).toBeLessThan(50);
+  // All columns are in sight.
+  expect(await page.locator('.scroll').first().evaluate((box) => box.scrollWidth - box.clientWidth)).toBe(0);
 });
