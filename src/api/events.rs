@@ -323,11 +323,12 @@ pub(super) async fn revealed_types(
     let Some(code) = voucher_code(&typed) else {
         return Ok(None);
     };
-    let types = state.store.revealed_types(event_id, &code).await?;
-    if types.is_some() {
+    let types = state.store.revealed_types(event_id, &code).await;
+    // What could not be answered told no guesser anything.
+    if !matches!(types, Ok(None)) {
         state.rates.give_back(RateKind::SignIns, who);
     }
-    Ok(types)
+    Ok(types?)
 }
 
 /// The event, if it exists and the caller may see it; with its hidden ticket types for its people.

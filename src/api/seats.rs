@@ -31,7 +31,7 @@ use crate::limits::address::Client;
 use crate::schema;
 use crate::store::availability::SectionStand;
 use crate::store::edit::EditError;
-use crate::store::seats::SeatsChange;
+use crate::store::seats::{HiddenSeats, SeatsChange};
 use crate::ticketing::availability::EventVersion;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::{Delta, EventState};
@@ -169,8 +169,7 @@ pub(super) async fn statuses(
             false => revealed_types(&state, client, event_id, known).await?,
         };
         if let Some(types) = types {
-            let seats = state.store.hidden_free_seats(event_id, &types).await?;
-            answer.revealed = Some(seats);
+            answer.revealed = Some(hidden(&state, event_id, event.version(), &types).await?);
         }
         let tag = answer.revision.to_string();
         let answer = marked(Reply::ok("SEATS", answer).into_response(), &tag, PRIVATE);
@@ -252,6 +251,42 @@ pub(super) async fn by_section(
         Err(NotKept::Moved(sections)) => Ok(sections),
         Err(NotKept::Failed(error)) => Err(error),
     }
+}
+
+/// Places of the free seats of hidden types, of `types` or of all if that is empty, ascending. All bearers of codes ask
+/// whenever the event changes: they are read once for each revision.
+async fn hidden(
+    state: &ApiState,
+    event_id: EventId,
+    version: EventVersion,
+    types: &[TicketTypeId],
+) -> ApiResult<Vec<u32>> {
+    let key = KeptKey::Hidden {
+        event: event_id,
+        version,
+    };
+    let read = async {
+        let read = state.store.hidden_free_seats(event_id).await;
+        let read = read.map_err(ApiError::from)?;
+        let (now, seats) = read.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+        match now == version.revision {
+            true => Ok(serde_json::to_vec(&seats)
+                .map_err(ApiError::internal)?
+                .into()),
+            false => Err(NotKept::Moved(seats)),
+        }
+    };
+    let seats: Vec<HiddenSeats> = match state.seatmaps.get(key, read).await {
+        Ok(kept) => serde_json::from_slice(&kept).map_err(ApiError::internal)?,
+        Err(NotKept::Moved(seats)) => seats,
+        Err(NotKept::Failed(error)) => return Err(error),
+    };
+    let of_types = seats
+        .into_iter()
+        .filter(|(id, _)| types.is_empty() || types.contains(id));
+    let mut places: Vec<u32> = of_types.flat_map(|(_, places)| places).collect();
+    places.sort_unstable();
+    Ok(places)
 }
 
 /// Why something is not kept for the revision that the event had a moment ago.

@@ -89,6 +89,9 @@ pub struct SeatsRow {
     pub seats: SeatMap,
 }
 
+/// A hidden ticket type, and places of its free seats, ascending.
+pub type HiddenSeats = (TicketTypeId, Vec<u32>);
+
 /// Changes of some seats; fields that are `None` stay as they are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SeatsChange {
@@ -175,29 +178,44 @@ impl Store {
         .transpose()
     }
 
-    /// Places of the free seats of hidden ticket types, ascending: of `types`, or of all if that is empty. Everybody is told that
+    /// The event's revision, and places of the free seats of its hidden ticket types, ascending, by type. Everybody is told that
     /// they are blocked.
     pub async fn hidden_free_seats(
         &self,
         event: EventId,
-        types: &[TicketTypeId],
-    ) -> Result<Vec<u32>, StoreError> {
+    ) -> Result<Option<(Revision, Vec<HiddenSeats>)>, StoreError> {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
-                "select coalesce(array_agg(s.position order by s.position), '{}')
-                   from unnest(array(select id from ticket_types where event_id = $1 and hidden
-                                        and (cardinality($2::bigint[]) = 0 or id = any($2)))) as of_type (id)
-                  cross join lateral (select id, position from seats
-                                       where ticket_type_id = of_type.id and not blocked offset 0) s
-                   left join lateral (select true as is_taken from claims
-                                       where seat_id = s.id and state <> 'dead' limit 1) c on true
-                  where c.is_taken is null",
+                "select t.revision, f.ticket_type_id, f.positions
+                   from turns t
+                   left join lateral (
+                     select of_type.id as ticket_type_id, array_agg(s.position order by s.position) as positions
+                       from unnest(array(select id from ticket_types where event_id = t.event_id and hidden)) as of_type (id)
+                      cross join lateral (select id, position from seats
+                                           where ticket_type_id = of_type.id and not blocked offset 0) s
+                       left join lateral (select true as is_taken from claims
+                                           where seat_id = s.id and state <> 'dead' limit 1) c on true
+                      where c.is_taken is null
+                      group by of_type.id) f on true
+                  where t.event_id = $1",
             )
             .await?;
-        let row = client.query_one(&statement, &[&event, &types]).await?;
-        let positions: Vec<i32> = row.try_get(0)?;
-        Ok(positions.into_iter().map(i32::unsigned_abs).collect())
+        let rows = client.query(&statement, &[&event]).await?;
+        let Some(first) = rows.first() else {
+            return Ok(None);
+        };
+        let revision = unsigned(first.try_get(0)?)?;
+        let mut of_types = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let positions: Option<Vec<i32>> = row.try_get(2)?;
+            let (Some(ticket_type), Some(positions)) = (row.try_get(1)?, positions) else {
+                continue;
+            };
+            let places = positions.into_iter().map(i32::unsigned_abs).collect();
+            of_types.push((ticket_type, places));
+        }
+        Ok(Some((revision, of_types)))
     }
 
     /// The changes after `since`, merged; `None` if the log does not reach back that far within `rows_max` rows.

@@ -170,6 +170,14 @@ async fn free_seats_of_a_hidden_type_are_shown_as_blocked() {
         read.data(200)["revealed"].clone()
     };
     assert_eq!(revealed("FRIEND").await, json!([]));
+    let of_one_type =
+        "insert into vouchers (event_id, code, kind, value, reveals_hidden, ticket_type_ids)
+                       values ($1, $2, 'percent', 0, true, array[$3::bigint])";
+    for (code, of) in [("STALLS", 0), ("BOX", 1)] {
+        let of = show.ticket_types[of].0;
+        let row: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&show.event.0, &code, &of];
+        client.execute(of_one_type, &row).await.unwrap();
+    }
     let mut viewer = server.ws(WireVersion::V2).await;
     viewer.join(&format!("seats:{event}"), json!({})).await;
     let path = format!(
@@ -181,7 +189,10 @@ async fn free_seats_of_a_hidden_type_are_shown_as_blocked() {
         .await
         .data(200);
     assert_eq!(shown().await, [0, 0, 0, 0, 3, 3, 3]);
-    assert_eq!(revealed("FRIEND").await, json!([4, 5, 6]));
+    for code in ["FRIEND", "BOX"] {
+        assert_eq!(revealed(code).await, json!([4, 5, 6]), "{code}");
+    }
+    assert_eq!(revealed("STALLS").await, json!([]));
     assert_eq!(revealed("NOBODYS").await, Value::Null);
     let own = organizer.get(&map).await;
     assert_eq!(own.data(200)["revealed"], json!([4, 5, 6]));

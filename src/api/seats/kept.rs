@@ -34,6 +34,11 @@ pub(super) enum KeptKey {
         event: EventId,
         version: EventVersion,
     },
+    /// The free seats of an event's hidden ticket types, as JSON.
+    Hidden {
+        event: EventId,
+        version: EventVersion,
+    },
 }
 
 /// A handle; clones share what is kept. The bodies that were asked for last stay.
