@@ -150,7 +150,7 @@ export class NoticesPage extends EventDeskPage {
     const { message, type, at, until } = notice;
     return html`<li>
       <p>
-        ${message}<br /><span class="soft small"
+        <bdi>${message}</bdi><br /><span class="soft small"
           >${words.kinds[type] ? html`${words.kinds[type]} · ` : nothing}${momentWords(this.language, at)}${until ? html` · ${words.goodUntil(this.#moment(until))}` : nothing}</span
         >
       </p>
@@ -167,7 +167,7 @@ export class NoticesPage extends EventDeskPage {
     const words = WORDS[this.language];
     const close = (): void => void (this.withdrawn = undefined);
     return html`<desk-dialog heading=${words.withdrawQuestion} @close=${close}>
-      <p>“${notice.message}”</p>
+      <p>“<bdi>${notice.message}</bdi>”</p>
       <p class="soft">${words.withdrawHint}</p>
       <div slot="actions">
         <button class="button" type="button" @click=${close}>${COMMON[this.language].cancel}</button>
