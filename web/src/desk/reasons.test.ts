@@ -40,5 +40,6 @@ it('leaves what people and providers say as it is', () => {
   expect(reasonWords('fa', 'The singer is ill')).toBe('The singer is ill');
   expect(reasonWords('th', 'a refund failed: not so much was taken')).toBe('การคืนเงินไม่สำเร็จ: ไม่ได้ตัดเงินมากเท่านั้น');
   expect(reasonWords('en', 'a refund failed: no such charge: ch_1')).toBe('A refund failed: no such charge: ch_1');
+  expect(reasonWords('fa', 'MAIL_REFUSED: 550 5.1.1 No such user')).toBe('سرور ایمیل ایمیل را رد کرد: \u2066550 5.1.1 No such user\u2069');
   expect(reasonWords('en', 'constructor')).toBe('constructor');
 });

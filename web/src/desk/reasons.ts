@@ -66,7 +66,12 @@ export function reasonWords(language: Language, reason: string): string {
   const head = colon < 0 ? undefined : known(reason.slice(0, colon));
   if (head === undefined) return known(reason) ?? reason;
   const rest = reason.slice(colon + 2);
-  return `${head}: ${known(rest) ?? rest}`;
+  return `${head}: ${known(rest) ?? asSaid(language, rest)}`;
+}
+
+/** Others' words run from left to right, numbers first, whatever stands before them. */
+function asSaid(language: Language, text: string): string {
+  return language === 'fa' ? `\u2066${text}\u2069` : text;
 }
 
 /** Why a job or a mail failed, and what was said beside it. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { actionWords } from './actions.ts';
+import { actionWords, objectWords } from './actions.ts';
 
 /** Routes of docs/access.md that change something and admit more than buyers: those whose use the audit trail may show. */
 function routes(): string[] {
@@ -19,4 +19,10 @@ it('has words in each language for everything that people with rights do', () =>
     expect(actionWords('fa', route), route).toMatch(/[؀-ۿ]/);
   }
   expect(actionWords('en', 'constructor')).toBeUndefined();
+});
+
+it('names what something was done to in each language', () => {
+  expect(objectWords('en', 'event')).toBe('Event');
+  expect(objectWords('fa', 'api-key')).toBe('کلید API');
+  expect(objectWords('th', 'constructor')).toBeUndefined();
 });

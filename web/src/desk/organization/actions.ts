@@ -67,9 +67,28 @@ const ACTIONS: Readonly<Record<string, readonly [string, string, string]>> = {
   'DELETE /users/{user_id}/memberships/{membership_id}': ['Ended a membership', 'สิ้นสุดการเป็นสมาชิก', 'عضویت را پایان داد'],
 };
 
+/** What it was done to, by the part before the colon. */
+const OBJECTS: Readonly<Record<string, readonly [string, string, string]>> = {
+  event: ['Event', 'งาน', 'رویداد'],
+  booking: ['Booking', 'การจอง', 'رزرو'],
+  payment: ['Payment', 'การชำระเงิน', 'پرداخت'],
+  refund: ['Refund', 'การคืนเงิน', 'بازپرداخت'],
+  tax: ['Tax', 'ภาษี', 'مالیات'],
+  job: ['Work', 'งานระบบ', 'کار'],
+  user: ['User', 'ผู้ใช้', 'کاربر'],
+  invitation: ['Invitation', 'คำเชิญ', 'دعوت'],
+  organization: ['Organization', 'องค์กร', 'سازمان'],
+  'api-key': ['API key', 'คีย์ API', 'کلید API'],
+};
+
 const PLACES: Readonly<Record<Language, number>> = { en: 0, th: 1, fa: 2 };
 
 /** `undefined`: there are no words for it. */
 export function actionWords(language: Language, action: string): string | undefined {
   return Object.hasOwn(ACTIONS, action) ? ACTIONS[action]?.[PLACES[language]] : undefined;
+}
+
+/** `undefined`: there are no words for it. */
+export function objectWords(language: Language, kind: string): string | undefined {
+  return Object.hasOwn(OBJECTS, kind) ? OBJECTS[kind]?.[PLACES[language]] : undefined;
 }

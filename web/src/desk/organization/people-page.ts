@@ -187,8 +187,8 @@ export class PeoplePage extends DeskPage {
     return tableOf(rows, {
       key: ({ id }) => id,
       columns: [
-        { head: words.name, cell: ({ name, prefix }) => html`${name} <code class="soft small">${prefix}…</code>` },
-        { head: words.scopes, cell: ({ scopes }) => html`<span>${scopes.map((scope) => html`<span class="tag">${scope}</span> `)}</span>` },
+        { head: words.name, cell: ({ name, prefix }) => html`<bdi>${name}</bdi> <code class="soft small"><bdi dir="ltr">${prefix}…</bdi></code>` },
+        { head: words.scopes, cell: ({ scopes }) => html`<span>${scopes.map((scope) => html`<span class="tag">${words.scope[scope] ?? scope}</span> `)}</span>` },
         { head: words.ends, cell: ({ expires_at: at }) => (at ? momentWords(this.language, at) : words.never) },
       ],
       actions: (key) => html`<button class="button small danger" type="button" aria-label=${words.revokeWhat(key.name)} @click=${() => this.#ask({ what: 'revoke', key })}>${words.revoke}</button>`,

@@ -5,7 +5,7 @@ import { DeskPage } from '../desk-page.ts';
 import { List } from '../list.ts';
 import { deskStyles } from '../styles.ts';
 import { tableOf } from '../table.ts';
-import { actionWords } from './actions.ts';
+import { actionWords, objectWords } from './actions.ts';
 import { chosenOf, organizationChoice } from './choice.ts';
 import { WORDS } from './words.ts';
 
@@ -84,7 +84,7 @@ export class TrailPage extends DeskPage {
       key: ({ id }) => id,
       columns: [
         { head: words.action, cell: ({ action }) => this.#action(action) },
-        { head: words.object, cell: ({ object }) => object },
+        { head: words.object, cell: ({ object }) => this.#object(object) },
         { head: words.who, cell: ({ user_id: user, api_key_id: key }) => (user !== null ? words.user(user) : key !== null ? words.key(key) : '–') },
         { head: words.when, cell: ({ at }) => momentWords(this.language, at) },
         { head: words.details, cell: ({ detail }) => this.#details(JSON.stringify(detail, null, 1)) },
@@ -95,7 +95,13 @@ export class TrailPage extends DeskPage {
   /** In words, and the route as the small print. */
   #action(action: string): TemplateResult {
     const words = actionWords(this.language, action);
-    return words === undefined ? html`<code>${action}</code>` : html`<span>${words}<br /><code class="soft">${action}</code></span>`;
+    return words === undefined ? routeOf(action) : html`<span>${words}<br />${routeOf(action)}</span>`;
+  }
+
+  #object(object: string): TemplateResult {
+    const colon = object.indexOf(':');
+    const words = objectWords(this.language, object.slice(0, colon));
+    return words === undefined ? html`<bdi dir="ltr">${object}</bdi>` : html`<span>${words} <bdi dir="ltr">${object.slice(colon + 1)}</bdi></span>`;
   }
 
   #details(text: string): string | TemplateResult {
@@ -107,6 +113,12 @@ export class TrailPage extends DeskPage {
     this.organization = id;
     void this.#list.restart();
   };
+}
+
+/** It may be broken between the parts of its path. */
+function routeOf(action: string): TemplateResult {
+  const [first = '', ...parts] = action.split('/');
+  return html`<code class="soft" dir="ltr">${first}${parts.map((part) => html`<wbr />/${part}`)}</code>`;
 }
 
 customElements.define('desk-trail', TrailPage);
