@@ -192,6 +192,10 @@ export const deskStyles = [
         content: attr(data-label);
         text-align: start;
       }
+      /* A name without a value says nothing. */
+      .stack td[data-label]:has(> span:empty) {
+        display: none;
+      }
       .stack td .actions {
         flex-wrap: wrap;
       }

@@ -187,7 +187,7 @@ export class PeoplePage extends DeskPage {
     return tableOf(rows, {
       key: ({ id }) => id,
       columns: [
-        { head: words.name, cell: ({ name, prefix }) => html`<bdi>${name}</bdi> <code class="soft small"><bdi dir="ltr">${prefix}…</bdi></code>` },
+        { head: words.name, cell: ({ name, prefix }) => html`<span><bdi>${name}</bdi> <code class="soft small"><bdi dir="ltr">${prefix}…</bdi></code></span>` },
         { head: words.scopes, cell: ({ scopes }) => html`<span>${scopes.map((scope) => html`<span class="tag">${words.scope[scope] ?? scope}</span> `)}</span>` },
         { head: words.ends, cell: ({ expires_at: at }) => (at ? momentWords(this.language, at) : words.never) },
       ],

@@ -106,7 +106,7 @@ export class TrailPage extends DeskPage {
 
   #details(text: string): string | TemplateResult {
     const isEmpty = text.length <= '{}'.length;
-    return isEmpty ? '–' : html`<details><summary>${WORDS[this.language].details}</summary><pre>${text}</pre></details>`;
+    return isEmpty ? '–' : html`<details><summary>${WORDS[this.language].details}</summary><pre dir="ltr">${text}</pre></details>`;
   }
 
   readonly #choose = (id: number): void => {
