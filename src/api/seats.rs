@@ -7,7 +7,7 @@ pub(super) mod seatmap;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -145,7 +145,8 @@ pub(super) async fn statuses(
     let is_staff = event.is_unveiled_to(&caller);
     let is_private = is_staff || known.voucher.is_some();
     if event.stale_since().is_none() && !is_private && is_known(&headers, &current) {
-        return Ok(tagged(&headers, &current, event.moment(), "SEATS", || ()));
+        let answer = tagged(&headers, &current, event.moment(), "SEATS", || ());
+        return Ok(by_caller(answer));
     }
     let delta = match since {
         // The log cannot be read.
@@ -173,12 +174,20 @@ pub(super) async fn statuses(
         }
         let tag = answer.revision.to_string();
         let answer = marked(Reply::ok("SEATS", answer).into_response(), &tag, PRIVATE);
-        return Ok(cache::stale(answer, event.stale_since()));
+        return Ok(cache::stale(by_caller(answer), event.stale_since()));
     }
     let tag = answer.revision.to_string();
     let control = event.moment();
     let answer = tagged(&headers, &tag, control, "SEATS", || answer);
-    Ok(cache::stale(answer, event.stale_since()))
+    Ok(cache::stale(by_caller(answer), event.stale_since()))
+}
+
+/// The event's people are told more at the same address, so a shared cache may not give them what it has for everybody. Of all
+/// events: elsewhere it would say that there are hidden types.
+fn by_caller(mut answer: Response) -> Response {
+    let vary = HeaderValue::from_static("authorization");
+    answer.headers_mut().append(header::VARY, vary);
+    answer
 }
 
 fn unchanged(revision: Revision) -> Delta {
