@@ -1,5 +1,5 @@
 import { css, html, type PropertyDeclarations, type TemplateResult } from 'lit';
-import { momentWords } from '../../elements/internal/format.ts';
+import { digits, momentWords } from '../../elements/internal/format.ts';
 import type { JsonObject } from '../../sdk/protocol.ts';
 import { DeskPage } from '../desk-page.ts';
 import { List } from '../list.ts';
@@ -101,7 +101,9 @@ export class TrailPage extends DeskPage {
   #object(object: string): TemplateResult {
     const colon = object.indexOf(':');
     const words = objectWords(this.language, object.slice(0, colon));
-    return words === undefined ? html`<bdi dir="ltr">${object}</bdi>` : html`<span>${words} <bdi dir="ltr">${object.slice(colon + 1)}</bdi></span>`;
+    if (words === undefined) return html`<bdi dir="ltr">${object}</bdi>`;
+    const id = object.slice(colon + 1);
+    return html`<span>${words} <bdi dir="ltr">${/^\d+$/.test(id) ? digits(this.language, id) : id}</bdi></span>`;
   }
 
   #details(text: string): string | TemplateResult {
