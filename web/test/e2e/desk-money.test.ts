@@ -174,7 +174,7 @@ describe('the pages of an organization', () => {
   it('show who did what', async () => {
     const event = await makeEvent('Traced', 5);
     const { page, errors } = await openDesk(browser, '/desk/trail', PHONE);
-    await expect.poll(() => shown(page, 'desk-trail')).toContain(`event:${event.id}`);
+    await expect.poll(() => shown(page, 'desk-trail')).toContain(`Event ${event.id}`);
     await picture(page, 'desk trail on a phone');
     expect(await faultsOf(page)).toEqual([]);
     expect(errors).toEqual([]);
