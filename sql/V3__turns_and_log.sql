@@ -55,11 +55,12 @@ begin
 end
 $$;
 
--- Notes the place, where it is another one. Every node calls it when it has connected.
-create function note_history() returns void language sql as
+-- Notes the place, where it is another one, and answers it. Every node calls it when it has connected.
+create function note_history() returns text language sql as
     $$ insert into history (place, begun_at) values (history_place(), '-infinity')
        on conflict on constraint history_pkey do update set place = excluded.place, begun_at = clock_timestamp()
-                where history.place <> excluded.place $$;
+                where history.place <> excluded.place;
+       select history_place() $$;
 
 -- The event's revision when its history went on in another place: in the last `looked_back` changes, and in the last days.
 -- Null if it did not. Changes that are not in the log any more are older than all that were written here.

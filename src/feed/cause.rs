@@ -8,6 +8,7 @@ use crate::hub::{Looked, NotOpened, Opening, ShardSet, Watch};
 use crate::store::LiveEvent;
 use crate::store::LogMark;
 pub(crate) use crate::store::QueryFailure;
+use crate::store::doorbell::HistoryPlace;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
 
@@ -15,8 +16,8 @@ use crate::ticketing::{EventId, Revision};
 #[derive(Debug)]
 pub(crate) enum FeedCause {
     Watch(Watch),
-    /// The doorbell listens (again); rings of earlier commits may have been missed.
-    Listening,
+    /// The doorbell listens (again), in this place if that is known; rings of earlier commits may have been missed.
+    Listening(Option<HistoryPlace>),
     Rang(EventId),
     /// A change came by the bus, or inside a NOTIFY payload; accepted only as the event's next revision.
     Delivered(EventId, Box<Delta>),

@@ -25,6 +25,7 @@ use super::entry::{Entry, EntryLimits};
 use crate::config::FeedConfig;
 use crate::hub::{NotOpened, ShardSet, Watch};
 use crate::pacing::Backoff;
+use crate::store::doorbell::HistoryPlace;
 use crate::ticketing::EventId;
 
 /// First and longest pause between attempts to reach a database that does not answer.
@@ -88,8 +89,13 @@ pub(super) struct Planner {
     to_load: VecDeque<EventId>,
     /// The loads under way, and when each began.
     loading_since: HashMap<EventId, Instant>,
+    /// Those of them that may answer from a database of before.
+    outdated: BTreeSet<EventId>,
     absent: Absent,
     rewinds: Rewinds,
+    /// The log that the doorbell came to last; unknown if it could not be noted.
+    place: Option<HistoryPlace>,
+    has_listened: bool,
     database: DatabaseState,
     /// The pauses between attempts to reach the database.
     backoff: Backoff,
@@ -109,6 +115,8 @@ impl Planner {
         Planner {
             absent: Absent::new(&config),
             rewinds: Rewinds::default(),
+            place: None,
+            has_listened: false,
             config,
             slots: HashMap::new(),
             timers: BTreeSet::new(),
@@ -118,6 +126,7 @@ impl Planner {
             gaps: HashMap::new(),
             to_load: VecDeque::new(),
             loading_since: HashMap::new(),
+            outdated: BTreeSet::new(),
             database: DatabaseState::Up,
             backoff: Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX),
             carried: false,
@@ -142,7 +151,8 @@ impl Planner {
                 shard,
                 look,
             }) => self.look(event, revision, (shard, look), now),
-            FeedCause::Listening => {
+            FeedCause::Listening(place) => {
+                self.came_to(place);
                 self.listening = true;
                 self.unproven = true;
                 // Their rows would be taken before.

@@ -81,12 +81,12 @@ impl Publisher {
         queries
     }
 
-    /// When [`FeedCause::Time`] is due, unless something else happens before.
     #[cfg(test)]
     pub(crate) fn watches(&self, event: EventId) -> bool {
         self.planner.watches(event)
     }
 
+    /// When [`FeedCause::Time`] is due, unless something else happens before.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.planner.next_at()
     }
@@ -94,7 +94,7 @@ impl Publisher {
     /// Turns a ring into a cause.
     pub(crate) fn rang(&self, ring: Ring) -> Option<FeedCause> {
         match ring {
-            Ring::Event(_) | Ring::Change(..) | Ring::Probe | Ring::Listening => {
+            Ring::Event(_) | Ring::Change(..) | Ring::Probe | Ring::Listening(_) => {
                 metrics::LAST_RING.now();
             }
             Ring::Lost => metrics::DOORBELL_LOST.add(1),
@@ -110,9 +110,9 @@ impl Publisher {
             }
             // A probe is of interest to the doorbell only.
             Ring::Probe => None,
-            Ring::Listening => {
+            Ring::Listening(place) => {
                 self.outputs.board.listening(true);
-                Some(FeedCause::Listening)
+                Some(FeedCause::Listening(place))
             }
             Ring::Lost => {
                 self.outputs.board.listening(false);

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::dice::Dice;
 use crate::presence::peers::{PeerAnswer, PeerQuery};
 use crate::protocol::presence::Counts;
+use crate::store::doorbell::HistoryPlace;
 use crate::store::presence::{NodeLease, PresenceRing};
 use crate::store::{LiveEvent, LogMark};
 use crate::ticketing::live::{Delta, EventState, Op, RowChange, SeatStatus, samples};
@@ -103,6 +104,12 @@ impl Database {
         record.rewound_ms = Some(now_ms);
         record.rewinds += 1;
         record.moved_at = Some(kept as Revision);
+    }
+
+    /// Another one each time that it was put back.
+    pub(super) fn place(&self) -> HistoryPlace {
+        let rewinds: u32 = self.events.values().map(|record| record.rewinds).sum();
+        HistoryPlace(rewinds.to_string())
     }
 
     /// One transaction on the event: something that viewers see changes.

@@ -19,6 +19,7 @@ pub(crate) enum Mistake {
     ApplyOverGap,
     ResumeLost,
     ForgetMoved,
+    StayAtPlace,
     ForgetWhenLevel,
     DropLeave,
     LoseUntrack,
@@ -66,7 +67,7 @@ pub(crate) enum Mistake {
 
 impl Mistake {
     /// Each mistake with the check that has to catch it.
-    pub(super) const ALL: [(Mistake, Check); 24] = [
+    pub(super) const ALL: [(Mistake, Check); 25] = [
         (Mistake::SkipReread, Check::Convergence),
         (Mistake::LoadThenListen, Check::Convergence),
         (Mistake::ForgetPending, Check::Convergence),
@@ -79,6 +80,7 @@ impl Mistake {
         (Mistake::ApplyOverGap, Check::Picture),
         (Mistake::ResumeLost, Check::Convergence),
         (Mistake::ForgetMoved, Check::Picture),
+        (Mistake::StayAtPlace, Check::Picture),
         (Mistake::ForgetWhenLevel, Check::Picture),
         (Mistake::DropLeave, Check::Presence),
         (Mistake::LoseUntrack, Check::Presence),

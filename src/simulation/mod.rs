@@ -40,6 +40,7 @@
 //! | `ApplyOverGap` | a client applies a frame that begins after its own revision |
 //! | `ResumeLost` | a client resumes from a revision of lost history |
 //! | `ForgetMoved` | a node that did not watch an event resumes it from another database's revision |
+//! | `StayAtPlace` | a node goes on with open events when the log goes on in another database |
 //! | `ForgetWhenLevel` | a client that comes back and has missed nothing drops its picture |
 //! | `DropLeave` | the client of a lost socket stays counted |
 //! | `LoseUntrack` | a member who leaves stays listed |

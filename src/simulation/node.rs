@@ -22,6 +22,7 @@ use crate::presence::{Presence, PresenceReport};
 use crate::private::planner::TopicPlanner;
 use crate::socket::held::HeldShard;
 use crate::sse::shown::ShownEvents;
+use crate::store::doorbell::HistoryPlace;
 use crate::store::presence::PresenceRing;
 use crate::ticketing::EventId;
 
@@ -44,6 +45,8 @@ pub(super) struct Node {
     pub(super) hub: Hub,
     /// Events of which the node noticed that the database went back.
     pub(super) missed: BTreeSet<EventId>,
+    /// The place of the log that it was told last.
+    pub(super) place: Option<HistoryPlace>,
     /// Arrival of the shards' latest question: questions arrive in the order of asking.
     pub(super) last_watch_ms: u64,
     pub(super) id: Uuid,
@@ -94,6 +97,7 @@ impl Node {
             private_at_ms: None,
             hub: hub.clone(),
             missed: BTreeSet::new(),
+            place: None,
             last_watch_ms: 0,
             id,
             rosters: Rosters::new(config.presence.clone()),

@@ -354,13 +354,17 @@ impl<'a> World<'a> {
     }
 
     /// Whether the event may be written now. If it is written past the lost revisions before every node that watches it has
-    /// noticed the loss, such a node can tell it only by the log, which may be pruned. Others are told when they load it.
+    /// noticed the loss or the new place of the log, such a node can tell it only by the log, which may be pruned. Others are
+    /// told when they load it.
     fn may_be_told(&self, event: EventId) -> bool {
         let rewound_ms = self.database.rewound_ms(event);
         rewound_ms.is_none_or(|at| {
             // By then the bus has delivered all changes of the lost history.
             let carried = at + BUS_DELAY_MS < self.now_ms;
-            let knows = |node: &Node| node.missed.contains(&event) || !node.watches(event);
+            let place = Some(self.database.place());
+            let knows = |node: &Node| {
+                node.missed.contains(&event) || node.place == place || !node.watches(event)
+            };
             carried && self.nodes.iter().all(knows)
         })
     }
@@ -378,7 +382,9 @@ impl<'a> World<'a> {
     fn bell(&mut self, node: usize, listens: bool) {
         let before = std::mem::replace(&mut self.nodes[node].listening, listens);
         if listens {
-            self.rung(node, Ring::Listening);
+            let place = (!self.dice.percent(30)).then(|| self.database.place());
+            self.nodes[node].place.clone_from(&place);
+            self.rung(node, Ring::Listening(place));
             self.private(
                 node,
                 private::planner::TopicCause::Rang(PrivateRing::Listening),

@@ -35,10 +35,14 @@ use crate::ticketing::{EventId, UserId};
 /// Shortest pause before the LISTEN connection is tried again.
 const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 
+/// Names the log that is written: cluster, timeline, database, table. Another one after a dump was restored or a replica took over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryPlace(pub String);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ring {
-    /// The LISTEN connection is up (again): read the log of every watched event.
-    Listening,
+    /// The LISTEN connection is up (again), in this place if that is known: read the log of every watched event.
+    Listening(Option<HistoryPlace>),
     /// This event has a new change.
     Event(EventId),
     /// This event has a new change, with its row of the log, for [`read_log_row`]. Not parsed here, since nobody on this node
@@ -174,9 +178,9 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
         match Ear::open(store).await {
             Ok(ear) => {
                 backoff.reset();
-                note_history(store).await;
+                let place = note_history(store).await;
                 hearers.tell_private(PrivateRing::Listening).await;
-                if out.send(Ring::Listening).await.is_err() {
+                if out.send(Ring::Listening(place)).await.is_err() {
                     return;
                 }
                 match listen(ear, store, probe_interval, hearers).await {
@@ -196,14 +200,14 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
 }
 
 /// Notes that the history goes on in another database, if so. Where it cannot be noted, nobody resumes from before.
-async fn note_history(store: &Store) {
+async fn note_history(store: &Store) -> Option<HistoryPlace> {
     let noting = async {
         let client = store.client().await?;
-        client.execute("select note_history()", &[]).await?;
-        Ok::<_, StoreError>(())
+        let row = client.query_one("select note_history()", &[]).await?;
+        Ok::<_, StoreError>(HistoryPlace(row.try_get(0)?))
     };
     let error = match tokio::time::timeout(store.connect_timeout(), noting).await {
-        Ok(Ok(())) => return,
+        Ok(Ok(place)) => return Some(place),
         Ok(Err(error)) => error,
         Err(elapsed) => StoreError::Unavailable(elapsed.into()),
     };
@@ -211,6 +215,7 @@ async fn note_history(store: &Store) {
         error = &error as &dyn std::error::Error,
         "the place of the history is not noted"
     );
+    None
 }
 
 /// A connection that listens. Dropping it ends the connection.

@@ -8,6 +8,7 @@ use crate::feed::cause::{FeedEffect, QueryFailure};
 use crate::feed::entry::Entry;
 use crate::hub::{NotOpened, ShardSet};
 use crate::store::LiveEvent;
+use crate::store::doorbell::HistoryPlace;
 use crate::ticketing::EventId;
 
 impl Planner {
@@ -104,7 +105,9 @@ impl Planner {
         now: Instant,
     ) {
         let began = self.loading_since.remove(&event).unwrap_or(now);
+        let is_outdated = self.outdated.remove(&event);
         match result {
+            Ok(_) if is_outdated => self.to_load.push_front(event),
             Ok(Some(live)) => {
                 let under_way = self.reading.iter_mut().chain(&mut self.again);
                 under_way.for_each(|reading| reading.opened(began));
@@ -178,6 +181,35 @@ impl Planner {
             WatchedEvent::Open(entry) => FeedEffect::Closed(entry.shards, event, why),
             WatchedEvent::Loading { waiting, .. } => FeedEffect::NotOpened(waiting, event, why),
         });
+    }
+
+    /// The history of an open event was lost, so nobody goes on from it.
+    pub(super) fn begin_anew(&mut self, event: EventId) {
+        if let Some(head) = self.open(event).map(|entry| entry.head()) {
+            self.rewinds.note(event, head);
+        }
+        self.close(event, NotOpened::Unavailable);
+    }
+
+    /// The doorbell is connected. In another place than before each event may have lost changes, also those that were
+    /// not shown here but elsewhere; so all of them begin anew. A place that could not be noted may be another one.
+    pub(super) fn came_to(&mut self, place: Option<HistoryPlace>) {
+        let before = mem::replace(&mut self.place, place);
+        let is_first = !mem::replace(&mut self.has_listened, true);
+        if is_first || self.place.is_none() || before == self.place || mistaken!(StayAtPlace) {
+            return;
+        }
+        tracing::warn!("the log goes on in another database, the viewers of all events start anew");
+        self.outdated.extend(self.loading_since.keys());
+        let slots = self.slots.iter();
+        let mut open: Vec<EventId> = slots
+            .filter(|(_, slot)| matches!(slot.watched, WatchedEvent::Open(_)))
+            .map(|(event, _)| *event)
+            .collect();
+        open.sort_unstable();
+        for event in open {
+            self.begin_anew(event);
+        }
     }
 
     /// The event cannot be loaded to bridge its gap. If that lasts as long as a join would wait, the event is closed.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{DatabaseState, PlannedRead, Planner, WatchedEvent};
 use crate::feed::cause::{FeedEffect, LogPage, QueryFailure};
-use crate::hub::{Looked, NotOpened};
+use crate::hub::Looked;
 use crate::metrics;
 use crate::pacing::halves;
 use crate::ticketing::live::Delta;
@@ -91,10 +91,7 @@ impl Planner {
                 event = event.0,
                 "the database lost changes that were shown, their viewers start anew"
             );
-            if let Some(head) = self.open(event).map(|entry| entry.head()) {
-                self.rewinds.note(event, head);
-            }
-            self.close(event, NotOpened::Unavailable);
+            self.begin_anew(event);
         }
         for (event, delta) in rows {
             self.absorb(event, delta, now);

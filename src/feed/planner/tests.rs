@@ -114,7 +114,7 @@ impl PlannerWorld {
             left: Vec::new(),
             hurried: false,
         };
-        world.on(FeedCause::Listening);
+        world.on(FeedCause::Listening(None));
         world
     }
 
@@ -489,7 +489,7 @@ fn an_event_whose_log_was_pruned_does_not_starve_others() {
     world.commit(EventId(1), 14);
     world.rows.get_mut(&EventId(1)).unwrap().pruned = 7;
     world.commit(EventId(2), 1);
-    world.on(FeedCause::Listening);
+    world.on(FeedCause::Listening(None));
     world.finish_read();
     assert_eq!(world.loads, [EventId(1)]);
     assert_eq!(
@@ -509,7 +509,7 @@ fn nobody_is_told_that_all_is_current_while_a_log_has_a_gap() {
     let mut world = watched();
     world.commit(EventId(1), 4);
     world.rows.get_mut(&EventId(1)).unwrap().pruned = 7;
-    world.on(FeedCause::Listening);
+    world.on(FeedCause::Listening(None));
     world.finish_read();
     assert_eq!(world.loads, [EventId(1)]);
     world.pass(POLL);
@@ -556,7 +556,7 @@ fn viewers_of_a_gap_that_cannot_be_bridged_are_sent_to_join_anew() {
 fn a_database_that_went_back_is_noticed_and_its_viewers_start_anew() {
     let mut world = watched();
     world.rows.get_mut(&EventId(1)).unwrap().revision = 3;
-    world.on(FeedCause::Listening);
+    world.on(FeedCause::Listening(None));
     world.pass_healthy(WINDOW);
     assert_eq!(world.closed, [(0, EventId(1), NotOpened::Unavailable)]);
     world.watch(0, EventId(1));
@@ -573,7 +573,7 @@ fn a_database_that_wrote_lost_changes_again_is_noticed_at_whatever_revision_it_i
         world.pass_healthy(WINDOW);
         let row = world.rows.get_mut(&EventId(1)).unwrap();
         (row.revision, row.history) = (revision + 1, "other");
-        world.on(FeedCause::Listening);
+        world.on(FeedCause::Listening(None));
         // It would follow on the lost one.
         world.on(FeedCause::Delivered(EventId(1), Box::new(change(7))));
         world.pass(WINDOW);
@@ -739,7 +739,7 @@ fn a_row_that_cannot_be_used_does_not_blind_other_events() {
     for event in [1, 2, 3] {
         world.commit(EventId(event), 1);
     }
-    world.on(FeedCause::Listening);
+    world.on(FeedCause::Listening(None));
     while let Some(heads) = world.reads.first() {
         if heads.iter().any(|&(event, _)| event == EventId(2)) {
             world.fail_read(QueryFailure::Unusable);
@@ -849,7 +849,7 @@ proptest! {
                 FeedStep::FailRead(unavailable) => world.fail_read(failure(unavailable)),
                 FeedStep::FailLoad(unavailable) => world.fail_load(failure(unavailable)),
                 FeedStep::LoseBell => world.on(FeedCause::BellLost),
-                FeedStep::Listen => world.on(FeedCause::Listening),
+                FeedStep::Listen => world.on(FeedCause::Listening(None)),
                 FeedStep::Pass(ms) => world.pass(Duration::from_millis(ms)),
             }
         }
