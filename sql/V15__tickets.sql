@@ -54,6 +54,10 @@ create table transfer_contacts (
 create function masked_address(email text) returns text language sql immutable parallel safe
     as $$ select left(email, 1) || '…' || substr(email, strpos(email, '@')) $$;
 
+-- Shown with a booking, also to roles that may not read the address itself.
+create function offered_to(transfer uuid) returns text language sql stable security definer set search_path from current
+    as $$ select masked_address(email) from transfer_contacts where transfer_id = transfer $$;
+
 -- A booking is shown with the offers of its tickets, so each counts for its version. An offer's address is written and
 -- deleted with it.
 create function transfers_written() returns trigger language plpgsql security definer set search_path from current as $$

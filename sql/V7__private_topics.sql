@@ -276,9 +276,8 @@ begin
         'tickets', (select coalesce(json_agg(json_build_object(
                         'code', k.code, 'ticket_type_id', k.ticket_type_id, 'seat_id', k.seat_id, 'status', k.status,
                         -- The buyer's own offer: those of whoever a ticket was handed to are not shown (`V15__tickets.sql`).
-                        'offer', (select json_build_object('to', masked_address(c.email), 'at', rfc3339(t.created_at))
+                        'offer', (select json_build_object('to', offered_to(t.id), 'at', rfc3339(t.created_at))
                                     from transfers t
-                                    left join lateral (select email from transfer_contacts where transfer_id = t.id limit 1) c on true
                                    where t.ticket_id = k.id and t.state = 'pending' and k.status = 'valid' limit 1))), '[]')
                       from (select * from tickets where booking_id = b.id order by booking_id, tickets.id) k))
       from unnest(rows) b

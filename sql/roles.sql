@@ -47,7 +47,7 @@ begin
     execute format('revoke all on all functions in schema %I from public', home);
     execute format('revoke all on all procedures in schema %I from public', home);
     execute format('grant execute on function take_turn, take_turn_to_edit, live_state, ticket_types_of, seats_by_section, seats_json, taken_seats,
-                    event_json, booking_json, bookings_json, masked_address, ticket_type_json, notice_json, change_json, seat_status, rfc3339, uuid_by_time,
+                    event_json, booking_json, bookings_json, ticket_type_json, notice_json, change_json, seat_status, rfc3339, uuid_by_time,
                     as_insertions, insist, searchable, ngrams, sought_ngrams, is_member, bookable_types, history_place, moved_at to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
 
     execute format('grant select on all tables in schema %I to %I, %I', home, home || '_server', home || '_writer');
@@ -62,6 +62,7 @@ begin
         end loop;
         execute format('grant insert (event_id, kind, name, capacity), update (name, capacity), delete on pools to %I', role);
         execute format('grant insert, delete on ticket_type_pools to %I', role);
+        execute format('grant execute on function offered_to to %I', role);
     end loop;
     revoke select on idempotency_keys, secrets, booking_contacts, booking_attendees, booking_answers, jobs, sessions,
         refresh_tokens, account_links, identities, api_keys, organization_invitations, audit_trail, waitlist,
@@ -103,7 +104,7 @@ begin
 
     role := home || '_reader';
     execute format('grant select on events, ticket_types, pools, ticket_type_pools, sections, seats, stages, notices, booking_items,
-                    claims, taxes, fees, vouchers, voucher_uses, turns, changes, event_tickets, section_tickets, interactions, booking_numbers, refund_numbers,
+                    claims, taxes, fees, vouchers, voucher_uses, turns, changes, history, event_tickets, section_tickets, interactions, booking_numbers, refund_numbers,
                     ticket_numbers, organizations, organization_members,
                     memberships, transfers, checkins to %I', role);
     execute format('grant select (id, name, email, phone, role, created_at, updated_at) on users to %I', role);

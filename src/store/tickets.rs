@@ -202,8 +202,8 @@ const JOINS: &str = "
     left join booking_contacts c on c.booking_id = k.booking_id left join users u on u.id = b.user_id
     left join ticket_holders h on h.ticket_id = k.id
     left join lateral (
-         select t.created_at as at, masked_address(c.email) as address
-           from transfers t left join transfer_contacts c on c.transfer_id = t.id
+         select t.created_at as at, offered_to(t.id) as address
+           from transfers t
           where t.ticket_id = k.id and t.state = 'pending' and k.status in ('valid', 'transferred') limit 1) offer on true";
 
 impl Store {
