@@ -170,7 +170,9 @@ pub(super) async fn statuses(
             false => revealed_types(&state, client, event_id, known).await?,
         };
         if let Some(types) = types {
-            answer.revealed = Some(hidden(&state, event_id, event.version(), &types).await?);
+            // The delta may be newer than what this node has in memory.
+            let version = event.version().at_least(answer.revision);
+            answer.revealed = Some(hidden(&state, event_id, version, &types).await?);
         }
         let tag = answer.revision.to_string();
         let answer = marked(Reply::ok("SEATS", answer).into_response(), &tag, PRIVATE);
@@ -185,7 +187,7 @@ pub(super) async fn statuses(
 /// The event's people are told more at the same address, so a shared cache may not give them what it has for everybody. Of all
 /// events: elsewhere it would say that there are hidden types.
 fn by_caller(mut answer: Response) -> Response {
-    let vary = HeaderValue::from_static("authorization");
+    let vary = HeaderValue::from_static("authorization, x-api-key, x-user-id");
     answer.headers_mut().append(header::VARY, vary);
     answer
 }

@@ -220,6 +220,14 @@ impl EventVersion {
             layout: event.layout,
         }
     }
+
+    /// The version of something that was read beside a revision that may be later.
+    pub fn at_least(self, revision: Revision) -> EventVersion {
+        EventVersion {
+            revision: self.revision.max(revision),
+            ..self
+        }
+    }
 }
 
 /// The number of the event's times (its beginning, its types' sale windows) that have passed since its last change. A
