@@ -309,7 +309,9 @@ pub(super) async fn funnel(
     let (from, to) = asked
         .period
         .bounds(now, DAYS_DEFAULT * 24, FUNNEL_HOURS_MAX)?;
-    let report = state.store.funnel(event_id, (from, to), &asked.steps);
+    // The newest are stamped by the database, of whose clock the node's notion is behind.
+    let until = asked.period.to.unwrap_or(Timestamp::MAX);
+    let report = (state.store).funnel(event_id, (from, until), &asked.steps);
     let report = report.await?;
     let funnel = Funnel {
         event_id,

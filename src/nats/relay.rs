@@ -45,14 +45,18 @@ pub(super) async fn run(
     let outage = Outage::new();
     let standing = async {
         loop {
-            if let Err(error) = stand_and_carry(&store, &client, &config, probe_interval).await
-                && let Some(tries) = outage.failed()
-            {
-                tracing::warn!(
-                    tries,
-                    error = &*error as &dyn Error,
-                    "this node cannot carry the log"
-                );
+            match stand_and_carry(&store, &client, &config, probe_interval).await {
+                Ok(()) if outage.over() => tracing::info!("this node can carry the log again"),
+                Ok(()) => {}
+                Err(error) => {
+                    if let Some(tries) = outage.failed() {
+                        tracing::warn!(
+                            tries,
+                            error = &*error as &dyn Error,
+                            "this node cannot carry the log"
+                        );
+                    }
+                }
             }
             sleep(CANDIDACY_PAUSE).await;
         }
@@ -138,7 +142,7 @@ impl Relay<'_> {
             // The row is read even where it rode along: what is published has no gap.
             Ring::Event(event) | Ring::Change(event, _) => drop(self.rung.insert(event)),
             Ring::Probe => {}
-            Ring::Listening => {
+            Ring::Listening(_) => {
                 self.term = Some(Uuid::new_v4());
                 self.heads.clear();
                 self.announce().await?;
