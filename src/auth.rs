@@ -216,7 +216,7 @@ impl Caller {
         }
     }
 
-    /// Whether nobody knows yet for whom the caller works: a token of another issuer does not say it.
+    /// Whether nobody knows yet for whom the caller works: a token that was made without a session does not say it.
     pub fn lacks_staffs(&self) -> bool {
         matches!(self, Caller::User { session: None, staffs, .. } if staffs.is_empty())
     }
@@ -392,7 +392,7 @@ impl Auth {
     pub fn verify(&self, token: &str) -> Result<Caller, AuthError> {
         match self.0.issuers.of(token) {
             Some(issuer) => match self.0.issuers.verify(issuer, token)? {
-                // What was looked up is not so any more.
+                // The rights that were looked up have changed since.
                 caller if self.has_ended(&caller) => Err(AuthError::Unready),
                 caller => Ok(caller),
             },

@@ -324,7 +324,7 @@ pub(super) async fn revealed_types(
         return Ok(None);
     };
     let types = state.store.revealed_types(event_id, &code).await;
-    // What could not be answered told no guesser anything.
+    // A look-up that failed tells a guesser nothing.
     if !matches!(types, Ok(None)) {
         state.rates.give_back(RateKind::SignIns, who);
     }

@@ -180,7 +180,7 @@ async fn decided(
         .map_err(|refusal| refused(refusal, booking)))
 }
 
-/// What can still be given back of a payment: what came in, less what went back, by us or by the cardholder's bank.
+/// The amount that can still be given back of a payment: what came in, less what went back, by us or by the cardholder's bank.
 fn left_of(payment: &Attempt, lost: &BTreeMap<PaymentId, i64>) -> i64 {
     let lost = lost.get(&payment.id).copied().unwrap_or(0);
     (payment.captured_amount - payment.refunded_amount - lost).max(0)

@@ -41,7 +41,7 @@ pub(crate) trait RefundTable: PaymentTable {
         &self,
         booking: BookingId,
     ) -> impl Future<Output = Result<Vec<Refund>, StoreError>> + Send;
-    /// What cardholders' banks took back for good of the booking's payments.
+    /// Lost disputes of the booking's payments: amounts that cardholders' banks took back for good.
     fn lost_of(
         &self,
         booking: BookingId,

@@ -234,7 +234,7 @@ impl Store {
         rows.iter().map(read_refund).collect()
     }
 
-    /// What cardholders' banks took back of a booking's payments for good.
+    /// Lost disputes of a booking's payments: amounts that cardholders' banks took back for good.
     pub async fn lost_of(
         &self,
         booking: BookingId,

@@ -152,7 +152,7 @@ async fn free_seats_of_a_hidden_type_are_shown_as_blocked() {
     // Two bits a seat: three bytes of four seats would be more than there are.
     let shown = async || {
         let read = server.anonymous().get(&map).await;
-        // What a shared cache keeps of it is not for the event's people.
+        // An answer that a shared cache keeps is not for the event's people.
         let vary = read.header("vary").unwrap_or_default();
         assert!(vary.contains("authorization"), "{vary}");
         let text = read.data(200)["seats"].as_str().unwrap().to_owned();

@@ -125,7 +125,7 @@ async fn a_refund_that_others_made_takes_the_place_of_ours() {
     shop.server.audit().await;
 }
 
-/// What is left of it goes back when the booking or its event is cancelled, and by a person's «all».
+/// The rest of it goes back when the booking or its event is cancelled, and by a person's «all».
 #[tokio::test]
 async fn the_rest_of_a_payment_of_which_a_part_was_lost_is_given_back() {
     for by in ["booking", "event", "staff"] {

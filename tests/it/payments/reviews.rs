@@ -212,7 +212,7 @@ async fn a_payment_that_was_put_right_is_looked_at_again() {
     assert_eq!(shop.tickets(&held).await, 1);
 }
 
-/// What a cancelled event could not give back is given back when a person has it tried again.
+/// Refunds that a cancelled event could not make are made when a person has its job tried again.
 #[tokio::test]
 async fn refunds_of_a_cancelled_event_that_failed_are_tried_again_with_its_job() {
     let shop = Shop::open(10).await;
