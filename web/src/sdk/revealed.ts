@@ -5,7 +5,7 @@
 import { Backoff } from './backoff.ts';
 import type { TicketTypeDetails } from './catalogue.ts';
 import type { SeatcastClient } from './client.ts';
-import { given, Unreachable } from './rest.ts';
+import { given, Refusal, Unreachable } from './rest.ts';
 import { isHidden, onShown } from './visibility.ts';
 
 /** From one reading to the next; longer where the server needs long for one, so that a crowd with codes costs it no more. */
@@ -39,7 +39,7 @@ interface Opened {
 const NO_CODE = '';
 
 /**
- * Calls the listener with the first numbers, and whenever they are others, until the returned function is called. The event's own
+ * Calls the listener after each reading, once every code was answered, until the returned function is called. The event's own
  * people need no codes (undefined).
  */
 export function watchRevealed(client: SeatcastClient, event: number, codes: readonly string[] | undefined, listener: (revealed: Revealed) => void): () => void {
@@ -112,8 +112,8 @@ class Reading {
           if (opened.types.length > 0 || code === NO_CODE) this.#opened.set(code, opened);
           else this.#refuse(code, undefined);
         } catch (error) {
-          if (error instanceof Unreachable) retryMs = Math.max(retryMs ?? 0, PAUSE_MS, (error.retryAfterS ?? 0) * 1_000);
-          else this.#refuse(code, error);
+          if (isAboutCode(error)) this.#refuse(code, error);
+          else retryMs = Math.max(retryMs ?? 0, PAUSE_MS, ((error instanceof Unreachable && error.retryAfterS) || 0) * 1_000);
         }
       }),
     );
@@ -122,7 +122,7 @@ class Reading {
     if (retryMs === undefined) {
       this.#retries.reset();
       this.#current();
-      // What changed meanwhile waits from now on.
+      // A change that came meanwhile waits from now on.
       if (!this.#isRead) this.#await();
     } else {
       this.#isRead = false;
@@ -161,6 +161,8 @@ class Reading {
   }
 
   #tell(): void {
+    // A code that was not answered yet may open something.
+    if ([...this.#codes].some((code) => !this.#opened.has(code))) return;
     const all = [...this.#opened.values()];
     const seats = all.flatMap((opened) => opened.seats ?? []);
     const layout = Math.max(0, ...seats.map((one) => one.layout));
@@ -173,4 +175,9 @@ class Reading {
       isStale: this.#isStale,
     });
   }
+}
+
+/** Not about the server, which will answer another time, nor about a session that ended. */
+function isAboutCode(error: unknown): boolean {
+  return error instanceof Refusal && error.status !== 401 && error.status < 500;
 }

@@ -115,3 +115,28 @@ it('keeps what it knows while the server does not answer, says that it is old, a
   expect(last()).toMatchObject({ isStale: false });
   expect(last().types[0]?.available).toBe(2);
 });
+
+it('tells nothing before every code was answered, so that what is chosen by another one stays', async () => {
+  const answer = server.routes.get('GET /events/1/ticket-types')!;
+  server.routes.set('GET /events/1/ticket-types', (...asked) => (server.requests.at(-1)!.path.includes('SLOW') ? refused(429, 'RATE_LIMITED') : answer(...asked)));
+  await watch('PRESS', 'SLOW');
+  await server.settle(6_000);
+  expect(seen).toEqual([]);
+  server.routes.set('GET /events/1/ticket-types', answer);
+  await server.settle(60_000);
+  expect(last().types).toEqual([press]);
+});
+
+it.each([401, 500])('asks again after an answer that is not about the code (%i)', async (status) => {
+  await watch('PRESS');
+  const answer = server.routes.get('GET /events/1/ticket-types')!;
+  server.routes.set('GET /events/1/ticket-types', () => refused(status, 'ANOTHER_TIME'));
+  press = { ...press, available: 3 };
+  server.sell(1, 7, 1);
+  await server.settle(2_000);
+  expect(last().types[0]?.available).toBe(5);
+  expect(last().refused.size).toBe(0);
+  server.routes.set('GET /events/1/ticket-types', answer);
+  await server.settle(60_000);
+  expect(last().types[0]?.available).toBe(3);
+});
