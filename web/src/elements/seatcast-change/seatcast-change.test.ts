@@ -89,6 +89,9 @@ describe('the tickets of a hold', () => {
     expect(textOf(element)).toContain('3 tickets · €225.00');
     await press(element, 'One fewer Backstage');
     expect(textOf(element)).toContain('2 tickets · €135.00');
+    // One too many, and back.
+    await press(element, 'One fewer Backstage');
+    await press(element, 'One more Backstage');
     await press(element, 'Change tickets');
     expect(asked).toEqual([[{ ticket_type_id: 7, quantity: 1 }, { ticket_type_id: 20, quantity: 1 }]]);
   });

@@ -196,7 +196,7 @@ export class SeatcastChange extends SellingElement {
 function unlisted(items: readonly BookedItem[], listed: readonly TicketType[]): TicketTypeDetails[] {
   const own = items.filter(({ ticket_type_id: id, seats }) => seats.length === 0 && !listed.some((type) => type.id === id));
   return own.map(({ ticket_type_id: id, name, unit_price: price }) => ({
-    ...{ id, name, price, capacity: 0, available: 0, held: 0, sold: 0, status: 'sold_out', sale_state: 'closed' },
+    ...{ id, name, price, capacity: 0, available: 0, held: 0, sold: 0, status: 'sold_out', sale_state: 'on_sale' },
     ...{ sale_from: null, sale_to: null, min_per_booking: 1, max_per_booking: null, max_per_user: null },
     ...{ members_only: false, account_required: false, email_required: false, seated: false, sort: 0, hidden: true },
   }));

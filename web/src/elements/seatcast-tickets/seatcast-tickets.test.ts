@@ -158,6 +158,19 @@ it('shows an offer that is under way, also of another page, until it is withdraw
   await settled();
   // The booking of a guest is not read anew.
   expect(withdraw()).toEqual([]);
+  server.routes.set('POST /tickets/TKT-1/transfer', () => accepted({}, {}, 201));
+  element.renderRoot.querySelector<HTMLElement>('.actions button')?.click();
+  await settled();
+  element.renderRoot.querySelector<HTMLElement>('.link')?.click();
+  await settled();
+  const form = element.renderRoot.querySelector('form')!;
+  const [name, email] = [...form.querySelectorAll('input')];
+  name!.value = 'Bob';
+  email!.value = 'bob@example.org';
+  form.dispatchEvent(new Event('submit', { cancelable: true }));
+  await settled();
+  expect(textOf(element)).toContain('is offered to Bob');
+  expect(textOf(element)).not.toContain('g…@example.org');
   element.booking = offered('2029-12-01T12:00:00Z');
   await settled();
   expect(withdraw()).toHaveLength(1);

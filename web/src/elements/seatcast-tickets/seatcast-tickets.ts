@@ -98,14 +98,15 @@ export class SeatcastTickets extends LitElement {
   #ticket(booking: Booking, { code, status, offer, ...ticket }: Ticket): TemplateResult {
     const qr = this.#qrs.get(code);
     const isShown = this.#isOpen() && status === 'valid';
-    const isOffered = status === 'valid' && (this.#offered.has(code) || (offer !== undefined && offer.at !== this.#withdrawn.get(code)));
+    const standing = offer && offer.at !== this.#withdrawn.get(code) ? offer : undefined;
+    const isOffered = status === 'valid' && (this.#offered.has(code) || standing !== undefined);
     return html`<li class=${status}>
       ${isShown ? html`<span class="qr">${qr ? html`<img src=${qr} alt=${this.#words.qrOf(code)} />` : nothing}</span>` : nothing}
       <div class="about">
         <span class="what">${placeOf(this.#words, booking, ticket)}</span>
         <code>${code}</code>
         <span class="status">${this.#words.status[status]}</span>
-        ${isOffered ? html`<span class="offered">${this.#words.offeredTo(offer?.to)}</span>` : isShown ? this.#handOn(code) : nothing}
+        ${isOffered ? html`<span class="offered">${this.#words.offeredTo(standing?.to)}</span>` : isShown ? this.#handOn(code) : nothing}
       </div>
       ${isOffered ? this.#wayBack(booking, code) : isShown && this.handing === code ? this.#recipient(booking, code) : nothing}
     </li>`;
@@ -152,7 +153,6 @@ export class SeatcastTickets extends LitElement {
         throw error;
       }
       this.#offered.add(code);
-      this.#withdrawn.delete(code);
       this.handing = undefined;
       this.#about = code;
       return (words) => words.offered(code, name);
