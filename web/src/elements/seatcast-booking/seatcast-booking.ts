@@ -416,8 +416,6 @@ export class SeatcastBooking extends SellingElement {
           this.proving = true;
         }
         if (error.code === 'PRICE_CHANGED') this.#quote.priceIs(isMoney(error.data['total']) ? error.data['total'] : undefined);
-        // No topic tells how many are left of what a code opened.
-        this.vouchers = [...this.vouchers];
         this.dispatchEvent(new BookingRefusedEvent(error));
       }
     } finally {
@@ -495,7 +493,8 @@ export class SeatcastBooking extends SellingElement {
   async #loadOtherwise(): Promise<void> {
     if (this.#codes) return;
     this.#codes = await import('./otherwise.ts').catch(() => undefined);
-    this.requestUpdate();
+    // Else the next try is the next need.
+    if (this.#codes) this.requestUpdate();
   }
 
   #loadBookings(): Promise<unknown> {

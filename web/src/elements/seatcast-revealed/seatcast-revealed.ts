@@ -61,7 +61,7 @@ export class SeatcastRevealed extends SeatcastTicketTypes {
     super.willUpdate(changed);
     // Another event's codes open nothing here.
     if (changed.get('event') !== undefined) this.revealed = undefined;
-    if (changed.has('codes') || changed.has('event')) this.#watch();
+    if (changed.has('codes') || changed.has('event') || (this.hasUpdated && changed.has('client'))) this.#watch();
     if (!changed.has('revealed')) return;
     this.topicChanged();
     this.told?.(this.revealed);
