@@ -110,7 +110,8 @@ export class DeskApp extends LitElement {
   #content(): TemplateResult {
     const words = WORDS[this.#language.language];
     const { attendance, me, people } = desk();
-    document.title = `${words.desk} · Seatcast`;
+    // A page says its own.
+    if (attendance === 'customer' || attendance === 'away' || !me || !this.found || this.lost) document.title = `${words.desk} · Seatcast`;
     if (attendance === 'nobody') return html`<desk-sign-in .people=${people}></desk-sign-in>`;
     if (attendance === 'customer') return message(words.customerTitle, words.customer(me?.name ?? ''));
     if (attendance === 'away') return html`<div class="message" role="status"><p>${words.away}</p></div>`;

@@ -72,6 +72,7 @@ const OBJECTS: Readonly<Record<string, readonly [string, string, string]>> = {
   event: ['Event', 'งาน', 'رویداد'],
   booking: ['Booking', 'การจอง', 'رزرو'],
   payment: ['Payment', 'การชำระเงิน', 'پرداخت'],
+  waiting: ['Waitlist entry', 'รายการรอ', 'نوبت انتظار'],
   refund: ['Refund', 'การคืนเงิน', 'بازپرداخت'],
   tax: ['Tax', 'ภาษี', 'مالیات'],
   job: ['Work', 'งานระบบ', 'کار'],
