@@ -93,7 +93,7 @@ pub(super) struct Planner {
     outdated: BTreeSet<EventId>,
     absent: Absent,
     rewinds: Rewinds,
-    /// The log that the doorbell came to last; unknown if it could not be noted.
+    /// The log that the doorbell came to last, of those that could be noted.
     place: Option<HistoryPlace>,
     has_listened: bool,
     database: DatabaseState,

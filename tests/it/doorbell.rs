@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seatcast::config::{Config, DatabaseConfig};
 use seatcast::store::Store;
-use seatcast::store::doorbell::{self, Ring};
+use seatcast::store::doorbell::{self, HistoryPlace, Ring};
 use seatcast::ticketing::EventId;
 use tokio::sync::mpsc;
 use tokio_postgres::Client;
@@ -18,6 +18,7 @@ const IMPATIENT: Duration = Duration::from_millis(300);
 
 struct HeardBell {
     rings: mpsc::Receiver<Ring>,
+    place: Option<HistoryPlace>,
     _end: DropGuard,
 }
 
@@ -33,16 +34,28 @@ impl HeardBell {
         tokio::spawn(doorbell::run(store, probe_interval, out, cancel.clone()));
         let mut bell = HeardBell {
             rings,
+            place: None,
             _end: cancel.drop_guard(),
         };
-        // On a busy machine a connection may take longer than it has here.
+        bell.place = Some(bell.listening().await);
+        bell
+    }
+
+    /// The place in which it listens. On a busy machine a connection may take longer than it has here.
+    async fn listening(&mut self) -> HistoryPlace {
         loop {
-            match bell.next().await {
+            match self.next().await {
                 Ring::Lost => {}
-                ring => break assert_eq!(ring, Ring::Listening),
+                Ring::Listening(Some(place)) => return place,
+                ring => panic!("{ring:?}"),
             }
         }
-        bell
+    }
+
+    /// It listens again, in the database of before.
+    async fn expect_listening(&mut self) {
+        let place = Some(self.listening().await);
+        assert_eq!(place, self.place);
     }
 
     /// The next ring that is not `Probe`: those come whenever it is quiet.
@@ -162,7 +175,7 @@ async fn a_killed_backend_is_replaced() {
         .unwrap();
     assert_eq!(killed.len(), 1);
     bell.expect(Ring::Lost).await;
-    bell.expect(Ring::Listening).await;
+    bell.expect_listening().await;
     add_event(&client).await;
     bell.expect_change(EventId(1), "event").await;
 }
@@ -176,12 +189,7 @@ async fn a_cut_link_is_tried_again_until_it_is_back() {
     bell.expect(Ring::Lost).await;
     bell.expect(Ring::Lost).await;
     link.restore();
-    loop {
-        match bell.next().await {
-            Ring::Lost => {}
-            ring => break assert_eq!(ring, Ring::Listening),
-        }
-    }
+    bell.expect_listening().await;
 }
 
 /// The link stands and carries nothing: only the missing answer to its own ring tells.
@@ -193,12 +201,7 @@ async fn a_deaf_connection_is_noticed_by_its_own_ring() {
     link.stall();
     bell.expect(Ring::Lost).await;
     link.restore();
-    loop {
-        match bell.next().await {
-            Ring::Lost => {}
-            ring => break assert_eq!(ring, Ring::Listening),
-        }
-    }
+    bell.expect_listening().await;
     add_event(&database.client().await).await;
     bell.expect_change(EventId(1), "event").await;
 }

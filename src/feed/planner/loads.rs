@@ -192,11 +192,14 @@ impl Planner {
     }
 
     /// The doorbell is connected. In another place than before each event may have lost changes, also those that were
-    /// not shown here but elsewhere; so all of them begin anew. A place that could not be noted may be another one.
+    /// not shown here but elsewhere; so all of them begin anew. Where the place could not be noted, the next one tells.
     pub(super) fn came_to(&mut self, place: Option<HistoryPlace>) {
-        let before = mem::replace(&mut self.place, place);
         let is_first = !mem::replace(&mut self.has_listened, true);
-        if is_first || self.place.is_none() || before == self.place || mistaken!(StayAtPlace) {
+        let Some(place) = place else {
+            return;
+        };
+        let before = self.place.replace(place);
+        if is_first || before == self.place || mistaken!(StayAtPlace) {
             return;
         }
         tracing::warn!("the log goes on in another database, the viewers of all events start anew");
