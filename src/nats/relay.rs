@@ -45,18 +45,15 @@ pub(super) async fn run(
     let outage = Outage::new();
     let standing = async {
         loop {
-            match stand_and_carry(&store, &client, &config, probe_interval).await {
-                Ok(()) if outage.over() => tracing::info!("this node can carry the log again"),
-                Ok(()) => {}
-                Err(error) => {
-                    if let Some(tries) = outage.failed() {
-                        tracing::warn!(
-                            tries,
-                            error = &*error as &dyn Error,
-                            "this node cannot carry the log"
-                        );
-                    }
-                }
+            let carried = stand_and_carry(&store, &client, &config, probe_interval, &outage);
+            if let Err(error) = carried.await
+                && let Some(tries) = outage.failed()
+            {
+                tracing::warn!(
+                    tries,
+                    error = &*error as &dyn Error,
+                    "this node cannot carry the log"
+                );
             }
             sleep(CANDIDACY_PAUSE).await;
         }
@@ -72,10 +69,15 @@ async fn stand_and_carry(
     client: &Client,
     config: &BusConfig,
     probe_interval: Duration,
+    outage: &Outage,
 ) -> Result<(), BoxError> {
     let candidacy = timeout(QUERY_PATIENCE, store.stand_for_relay()).await??;
     // A node that cannot reach NATS must not be the relay.
     while !is_connected(client) || !timeout(QUERY_PATIENCE, candidacy.is_elected()).await?? {
+        // It could, if it were elected.
+        if is_connected(client) && outage.over() {
+            tracing::info!("this node can carry the log again");
+        }
         sleep(CANDIDACY_PAUSE).await;
     }
     tracing::info!("this node carries the log");
@@ -88,6 +90,7 @@ async fn stand_and_carry(
         term: None,
         heads: HashMap::new(),
         rung: BTreeSet::new(),
+        outage,
     };
     let (log, rings) = mpsc::channel(RINGS_MAX);
     let end = CancellationToken::new();
@@ -113,6 +116,8 @@ struct Relay<'a> {
     heads: HashMap<EventId, Revision>,
     /// Events that rang and are not read yet.
     rung: BTreeSet<EventId>,
+    /// Over when something was announced.
+    outage: &'a Outage,
 }
 
 impl Relay<'_> {
@@ -159,6 +164,9 @@ impl Relay<'_> {
         if let Some(term) = self.term {
             self.send(ANNOUNCEMENTS.to_owned(), term.to_string().into())
                 .await?;
+            if self.outage.over() {
+                tracing::info!("this node carries the log again");
+            }
         }
         Ok(())
     }
