@@ -40,9 +40,9 @@ const NO_CODE = '';
 
 /**
  * Calls the listener after each reading, once every code was answered, until the returned function is called. The event's own
- * people need no codes (undefined).
+ * people need no codes (undefined). It is told `undefined` when that takes long: what was known of some of them grows old.
  */
-export function watchRevealed(client: SeatcastClient, event: number, codes: readonly string[] | undefined, listener: (revealed: Revealed) => void): () => void {
+export function watchRevealed(client: SeatcastClient, event: number, codes: readonly string[] | undefined, listener: (revealed: Revealed | undefined) => void): () => void {
   const reading = new Reading(client, event, codes ?? [NO_CODE], listener);
   return () => reading.stop();
 }
@@ -50,7 +50,7 @@ export function watchRevealed(client: SeatcastClient, event: number, codes: read
 class Reading {
   readonly #client: SeatcastClient;
   readonly #event: number;
-  readonly #listener: (revealed: Revealed) => void;
+  readonly #listener: (revealed: Revealed | undefined) => void;
   readonly #codes: Set<string>;
   readonly #opened = new Map<string, Opened>();
   readonly #refused = new Map<string, unknown>();
@@ -65,7 +65,7 @@ class Reading {
   #pause: ReturnType<typeof setTimeout> | undefined;
   #patience: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(client: SeatcastClient, event: number, codes: readonly string[], listener: (revealed: Revealed) => void) {
+  constructor(client: SeatcastClient, event: number, codes: readonly string[], listener: (revealed: Revealed | undefined) => void) {
     this.#client = client;
     this.#event = event;
     this.#codes = new Set(codes);
@@ -162,7 +162,10 @@ class Reading {
 
   #tell(): void {
     // A code that was not answered yet may open something.
-    if ([...this.#codes].some((code) => !this.#opened.has(code))) return;
+    if ([...this.#codes].some((code) => !this.#opened.has(code))) {
+      if (this.#isStale) this.#listener(undefined);
+      return;
+    }
     const all = [...this.#opened.values()];
     const seats = all.flatMap((opened) => opened.seats ?? []);
     const layout = Math.max(0, ...seats.map((one) => one.layout));

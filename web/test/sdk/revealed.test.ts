@@ -5,6 +5,8 @@ import { accepted, FakeServer, refused } from '../support/fake-server.ts';
 let server: FakeServer;
 let client: SeatcastClient;
 let seen: Revealed[];
+/** How often it was told that something grows old. */
+let aged: number;
 let stop: () => void;
 /** What the code opens, as the server knows it. */
 let press: { id: number; available: number; hidden: boolean; seated: boolean };
@@ -26,6 +28,7 @@ beforeEach(async () => {
   server.routes.set('GET /events/1/seats', () => accepted({ layout: 1, revision: 1, changed: [], revealed: free }));
   client = server.client();
   seen = [];
+  aged = 0;
 });
 afterEach(() => {
   stop();
@@ -34,7 +37,7 @@ afterEach(() => {
 });
 
 async function watch(...codes: string[]): Promise<void> {
-  stop = watchRevealed(client, 1, codes, (revealed) => seen.push(revealed));
+  stop = watchRevealed(client, 1, codes, (revealed) => (revealed ? seen.push(revealed) : (aged += 1)));
   await server.settle(1_100);
 }
 
@@ -122,6 +125,7 @@ it('tells nothing before every code was answered, so that what is chosen by anot
   await watch('PRESS', 'SLOW');
   await server.settle(6_000);
   expect(seen).toEqual([]);
+  expect(aged).toBeGreaterThan(0);
   server.routes.set('GET /events/1/ticket-types', answer);
   await server.settle(60_000);
   expect(last().types).toEqual([press]);

@@ -206,8 +206,9 @@ export class SeatsPage extends EventDeskPage {
       this.#told = state ?? this.#told;
       this.#unveil();
     });
-    const forget = watchRevealed(this.client, id, undefined, ({ seats }) => {
-      this.#hidden = seats;
+    const forget = watchRevealed(this.client, id, undefined, (revealed) => {
+      if (!revealed) return;
+      this.#hidden = revealed.seats;
       this.#unveil();
     });
     void this.tried(this.client.seatMap(id, layout)).then((geometry) => {

@@ -110,7 +110,7 @@ export class SeatcastRevealed extends SeatcastTicketTypes {
     this.#stop = undefined;
     const { event, codes } = this;
     this.#keep(codes);
-    if (event !== undefined && codes[0]) this.#stop = watchRevealed(this.topic.client, event, codes, (revealed) => (this.revealed = revealed));
+    if (event !== undefined && codes[0]) this.#stop = watchRevealed(this.topic.client, event, codes, (revealed) => (this.revealed = revealed ?? (this.revealed && { ...this.revealed, isStale: true })));
   }
 }
 
