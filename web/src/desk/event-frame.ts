@@ -170,6 +170,7 @@ export class EventFrame extends DeskPage {
 
   #withoutEvent(): TemplateResult {
     const words = WORDS[this.language];
+    document.title = `${words.desk} · Seatcast`;
     if (this.problem === undefined) return html`<div class="skeleton waiting" role="status" aria-label=${words.loading}></div>`;
     const isGone = this.problem instanceof Refusal && this.problem.status === 404;
     return html`<div class="message" role="alert">
