@@ -305,7 +305,11 @@ async fn faults_6_staff_who_wait_for_a_turn_leave_other_events_their_connections
     // Fewer connections than requests that wait.
     let server = TestServer::builder()
         .on(database)
-        .with(|config| config.database.pool_connections_max = 4)
+        .with(|config| {
+            config.database.pool_connections_max = 4;
+            // They wait for as long as a busy machine needs for the others.
+            config.database.pool_wait_ms = 60_000;
+        })
         .start()
         .await;
     let client = server.client().await;
