@@ -19,7 +19,7 @@ use tokio::time::timeout;
 pub use self::keys::{KeySet, NotAKeySet};
 pub use self::people::Person;
 use self::people::PersonCache;
-use super::{AuthError, CLOCK_SKEW_S, Caller, expiry};
+use super::{AuthError, CLOCK_SKEW_S, Caller, EndedTokens, expiry};
 use crate::config::inside::{
     IDENTITIES_WAITING_MAX, IDENTITY_AGE_MS_MAX, IDENTITY_FRESH_MS, IDENTITY_PATIENCE_MS,
 };
@@ -54,6 +54,7 @@ pub struct Inquiry {
 pub struct Issuers {
     all: Vec<Arc<Issuer>>,
     people: PersonCache,
+    ended: EndedTokens,
     inquiries: mpsc::Sender<Inquiry>,
     /// For the task that answers; empty once it has begun.
     asked: Mutex<Option<mpsc::Receiver<Inquiry>>>,
@@ -117,7 +118,7 @@ enum Bearer {
 }
 
 impl Issuers {
-    pub(super) fn new(config: &AuthConfig) -> Issuers {
+    pub(super) fn new(config: &AuthConfig, ended: EndedTokens) -> Issuers {
         let (inquiries, asked) = mpsc::channel(IDENTITIES_WAITING_MAX);
         let refetch = Duration::from_millis(config.jwks_refetch_ms);
         let all = config.issuers.iter();
@@ -126,6 +127,7 @@ impl Issuers {
                 .map(|issuer| Arc::new(Issuer::new(issuer.clone(), refetch)))
                 .collect(),
             people: PersonCache::default(),
+            ended,
             inquiries,
             asked: Mutex::new(Some(asked)),
         }
@@ -165,7 +167,7 @@ impl Issuers {
             Bearer::Anonymous => return Ok(Caller::Anonymous),
             Bearer::Person(identity, ends) => (identity, ends),
         };
-        let known = self.people.get(&identity);
+        let known = self.known(&identity);
         let is_fresh = known.is_some_and(|(_, age)| age < FRESH);
         if !is_fresh {
             let answer = None;
@@ -198,7 +200,7 @@ impl Issuers {
 
     /// While the database is away, what was known last.
     async fn person(&self, identity: Identity) -> Result<Person, AuthError> {
-        let known = self.people.get(&identity);
+        let known = self.known(&identity);
         if let Some((person, age)) = known
             && age < FRESH
         {
@@ -218,8 +220,14 @@ impl Issuers {
 
     /// The profile of a person, unless it is too old to answer an inquiry with.
     pub(crate) fn fresh(&self, identity: &Identity) -> Option<Person> {
-        let known = self.people.get(identity);
+        let known = self.known(identity);
         known.and_then(|(person, age)| (age < FRESH).then_some(person))
+    }
+
+    /// A person, and how long ago it was looked up; nobody whose rights have changed since.
+    fn known(&self, identity: &Identity) -> Option<(Person, Duration)> {
+        let known = self.people.get(identity);
+        known.filter(|(person, _)| !self.ended.have(person.user, &person.session()))
     }
 
     /// Keeps who a person is.
@@ -361,4 +369,50 @@ fn printable(name: &str) -> Option<String> {
     let signs = name.trim().chars().filter(|sign| !sign.is_control());
     let name: String = signs.take(NAME_CHARS_MAX).collect();
     (!name.is_empty()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Role, Staffs};
+    use crate::config::Config;
+    use crate::ticketing::UserId;
+
+    /// A moment ago somebody else was this person, or the same one with other rights.
+    #[tokio::test]
+    async fn rights_that_have_changed_are_not_believed_however_fresh() {
+        let ended = EndedTokens::default();
+        let issuers = Issuers::new(&Config::default().auth, ended.clone());
+        let mut inquiries = issuers.take_inquiries().unwrap();
+        let identity = Identity {
+            issuer: "one".into(),
+            subject: "ada".into(),
+            name: None,
+            email: None,
+        };
+        let person = |generation| Person {
+            user: UserId(7),
+            role: Role::Customer,
+            member: false,
+            staffs: Staffs::default(),
+            generation,
+        };
+        issuers.learn(&identity, person(1));
+        assert_eq!(issuers.fresh(&identity), Some(person(1)));
+        ended.end_before(UserId(7), 2);
+        assert_eq!(issuers.fresh(&identity), None);
+        let asked = issuers.person(identity.clone());
+        let answer = async {
+            let inquiry = inquiries.recv().await.unwrap();
+            inquiry.answer.unwrap().send(person(2)).unwrap();
+        };
+        let (found, ()) = tokio::join!(asked, answer);
+        assert_eq!(found.unwrap(), person(2));
+        // Nor while nobody can be asked.
+        drop(inquiries);
+        assert!(matches!(
+            issuers.person(identity).await,
+            Err(AuthError::Unready)
+        ));
+    }
 }

@@ -35,11 +35,15 @@ impl Person {
             role: self.role,
             member: self.member,
             token_expires: Some(token_expires),
-            session: Some(TokenSession {
-                id: None,
-                generation: self.generation,
-            }),
+            session: Some(self.session()),
             staffs: self.staffs,
+        }
+    }
+
+    pub(super) fn session(self) -> TokenSession {
+        TokenSession {
+            id: None,
+            generation: self.generation,
         }
     }
 }
