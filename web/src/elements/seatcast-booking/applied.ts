@@ -24,8 +24,13 @@ export function appliedVouchers(language: Language, codes: readonly string[], re
   );
 }
 
-/** It does not apply, or cannot be a code at all. */
-export function isAboutVouchers({ code, data }: Refusal): boolean {
+/** The code that a refusal is about, since it does not apply or cannot be a code at all; the last one, if none is named. */
+export function refusedVoucher(refusal: Refusal, codes: readonly string[]): string | undefined {
+  if (!isAboutVouchers(refusal)) return undefined;
+  return codes.find((code) => code === refusal.data['voucher']) ?? codes.at(-1);
+}
+
+function isAboutVouchers({ code, data }: Refusal): boolean {
   if (code.startsWith('VOUCHER_')) return true;
   const faults = (code === 'VALIDATION_FAILED' ? (data['errors'] ?? []) : []) as { field?: string }[];
   return faults.some(({ field }) => field?.startsWith('vouchers'));

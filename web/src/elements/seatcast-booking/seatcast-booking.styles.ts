@@ -44,12 +44,10 @@ export const styles = [
       white-space: nowrap;
     }
     .total {
+      flex-wrap: wrap;
       padding-top: 0.75rem;
       border-top: 1px dashed var(--line-strong);
       font-weight: 650;
-    }
-    .total {
-      flex-wrap: wrap;
     }
     .total.old .amount {
       opacity: 0.5;

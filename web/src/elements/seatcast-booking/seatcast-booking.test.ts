@@ -6,15 +6,20 @@ import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { BookingMadeEvent } from '../events/booking-made.ts';
 import type { BookingRefusedEvent } from '../events/booking-refused.ts';
 import { QUOTE_PATIENCE_MS } from '../internal/quote-controller.ts';
+import { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { SelectionChangedEvent, type SelectionLine } from '../events/selection-changed.ts';
+import type { SeatcastRevealed } from '../seatcast-revealed/seatcast-revealed.ts';
+import type { SeatcastSeatMap } from '../seatcast-seat-map/seatcast-seat-map.ts';
 import type { SeatcastBooking } from './seatcast-booking.ts';
 import './seatcast-booking.ts';
 // Loaded when there are some; under fake timers there is no later.
 import '../seatcast-bookings/seatcast-bookings.ts';
 import '../seatcast-waitlist/seatcast-waitlist.ts';
 import '../seatcast-revealed/seatcast-revealed.ts';
+import '../seatcast-seat-map/seatcast-seat-map.ts';
 import './otherwise.ts';
 import './email-proof.ts';
+import './name-gap.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;
@@ -240,10 +245,11 @@ describe('booking', () => {
     await choose(line(3));
     expect(fields()).toHaveLength(3);
     type(1, 'Bob');
-    await element.updateComplete;
+    await drawn(server, element);
     button().click();
     await drawn(server, element);
     expect(posts('/bookings')).toHaveLength(0);
+    expect(fields()[0]!.validationMessage).toContain('name this one as well');
     type(0, ' Ada ');
     await element.updateComplete;
     button().click();
@@ -323,6 +329,51 @@ describe('booking', () => {
       await drawn(server, element);
       expect(textOf(types()!)).not.toContain('Press');
       expect(textOf(element)).toContain('Nothing is openly on sale here.');
+    });
+  });
+
+  describe('elements that come and go:', () => {
+    /** As a page adds a map later: beside the ticket types, or deep inside something else. */
+    const addMap = async (into: Element): Promise<SeatcastSeatMap> => {
+      const map = Object.assign(document.createElement('seatcast-seat-map'), { client, event: 1 });
+      into.append(map);
+      await drawn(server, element);
+      return map;
+    };
+
+    it('tell a map that comes later which seats are the buyer’s, and what codes open', async () => {
+      const revealed = { types: [] } as unknown as NonNullable<SeatcastSeatMap['revealed']>;
+      find(element, 'seatcast-bookings').dispatchEvent(new HoldsChangedEvent(1, [17, 18]));
+      element.vouchers = ['PRESS'];
+      await choose(line(1));
+      find<SeatcastRevealed>(element, 'seatcast-revealed').told!(revealed);
+      const deep = document.createElement('div');
+      element.append(deep);
+      for (const place of [element, deep]) {
+        const map = await addMap(place);
+        expect(map.mine).toEqual([17, 18]);
+        expect(map.revealed).toBe(revealed);
+      }
+    });
+
+    it('what was chosen in one that has left is not booked', async () => {
+      await choose(line(2));
+      expect(button().disabled).toBe(false);
+      source.remove();
+      await drawn(server, element);
+      expect(element.lines).toEqual([]);
+      expect(button().disabled).toBe(true);
+      // Should it come back, it has nothing chosen, either.
+      expect(source.clear).toHaveBeenCalled();
+    });
+
+    it('a choice outlives that the booking itself is put elsewhere', async () => {
+      await choose(line(2));
+      element.remove();
+      await drawn(server, element);
+      document.body.append(element);
+      await drawn(server, element);
+      expect(element.lines).toEqual([line(2)]);
     });
   });
 

@@ -90,6 +90,8 @@ export class SeatcastBooking extends SellingElement {
   /** Names of those who come, in the order of the tickets. */
   #names: string[] = [];
   readonly #quote = new QuoteController(this, () => this.topic.client);
+  /** Asks for a name that is missing between others; loaded with the first name. */
+  #gap: typeof import('./name-gap.ts').NAME_GAP | undefined;
   /** Where a code was sent to, in words. */
   #mailed: string | undefined;
   /** Loaded when a sale asks for it. */
@@ -99,9 +101,12 @@ export class SeatcastBooking extends SellingElement {
   /** An attempt that nobody answered: it may have been booked, so it is asked again before anything else is. */
   #unknown: { request: BookingRequest; key: string } | undefined;
   /** The chosen lines, by the element that they come from; they are emptied when the booking is made. */
-  readonly #choices = new Map<SelectionSource, readonly SelectionLine[]>();
+  readonly #choices = new Map<Element & SelectionSource, readonly SelectionLine[]>();
   /** Bookings of this event that the buyer holds and has not paid. */
   #pending = 0;
+  /** Told to the maps inside, also to one that comes later. */
+  #mine: SeatcastSeatMap['mine'];
+  #revealed: SeatcastSeatMap['revealed'];
 
   constructor() {
     super();
@@ -110,9 +115,10 @@ export class SeatcastBooking extends SellingElement {
     this.proving = false;
     this.asking = false;
     this.vouchers = [];
+    new MutationObserver(() => this.#insideChanged()).observe(this, { childList: true, subtree: true });
     this.addEventListener('seatcast-selection', (event: SelectionChangedEvent) => {
-      this.#choices.set(event.composedPath()[0] as unknown as SelectionSource, event.lines);
-      this.lines = [...this.#choices.values()].flat();
+      this.#choices.set(event.composedPath()[0] as Element & SelectionSource, event.lines);
+      this.#gather();
       // «Choose again», it said, and that is done.
       if (this.lines.length > 0) void this.#loadBookings().then((loaded) => loaded && this.#bookings?.forgetEnded());
     });
@@ -303,9 +309,8 @@ export class SeatcastBooking extends SellingElement {
 
   /** A voucher that does not apply goes, with a word about the reason; the choice costs what it costs without it. */
   #dropRefusedVoucher(refusal: Refusal | undefined): boolean {
-    if (!refusal || !this.#codes?.isAboutVouchers(refusal)) return false;
-    const named = this.vouchers.find((code) => code === refusal.data['voucher']) ?? this.vouchers.at(-1);
-    if (named === undefined) return false;
+    const named = refusal && this.#codes?.refusedVoucher(refusal, this.vouchers);
+    if (!named) return false;
     this.#removeVoucher(named);
     this.voucherProblem = explain(this.language, refusal);
     return true;
@@ -362,8 +367,10 @@ export class SeatcastBooking extends SellingElement {
 
   #typed(event: Event): void {
     const { name, value, dataset } = event.target as HTMLInputElement;
-    if (name === 'attendee') this.#names[Number(dataset['place'])] = value;
-    else if (name === 'code') this.#code = value.trim();
+    if (name === 'attendee') {
+      this.#names[Number(dataset['place'])] = value;
+      import('./name-gap.ts').then(({ NAME_GAP }) => (this.#gap = NAME_GAP), () => undefined);
+    } else if (name === 'code') this.#code = value.trim();
     else this.#contact[name === 'name' ? 'name' : 'email'] = value.trim();
     this.requestUpdate();
   }
@@ -456,7 +463,7 @@ export class SeatcastBooking extends SellingElement {
     for (const field of fields) {
       if (field.name !== 'attendee') continue;
       const isGap = Number(field.dataset['place']) < last && field.value.trim() === '';
-      field.setCustomValidity(isGap ? WORDS[this.language].nameGap : '');
+      field.setCustomValidity(isGap ? (this.#gap?.[this.language] ?? WORDS[this.language].names) : '');
     }
     const wrong = fields.find((field) => !field.checkValidity());
     if (!wrong) return true;
@@ -509,13 +516,38 @@ export class SeatcastBooking extends SellingElement {
 
   #held(event: HoldsChangedEvent): void {
     this.#pending = event.pending;
-    for (const map of this.querySelectorAll('seatcast-seat-map')) map.mine = event.seats;
+    this.#mine = event.seats;
+    this.#tellMaps();
     this.requestUpdate();
   }
 
   readonly #reveal = (revealed: SeatcastSeatMap['revealed']): void => {
-    for (const map of this.querySelectorAll('seatcast-seat-map')) map.revealed = revealed;
+    this.#revealed = revealed;
+    this.#tellMaps();
   };
+
+  #tellMaps(): void {
+    for (const map of this.querySelectorAll('seatcast-seat-map')) {
+      map.mine = this.#mine;
+      map.revealed = this.#revealed;
+    }
+  }
+
+  #gather(): void {
+    this.lines = [...this.#choices.values()].flat();
+  }
+
+  /** A map that has come is told what the others know. What was chosen in an element that has left is chosen no longer. */
+  #insideChanged(): void {
+    this.#tellMaps();
+    for (const source of this.#choices.keys()) {
+      // Else the whole booking is being put elsewhere.
+      if (!this.isConnected || source.isConnected) continue;
+      this.#choices.delete(source);
+      source.clear();
+      this.#gather();
+    }
+  }
 
   #step(): string {
     if (this.#pending > 0) return STEPS.paying;

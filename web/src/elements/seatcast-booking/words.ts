@@ -24,7 +24,6 @@ interface Words {
   book: (tickets: number) => string;
   hold: (tickets: number) => string;
   terms: (minutes: number, tickets: number) => string;
-  nameGap: string;
   way: string;
   steps: readonly [string, string, string];
   notCharged: string;
@@ -54,7 +53,6 @@ export const WORDS: Translations<Words> = {
     book: (tickets) => `Book ${plural(tickets, 'ticket')}`,
     hold: (tickets) => `Hold ${plural(tickets, 'ticket')}`,
     terms: (minutes, tickets) => `Held for ${plural(minutes, 'minute')}. At most ${tickets} per booking.`,
-    nameGap: 'Names go to the tickets in order: name this one as well.',
     way: 'Steps to your tickets',
     steps: ['Choose', 'Details', 'Payment'],
     notCharged: 'Nothing is charged yet.',
@@ -82,7 +80,6 @@ export const WORDS: Translations<Words> = {
     book: (tickets) => `จอง ${count('th', tickets)} ใบ`,
     hold: (tickets) => `จองไว้ ${count('th', tickets)} ใบ`,
     terms: (minutes, tickets) => `เก็บไว้ให้ ${count('th', minutes)} นาที ไม่เกิน ${count('th', tickets)} ใบต่อการจอง`,
-    nameGap: 'ชื่อใส่ตามลำดับบัตร โปรดใส่ชื่อของบัตรนี้ด้วย',
     way: 'ขั้นตอนการรับบัตร',
     steps: ['เลือกบัตร', 'รายละเอียด', 'ชำระเงิน'],
     notCharged: 'ยังไม่มีการเก็บเงิน',
@@ -110,7 +107,6 @@ export const WORDS: Translations<Words> = {
     book: (tickets) => `رزرو ${count('fa', tickets)} بلیت`,
     hold: (tickets) => `نگه داشتن ${count('fa', tickets)} بلیت`,
     terms: (minutes, tickets) => `${count('fa', minutes)} دقیقه نگه داشته می‌شود. حداکثر ${count('fa', tickets)} بلیت در هر رزرو.`,
-    nameGap: 'نام‌ها به ترتیب به بلیت‌ها داده می‌شوند: نام این یکی را هم بنویسید.',
     way: 'گام‌ها تا بلیت',
     steps: ['انتخاب', 'مشخصات', 'پرداخت'],
     notCharged: 'هنوز چیزی برداشته نمی‌شود.',
