@@ -25,7 +25,7 @@ pub const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-re
 /// Does a request once, however often it is sent.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "documents the header that `given_key` reads")]
+#[expect(dead_code, reason = "documents the header that `begin` reads")]
 pub struct IdempotencyHeader {
     /// The same key and body make one thing, and are given the same answer, for 24 h. Without an account a key has at
     /// least 16 characters; a random UUID is good.
@@ -40,12 +40,11 @@ pub struct GivenKey {
     pub stored: IdempotencyKey,
 }
 
-/// The request's key, if it has one. `route` names what is done (`POST /bookings`): a key counts
-/// for one caller and one route.
+/// The request's key, if it has one.
 ///
 /// Callers without an account share one name, so their keys must be too long to be guessed or
 /// drawn twice: a random UUID is.
-pub fn given_key(
+fn given_key(
     headers: &HeaderMap,
     caller: &Caller,
     route: &str,
@@ -82,8 +81,21 @@ pub struct InFlight {
     keys_max: usize,
 }
 
+/// A request with the key that it came with, if any; until this is dropped, others with the same key are refused.
+pub struct KeyedRequest(Option<(GivenKey, Working)>);
+
+impl KeyedRequest {
+    pub fn given(&self) -> Option<&GivenKey> {
+        self.0.as_ref().map(|(key, _)| key)
+    }
+
+    pub fn stored(&self) -> Option<&IdempotencyKey> {
+        self.given().map(|key| &key.stored)
+    }
+}
+
 /// The key is being worked on until this is dropped.
-pub struct Working {
+struct Working {
     of: InFlight,
     key: (String, String),
 }
@@ -96,8 +108,28 @@ impl InFlight {
         }
     }
 
+    /// Begins the work for a request. `route` names what is done (`POST /bookings`): a key counts for one caller and one
+    /// route.
+    ///
+    /// # Errors
+    /// For a key that is no good, or that another request is being worked on with.
+    pub fn begin(
+        &self,
+        headers: &HeaderMap,
+        caller: &Caller,
+        route: &str,
+        body_hash: [u8; 32],
+    ) -> ApiResult<KeyedRequest> {
+        let key = given_key(headers, caller, route, body_hash)?;
+        let enter = |key| -> ApiResult<_> {
+            let working = self.enter(&key)?;
+            Ok((key, working))
+        };
+        Ok(KeyedRequest(key.map(enter).transpose()?))
+    }
+
     /// Refuses a key that is being worked on.
-    pub fn enter(&self, key: &GivenKey) -> ApiResult<Working> {
+    fn enter(&self, key: &GivenKey) -> ApiResult<Working> {
         // Asked before the entry is locked, because `len` locks every shard of the map in turn.
         if self.keys.len() >= self.keys_max {
             return Err(ApiError::unavailable("BUSY", 1));

@@ -18,7 +18,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
-use super::idempotency::{self, IdempotencyHeader, given_key};
+use super::idempotency::{self, IdempotencyHeader};
 use super::message;
 use super::page::{self, Cursor, Page, RequestedUri};
 use super::reviews::ReviewList;
@@ -326,11 +326,9 @@ pub(super) async fn bulk(
     headers: HeaderMap,
     body: Body<BulkInput>,
 ) -> ApiResult<Reply<JobWritten>> {
-    let key = given_key(&headers, &caller, "POST /bookings/bulk", body.hash())?;
-    let _working = key
-        .as_ref()
-        .map(|key| state.in_flight.enter(key))
-        .transpose()?;
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, "POST /bookings/bulk", body.hash())?;
     let BulkInput {
         action,
         booking_ids,
@@ -364,9 +362,10 @@ pub(super) async fn bulk(
     let asked = entry.clone().with(json!({
         "action": action, "booking_ids": booking_ids, "count": booking_ids.len(),
     }));
+    let asked_by = keyed.stored();
     let job = BulkBookings {
-        key: match &key {
-            Some(key) => format!("{}:{}", key.stored.scope, key.stored.digest),
+        key: match asked_by {
+            Some(key) => format!("{}:{}", key.scope, key.digest),
             None => Uuid::now_v7().to_string(),
         },
         organization_id: organizer.into(),
@@ -377,7 +376,6 @@ pub(super) async fn bulk(
         audit: entry,
     };
     let job = row(&job, &state.proofs);
-    let asked_by = key.as_ref().map(|key| &key.stored);
     let once = state.store.queue_asked(&job, asked, asked_by).await?;
     state.jobs.wake();
     let (job_id, replayed) = idempotency::made(once)?;

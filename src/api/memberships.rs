@@ -10,7 +10,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
-use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
+use super::idempotency::{IdempotencyHeader, made, replayed};
 use super::page::{self, LongPage, RequestedUri};
 use crate::auth::Caller;
 use crate::schema;
@@ -122,12 +122,10 @@ pub(super) async fn create(
     body: Body<WantedMembership>,
 ) -> ApiResult<Reply<Membership>> {
     let route = format!("POST /users/{user}/memberships");
-    let key = given_key(&headers, &caller, &route, body.hash())?;
-    let _working = key
-        .as_ref()
-        .map(|key| state.in_flight.enter(key))
-        .transpose()?;
-    let key = key.as_ref().map(|key| &key.stored);
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, &route, body.hash())?;
+    let key = keyed.stored();
     let once = state
         .store
         .create_membership(&caller, user, &body.input.0, key)

@@ -143,12 +143,10 @@ pub(super) async fn create(
     body: Body<NoticeInput>,
 ) -> ApiResult<Reply<Notice>> {
     let route = format!("POST /events/{event_id}/notices");
-    let key = idempotency::given_key(&headers, &caller, &route, body.hash())?;
-    let _working = key
-        .as_ref()
-        .map(|key| state.in_flight.enter(key))
-        .transpose()?;
-    let key = key.as_ref().map(|key| &key.stored);
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, &route, body.hash())?;
+    let key = keyed.stored();
     let notice = body.input.0;
     let now = state.desk.now();
     if notice.until.is_some_and(|until| until <= now) {

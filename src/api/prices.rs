@@ -108,10 +108,8 @@ async fn made<R: PriceRule>(
     (columns, hash): (&RuleColumns, [u8; 32]),
 ) -> ApiResult<Reply<R>> {
     let route = format!("POST /events/{event}/{}", R::TABLE);
-    let key = idempotency::given_key(headers, caller, &route, hash)?;
-    let working = key.as_ref().map(|key| state.in_flight.enter(key));
-    let _working = working.transpose()?;
-    let key = key.as_ref().map(|key| &key.stored);
+    let keyed = state.in_flight.begin(headers, caller, &route, hash)?;
+    let key = keyed.stored();
     let once = state
         .store
         .create_price_rule::<R>(event, caller, columns, key)

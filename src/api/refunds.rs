@@ -17,7 +17,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
-use super::idempotency::{self, IdempotencyHeader, given_key};
+use super::idempotency::{self, IdempotencyHeader};
 use super::money;
 use super::page::{self, LongPage, RequestedUri};
 use crate::auth::{Caller, Right};
@@ -193,21 +193,20 @@ pub(super) async fn create(
 ) -> ApiResult<Reply<RefundData>> {
     let found = staffed(&state, &caller, id).await?;
     let route = format!("POST /bookings/{id}/refunds");
-    let key = given_key(&headers, &caller, &route, body.hash())?;
-    let _working = key
-        .as_ref()
-        .map(|key| state.in_flight.enter(key))
-        .transpose()?;
-    let known = match &key {
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, &route, body.hash())?;
+    let key = keyed.stored();
+    let known = match key {
         None => None,
-        Some(key) => state.store.recall_answer(&key.stored).await?,
+        Some(key) => state.store.recall_answer(key).await?,
     };
     if known == Some(Once::Mismatch) {
         return Err(idempotency::mismatch());
     }
     // One refund for each key, also once the stored answer is forgotten.
-    let refund_key = match &key {
-        Some(key) => format!("asked:{}:{}", key.stored.scope, key.stored.digest),
+    let refund_key = match key {
+        Some(key) => format!("asked:{}:{}", key.scope, key.digest),
         None => format!("asked:{id}:{}", Uuid::now_v7()),
     };
     let RefundInput {
@@ -233,13 +232,13 @@ pub(super) async fn create(
         reason: &reason,
         key: &refund_key,
         audit: Some(AuditEntry::of_booking(&caller, found.organizer_id, id)),
-        asked: key.as_ref().map(|key| &key.stored),
+        asked: key,
     };
     let refund = give_back(&state.store, &state.payments, wish).await?;
     let refund = refund.map_err(not_given)?;
-    if let (Some(key), None) = (&key, &known) {
+    if let (Some(key), None) = (key, &known) {
         // Another node may have made it in the meantime, as another body says.
-        let known = state.store.recall_answer(&key.stored).await?;
+        let known = state.store.recall_answer(key).await?;
         if known == Some(Once::Mismatch) {
             return Err(idempotency::mismatch());
         }

@@ -258,12 +258,10 @@ pub(super) async fn create(
     body: Body<TicketTypeBody>,
 ) -> ApiResult<Reply<Value>> {
     let route = format!("POST /events/{event_id}/ticket-types");
-    let key = idempotency::given_key(&headers, &caller, &route, body.hash())?;
-    let _working = key
-        .as_ref()
-        .map(|key| state.in_flight.enter(key))
-        .transpose()?;
-    let key = key.as_ref().map(|key| &key.stored);
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, &route, body.hash())?;
+    let key = keyed.stored();
     fits_currency(&state, &caller, event_id, Some(&body.input.price)).await?;
     let ticket_type = body.input.into_type(0);
     let context = events::context(&state);

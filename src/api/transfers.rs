@@ -14,7 +14,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, NoBody};
 use super::fields::{Fields, Input};
-use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
+use super::idempotency::{IdempotencyHeader, made, replayed};
 use super::tickets::{PRIVATE, TicketData, may_use, seen};
 use crate::auth::Caller;
 use crate::config::inside::{TICKET_OFFERS_MAX, TICKET_OFFERS_S};
@@ -101,9 +101,9 @@ pub(super) async fn offer(
         super::email_codes::taken(Accepted::NoMail)?;
     }
     let route = format!("POST /tickets/{}/transfer", ticket.0);
-    let key = given_key(&headers, &caller, &route, body.hash())?;
-    let working = key.as_ref().map(|key| state.in_flight.enter(key));
-    let _working = working.transpose()?;
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, &route, body.hash())?;
     let to = Recipient {
         name: body.input.name,
         email: body.input.email,
@@ -115,7 +115,7 @@ pub(super) async fn offer(
         event_id: ticket.1,
     };
     let job = row(&offer, &state.proofs);
-    let stored = key.as_ref().map(|key| &key.stored);
+    let stored = keyed.stored();
     let store = &state.store;
     let offered = store.offer_ticket(ticket, &to, id, &job, stored, audit.as_ref());
     let ((transfer, revision), again) = made(offered.await?.map_err(refused)?)?;

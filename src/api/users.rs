@@ -78,12 +78,10 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body<UserInput>,
 ) -> ApiResult<Reply<User>> {
-    let key = idempotency::given_key(&headers, &caller, "POST /users", body.hash())?;
-    let _working = key
-        .as_ref()
-        .map(|key| state.in_flight.enter(key))
-        .transpose()?;
-    let key = key.as_ref().map(|key| &key.stored);
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, "POST /users", body.hash())?;
+    let key = keyed.stored();
     let input = body.input;
     let user = NewUser {
         name: input.name,

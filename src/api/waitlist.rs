@@ -11,7 +11,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
-use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
+use super::idempotency::{IdempotencyHeader, made, replayed};
 use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Right};
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX};
@@ -88,12 +88,10 @@ pub(super) async fn join(
 ) -> ApiResult<Reply<WaitingRow>> {
     let user_id = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
     let route = format!("POST /events/{event_id}/waitlist");
-    let key = given_key(&headers, &caller, &route, body.hash())?;
-    let _working = key
-        .as_ref()
-        .map(|key| state.in_flight.enter(key))
-        .transpose()?;
-    let key = key.as_ref().map(|key| &key.stored);
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, &route, body.hash())?;
+    let key = keyed.stored();
     if let Some(known) = state.store.waited_by(key).await? {
         let (waiting, again) = made(known)?;
         return Ok(replayed(Reply::created("WAITING", waiting), again));

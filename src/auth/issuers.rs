@@ -373,6 +373,8 @@ fn printable(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::auth::{Role, Staffs};
     use crate::config::Config;

@@ -18,7 +18,7 @@ use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
-use crate::api::idempotency::{IdempotencyHeader, given_key, made, replayed};
+use crate::api::idempotency::{IdempotencyHeader, made, replayed};
 use crate::api::money::{self, TotalAmount};
 use crate::api::people::{self, AttendeeBody};
 use crate::auth::proofs::Proofs;
@@ -335,13 +335,13 @@ pub(in crate::api) async fn create(
     headers: HeaderMap,
     body: Body<WantedBooking>,
 ) -> ApiResult<Reply<BookingData>> {
-    let key = given_key(&headers, &caller, "POST /bookings", body.hash())?;
-    let working = key.as_ref().map(|key| state.in_flight.enter(key));
-    let _working = working.transpose()?;
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, "POST /bookings", body.hash())?;
 
     let booking_id = BookingId(Uuid::now_v7());
     let anonymous = caller.user_id().is_none();
-    let new_token = anonymous.then(|| token(booking_id, key.as_ref()));
+    let new_token = anonymous.then(|| token(booking_id, keyed.given()));
     let limits = &state.config.limits;
     let guests_share = limits.guests_share().filter(|_| anonymous);
     let event_id = body.input.event_id;
@@ -363,7 +363,7 @@ pub(in crate::api) async fn create(
             contact: body.input.contact.clone(),
             attendees: attendees.clone(),
             answers: body.input.answers,
-            key: key.as_ref().map(|key| key.stored.clone()),
+            key: keyed.stored().cloned(),
             lang: Lang::of(&headers),
         })
         .await;
@@ -381,7 +381,7 @@ pub(in crate::api) async fn create(
 
     // A replay tells of an earlier booking, and gives the token of that one.
     let token = match again {
-        true => anonymous.then(|| token(answer.booking.id, key.as_ref())),
+        true => anonymous.then(|| token(answer.booking.id, keyed.given())),
         false => new_token,
     };
     let said = match answer.booking.status {

@@ -37,11 +37,9 @@ pub(in crate::api) async fn create(
     headers: HeaderMap,
     body: Body<EventCreation>,
 ) -> ApiResult<Reply<Value>> {
-    let key = idempotency::given_key(&headers, &caller, "POST /events", body.hash())?;
-    let _working = key
-        .as_ref()
-        .map(|key| state.in_flight.enter(key))
-        .transpose()?;
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, "POST /events", body.hash())?;
     let organizer = match body.input.organizer_id() {
         Some(named) => named,
         None => own_organization(&caller).ok_or_else(ApiError::forbidden)?,
@@ -57,7 +55,7 @@ pub(in crate::api) async fn create(
         return Err(ApiError::invalid_field("starts_at", "IN_THE_PAST"));
     }
     let render = |event| json!(EventDetail::of(event, context));
-    let key = key.as_ref().map(|key| &key.stored);
+    let key = keyed.stored();
     let made = state.store.create_event(&caller, &event, key, render);
     match made.await? {
         Created::New(made) => {

@@ -123,11 +123,9 @@ pub(in crate::api) async fn create(
 ) -> ApiResult<Reply<NewKey>> {
     needs(&caller, Right::People, organization)?;
     let route = format!("POST /organizations/{organization}/api-keys");
-    let key = idempotency::given_key(&headers, &caller, &route, body.hash())?;
-    let _working = key
-        .as_ref()
-        .map(|key| state.in_flight.enter(key))
-        .transpose()?;
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, &route, body.hash())?;
     let input = body.input;
     if input.expires_at.is_some_and(|end| end <= state.desk.now()) {
         return Err(ApiError::invalid_field("expires_at", "IN_THE_PAST"));
@@ -140,7 +138,7 @@ pub(in crate::api) async fn create(
         hash: secrets::hash_of(&secret),
         prefix: secret.chars().take(PREFIX_SIGNS).collect(),
     };
-    let stored = key.as_ref().map(|key| &key.stored);
+    let stored = keyed.stored();
     let once = state
         .store
         .create_api_key(&caller, organization, &wish, stored)

@@ -136,10 +136,10 @@ pub(in crate::api) async fn create(
 ) -> ApiResult<Reply<OrganizationTax>> {
     needs(&caller, Right::Manage, organization)?;
     let route = format!("POST /organizations/{organization}/taxes");
-    let key = idempotency::given_key(&headers, &caller, &route, body.hash())?;
-    let working = key.as_ref().map(|key| state.in_flight.enter(key));
-    let _working = working.transpose()?;
-    let key = key.as_ref().map(|key| &key.stored);
+    let keyed = state
+        .in_flight
+        .begin(&headers, &caller, &route, body.hash())?;
+    let key = keyed.stored();
     let once = state
         .store
         .create_organization_tax(&caller, organization, &body.input.0, key)
