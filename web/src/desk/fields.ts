@@ -1,7 +1,8 @@
 /** Fields of forms, each with its label, its hint, and the fault that the server or the form found in it. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Language } from '../elements/internal/language.ts';
+import { languageOf, type Language } from '../elements/internal/language.ts';
 import { Refusal } from '../sdk/index.ts';
+import { numberText } from './amounts.ts';
 import type { Said } from './said.ts';
 
 /** By the field's name. */
@@ -49,6 +50,8 @@ export function textField(faults: FaultWords, field: TextField): TemplateResult 
   const { name, value, type = 'text', required = false } = field;
   const fault = faults[name];
   const described = describedBy(field, fault);
+  const isNumber = type === 'number' || field.inputmode !== undefined;
+  const shown = isNumber ? numberText(languageOf(document.documentElement), value ?? '') : (value ?? '');
   const control = field.lines
     ? html`<textarea id=${name} name=${name} dir="auto" maxlength=${field.maxlength ?? nothing} ?required=${required} aria-invalid=${fault ? 'true' : nothing} aria-describedby=${described} .defaultValue=${String(value ?? '')}></textarea>`
     : html`<input
@@ -57,7 +60,7 @@ export function textField(faults: FaultWords, field: TextField): TemplateResult 
         type=${type === 'number' ? 'text' : type}
         dir=${type === 'text' ? 'auto' : nothing}
         inputmode=${field.inputmode ?? (type === 'number' ? 'numeric' : nothing)}
-        value=${value ?? ''}
+        value=${shown}
         maxlength=${field.maxlength ?? nothing}
         list=${field.list ?? nothing}
         ?required=${required}

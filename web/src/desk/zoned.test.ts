@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { amountOf, amountText, basisPointsOf, percentText, wholeOf } from './amounts.ts';
+import { amountOf, amountText, basisPointsOf, decimalOf, numberText, percentText, wholeOf } from './amounts.ts';
 import { fromWall, toWall } from './zoned.ts';
 
 describe('the clock on a venue’s wall', () => {
@@ -47,6 +47,8 @@ describe('amounts as people type them', () => {
   it('are shown as they may be typed', () => {
     expect(amountText(4_550, 'EUR')).toBe('45.50');
     expect(amountText(500, 'JPY')).toBe('500');
+    expect([numberText('fa', amountText(4_550, 'EUR')), numberText('th', 12), numberText('en', '')]).toEqual(['۴۵٫۵۰', '12', '']);
+    expect(['۷٫۵', '7,5', '0.33', 'x'].map(decimalOf)).toEqual([7.5, 7.5, 0.33, undefined]);
     expect([basisPointsOf('7.5'), percentText(750), wholeOf('۱۲'), wholeOf('1.5')]).toEqual([750, '7.5', 12, undefined]);
   });
 });

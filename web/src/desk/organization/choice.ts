@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Language } from '../../elements/internal/language.ts';
 import type { Me } from '../../sdk/index.ts';
+import { numberText, wholeOf } from '../amounts.ts';
 import { may, organizationsOf, type Right } from '../rights.ts';
 import { WORDS } from './words.ts';
 
@@ -22,13 +23,13 @@ export function organizationChoice(language: Language, me: Me, right: Right, cho
   const choices = choicesOf(me, right);
   const words = WORDS[language];
   const choose = (value: string): void => {
-    const id = Number(value);
-    if (!(id > 0)) return;
+    const id = wholeOf(value) ?? 0;
+    if (id <= 0) return;
     history.replaceState(history.state, '', `?organization=${id}`);
     changed(id);
   };
   if (me.role === 'admin') {
-    return html`<label>${words.organization}<input type="number" min="1" .value=${String(chosen ?? '')} @change=${(event: Event) => choose((event.target as HTMLInputElement).value)} /></label>`;
+    return html`<label>${words.organization}<input inputmode="numeric" autocomplete="off" .value=${numberText(language, chosen ?? '')} @change=${(event: Event) => choose((event.target as HTMLInputElement).value)} /></label>`;
   }
   if (choices.length < 2) return nothing;
   return html`<label

@@ -1,5 +1,5 @@
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
-import { momentWords, sum } from '../../elements/internal/format.ts';
+import { digits, momentWords, sum } from '../../elements/internal/format.ts';
 import type { Money } from '../../sdk/index.ts';
 import { DeskPage } from '../desk-page.ts';
 import { accountName, causeName } from '../kinds.ts';
@@ -168,7 +168,7 @@ export class LedgerPage extends DeskPage {
         <tbody>
           ${rows.map(
             ({ transaction_id: posting, cause, account, amount, event_id: event, booking_id: booking, at }) => html`<tr>
-              <th scope="row">${causeName(this.language, cause)} <span class="soft small">${posting}</span></th>
+              <th scope="row">${causeName(this.language, cause)} <span class="soft small">${digits(this.language, String(posting))}</span></th>
               <td data-label=${words.account}><span>${accountName(this.language, account)}</span></td>
               <td data-label=${words.debit} class="number"><span>${amount.amount > 0 ? sum(this.language, amount) : ''}</span></td>
               <td data-label=${words.credit} class="number"><span>${amount.amount < 0 ? sum(this.language, { ...amount, amount: -amount.amount }) : ''}</span></td>

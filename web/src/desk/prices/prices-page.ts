@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import { wholeOf } from '../amounts.ts';
+import { decimalOf, wholeOf } from '../amounts.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { faultsIn, focusFault, inWords, NO_FAULTS, textField, tickField, Typed, type Faults } from '../fields.ts';
 import { because, type Said } from '../said.ts';
@@ -70,7 +70,7 @@ export class PricesPage extends EventDeskPage {
         <p class="soft small">${words.refundHint}</p>
         <div class="fields">
           ${textField(faults, { name: 'percent', label: words.percent, type: 'number', value: policy.percent, required: true })}
-          ${textField(faults, { name: 'until_minutes', label: words.untilHours, inputmode: 'decimal', value: policy.until_minutes / MINUTES_PER_HOUR, required: true })}
+          ${textField(faults, { name: 'until_minutes', label: words.untilHours, inputmode: 'decimal', value: Math.round((policy.until_minutes / MINUTES_PER_HOUR) * 100) / 100, required: true })}
           ${tickField({ name: 'by_ticket', label: words.byTicket, value: policy.by_ticket, whole: true })}
           ${tickField({ name: 'keeps_fees', label: words.keepsFees, value: policy.keeps_fees, whole: true })}
         </div>
@@ -102,8 +102,8 @@ export class PricesPage extends EventDeskPage {
       if (value === undefined) faults[name] = (language) => WORDS[language].notANumber;
       return value ?? 0;
     };
-    const hours = Number(typed.text('until_minutes').replace(',', '.'));
-    if (!Number.isFinite(hours)) faults['until_minutes'] = (language) => WORDS[language].notANumber;
+    const hours = decimalOf(typed.text('until_minutes')) ?? 0;
+    if (decimalOf(typed.text('until_minutes')) === undefined) faults['until_minutes'] = (language) => WORDS[language].notANumber;
     const policy = { percent: whole('percent'), until_minutes: Math.round(hours * MINUTES_PER_HOUR), by_ticket: typed.is('by_ticket'), keeps_fees: typed.is('keeps_fees') };
     const terms = { offline_days: whole('offline_days'), instructions: typed.text('instructions') };
     this.faults = faults;

@@ -1,3 +1,4 @@
+import { digits } from '../../elements/internal/format.ts';
 import type { Translations } from '../../elements/internal/language.ts';
 
 const english = {
@@ -137,7 +138,7 @@ const persian: Words = {
   country: 'کشور',
   otherCountries: 'همهٔ کشورهای دیگر',
   ownOrganization: 'سازمان شما',
-  organization: (id) => `سازمان ${id}`,
+  organization: (id) => `سازمان ${digits('fa', id)}`,
   countryHint: 'دو حرف، مانند IR. خالی: کشورهایی که اینجا مالیاتی ندارند.',
   rules: 'بازپرداخت و پرداخت',
   add: { vouchers: 'افزودن کد تخفیف', fees: 'افزودن کارمزد', taxes: 'افزودن مالیات', countryTaxes: 'افزودن مالیات' },

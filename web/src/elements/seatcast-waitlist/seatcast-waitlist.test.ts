@@ -46,6 +46,21 @@ it('asks guests to sign in', async () => {
   expect(textOf(element)).toContain('Join the waitlist');
 });
 
+it('asks for a number in the digits of the page, and takes those of any script', async () => {
+  server.sell(1, 7, 100);
+  document.documentElement.lang = 'fa';
+  const element = await shown();
+  const input = find<HTMLInputElement>(element, 'input');
+  expect(input.value).toBe('۱');
+  for (const [typed, isGood] of [['۳', true], ['3', true], ['0', false], ['۹۹۹۹', false], ['x', false], ['', false]] as const) {
+    input.value = typed;
+    input.dispatchEvent(new Event('input'));
+    expect(`${typed}: ${input.checkValidity()}`).toBe(`${typed}: ${isGood}`);
+  }
+  expect(element.quantity).toBe(3);
+  document.documentElement.removeAttribute('lang');
+});
+
 it('is joined for so many, shows the place, follows it, and is left', async () => {
   server.sell(1, 7, 100);
   const element = await shown();

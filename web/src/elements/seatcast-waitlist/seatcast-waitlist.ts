@@ -1,6 +1,7 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { Refusal, totalsOf, type Waiting } from '../../sdk/index.ts';
-import { count } from '../internal/format.ts';
+import { count, digits } from '../internal/format.ts';
+import { latin } from '../internal/latin.ts';
 import { define } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
 import { SIGN_IN_PAGE, signInLink } from '../internal/sign-in.ts';
@@ -118,7 +119,7 @@ export class SeatcastWaitlist extends SellingElement {
       <p class="hint">${words.offeredFirst}</p>
       <form @submit=${this.#join}>
         <label>${words.together}
-          <input name="quantity" type="number" inputmode="numeric" required min="1" max=${most} .value=${String(this.quantity)} @input=${this.#typed} />
+          <input name="quantity" inputmode="numeric" autocomplete="off" required .value=${digits(this.language, String(this.quantity))} @input=${(event: Event) => this.#typed(event.target as HTMLInputElement, most)} />
         </label>
         <button class="button primary" ?disabled=${this.busy}>${words.join}</button>
       </form>
@@ -130,8 +131,12 @@ export class SeatcastWaitlist extends SellingElement {
     return html`<p class="problem" role="alert">${this.problem ? explain(this.language, this.problem) : nothing}</p>`;
   }
 
-  #typed(event: Event): void {
-    this.quantity = (event.target as HTMLInputElement).valueAsNumber || 1;
+  /** Digits of any script; a field of type `number` would show Latin ones only. */
+  #typed(input: HTMLInputElement, most: number): void {
+    const quantity = Number(latin(input.value));
+    const isGood = Number.isInteger(quantity) && quantity >= 1 && quantity <= most;
+    input.setCustomValidity(isGood ? '' : WORDS[this.language].between(most));
+    if (isGood) this.quantity = quantity;
   }
 
   #mayWait(): boolean {

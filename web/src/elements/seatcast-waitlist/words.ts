@@ -9,6 +9,7 @@ interface Words {
   leave: string;
   offeredFirst: string;
   together: string;
+  between: (most: number) => string;
   join: string;
   joined: string;
   left: string;
@@ -23,6 +24,7 @@ export const WORDS: Translations<Words> = {
     leave: 'Leave the waitlist',
     offeredFirst: 'Tickets that come free are offered to the waitlist first.',
     together: 'Tickets, together',
+    between: (most) => `A whole number from 1 to ${count('en', most)}.`,
     join: 'Join the waitlist',
     joined: 'You are on the waitlist.',
     left: 'You have left the waitlist.',
@@ -35,6 +37,7 @@ export const WORDS: Translations<Words> = {
     leave: 'ออกจากรายการรอ',
     offeredFirst: 'บัตรที่ว่างลงจะเสนอให้รายการรอก่อน',
     together: 'จำนวนบัตรรวมกัน',
+    between: (most) => `จำนวนเต็มตั้งแต่ 1 ถึง ${count('th', most)}`,
     join: 'เข้ารายการรอ',
     joined: 'คุณอยู่ในรายการรอแล้ว',
     left: 'คุณออกจากรายการรอแล้ว',
@@ -47,6 +50,7 @@ export const WORDS: Translations<Words> = {
     leave: 'ترک فهرست انتظار',
     offeredFirst: 'بلیت‌هایی که آزاد شوند نخست به فهرست انتظار پیشنهاد می‌شوند.',
     together: 'تعداد بلیت، با هم',
+    between: (most) => `عددی درست از ۱ تا ${count('fa', most)}.`,
     join: 'پیوستن به فهرست انتظار',
     joined: 'در فهرست انتظار هستید.',
     left: 'از فهرست انتظار بیرون آمدید.',
