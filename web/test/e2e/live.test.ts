@@ -36,6 +36,16 @@ it('a booking in one window is seen in another, held and given back', async () =
   expect([...buyer.errors, ...viewer.errors]).toEqual([]);
 });
 
+it('nothing on paper is called live', async () => {
+  const { id } = await makeEvent('On paper', 50);
+  const { page } = await open(browser, `${url}/events/${id}`);
+  await badgeSays(page, /^50 left LIVE$/i);
+  const mark = page.locator('seatcast-event-page .now > seatcast-availability .liveness');
+  expect(await mark.isVisible()).toBe(true);
+  await page.emulateMedia({ media: 'print' });
+  expect(await mark.isVisible()).toBe(false);
+});
+
 it('a row changed by hand is seen in every window, on the list as well', async () => {
   const { id, typeId } = await makeEvent('By hand', 50);
   const [page, list] = await Promise.all([open(browser, `${url}/events/${id}`), open(browser, `${url}/?q=By+hand`)]);

@@ -68,7 +68,7 @@ export const styles = [
     }
     @keyframes changed {
       from {
-        box-shadow: 0 0 0 3px color-mix(in srgb, currentColor 45%, transparent);
+        box-shadow: 0 0 0 3px color-mix(in srgb, currentColor 55%, transparent);
       }
       to {
         box-shadow: 0 0 0 7px transparent;
@@ -93,6 +93,12 @@ export const styles = [
     .liveness.live {
       color: var(--green);
     }
+    /* Nothing on paper is live. */
+    @media print {
+      .live {
+        display: none;
+      }
+    }
     .live .pulse {
       animation: pulse 2.4s ease-out infinite;
     }
@@ -101,7 +107,7 @@ export const styles = [
     }
     .stale .pulse {
       background: none;
-      border: 2px solid currentColor;
+      border: 2px solid;
     }
     .offline .pulse {
       height: 2px;
@@ -112,7 +118,7 @@ export const styles = [
       }
       60%,
       to {
-        box-shadow: 0 0 0 0.45rem transparent;
+        box-shadow: 0 0 0 7px transparent;
       }
     }
   `,
