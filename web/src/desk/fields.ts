@@ -58,7 +58,7 @@ export function textField(faults: FaultWords, field: TextField): TemplateResult 
         id=${name}
         name=${name}
         type=${type === 'number' ? 'text' : type}
-        dir=${type === 'text' ? 'auto' : nothing}
+        dir=${type === 'text' && !isNumber ? 'auto' : nothing}
         inputmode=${field.inputmode ?? (type === 'number' ? 'numeric' : nothing)}
         value=${shown}
         maxlength=${field.maxlength ?? nothing}
