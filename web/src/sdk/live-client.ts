@@ -123,7 +123,7 @@ export class LiveClient {
       watching = false;
       off();
       watched.watchers -= 1;
-      if (watched.watchers === 0) watched.leaving = setTimeout(() => this.#leave(topic), LINGER_MS);
+      if (watched.watchers === 0) watched.leaving = setTimeout(() => this.#leave(topic, watched), LINGER_MS);
     };
   }
 
@@ -148,7 +148,7 @@ export class LiveClient {
 
   /** Ends everything. Watched topics stay as they are. */
   close(): void {
-    for (const topic of [...this.#topics.keys()]) this.#leave(topic);
+    for (const [topic, watched] of [...this.#topics]) this.#leave(topic, watched);
     this.#fallback.stop();
     this.#links.close();
   }
@@ -208,9 +208,9 @@ export class LiveClient {
 
   /** Leaves at once the topics that only the former caller may see, and asks again for those that were refused. */
   protected callerChanged(): void {
-    for (const [topic, { watchers, subscription }] of [...this.#topics]) {
-      if (topic.startsWith('user:') && watchers === 0) this.#leave(topic);
-      else subscription.callerChanged();
+    for (const [topic, watched] of [...this.#topics]) {
+      if (topic.startsWith('user:') && watched.watchers === 0) this.#leave(topic, watched);
+      else watched.subscription.callerChanged();
     }
   }
 
@@ -253,9 +253,11 @@ export class LiveClient {
     return watched;
   }
 
-  #leave(topic: string): void {
-    clearTimeout(this.#topics.get(topic)?.leaving);
-    this.#topics.get(topic)?.subscription.stop();
+  /** The last watcher may go after `close`: by then the topic may be watched anew, and that one stays. */
+  #leave(topic: string, watched: Watched): void {
+    clearTimeout(watched.leaving);
+    if (this.#topics.get(topic) !== watched) return;
+    watched.subscription.stop();
     this.#topics.delete(topic);
     this.#fallback.left();
   }

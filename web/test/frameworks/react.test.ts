@@ -16,6 +16,34 @@ interface Page {
   door: typeof Door;
 }
 
+/** The browser's own WebSocket, with that server at its other end. */
+function socketsTo(server: FakeServer): typeof WebSocket {
+  return class {
+    readyState = 0;
+    onopen?: () => void;
+    onmessage?: (event: { data: string }) => void;
+    onclose?: (event: { code: number; reason: string }) => void;
+    readonly #link;
+
+    constructor(url: string) {
+      this.#link = server.transport(url, {
+        opened: () => {
+          this.readyState = 1;
+          this.onopen?.();
+        },
+        received: (data) => this.onmessage?.({ data }),
+        closed: (code, reason) => this.onclose?.({ code, reason }),
+      });
+    }
+    send(text: string): void {
+      this.#link.send(text);
+    }
+    close(code?: number, reason?: string): void {
+      this.#link.close(code, reason);
+    }
+  } as unknown as typeof WebSocket;
+}
+
 describe.each([
   ['18.', modules('./react-18', 'react', 'react-dom')],
   ['19.', {}],
@@ -43,6 +71,7 @@ describe.each([
     await page.React.act(async () => root.unmount());
     document.body.replaceChildren();
     client.close();
+    vi.unstubAllGlobals();
     vi.useRealTimers();
   });
 
@@ -78,6 +107,22 @@ describe.each([
     await pass(30_000);
     await draw(event('2'));
     expect(host.textContent).toBe('50 left, 0 held, 0 sold LIVE');
+  });
+
+  it('stays live in strict mode with a client of its own', async () => {
+    const { createElement, StrictMode, act } = page.React;
+    const Numbers = (): ReactTypes.ReactNode => {
+      const { totals, status } = page.door.useEvent(1);
+      return `${totals?.available} ${status}`;
+    };
+    vi.stubGlobal('fetch', server.fetch);
+    vi.stubGlobal('WebSocket', socketsTo(server));
+    await act(async () => root.render(createElement(StrictMode, null, createElement(page.door.SeatcastProvider, { url: 'https://tickets.example' }, createElement(Numbers)))));
+    await pass(5_000);
+    expect(host.textContent).toBe('100 live');
+    server.sell(1, 7, 3);
+    await pass();
+    expect(host.textContent).toBe('97 live');
   });
 
   it('lets go of its topics with the component', async () => {

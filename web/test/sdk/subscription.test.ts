@@ -64,6 +64,29 @@ describe('joining', () => {
     await server.settle(10);
     expect([server.links, server.joins.length]).toEqual([2, 2]);
   });
+
+  it('outlives the last watcher of a client that was closed before, as strict mode of React does', async () => {
+    const first = watchEvent();
+    await server.settle(10);
+    client.close();
+    first.stop();
+    const { last } = watchEvent();
+    await server.settle(5_000);
+    server.sell(1, 7, 3);
+    await server.settle(10);
+    expect([last().status, left(last())]).toEqual(['live', 97]);
+  });
+
+  it('is given up at once where its client is closed while it lingers', async () => {
+    watchEvent().stop();
+    await server.settle(10);
+    client.close();
+    const { last } = watchEvent();
+    await server.settle(5_000);
+    server.sell(1, 7, 3);
+    await server.settle(10);
+    expect([last().status, left(last())]).toEqual(['live', 97]);
+  });
 });
 
 describe('updates', () => {
