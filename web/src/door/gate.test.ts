@@ -117,6 +117,25 @@ it('asks the server, which lets a ticket in once', async () => {
   expect(gate.list?.admitted).toBe(1);
 });
 
+it('names the holder of a ticket that the server turns away', async () => {
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const gate = await opened(server);
+  await gate.scan('A-1');
+  vi.spyOn(server, 'checkIn').mockImplementation(async (_, { nonce }) => ({ id: null, nonce, result: 'already_used', ticket_id: null, code: null, name: null, at: null, gate: 'South' }));
+  expect(await gate.scan('A-1')).toMatchObject({ result: 'already_used', name: 'Ada the 1.', at_gate: 'South' });
+  // The list lacks it, and may say something else.
+  expect(await gate.scan('B-9')).toMatchObject({ result: 'already_used', name: null });
+  expect([gate.waiting, gate.list?.admitted]).toEqual([0, 1]);
+});
+
+it('asks about foreign codes in a way that the server can read', async () => {
+  const server = new FakeDoors(['A-1']);
+  const gate = await opened(server);
+  const asked = vi.spyOn(server, 'checkIn');
+  for (const text of [`WIFI:\0${'x'.repeat(93)}🎟`, 'SC1:\ud83cABC']) await gate.scan(text);
+  expect(asked.mock.calls.map(([, scan]) => ('code' in scan ? scan.code : scan.payload))).toEqual([`WIFI:${'X'.repeat(93)}`, 'SC1:ABC']);
+});
+
 it('names the ticket type of a scan that was made before the list was there', async () => {
   const server = new FakeDoors(['A-1']);
   server.ticket_types = [{ id: 7, name: 'Standard' }];

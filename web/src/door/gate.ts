@@ -34,6 +34,9 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 /** As many characters as the server takes of a code. */
 const CODE_CHARS_MAX = 100;
 
+/** Results of tickets that are ours and of this event, and open nothing. */
+const TURNED_AWAY: ReadonlySet<Scanned['result']> = new Set(['already_used', 'void', 'replaced']);
+
 export type GateStatus = 'live' | 'offline';
 
 export class Gate extends EventTarget {
@@ -153,7 +156,7 @@ export class Gate extends EventTarget {
 
   /** A code or the text of a QR was shown. */
   async scan(text: string): Promise<KeptScan> {
-    const shown: Shown = isPassText(text) ? { payload: text.trim().slice(0, PASS_CHARS_MAX) } : { code: plainCode(text).slice(0, CODE_CHARS_MAX) };
+    const shown: Shown = isPassText(text) ? { payload: readable(text.trim().slice(0, PASS_CHARS_MAX)) } : { code: readable(plainCode(text).slice(0, CODE_CHARS_MAX)) };
     const scan: KeptScan = {
       nonce: newKey(),
       event_id: this.event,
@@ -186,6 +189,7 @@ export class Gate extends EventTarget {
     try {
       const scanned = await this.#signed(() => this.#rest.checkIn(this.event, asSent(scan)));
       take(scan, scanned);
+      if (scan.ticket_id === null && TURNED_AWAY.has(scanned.result)) await this.#nameByList(scan);
       scan.state = 'done';
       if (scanned.result === 'admitted' && scanned.ticket_id !== null) this.#let(scanned.ticket_id, scanned);
       return true;
@@ -193,6 +197,12 @@ export class Gate extends EventTarget {
       this.#unanswered(error);
       return false;
     }
+  }
+
+  /** The server says no names of those whom it turns away; whoever stands at the door asks whose ticket it is. */
+  async #nameByList(scan: KeptScan): Promise<void> {
+    const known = this.#list?.decide(await this.#seen(scan.shown, this.#list));
+    if (known && 'ticket' in known) this.#name(scan, known.ticket);
   }
 
   async #decide(scan: KeptScan): Promise<void> {
@@ -476,6 +486,11 @@ export class Gate extends EventTarget {
   #changed(): void {
     if (!this.#ended) this.dispatchEvent(new Event('change'));
   }
+}
+
+/** Without what no request can carry: codes of others hold anything, and a cut may halve a sign. */
+function readable(text: string): string {
+  return text.replace(/[\0\p{Cs}]/gu, '');
 }
 
 function isWaiting({ state }: KeptScan): boolean {
