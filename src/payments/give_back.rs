@@ -259,7 +259,8 @@ pub fn with_cancellation(booking: &Booking, policy: Option<RefundPolicy>) -> Com
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AfterCancellation {
     Done,
-    /// An attempt is under way, or a refund: it may still fail, and what it reserves is free again.
+    /// An attempt is under way, or a refund: it may still fail, and what it reserves is free again. Or less is left than was
+    /// read.
     Waits,
     /// A person has to look.
     Stuck(NotGiven),
@@ -315,8 +316,10 @@ pub(crate) async fn give_after_cancellation<F: Future<Output = Driven>>(
         asked: None,
     };
     Ok(match give(table, drive, wish).await? {
-        // Another refund was first, or nothing is owed.
-        Ok(_) | Err(NotGiven::Exceeds { .. } | NotGiven::Nothing) => AfterCancellation::Done,
+        Err(NotGiven::Exceeds { .. }) if mistaken!(KeepRest) => AfterCancellation::Done,
+        // Another refund came in since the money was looked at. It may be of a part of it, and may fail.
+        Err(NotGiven::Exceeds { .. }) => AfterCancellation::Waits,
+        Ok(_) | Err(NotGiven::Nothing) => AfterCancellation::Done,
         Err(other) => AfterCancellation::Stuck(other),
     })
 }

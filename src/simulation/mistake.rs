@@ -54,6 +54,7 @@ pub(crate) enum Mistake {
     ConfirmUndone,
     CancelUnread,
     TicketTwice,
+    KeepRest,
     NeedCustomer,
     PushPaid,
     PushTwice,

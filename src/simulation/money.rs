@@ -59,7 +59,7 @@ const EVENT: EventId = EventId(1);
 const TYPE: TicketTypeId = TicketTypeId(1);
 
 /// Each mistake with the check that has to catch it.
-const MISTAKES: [(Mistake, MoneyCheck, &str); 13] = [
+const MISTAKES: [(Mistake, MoneyCheck, &str); 14] = [
     (
         Mistake::CaptureUnsold,
         MoneyCheck::Sold,
@@ -89,6 +89,11 @@ const MISTAKES: [(Mistake, MoneyCheck, &str); 13] = [
         Mistake::CancelUnread,
         MoneyCheck::Covered,
         "who cancels a hold that is paid in this moment gets nothing back",
+    ),
+    (
+        Mistake::KeepRest,
+        MoneyCheck::Covered,
+        "a cancellation that another refund overtakes gives nothing back",
     ),
     (
         Mistake::TicketTwice,

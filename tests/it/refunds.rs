@@ -890,6 +890,106 @@ async fn a_cancellation_counts_what_went_back_before_its_turn() {
     server.audit().await;
 }
 
+/// Sessions that are about to write a refund, and wait for its payment's row.
+fn in_line(count: i64) -> String {
+    format!(
+        "select count(*) = {count} from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock' and query like '%from payments p where id = $1 and state%'"
+    )
+}
+
+/// A paid booking that staff cancelled, whose money a job of this `kind` gives back. Each of the `parts` is given back by hand
+/// in the moment between the job's look at the money and its own refund: so many times it finds less than it read.
+async fn overtaken(kind: &str, parts: &[i64]) {
+    // All of these wait for the event at once.
+    let server = TestServer::builder()
+        .with(|config| config.database.pool_connections_max = 32)
+        .start()
+        .await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 2).await;
+    let hold = "create function hold_back() returns trigger language plpgsql as $$ begin
+            if new.kind in ('event_refunds', 'give_back') then new.run_at := new.run_at + interval '1 hour'; end if;
+            return new; end $$;
+        create trigger hold_back before insert on jobs for each row execute function hold_back();
+        create function wait_here() returns trigger language plpgsql as $$ begin
+            perform pg_advisory_xact_lock(new.amount); return new; end $$;
+        create trigger wait_here before insert on refunds for each row execute function wait_here()";
+    client.batch_execute(hold).await.unwrap();
+    let cancel = json!({"status": "cancelled"});
+    let cancelled = staff.put(&path(&booking, "/status"), &cancel).await;
+    cancelled.data(200);
+    if kind == "event_refunds" {
+        let cancel = format!("/api/v1/events/{}/cancel", show.event);
+        staff.post(&cancel, &json!({})).await.data(202);
+    }
+
+    // In line for the payment's row: the first part, the job, the other parts. Each of these stops in the middle, with the row,
+    // until the job has looked again and is in line behind it.
+    let mut blocker = server.client().await;
+    let row = blocker.transaction().await.unwrap();
+    let lock = "select from payments where state = 'captured' for no key update";
+    row.query_one(lock, &[]).await.unwrap();
+    let gate = server.client().await;
+    let refunds = path(&booking, "/refunds");
+    let give = |amount: i64| {
+        let (staff, refunds) = (&staff, &refunds);
+        async move {
+            let part = json!({"amount": amount, "reason": "A broken chair"});
+            staff.post(refunds, &part).await.data(201);
+        }
+    };
+    let others = async {
+        eventually(&client, "first part in line", &in_line(1)).await;
+        let go = "update jobs set run_at = now() where kind = $1";
+        assert_eq!(client.execute(go, &[&kind]).await.unwrap(), 1);
+        eventually(&client, "job in line", &in_line(2)).await;
+        let later = parts[1..].iter().map(|amount| {
+            let (gate, client, give) = (&gate, &client, &give);
+            async move {
+                let stop = "select pg_advisory_lock($1)";
+                gate.execute(stop, &[amount]).await.unwrap();
+                let passed = async {
+                    let stands = "select exists (select from pg_stat_activity
+                        where datname = current_database() and wait_event = 'advisory')";
+                    eventually(client, "part in the middle", stands).await;
+                    eventually(client, "job in line again", &in_line(1)).await;
+                    let go_on = "select pg_advisory_unlock($1)";
+                    gate.execute(go_on, &[amount]).await.unwrap();
+                };
+                tokio::join!(give(*amount), passed);
+            }
+        });
+        let released = async {
+            let all = i64::try_from(parts.len()).unwrap() + 1;
+            eventually(&client, "all in line", &in_line(all)).await;
+            row.rollback().await.unwrap();
+        };
+        tokio::join!(futures_util::future::join_all(later), released);
+    };
+    tokio::join!(give(parts[0]), others);
+    let rest = "select coalesce(sum(amount), 0) = 3000 from refunds where state = 'succeeded'";
+    eventually(&client, "the rest of the money", rest).await;
+    let end = format!("select state = 'done' from jobs where kind = '{kind}'");
+    eventually(&client, "an end", &end).await;
+    server.audit().await;
+}
+
+/// The rest goes back, although there was less of it than the cancellation had read.
+#[tokio::test]
+async fn a_cancellation_that_another_refund_overtakes_gives_the_rest_back() {
+    overtaken("give_back", &[500]).await;
+}
+
+/// The rest goes back, although there was less of it than the event's job had read, both times that it looked.
+#[tokio::test]
+async fn a_cancelled_event_that_other_refunds_overtake_gives_the_rest_back() {
+    overtaken("event_refunds", &[500, 501]).await;
+}
+
 /// Dinars have three decimals, of which the last is always 0.
 #[tokio::test]
 async fn amounts_that_do_not_exist_are_not_given_back() {

@@ -128,6 +128,7 @@ async fn afterwards(world: &MoneyWorld, booking: BookingId, payment: PaymentId) 
         }
         6 => hand_on(world, booking).await,
         7 => one_ticket(world, booking).await,
+        8 => part_while_cancelled(world, booking).await,
         _ => {}
     }
     if world.chance(20) {
@@ -293,6 +294,16 @@ async fn one_ticket(world: &MoneyWorld, booking: BookingId) {
     let (other, wished) = (world.clone(), wish.clone());
     world.spawn(None, async move { refund(&other, booking, wished).await });
     refund(world, booking, wish).await;
+}
+
+/// One of the staff gives a part of the money back while another one cancels the booking.
+async fn part_while_cancelled(world: &MoneyWorld, booking: BookingId) {
+    let other = world.clone();
+    world.spawn(None, async move {
+        other.wait(1, 10_000).await;
+        refund(&other, booking, RefundWish::Amount(PRICE / 3)).await;
+    });
+    cancel(world.clone(), booking, Canceller::Staff).await;
 }
 
 /// Offers a ticket to somebody, who accepts it or not.
