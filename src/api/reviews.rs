@@ -76,7 +76,7 @@ pub(super) struct PaymentToReview {
     /// `captured`: its money came.
     state: PaymentState,
     amount: Money,
-    /// Refunds, made or about to be.
+    /// Refunds, made or about to be: without those that failed and wait as well.
     refunded: Money,
     /// Why somebody has to look.
     #[schema(example = "money was given back at the provider, and not by us")]
@@ -111,7 +111,7 @@ impl From<PaymentForReview> for PaymentToReview {
             provider_ref: attempt.provider_ref,
             state: attempt.state,
             refunded: Money {
-                amount: attempt.refunded_amount,
+                amount: attempt.refunded_amount - of.stuck_amount,
                 currency: attempt.amount.currency.clone(),
             },
             amount: attempt.amount,

@@ -70,6 +70,7 @@ async fn money_whose_refund_failed_can_still_be_given_back() {
             .await;
         let waiting = shop.waiting().await;
         assert_eq!(waiting["decisions"], json!(["accept", "refund"]));
+        assert_eq!(waiting["refunded"]["amount"], 0);
         shop.stripe.tell(json!({"refunds": "succeeded"})).await;
         shop.decide(decision).await.data(200);
         if decision == "accept" {
