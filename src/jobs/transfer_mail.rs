@@ -48,8 +48,7 @@ impl Kind for TransferOffer {
         let link = hands.proofs.transfer_link(self.transfer_id);
         // Behind the `#`: what follows it is in no server's log. The page sends it with a POST.
         let url = format!("{}/account#transfer={link}", hands.public_url);
-        let from = ticket.name().unwrap_or_default().to_owned();
-        let letter = offer_letter(&ticket, offered.to.lang, &from, url);
+        let letter = offer_letter(&ticket, offered.to.lang, url);
         let mail = letter.mail(&offered.to.email, &task.mail_key())?;
         hands.mailer()?.send(mail).await?;
         Ok(End::Done)
@@ -177,31 +176,33 @@ fn framed(
     }
 }
 
-fn offer_letter(ticket: &TicketInFull, lang: Lang, from: &str, url: String) -> Letter {
+fn offer_letter(ticket: &TicketInFull, lang: Lang, url: String) -> Letter {
     let title = &ticket.event.title;
-    let from = match from {
-        "" => isolated(&ticket.event.title),
-        from => isolated(from),
-    };
+    let of = ticket.name().filter(|name| !name.is_empty()).map(isolated);
     let (subject, line, action, reason) = match lang {
         Lang::En => (
             format!("A ticket for {title} for you"),
             format!(
-                "You are offered a ticket ({from}). It is yours once you accept it; until then it can be withdrawn."
+                "You are offered {}. It is yours once you accept it; until then it can be withdrawn.",
+                of.map_or_else(|| "a ticket".to_owned(), |of| format!("the ticket of {of}"))
             ),
             "Accept the ticket",
             "You get this mail because somebody wants to hand you a ticket. If you do not want it, do nothing.",
         ),
         Lang::Th => (
             format!("บัตร {title} สำหรับคุณ"),
-            format!("มีผู้เสนอโอนบัตรให้คุณ ({from}) บัตรจะเป็นของคุณเมื่อคุณรับ ก่อนหน้านั้นผู้โอนยกเลิกได้"),
+            format!(
+                "มีผู้เสนอโอนบัตร{}ให้คุณ บัตรจะเป็นของคุณเมื่อคุณรับ ก่อนหน้านั้นผู้โอนยกเลิกได้",
+                of.map_or_else(String::new, |of| format!("ของ {of} "))
+            ),
             "รับบัตร",
             "คุณได้รับอีเมลนี้เพราะมีผู้ต้องการโอนบัตรให้คุณ หากไม่ต้องการ ไม่ต้องทำอะไร",
         ),
         Lang::Fa => (
             format!("بلیتی برای {} برای شما", isolated(title)),
             format!(
-                "بلیتی به شما پیشنهاد شده است ({from}). با پذیرفتن، مال شماست؛ تا آن زمان ممکن است پس گرفته شود."
+                "{} به شما پیشنهاد شده است. با پذیرفتن، مال شماست؛ تا آن زمان ممکن است پس گرفته شود.",
+                of.map_or_else(|| "بلیتی".to_owned(), |of| format!("بلیت {of}"))
             ),
             "پذیرفتن بلیت",
             "این نامه را می‌گیرید چون کسی می‌خواهد بلیتی به شما بدهد. اگر نمی‌خواهید، کاری نکنید.",

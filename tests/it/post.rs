@@ -543,6 +543,10 @@ async fn a_ticket_goes_over_by_the_link_in_the_mail_and_the_old_code_is_dead() {
         let mail = smtp.mail().await;
         assert_eq!(mail["to"], "grace@example.org");
         let text = mail["text"].as_str().unwrap().to_owned();
+        assert!(
+            text.starts_with("You are offered the ticket of \u{2068}Ada\u{2069}. "),
+            "{text}"
+        );
         let link = text.split(&format!("{PAGES}/account#transfer=")).nth(1);
         let link = link.expect(&text).split_whitespace().next().unwrap();
         format!("/api/v1/transfers/{link}/accept")
