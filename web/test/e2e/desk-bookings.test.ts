@@ -157,6 +157,26 @@ describe('one booking', () => {
     expect(errors).toEqual([]);
   });
 
+  it('has a ticket that its buyer offers to somebody, which staff keep from going there', async () => {
+    const event = await makeEvent('Offered by mistake', 50);
+    const booking = await book(event, 'Rosalind Franklin', 2, 'cash');
+    const [code, other] = (await sql(`select code from tickets where booking_id = '${booking.id}' order by id`)).split('\n') as [string, string];
+    for (const [ticket, email] of [[code, 'grace@example.org'], [other, 'alan@example.org']] as const) await rest('POST', `/tickets/${ticket}/transfer`, { name: 'Somebody', email }, ORGANIZER);
+    const { page, errors } = await openDesk(browser, `/desk/events/${event.id}/bookings/${booking.reference}`, PHONE);
+    await expect.poll(() => shown(page)).toMatch(new RegExp(`${code} Standard .*Valid Offered to g…@example.org Withdraw the offer`));
+    await picture(page, 'desk booking with an offered ticket');
+    expect(await faultsOf(page)).toEqual([]);
+    await page.getByRole('button', { name: `Withdraw the offer of ticket ${code}` }).click();
+    await expect.poll(() => textOf(page.locator('desk-toasts'))).toContain(`Ticket ${code} is not offered any more.`);
+    await expect.poll(() => page.getByRole('button', { name: 'Withdraw the offer' }).count()).toBe(1);
+    expect(await sql(`select count(*) from transfers where state = 'pending' and ticket_id = (select id from tickets where code = '${code}')`)).toBe('0');
+    // Its buyer was faster with the other one, which is what staff wanted.
+    await rest('DELETE', `/tickets/${other}/transfer`, undefined, ORGANIZER);
+    await page.getByRole('button', { name: `Withdraw the offer of ticket ${other}` }).click();
+    await expect.poll(() => page.getByRole('button', { name: 'Withdraw the offer' }).count()).toBe(0);
+    expect(errors).toEqual([]);
+  });
+
   it('of another event, or none, is not shown', async () => {
     const [event, other] = [await makeEvent('One', 5), await makeEvent('Another', 5)];
     const booking = await book(other, 'Nobody', 1);

@@ -140,6 +140,22 @@ export class BookingDeskPage extends EventDeskPage {
         border-block-start: 1px solid var(--line);
         font-weight: 650;
       }
+      .standing {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.4rem;
+        align-items: center;
+      }
+      @media (max-width: 640px) {
+        .standing {
+          justify-content: end;
+        }
+      }
+      .offer {
+        border-radius: 0.75rem;
+        overflow-wrap: anywhere;
+        white-space: normal;
+      }
       .history li {
         display: grid;
         grid-template-columns: 6.5rem minmax(0, 1fr);
@@ -382,12 +398,25 @@ export class BookingDeskPage extends EventDeskPage {
               <th scope="row"><span class="whole-word">${ticket.code}</span></th>
               <td data-label=${words.place}><span>${placeOf(items, ticket)}</span></td>
               <td data-label=${words.attendee}><span>${attendees[place]?.name ?? ''}</span></td>
-              <td data-label=${words.filter}><span class="tag ${ticket.status === 'valid' ? 'good' : ticket.status === 'void' ? 'bad' : ''}">${words.ticketStatus[ticket.status]}</span>${ticket.offer ? html` <span class="tag">${words.ticketOffered}</span>` : nothing}</td>
+              <td data-label=${words.filter}>
+                <div class="standing"><span class="tag ${ticket.status === 'valid' ? 'good' : ticket.status === 'void' ? 'bad' : ''}">${words.ticketStatus[ticket.status]}</span>${ticket.offer ? this.#offered(ticket.code, ticket.offer.to) : nothing}</div>
+              </td>
             </tr>`,
           )}
         </tbody>
       </table>
     </div>`;
+  }
+
+  /** A ticket that its buyer offers to somebody, who has not taken it. */
+  #offered(code: string, to: string | undefined): TemplateResult {
+    const words = WORDS[this.language];
+    const sells = may(this.me, 'sell', this.event.organizer_id);
+    return html`<span class="tag offer">${words.ticketOffered(to)}</span>${
+        sells
+          ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label=${words.withdrawTicket(code)} @click=${() => void this.#withdraw(code)}>${words.withdraw}</button>`
+          : nothing
+      }`;
   }
 
   // ── what can be done ────────────────────────────────────────────────────────────────────────────
@@ -480,6 +509,20 @@ export class BookingDeskPage extends EventDeskPage {
     } catch (error) {
       this.fault = because(error);
     }
+    this.busy = false;
+  }
+
+  async #withdraw(code: string): Promise<void> {
+    this.fault = undefined;
+    this.busy = true;
+    try {
+      await this.client.remove(`/tickets/${encodeURIComponent(code)}/transfer`);
+      say((language) => WORDS[language].withdrawn(code));
+    } catch (error) {
+      this.fault = because(error);
+    }
+    // Where it was taken or withdrawn meanwhile as well.
+    await this.#read();
     this.busy = false;
   }
 
