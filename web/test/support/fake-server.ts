@@ -8,7 +8,7 @@
  *   2. `const client = server.client();` and watch topics; `await server.settle()` lets promises
  *      and due timers run; `await server.settle(5_000)` lets time pass.
  *   3. Change things: `sell(1, 7, 2)` (event, ticket type, how many), `notice(1, 'text')`,
- *      `seat(1, position, status)`, `people(1, { viewing: 3 })` (others who are here).
+ *      `seat(1, position, status)`, `redraw(1, 2, statuses)` (another map), `people(1, { viewing: 3 })` (others who are here).
  *   4. Break things: `loseFrames = true` (changes happen, frames do not arrive), `cut()` (the link
  *      ends without a word), `close(code)`, `drain(delayMs)`, `reachable = false` (new links fail),
  *      `silent = true` (no beats, no replies), `frozen = true` (beats whose `checked_at` stands
@@ -193,6 +193,18 @@ export class FakeServer {
   seat(id: number, position: number, status: number): void {
     this.event(id).seats[position] = status;
     this.#change(id, { seats: [[position, status]] });
+  }
+
+  /** The organizer draws another map: the places of the one before mean nothing any more. */
+  redraw(id: number, layout: number, seats: number[]): void {
+    const event = this.event(id);
+    event.event = { ...event.event, layout };
+    event.seats = seats;
+    event.revision += 1;
+    this.logFrom = event.revision;
+    const range = { from: event.revision - 1, to: event.revision };
+    for (const kind of ['event', 'admin']) this.push(`${kind}:${id}`, 'update', { ...range, event: event.event });
+    this.push(`seats:${id}`, 'update', { ...range, layout, seats: packed(seats) });
   }
 
   people(id: number, people: Record<string, number>): void {
@@ -568,7 +580,7 @@ function wholeState(event: FakeEvent) {
     event: event.event,
     ticket_types: [...event.ticketTypes.values()],
     notices: event.notices,
-    layout: 1,
+    layout: Number(event.event['layout']),
     seats: packed(event.seats) as string | [number, number][],
   };
 }

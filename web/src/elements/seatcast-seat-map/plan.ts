@@ -40,7 +40,8 @@ export interface Surroundings {
   client(): SeatcastClient;
   language(): Language;
   event(): EventState | undefined;
-  statuses(): SeatStatuses | undefined;
+  /** Of the places of this layout; undefined while the topic tells of another one. */
+  statuses(layout: number): SeatStatuses | undefined;
   /** What is left of hidden ticket types could not be read. */
   isHiddenStale(): boolean;
   /** Ids of the seats that are the buyer's already. */
@@ -231,7 +232,7 @@ export class Plan {
   changed(): void {
     const event = this.#around.event();
     if (event && event.ticket_types !== this.#types) this.#takeTypes(event.ticket_types);
-    const statuses = this.#around.statuses();
+    const statuses = this.#around.statuses(this.geometry.layout);
     if (statuses) {
       const wasReady = this.isReady;
       const changed = this.#occupancy.take(statuses);

@@ -15,29 +15,31 @@ let client: SeatcastClient;
 let element: SeatcastSeatMap;
 let selected: SelectionChangedEvent | undefined;
 
+/** Two rows of four; the ids say which seat is where. */
+const map = (layout: number, id: number[]): Response =>
+  accepted({
+    layout,
+    sections: [{ id: 1, name: 'Stalls' }],
+    wheelchair: [6],
+    companion: [7],
+    seats: {
+      id,
+      section: [0, 0, 0, 0, 0, 0, 0, 0],
+      row: ['A', 'A', 'A', 'A', 'B', 'B', 'B', 'B'],
+      number: ['1', '2', '3', '4', '1', '2', '3', '4'],
+      ticket_type_id: [7, 7, 7, 7, 7, 7, 7, 7],
+      x: [0, 10, 20, 30, 0, 10, 20, 30],
+      y: [0, 0, 0, 0, 12, 12, 12, 12],
+    },
+  });
+
 beforeEach(async () => {
   vi.useFakeTimers();
   server = new FakeServer();
   server.addEvent(1);
   server.event(1).event['max_per_booking'] = 2;
   server.seat(1, 1, 2);
-  server.routes.set('GET /events/1/seatmap', () =>
-    accepted({
-      layout: 1,
-      sections: [{ id: 1, name: 'Stalls' }],
-      wheelchair: [6],
-      companion: [7],
-      seats: {
-        id: [10, 11, 12, 13, 14, 15, 16, 17],
-        section: [0, 0, 0, 0, 0, 0, 0, 0],
-        row: ['A', 'A', 'A', 'A', 'B', 'B', 'B', 'B'],
-        number: ['1', '2', '3', '4', '1', '2', '3', '4'],
-        ticket_type_id: [7, 7, 7, 7, 7, 7, 7, 7],
-        x: [0, 10, 20, 30, 0, 10, 20, 30],
-        y: [0, 0, 0, 0, 12, 12, 12, 12],
-      },
-    }),
-  );
+  server.routes.set('GET /events/1/seatmap', () => map(1, [10, 11, 12, 13, 14, 15, 16, 17]));
   client = server.client();
   element = await mount(server, client, 'seatcast-seat-map', { event: '1' });
   await drawn(server, element);
@@ -292,4 +294,44 @@ it('asks for no party where seats are chosen one by one', async () => {
   await element.updateComplete;
   expect([element.renderRoot.querySelector('.party'), element.renderRoot.querySelector('.best')]).toEqual([null, null]);
   expect(find(element, '.to-list')).toBeTruthy();
+});
+
+describe('a map that is drawn anew while it sells', () => {
+  /** The seats stand the other way round; the one that is sold keeps its status. */
+  const others = [17, 16, 15, 14, 13, 12, 11, 10];
+  const statuses = others.map((id) => (id === 11 ? 2 : 0));
+  const shown = (...ids: number[]): unknown[] => ids.map((id) => element.statusOf(id));
+
+  it('shows no seat as another one is, however long its places take, and keeps the choice', async () => {
+    await keys('Enter', 'Enter', 'ArrowDown', 'ArrowRight', 'ArrowRight', 'Enter');
+    expect(chosen()).toEqual([{ seat_id: 10 }, { seat_id: 16 }]);
+    server.routes.set('GET /events/1/seatmap', () => new Response('later', { status: 503 }));
+    server.redraw(1, 2, statuses);
+    await drawn(server, element);
+    expect(shown(11, 16)).toEqual(['sold', 'available']);
+    await server.settle(10_000);
+    expect(shown(11, 16)).toEqual(['sold', 'available']);
+    expect(chosen()).toEqual([{ seat_id: 10 }, { seat_id: 16 }]);
+    server.routes.set('GET /events/1/seatmap', () => map(2, others));
+    await server.settle(10_000);
+    await drawn(server, element);
+    server.seat(1, 0, 2);
+    await drawn(server, element);
+    expect(shown(11, 16, 17)).toEqual(['sold', 'available', 'sold']);
+    expect(chosen()).toEqual([{ seat_id: 10 }, { seat_id: 16 }]);
+  });
+
+  it('waits for the statuses where its places are there first', async () => {
+    server.routes.set('GET /events/1/seatmap', () => map(2, others));
+    const { push } = server;
+    server.push = (topic, name, payload) => topic.startsWith('seats:') || push.call(server, topic, name, payload);
+    server.redraw(1, 2, statuses);
+    await drawn(server, element);
+    expect(element.geometry?.layout).toBe(2);
+    expect(shown(11, 16)).not.toContain('sold');
+    server.push = push;
+    server.push('seats:1', 'update', { from: server.event(1).revision - 1, to: server.event(1).revision, layout: 2, seats: btoa(String.fromCharCode(0, 2 << 4)) });
+    await drawn(server, element);
+    expect(shown(11, 16)).toEqual(['sold', 'available']);
+  });
 });

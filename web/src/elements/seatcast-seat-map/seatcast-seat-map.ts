@@ -128,7 +128,7 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
       client: () => this.topic.client,
       language: () => this.language,
       event: () => this.#state,
-      statuses: () => this.#unveiling.statuses(this.#seats.view.state, this.revealed),
+      statuses: (layout) => this.#unveiling.statuses(this.#seats.view.state, layout, this.revealed),
       isHiddenStale: () => this.revealed?.isStale ?? false,
       mine: () => this.mine ?? NONE,
       busy: () => this.#busy,

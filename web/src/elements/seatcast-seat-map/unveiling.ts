@@ -22,10 +22,14 @@ export class Unveiling {
     return this.#event!.to;
   }
 
-  /** Whether a seat is held or sold the topic tells of these as well, and sooner: only what it calls blocked may be free. */
-  statuses(state: SeatsState | undefined, revealed: Revealed | undefined): SeatStatuses | undefined {
+  /**
+   * Of the places of a layout; undefined while the topic tells of another one, since its numbers are those of other seats.
+   * Whether a seat is held or sold the topic tells of hidden ones as well, and sooner: only what it calls blocked may be free.
+   */
+  statuses(state: SeatsState | undefined, layout: number, revealed: Revealed | undefined): SeatStatuses | undefined {
+    if (state?.layout !== layout) return undefined;
     const seats = revealed?.seats;
-    if (!state || !seats || seats.layout !== state.layout) return state?.seats;
+    if (!seats || seats.layout !== layout) return state.seats;
     const from = [state.seats, revealed];
     if (!isSame(this.#seats?.from, from)) {
       const veiled = [...seats.places].filter((place) => state.seats.code(place) === BLOCKED);
