@@ -13,7 +13,7 @@ import { pageSession } from '../pages/session.ts';
 import { Unreachable } from '../sdk/index.ts';
 import { Gate } from './gate.ts';
 import { openJournal, type Journal } from './journal.ts';
-import { DoorRest } from './rest.ts';
+import { DoorRest, GATE_CHARS_MAX } from './rest.ts';
 import { allowSound } from './signals.ts';
 import { isOver } from './ticket-list.ts';
 import { WORDS } from './words.ts';
@@ -21,8 +21,6 @@ import '../desk/sign-in.ts';
 import './door-view.ts';
 
 const GATE_KEY = 'seatcast.door.gate';
-/** As many characters as the server takes of a gate's name. */
-const GATE_CHARS_MAX = 100;
 
 /** An event to choose, from the server or from this device. */
 interface Choice {

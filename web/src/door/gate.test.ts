@@ -11,6 +11,8 @@ class FakeDoors {
   /** Requests arrive, answers are lost. */
   deaf = false;
   ended = false;
+  /** Merges fail, for a reason that is the server's. */
+  broken = false;
   readonly used = new Map<number, { nonce: string; at: string; gate: string | null }>();
   readonly checkins: ListedCheckin[] = [];
   readonly batches: Scan[][] = [];
@@ -49,6 +51,8 @@ class FakeDoors {
   async checkIn(_event: number, scan: Scan): Promise<Scanned> {
     if (!this.reachable) throw new Unreachable('away');
     if (this.ended) throw new Refusal(401, 'ended', { code: 'TOKEN_EXPIRED' });
+    // As `DoorRest` answers what the server cannot read.
+    if (!isReadable(scan)) return { id: null, nonce: scan.nonce, result: 'unknown', ticket_id: null, code: null, at: null, gate: null, name: null };
     const scanned = this.take(scan, false);
     if (this.deaf) throw new Unreachable('lost');
     return scanned;
@@ -57,7 +61,9 @@ class FakeDoors {
   async merge(_event: number, entries: Scan[]): Promise<Scanned[]> {
     this.#answer();
     if (this.ended) throw new Refusal(401, 'ended', { code: 'TOKEN_EXPIRED' });
+    if (this.broken) throw new Refusal(500, 'broken', { code: 'INTERNAL_ERROR' });
     this.batches.push(entries);
+    if (!entries.every(isReadable)) throw new Refusal(422, 'unreadable', { code: 'VALIDATION_FAILED' });
     return entries.map((entry) => this.take(entry, true));
   }
 
@@ -92,6 +98,13 @@ class FakeDoors {
   #answer(): void {
     if (!this.reachable) throw new Unreachable('away');
   }
+}
+
+/** Whether the server takes its texts: some characters, without NUL, well-formed, not too many. */
+function isReadable(scan: Scan): boolean {
+  const takes = (text: string, most: number): boolean => text.trim() !== '' && !/[\0\p{Cs}]/u.test(text) && [...text].length <= most;
+  const shown = 'code' in scan ? takes(scan.code, 100) : takes(scan.payload, 200);
+  return shown && (scan.gate === undefined || takes(scan.gate, 100));
 }
 
 const gates: Gate[] = [];
@@ -132,8 +145,8 @@ it('asks about foreign codes in a way that the server can read', async () => {
   const server = new FakeDoors(['A-1']);
   const gate = await opened(server);
   const asked = vi.spyOn(server, 'checkIn');
-  for (const text of [`WIFI:\0${'x'.repeat(93)}🎟`, 'SC1:\ud83cABC']) await gate.scan(text);
-  expect(asked.mock.calls.map(([, scan]) => ('code' in scan ? scan.code : scan.payload))).toEqual([`WIFI:${'X'.repeat(93)}`, 'SC1:ABC']);
+  for (const text of [`WIFI:\0${'x'.repeat(94)}🎟🎟`, 'SC1:\ud83cABC']) await gate.scan(text);
+  expect(asked.mock.calls.map(([, scan]) => ('code' in scan ? scan.code : scan.payload))).toEqual([`WIFI:${'X'.repeat(94)}🎟`, 'SC1:ABC']);
 });
 
 it('names the ticket type of a scan that was made before the list was there', async () => {
@@ -239,6 +252,61 @@ it('goes by its list while scans wait, since the server does not know yet whom i
   expect(server.checkins).toHaveLength(1);
   expect(await gate.scan('A-2')).toMatchObject({ result: 'admitted', state: 'done' });
   expect(gate.scans[0]?.offline).toBeUndefined();
+});
+
+it('sends nothing that the server cannot read, whatever is shown and whatever the gate is called', async () => {
+  const server = new FakeDoors(['A-1', 'A-2', 'A-3']);
+  const sent = vi.spyOn(server, 'checkIn');
+  const north = await opened(server, new MemoryJournal(), ' \0');
+  expect(await north.scan('A-1')).toMatchObject({ result: 'admitted', gate: null, state: 'done' });
+  const south = await opened(server, new MemoryJournal(), `${'S'.repeat(99)}😀uth`);
+  expect(await south.scan('A-2\0')).toMatchObject({ result: 'admitted', gate: `${'S'.repeat(99)}😀` });
+  for (const text of [' \u2066', '\0', `${'A'.repeat(99)}😀`, '\ud83d', `SC1:\0${'A'.repeat(195)}😀`, 'SC1:\ud83d']) {
+    expect(await south.scan(text), JSON.stringify(text)).toMatchObject({ result: 'unknown', state: 'done' });
+  }
+  expect(sent.mock.calls.map(([, scan]) => scan).filter((scan) => !isReadable(scan))).toEqual([]);
+});
+
+it('merges the others where the server refuses one scan, and sets that aside', async () => {
+  const server = new FakeDoors(['A-1', 'A-2', 'A-3']);
+  const journal = new MemoryJournal();
+  const north = await opened(server, journal);
+  server.reachable = false;
+  await north.scan('A-1');
+  await north.scan('A-2');
+  north.stop();
+  // The page ended while the server was asked about the first, and the second is none that any server could read.
+  const asked = { event_id: 1, gate: null, state: 'asking' } as const;
+  await journal.put({ ...asked, nonce: 'of-before-1', shown: { code: '' }, scanned_at: '2026-01-01T00:00:00.000Z' });
+  await journal.put({ ...asked, nonce: 'of-before-2', shown: { code: '' }, scanned_at: '2026-01-01T00:00:01.000Z', state: 'kept', result: 'admitted' });
+
+  server.take({ code: 'A-3', nonce: 'of-the-south', gate: 'South', scanned_at: '2031-06-01T17:00:00Z' }, false);
+  server.reachable = true;
+  const again = await opened(server, journal);
+  expect(again.waiting).toBe(0);
+  expect([...server.used.keys()].sort()).toEqual([1, 2, 3]);
+  expect(again.list?.admitted).toBe(3);
+  expect(again.status).toBe('live');
+  expect(again.surprises).toMatchObject([{ nonce: 'of-before-2', state: 'done', merged: { result: 'unknown' } }]);
+  // For good: nothing is sent of them again.
+  expect(await journal.scans(1)).not.toContainEqual(expect.objectContaining({ state: 'asking' }));
+  expect(await journal.scans(1)).not.toContainEqual(expect.objectContaining({ state: 'kept' }));
+});
+
+it('hears of other gates also where its merges fail', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const gate = await opened(server);
+  server.reachable = false;
+  await gate.scan('A-1');
+  [server.reachable, server.broken] = [true, true];
+  server.take({ code: 'A-2', nonce: 'of-the-south', gate: 'South', scanned_at: '2031-06-01T17:00:00Z' }, false);
+  await vi.advanceTimersByTimeAsync(GATE.newsMs);
+  expect(gate.fault).toMatchObject({ status: 500 });
+  expect(await gate.scan('A-2')).toMatchObject({ result: 'already_used', at_gate: 'South', offline: true });
+  server.broken = false;
+  await vi.advanceTimersByTimeAsync(GATE.newsMs);
+  expect([gate.waiting, gate.fault, gate.status]).toEqual([0, undefined, 'live']);
 });
 
 it('hears what other gates did, and what was undone', async () => {

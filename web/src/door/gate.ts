@@ -10,6 +10,7 @@
 import { newKey, Refusal, Unreachable } from '../sdk/index.ts';
 import { forgetName, type Journal, type KeptScan } from './journal.ts';
 import { hashOf, isPassText, isSigned, PASS_CHARS_MAX, plainCode, readPass } from './pass.ts';
+import { CODE_CHARS_MAX, GATE_CHARS_MAX, isUnreadable, readable } from './rest.ts';
 import type { BundlePart, DoorRest, ListedCheckin, Scan, Scanned, Shown, StillIn } from './rest.ts';
 import { isOver, overAt, TicketList, withoutNames, type Decision, type KeptList } from './ticket-list.ts';
 
@@ -30,9 +31,6 @@ export const GATE = {
 
 /** Browsers wait no longer than this at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
-
-/** As many characters as the server takes of a code. */
-const CODE_CHARS_MAX = 100;
 
 /** Results of tickets that are ours and of this event, and open nothing. */
 const TURNED_AWAY: ReadonlySet<Scanned['result']> = new Set(['already_used', 'void', 'replaced']);
@@ -70,7 +68,8 @@ export class Gate extends EventTarget {
   constructor(options: { event: number; name: string; rest: DoorRest; journal: Journal; another: () => Promise<string | undefined> }) {
     super();
     this.event = options.event;
-    this.name = options.name;
+    // It comes from the address, too, where anything may stand.
+    this.name = readable(options.name, GATE_CHARS_MAX);
     this.#rest = options.rest;
     this.#journal = options.journal;
     this.#another = options.another;
@@ -156,7 +155,7 @@ export class Gate extends EventTarget {
 
   /** A code or the text of a QR was shown. */
   async scan(text: string): Promise<KeptScan> {
-    const shown: Shown = isPassText(text) ? { payload: readable(text.trim().slice(0, PASS_CHARS_MAX)) } : { code: readable(plainCode(text).slice(0, CODE_CHARS_MAX)) };
+    const shown = shownBy(text);
     const scan: KeptScan = {
       nonce: newKey(),
       event_id: this.event,
@@ -166,11 +165,13 @@ export class Gate extends EventTarget {
       state: 'asking',
     };
     this.#nameType(scan);
+    // No text at all needs no server, which would not take it.
+    if ('code' in shown && shown.code === '') Object.assign(scan, { result: 'unknown', state: 'done' });
     const mayAsk = this.waiting === 0 && this.#status === 'live' && !this.#isSignedOut;
     this.#asking.add(scan);
     this.#scans = [scan, ...this.#scans];
     await this.#keep(scan);
-    if (!mayAsk || !(await this.#ask(scan))) await this.#decide(scan);
+    if (isWaiting(scan) && (!mayAsk || !(await this.#ask(scan)))) await this.#decide(scan);
     await this.#keep(scan);
     this.#asking.delete(scan);
     this.#changed();
@@ -299,10 +300,11 @@ export class Gate extends EventTarget {
       if (this.#ended) return;
       await this.#forgetInTime();
       try {
-        await this.#merge();
+        const fault = await this.#mergeOrFault();
         if (Date.now() >= this.#listDueAt) await this.#readList();
         else await this.#readNews();
         this.#become('live');
+        if (fault !== undefined) this.#unanswered(fault);
       } catch (error) {
         this.#unanswered(error);
       }
@@ -312,17 +314,45 @@ export class Gate extends EventTarget {
     this.#changed();
   }
 
+  /** Where merges fail, this gate lets people in by its list alone, and all the more needs what other gates did. */
+  async #mergeOrFault(): Promise<unknown> {
+    try {
+      await this.#merge();
+      return undefined;
+    } catch (error) {
+      // Neither would be answered.
+      if (error instanceof Unreachable || (error instanceof Refusal && error.status === 401)) throw error;
+      return error;
+    }
+  }
+
   async #merge(): Promise<void> {
     for (;;) {
       const batch = this.#scans.filter((scan) => this.#isDue(scan)).reverse().slice(0, GATE.batchMax);
       if (batch.length === 0) return;
-      const results = await this.#signed(() => this.#rest.merge(this.event, batch.map(asSent)));
+      const results = await this.#mergeBatch(batch);
       for (const merged of results) {
         const scan = batch.find(({ nonce }) => nonce === merged.nonce);
         if (scan) await this.#merged(scan, merged);
       }
       this.#changed();
     }
+  }
+
+  /** The server takes a batch or refuses it as a whole: then each is sent by itself, and those that it refuses are unknown to it. */
+  async #mergeBatch(batch: KeptScan[]): Promise<Scanned[]> {
+    try {
+      return await this.#signed(() => this.#rest.merge(this.event, batch.map(asSent)));
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      const [only, ...others] = batch;
+      if (only && others.length === 0) {
+        return [{ id: null, nonce: only.nonce, result: 'unknown', ticket_id: null, code: null, at: null, gate: null, name: null }];
+      }
+    }
+    const results: Scanned[] = [];
+    for (const scan of batch) results.push(...(await this.#mergeBatch([scan])));
+    return results;
   }
 
   async #merged(scan: KeptScan, merged: Scanned): Promise<void> {
@@ -488,17 +518,17 @@ export class Gate extends EventTarget {
   }
 }
 
-/** Without what no request can carry: codes of others hold anything, and a cut may halve a sign. */
-function readable(text: string): string {
-  return text.replace(/[\0\p{Cs}]/gu, '');
-}
-
 function isWaiting({ state }: KeptScan): boolean {
   return state !== 'done';
 }
 
+/** The code or the QR in a text. */
+function shownBy(text: string): Shown {
+  return isPassText(text) ? { payload: readable(text, PASS_CHARS_MAX) } : { code: readable(plainCode(text), CODE_CHARS_MAX) };
+}
+
 function asSent({ shown, nonce, gate, scanned_at }: KeptScan): Scan {
-  return { ...shown, nonce, scanned_at, ...(gate === null ? {} : { gate }) };
+  return { ...shown, nonce, scanned_at, ...(gate ? { gate } : {}) };
 }
 
 /** The server's word, at the door. */

@@ -68,6 +68,16 @@ export interface TicketAttendee {
   checkin_id: number | null;
 }
 
+/** As many characters as the server takes of a code, and of a gate's name. */
+export const CODE_CHARS_MAX = 100;
+export const GATE_CHARS_MAX = 100;
+
+/** A text as far as a request can carry it, with neither NUL nor halves of a character: codes of others hold anything. */
+export function readable(text: string, charsMax: number): string {
+  const signs = [...text.replace(/[\0\p{Cs}]/gu, '').trim()];
+  return signs.slice(0, charsMax).join('').trim();
+}
+
 /** A person stands at the door: after this long the list decides. */
 const SCAN_TIMEOUT_MS = 4_000;
 const NEWS_ROWS = 100;
@@ -86,6 +96,14 @@ const RESULTS: Record<string, ScanResult> = {
   TICKET_NOT_FOUND: 'unknown',
   VALIDATION_FAILED: 'unknown',
 };
+
+/** Statuses that say that a request cannot be read, whoever sends it and whenever. */
+const UNREADABLE = new Set([400, 413, 422]);
+
+/** Whether the server refuses what was sent, and not its sender. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof Refusal && UNREADABLE.has(error.status);
+}
 
 export class DoorRest {
   readonly #client: DeskClient;
