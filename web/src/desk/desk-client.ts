@@ -6,7 +6,7 @@ import { sharedClient } from '../elements/internal/full-client.ts';
 import { newKey, sendOnce } from '../sdk/booking.ts';
 import { fileOf } from '../sdk/files.ts';
 import { pageSession } from '../pages/session.ts';
-import { Refusal, SeatcastClient } from '../sdk/index.ts';
+import { Refusal, SeatcastClient, Unreachable } from '../sdk/index.ts';
 import { given, type Answer, type RestRequest } from '../sdk/rest.ts';
 
 /** One page of a list. */
@@ -18,7 +18,15 @@ export interface Rows<T> {
   next: string | undefined;
 }
 
+/** Wishes without an answer whose keys are known; the oldest goes first. */
+const UNANSWERED_MAX = 50;
+/** The server forgets keys after a day; the rest is for clocks that differ. */
+const UNANSWERED_MS = 23 * 3_600_000;
+
 export class DeskClient extends SeatcastClient {
+  /** Keys of wishes to make something that nobody answered, by what was asked. The server may have heard them all the same. */
+  readonly #unanswered = new Map<string, { key: string; at: number }>();
+
   /** @throws Refusal, Unreachable; and so do all below */
   async read<T>(path: string): Promise<T> {
     return given(await this.#send<T>(path));
@@ -36,14 +44,36 @@ export class DeskClient extends SeatcastClient {
     return { rows, total: Number(answer.headers.get('x-total-count') ?? rows.length), next: nextOf(path, answer.headers.get('link')) };
   }
 
-  /** Makes something, once: it is sent again with the same key while nobody answers. */
-  async make<T>(path: string, body?: unknown, key: string = newKey()): Promise<T> {
-    return given(await this.makeAnswer<T>(path, body, key));
+  /**
+   * Makes something, once: it is sent again with the same key while nobody answers, and also when the same is asked for later.
+   * A refund whose answer got lost is no second refund when its button is pressed again.
+   */
+  async make<T>(path: string, body?: unknown): Promise<T> {
+    return given(await this.makeAnswer<T>(path, body));
   }
 
   /** The same, with the answer's headers: `Location` names a job. */
-  async makeAnswer<T>(path: string, body?: unknown, key: string = newKey()): Promise<Answer<T>> {
-    return signed(() => sendOnce<T>(this.rest, path, { method: 'POST', body }, key));
+  async makeAnswer<T>(path: string, body?: unknown): Promise<Answer<T>> {
+    const wish = wishOf(path, body);
+    const { key, at } = this.#known(wish) ?? { key: newKey(), at: Date.now() };
+    this.#unanswered.delete(wish);
+    try {
+      return await signed(() => sendOnce<T>(this.rest, path, { method: 'POST', body }, key));
+    } catch (error) {
+      if (isUnanswered(error)) this.#unanswered.set(wish, { key, at });
+      for (const oldest of [...this.#unanswered.keys()].slice(0, -UNANSWERED_MAX)) this.#unanswered.delete(oldest);
+      throw error;
+    }
+  }
+
+  /** The same was asked for before, and it is not known whether it was done. */
+  isUnanswered(path: string, body?: unknown): boolean {
+    return this.#known(wishOf(path, body)) !== undefined;
+  }
+
+  #known(wish: string): { key: string; at: number } | undefined {
+    const known = this.#unanswered.get(wish);
+    return known && Date.now() - known.at < UNANSWERED_MS ? known : undefined;
   }
 
   /** Changes something. `revision`: only if it is the newest (`VERSION_CONFLICT` otherwise). */
@@ -64,6 +94,15 @@ export class DeskClient extends SeatcastClient {
   #send<T>(path: string, request: RestRequest = {}): Promise<Answer<T>> {
     return signed(() => this.rest.send<T>(path, request));
   }
+}
+
+function wishOf(path: string, body: unknown): string {
+  return `${path} ${JSON.stringify(body)}`;
+}
+
+/** Whether something was done is unknown: no answer, the first try is under way, or the caller was not let in to ask again. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof Unreachable || (error instanceof Refusal && (error.code === 'IDEMPOTENCY_IN_FLIGHT' || error.status === 401));
 }
 
 /** A session that ended is renewed, once; where that cannot be, nobody is signed in any more. */

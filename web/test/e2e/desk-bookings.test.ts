@@ -139,6 +139,33 @@ describe('one booking', () => {
     expect(errors).toEqual([]);
   });
 
+  it('gives an amount back once, however often its answer is lost', async () => {
+    const event = await makeEvent('A bad line', 50);
+    const booking = await book(event, 'Ada Byron', 2, 'cash');
+    const { page } = await openDesk(browser, `/desk/events/${event.id}/bookings/${booking.reference}`);
+    await page.getByRole('button', { name: 'Give money back' }).click();
+    await page.getByRole('radio', { name: 'An amount' }).check();
+    await page.getByLabel('Amount (EUR)').fill('20');
+    let isLost = true;
+    await page.route('**/refunds', async (route) => {
+      if (route.request().method() !== 'POST' || !isLost) return route.fallback();
+      // Done by the server; the browser never hears of it.
+      await route.fetch();
+      await route.abort();
+    });
+    const give = dialog(page).getByRole('button', { name: 'Give €20.00 back' });
+    await give.click();
+    await expect.poll(() => asked(page), { timeout: 30_000 }).toMatch(/The server does not answer/);
+    // Behind the dialog is what became of it, and the wish stays the same.
+    await expect.poll(() => shown(page)).toMatch(/€20.00 Given back/);
+    expect(await page.getByLabel('Amount (EUR)').isDisabled()).toBe(true);
+    expect(await faultsOf(page)).toEqual([]);
+    isLost = false;
+    await give.click();
+    await expect.poll(() => textOf(page.locator('desk-toasts'))).toContain('€20.00 had gone back already. Nothing more goes back.');
+    expect(await sql(`select count(*), sum(amount) from refunds where booking_id = '${booking.id}'`)).toBe('1|2000');
+  });
+
   it('is sent again and cancelled, on a phone, with its history', async () => {
     const event = await makeEvent('On a small screen', 50);
     const booking = await book(event, 'Emmy Noether', 1, 'terminal');

@@ -2,7 +2,7 @@ import { css, html, nothing, type PropertyDeclarations, type TemplateResult } fr
 import { count, momentWords, sum } from '../../elements/internal/format.ts';
 import { addedRows, containedWords } from '../../elements/internal/price-lines.ts';
 import { explain } from '../../elements/internal/refusals.ts';
-import { Refusal, type Attendee, type Booking, type Money } from '../../sdk/index.ts';
+import { Refusal, Unreachable, type Attendee, type Booking, type Money } from '../../sdk/index.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { download } from '../files.ts';
 import { jobName, providerName } from '../kinds.ts';
@@ -187,6 +187,8 @@ export class BookingDeskPage extends EventDeskPage {
   declare fault: Said | undefined;
   declare asks: Asks | undefined;
   declare busy: boolean;
+  /** Money may have gone back that is not shown: nobody answered, and the booking could not be read since. */
+  #isUnsure = false;
   #unwatch: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
@@ -438,7 +440,7 @@ export class BookingDeskPage extends EventDeskPage {
       ${button(sells && status === 'pending', words.doConfirm, ask('confirm'), 'primary')}
       ${button(sells && status === 'confirmed', words.doResend, () => void this.#resend(booking))}
       ${button(sells && status === 'confirmed' && isOpen, words.printTickets, () => void this.tried(download(`/bookings/${id}/tickets.pdf`, `tickets-${reference}.pdf`)))}
-      ${button(keepsMoney && isPaid, words.doRefund, ask('refund'), 'danger')}
+      ${button(keepsMoney && isPaid, words.doRefund, () => void this.#askRefund(), 'danger')}
       ${button(sells && (status === 'pending' || (status === 'confirmed' && (keepsMoney || !isPaid))), words.doCancel, ask('cancel'), 'danger')}
     `;
   }
@@ -451,7 +453,11 @@ export class BookingDeskPage extends EventDeskPage {
         close();
         void this.#read();
       };
-      return html`<desk-refund-dialog .booking=${booking} @close=${close} @done=${done}></desk-refund-dialog>`;
+      const unsure = (): void => {
+        this.#isUnsure = true;
+        void this.#read();
+      };
+      return html`<desk-refund-dialog .booking=${booking} @close=${close} @done=${done} @unsure=${unsure}></desk-refund-dialog>`;
     }
     if (this.asks === 'cancel') {
       const left = leftOf(booking);
@@ -484,6 +490,18 @@ export class BookingDeskPage extends EventDeskPage {
       </desk-dialog>`;
     }
     return nothing;
+  }
+
+  /** What went back is seen before more does. */
+  async #askRefund(): Promise<void> {
+    this.fault = undefined;
+    if (this.#isUnsure) {
+      this.busy = true;
+      await this.#read();
+      this.busy = false;
+    }
+    if (this.#isUnsure) this.fault = because(this.problem ?? new Unreachable('not read'));
+    else this.asks = 'refund';
   }
 
   readonly #cancel = async (event: SubmitEvent): Promise<void> => {
@@ -547,8 +565,9 @@ export class BookingDeskPage extends EventDeskPage {
       const booking = await this.client.read<WholeBooking>(path);
       if (booking.event_id !== this.event.id) throw new Refusal(404, '', { code: 'BOOKING_NOT_FOUND' });
       // Each of these is for some only; the booking is shown without it.
+      let knowsRefunds = true;
       const [refunds, invoices, mails] = await Promise.all([
-        may(this.me, 'money', organization) ? this.client.read<Refund[]>(`/bookings/${booking.id}/refunds`).catch(() => []) : [],
+        may(this.me, 'money', organization) ? this.client.read<Refund[]>(`/bookings/${booking.id}/refunds`).catch(() => ((knowsRefunds = false), [])) : [],
         this.client.read<Invoice[]>(`/bookings/${booking.id}/invoices`).catch(() => []),
         may(this.me, 'sell', organization) ? this.client.read<Mail[]>(`/mails?event_id=${this.event.id}&booking_id=${booking.id}&limit=100`).catch(() => []) : [],
       ]);
@@ -558,6 +577,7 @@ export class BookingDeskPage extends EventDeskPage {
       this.invoices = invoices;
       this.mails = mails;
       this.problem = undefined;
+      if (knowsRefunds) this.#isUnsure = false;
       const isMoving = refunds.some(({ status }) => status === 'requested' || status === 'pending') || invoices.some(({ number }) => number === null);
       if (isMoving) this.#readIn(LOOK_MS);
     } catch (error) {

@@ -1,8 +1,10 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { sum } from '../../elements/internal/format.ts';
-import { newKey, type Booking, type Money } from '../../sdk/index.ts';
+import type { Booking, Money } from '../../sdk/index.ts';
 import { amountOf } from '../amounts.ts';
+import { isUnanswered } from '../desk-client.ts';
 import { DeskPage } from '../desk-page.ts';
+import { given } from '../../sdk/rest.ts';
 import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
@@ -16,9 +18,12 @@ const REASON_CHARS_MAX = 500;
 
 type Kind = 'all' | 'tickets' | 'amount';
 
-/** Asks what of a booking is given back, and says what goes back before it is done. Fires `done` and `close`. */
+/**
+ * Asks what of a booking is given back, and says what goes back before it is done. Fires `done` and `close`, and `unsure` when
+ * nobody answered: the booking is to be read anew, and until the dialog is closed the wish stays as it is.
+ */
 export class RefundDialog extends DeskPage {
-  static override properties = { booking: { attribute: false }, kind: { state: true }, codes: { state: true }, typed: { state: true }, problem: { state: true }, busy: { state: true } };
+  static override properties = { booking: { attribute: false }, kind: { state: true }, codes: { state: true }, typed: { state: true }, problem: { state: true }, busy: { state: true }, isUnsure: { state: true } };
   static override styles = [
     deskStyles,
     css`
@@ -61,8 +66,8 @@ export class RefundDialog extends DeskPage {
   declare typed: string;
   declare problem: Said | undefined;
   declare busy: boolean;
-  /** The same for each try of one wish: it is one refund. */
-  #key = newKey();
+  /** The money may have gone back. The same wish can be sent again, as it is one refund; another one would be a second. */
+  declare isUnsure: boolean;
 
   constructor() {
     super();
@@ -70,6 +75,7 @@ export class RefundDialog extends DeskPage {
     this.codes = new Set();
     this.typed = '';
     this.busy = false;
+    this.isUnsure = false;
   }
 
   override render(): TemplateResult {
@@ -79,7 +85,7 @@ export class RefundDialog extends DeskPage {
     const back = this.#back();
     return html`<desk-dialog heading=${words.refundTitle} @close=${close}>
       <form id="refund" @submit=${this.#submit}>
-        <fieldset>
+        <fieldset ?disabled=${this.isUnsure}>
           ${this.#kind('all', words.refundAll, words.refundAllHint)} ${this.#kind('tickets', words.refundTickets, words.refundTicketsHint)}
           ${
             this.kind === 'tickets'
@@ -105,7 +111,7 @@ export class RefundDialog extends DeskPage {
               : nothing
           }
         </fieldset>
-        <label>${words.reason}<input name="reason" maxlength=${REASON_CHARS_MAX} autocomplete="off" /><span class="hint">${words.reasonHint}</span></label>
+        <label>${words.reason}<input name="reason" maxlength=${REASON_CHARS_MAX} autocomplete="off" ?readonly=${this.isUnsure} /><span class="hint">${words.reasonHint}</span></label>
         <div class="preview" role="status">${this.#preview(back)}</div>
         <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       </form>
@@ -163,13 +169,20 @@ export class RefundDialog extends DeskPage {
     const what = this.kind === 'all' ? { all: true } : this.kind === 'tickets' ? { ticket_ids: [...this.codes] } : { amount: back };
     this.busy = true;
     this.problem = undefined;
+    const [path, body] = [`/bookings/${this.booking.id}/refunds`, { ...what, ...(reason ? { reason } : {}) }];
+    const isAgain = this.client.isUnanswered(path, body);
     try {
-      const { amount } = await this.client.make<{ amount: Money }>(`/bookings/${this.booking.id}/refunds`, { ...what, ...(reason ? { reason } : {}) }, this.#key);
-      say((language) => WORDS[language].givenBack(sum(language, amount)));
+      const answer = await this.client.makeAnswer<{ amount: Money }>(path, body);
+      const { amount } = given(answer);
+      const isOld = isAgain && answer.headers.has('idempotent-replay');
+      say((language) => WORDS[language][isOld ? 'wentBack' : 'givenBack'](sum(language, amount)));
       this.dispatchEvent(new Event('done'));
     } catch (error) {
       this.problem = because(error);
-      this.#key = newKey();
+      if (isUnanswered(error)) {
+        this.isUnsure = true;
+        this.dispatchEvent(new Event('unsure'));
+      }
     }
     this.busy = false;
   };

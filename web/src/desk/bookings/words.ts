@@ -121,6 +121,7 @@ const english = {
   voids: (tickets: number) => `${plural(tickets, 'ticket')} void`,
   doGiveBack: (amount: string) => `Give ${amount} back`,
   givenBack: (amount: string) => `${amount} goes back.`,
+  wentBack: (amount: string) => `${amount} had gone back already. Nothing more goes back.`,
 };
 
 type Words = typeof english;
@@ -236,6 +237,7 @@ const thai: Words = {
   voids: (tickets) => `บัตร ${count('th', tickets)} ใบใช้ไม่ได้`,
   doGiveBack: (amount) => `คืน ${amount}`,
   givenBack: (amount) => `กำลังคืน ${amount}`,
+  wentBack: (amount) => `คืน ${amount} ไปก่อนแล้ว ไม่มีการคืนเงินเพิ่ม`,
 };
 
 const persian: Words = {
@@ -349,6 +351,7 @@ const persian: Words = {
   voids: (tickets) => `${count('fa', tickets)} بلیت باطل`,
   doGiveBack: (amount) => `پس دادن ${amount}`,
   givenBack: (amount) => `${amount} بازمی‌گردد.`,
+  wentBack: (amount) => `${amount} پیش‌تر بازگشته بود. چیز دیگری بازنمی‌گردد.`,
 };
 
 export const WORDS: Translations<Words> = { en: english, th: thai, fa: persian };

@@ -1,5 +1,4 @@
 /** Parts of an event that its copy gets by a request each, beside fields and ticket types. */
-import { newKey } from '../../sdk/booking.ts';
 import type { EventDetails } from '../../sdk/index.ts';
 import type { DeskClient } from '../desk-client.ts';
 import { stageBody } from '../seats/mapping.ts';
@@ -52,7 +51,7 @@ async function copyRows(client: DeskClient, from: EventDetails, to: EventDetails
   let path: string | undefined = `/events/${from.id}/${what}?limit=100`;
   while (path !== undefined) {
     const page: { rows: Row[]; next: string | undefined } = await client.rows<Row>(path);
-    for (const row of page.rows) await client.make(`/events/${to.id}/${what}`, body(row), newKey());
+    for (const row of page.rows) await client.make(`/events/${to.id}/${what}`, body(row));
     path = page.next;
   }
 }

@@ -1,6 +1,5 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { newKey } from '../../sdk/booking.ts';
 import type { EventDetails, TicketTypeDetails } from '../../sdk/index.ts';
 import { amountOf, amountText, wholeOf } from '../amounts.ts';
 import { DeskPage } from '../desk-page.ts';
@@ -79,8 +78,6 @@ export class NewEventPage extends DeskPage {
   declare isLoading: boolean;
   declare busy: boolean;
   #lastKey = 1;
-  /** One attempt has one key: sent again after a silence, it makes no second event. Another body needs another key. */
-  #attempt = { key: newKey(), body: '' };
 
   constructor() {
     super();
@@ -184,9 +181,7 @@ export class NewEventPage extends DeskPage {
     try {
       const organization = this.#organization();
       const body = { ...values, status, currency: this.currency, ticket_types: types.rows, ...organization };
-      const text = JSON.stringify(body);
-      if (text !== this.#attempt.body) this.#attempt = { key: newKey(), body: text };
-      const made = await this.client.make<EventDetails>('/events', body, this.#attempt.key);
+      const made = await this.client.make<EventDetails>('/events', body);
       const left = this.source ? await copyParts(this.client, this.source, made) : [];
       if (left.length > 0) complain((language) => WORDS[language].notCopied(left.map((part) => WORDS[language].parts[part]).join(', ')));
       say((language) => WORDS[language].made);

@@ -1,0 +1,55 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { accepted, FakeServer, refused } from '../../test/support/fake-server.ts';
+import { Unreachable } from '../sdk/index.ts';
+import { DeskClient } from './desk-client.ts';
+
+const PATH = '/bookings/1/refunds';
+const WISH = { amount: { amount: 2_000, currency: 'EUR' } };
+let server: FakeServer;
+let client: DeskClient;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  client = new DeskClient({ url: 'http://fake', transport: server.transport, fetch: server.fetch });
+});
+afterEach(() => {
+  client.close();
+  vi.useRealTimers();
+});
+
+const keys = (): (string | null)[] => server.requests.map(({ headers }) => headers.get('idempotency-key'));
+
+/** Asks, and waits until it is answered or given up. */
+async function ask(body: object = WISH): Promise<unknown> {
+  const asked = client.make(PATH, body).catch((error: unknown) => error);
+  await server.settle(60_000);
+  return asked;
+}
+
+describe('a wish that nobody answered', () => {
+  it('is sent with its key when it is made again: the server may have heard it', async () => {
+    server.routes.set(`POST ${PATH}`, () => new Response('lost', { status: 502 }));
+    expect(await ask()).toBeInstanceOf(Unreachable);
+    server.routes.set(`POST ${PATH}`, () => refused(409, 'IDEMPOTENCY_IN_FLIGHT'));
+    expect(await ask()).toMatchObject({ code: 'IDEMPOTENCY_IN_FLIGHT' });
+    expect(client.isUnanswered(PATH, WISH)).toBe(true);
+    server.routes.set(`POST ${PATH}`, () => accepted(WISH));
+    expect(await ask()).toEqual(WISH);
+    expect(new Set(keys()).size).toBe(1);
+    expect(client.isUnanswered(PATH, WISH)).toBe(false);
+  });
+
+  it('shares its key with no other one, and with none after its answer', async () => {
+    server.routes.set(`POST ${PATH}`, () => new Response('lost', { status: 502 }));
+    await ask();
+    await ask({ amount: { amount: 2_001, currency: 'EUR' } });
+    server.routes.set(`POST ${PATH}`, () => refused(409, 'REFUND_TOO_HIGH'));
+    await ask();
+    server.routes.set(`POST ${PATH}`, () => accepted(WISH));
+    await ask();
+    await ask();
+    expect(new Set(keys()).size).toBe(4);
+  });
+});
