@@ -78,6 +78,10 @@ export class Attempts {
     return this.#send({ key, request, at: before?.at ?? Date.now(), caller: this.#sender.caller(), isUnderWay: true }, false);
   }
 
+  has(key: string): boolean {
+    return this.#own().some((kept) => kept.key === key);
+  }
+
   /** Sends one again that is listed, with its key. @throws Refusal, Unreachable */
   async again(key: string): Promise<Booking> {
     const kept = this.#read().find((one) => one.key === key);

@@ -15,7 +15,6 @@ import type { Bookings } from './bookings.ts';
 import type { EventDetails, EventList, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
 import type { Connection } from './connection.ts';
 import { debugLog } from './debug-log.ts';
-import { fileOf } from './files.ts';
 import { LiveClient, type ClientOptions, type TopicKind } from './live-client.ts';
 import { adminModel } from './admin-model.ts';
 import { keepAnswer, keptAnswer, rememberNumbers } from './last-known.ts';
@@ -256,6 +255,11 @@ export class SeatcastClient extends LiveClient {
     return this.#attempts.watch(listener);
   }
 
+  /** Whether an attempt of this caller is kept whose end is unknown; not, once it is answered or given up, here or in another tab. */
+  isUnsent({ key }: Pick<UnsentBooking, 'key'>): boolean {
+    return this.#attempts.has(key);
+  }
+
   /** Sends an attempt of `watchUnsent` again, with its key: it is booked once. @throws Refusal, Unreachable */
   bookAgain({ key }: Pick<UnsentBooking, 'key'>): Promise<Booking> {
     return this.#attempts.again(key);
@@ -333,7 +337,7 @@ export class SeatcastClient extends LiveClient {
 
   /** The QR of a ticket of one's own, as SVG. @throws Refusal (`TICKET_VOID`, `TICKET_REPLACED`), Unreachable */
   async ticketQr(code: string, { id }: Pick<Booking, 'id'>): Promise<Blob> {
-    return fileOf(this.rest, `/tickets/${encodeURIComponent(code)}/qr.svg`, proof(this.#kept(id)));
+    return this.#file(`/tickets/${encodeURIComponent(code)}/qr.svg`, proof(this.#kept(id)));
   }
 
   /** Offers a ticket to somebody, who gets a mail; it stays as it is until they take it. @throws Refusal (`TRANSFER_PENDING`, …) */
@@ -354,22 +358,22 @@ export class SeatcastClient extends LiveClient {
 
   /** The QR of a ticket that was handed to the caller. */
   async heldTicketQr({ code, token }: Pick<HeldTicket, 'code' | 'token'>): Promise<Blob> {
-    return fileOf(this.rest, `/tickets/${encodeURIComponent(code)}/qr.svg`, { 'x-booking-token': token });
+    return this.#file(`/tickets/${encodeURIComponent(code)}/qr.svg`, { 'x-booking-token': token });
   }
 
   /** A booking's tickets to print: a PDF. */
   async ticketsPdf({ id }: Pick<Booking, 'id'>): Promise<Blob> {
-    return fileOf(this.rest, `/bookings/${id}/tickets.pdf`, proof(this.#kept(id)));
+    return this.#file(`/bookings/${id}/tickets.pdf`, proof(this.#kept(id)));
   }
 
   /** A booking's invoice and credit notes: a PDF. @throws Refusal (`INVOICE_NOT_FOUND`: it has none, or none yet) */
   async invoicePdf({ id, event_id: event }: Pick<Booking, 'id' | 'event_id'>): Promise<Blob> {
-    return fileOf(this.rest, `/events/${event}/invoice/${id}.pdf`, proof(this.#kept(id)));
+    return this.#file(`/events/${event}/invoice/${id}.pdf`, proof(this.#kept(id)));
   }
 
   /** A booking's event for calendars: iCalendar. */
   async calendarEntry({ id }: Pick<Booking, 'id'>): Promise<Blob> {
-    return fileOf(this.rest, `/bookings/${id}/calendar.ics`, proof(this.#kept(id)));
+    return this.#file(`/bookings/${id}/calendar.ics`, proof(this.#kept(id)));
   }
 
   /** Has a confirmed booking's tickets mailed again. @throws Refusal (`NO_ADDRESS`, `NO_MAIL`) */
@@ -545,6 +549,12 @@ export class SeatcastClient extends LiveClient {
     if (revision !== undefined) this.expect(booking.event_id, revision);
     this.#own.told(booking);
     this.pollSoon();
+  }
+
+  /** Pages that show no tickets do without its reader. */
+  async #file(path: string, headers: Record<string, string>): Promise<Blob> {
+    const { fileOf } = await import('./files.ts');
+    return fileOf(this.rest, path, headers);
   }
 
   #kept(bookingId: string): KeptBooking | undefined {

@@ -403,18 +403,86 @@ describe('booking', () => {
     expect(new Set(keys()).size).toBe(1);
   });
 
-  it('asks again for what nobody answered before it books another choice', async () => {
-    server.routes.set('POST /bookings', () => Promise.reject(new TypeError('fetch failed')));
-    await choose(line(2));
-    button().click();
-    await drawn(server, element, 60_000);
-    server.routes.set('POST /bookings', () => accepted(booking, {}, 201));
-    await choose(line(3));
-    button().click();
-    await drawn(server, element);
-    expect(new Set(keys()).size).toBe(1);
-    expect(posts('/bookings').at(-1)?.body).toMatchObject({ items: [{ quantity: 2 }] });
-    expect(textOf(element)).toContain('Held for you');
+  describe('after an attempt that nobody answered', () => {
+    const answers = (): unknown => server.routes.set('POST /bookings', () => accepted(booking, {}, 201));
+    const sent = (): unknown[] => posts('/bookings').map(({ body }) => (body as { items: { quantity: number }[] }).items[0]?.quantity);
+
+    beforeEach(async () => {
+      server.routes.set('POST /bookings', () => Promise.reject(new TypeError('fetch failed')));
+      await choose(line(2));
+      button().click();
+      await drawn(server, element, 60_000);
+      server.requests.splice(0);
+    });
+
+    it('asks what became of it before another choice is booked, says so, and keeps that choice', async () => {
+      const made: string[] = [];
+      element.addEventListener('seatcast-booked', (event) => made.push((event as BookingMadeEvent).booking.id));
+      answers();
+      await choose(line(3));
+      button().click();
+      await drawn(server, element);
+      expect(sent()).toEqual([2]);
+      expect(made).toEqual(['b-1']);
+      expect(textOf(element)).toContain('You already hold tickets');
+      expect(source.clear).not.toHaveBeenCalled();
+      expect(element.lines).toEqual([line(3)]);
+      button().click();
+      await drawn(server, element);
+      expect(sent()).toEqual([2, 3]);
+      expect(new Set(keys()).size).toBe(2);
+      expect(element.lines).toEqual([]);
+    });
+
+    it('books the other choice where the server says that it was not', async () => {
+      server.routes.set('POST /bookings', (body) => ((body as BookingRequest).items[0] as { quantity: number }).quantity === 2 ? refused(409, 'SOLD_OUT') : accepted(booking, {}, 201));
+      await choose(line(3));
+      button().click();
+      await drawn(server, element);
+      expect(sent()).toEqual([2, 3]);
+      expect(element.lines).toEqual([]);
+    });
+
+    it('sends it no more once the buyer gave it up', async () => {
+      client.watchUnsent(([attempt]) => attempt && queueMicrotask(() => client.forgetUnsent(attempt)))();
+      await server.settle();
+      answers();
+      await choose(line(3));
+      button().click();
+      await drawn(server, element);
+      expect(sent()).toEqual([3]);
+    });
+
+    it('books the other choice where the buyer sent it again elsewhere', async () => {
+      answers();
+      client.watchUnsent(([attempt]) => attempt?.state === 'unsent' && queueMicrotask(() => void client.bookAgain(attempt)))();
+      await server.settle(1_000);
+      await choose(line(3));
+      button().click();
+      await drawn(server, element);
+      expect(sent()).toEqual([2, 3]);
+      expect(element.lines).toEqual([]);
+    });
+
+    it('books nothing of it on the page of another event', async () => {
+      server.addEvent(2);
+      answers();
+      element.event = 2;
+      await drawn(server, element);
+      await choose(line(3));
+      button().click();
+      await drawn(server, element);
+      expect(posts('/bookings').map(({ body }) => (body as BookingRequest).event_id)).toEqual([2]);
+    });
+
+    it('sends it under no other name', async () => {
+      client.setToken(tokenOf(3));
+      answers();
+      await choose(line(3));
+      button().click();
+      await drawn(server, element);
+      expect(sent()).toEqual([3]);
+    });
   });
 
   describe('web_12: a message goes when it is not true any more:', () => {

@@ -430,15 +430,22 @@ export class SeatcastBooking extends SellingElement {
     }
   }
 
-  /** Books what is chosen; first settles an attempt of which nobody knows how it ended, so that nothing is held twice. */
+  /**
+   * Books what is chosen; first settles an attempt of which nobody knows how it ended, so that nothing is held twice. Has it been
+   * booked, that is the answer, and the buyer decides about the other choice.
+   */
   async #attempt(event: number): Promise<Booking> {
     const request = this.#request(event);
+    // Given up, answered elsewhere, or of another event or caller: it is asked about no more.
+    if (this.#unknown?.request.event_id !== event || !this.topic.client.isUnsent(this.#unknown)) this.#unknown = undefined;
     const before = this.#unknown;
     if (before && JSON.stringify(before.request) !== JSON.stringify(request)) {
-      try {
-        return await this.#send(before);
-      } catch (error) {
+      const made = await this.#send(before).catch((error: unknown) => {
         if (!(error instanceof Refusal)) throw error;
+      });
+      if (made) {
+        this.dispatchEvent(new BookingMadeEvent(made));
+        throw new Refusal(409, '', { code: 'PENDING_BOOKING_EXISTS' });
       }
     }
     return this.#send(this.#unknown ?? { request, key: newKey() });

@@ -6,6 +6,8 @@ import { FakeStorage } from '../../../test/support/fake-storage.ts';
 import { textOf } from '../../../test/support/mount.ts';
 import type { SeatcastTickets } from './seatcast-tickets.ts';
 import './seatcast-tickets.ts';
+// Fetched with the first QR; under fake timers there is no later.
+import '../../sdk/files.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;
