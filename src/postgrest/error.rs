@@ -77,6 +77,13 @@ impl RestError {
         RestError::new(StatusCode::NOT_FOUND, "PGRST125", message)
     }
 
+    /// A schema that is not served, by `Accept-Profile` or `Content-Profile`.
+    pub(super) fn no_schema(name: &str) -> RestError {
+        let message = format!("Invalid schema: {}", excerpt(name));
+        RestError::new(StatusCode::NOT_ACCEPTABLE, "PGRST106", message)
+            .hint("Only the following schemas are exposed: public")
+    }
+
     pub(super) fn no_table(name: &str) -> RestError {
         let message = format!(
             "Could not find the table 'public.{}' in the schema cache",

@@ -1,10 +1,31 @@
-//! `Accept`, `Prefer`, `Range` and `Content-Range`.
+//! `Accept`, `Prefer`, `Range` and `Content-Range`; `Accept-Profile` and `Content-Profile`, which name a schema.
 
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
 use super::error::RestError;
 
 pub(super) const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+const ACCEPT_PROFILE: HeaderName = HeaderName::from_static("accept-profile");
+const CONTENT_PROFILE: HeaderName = HeaderName::from_static("content-profile");
+/// The schema that the tables are in; clients of Supabase name it with each request.
+const SCHEMA: &str = "public";
+
+/// # Errors
+/// The request names another schema: by the one header where it writes, by the other where it reads.
+pub(super) fn schema(method: &Method, headers: &HeaderMap) -> Result<(), RestError> {
+    let name = match *method {
+        Method::POST | Method::PUT | Method::PATCH | Method::DELETE => CONTENT_PROFILE,
+        _ => ACCEPT_PROFILE,
+    };
+    let mut named = headers.get_all(name).iter();
+    match named.find(|named| *named != SCHEMA) {
+        Some(other) => Err(RestError::no_schema(&String::from_utf8_lossy(
+            other.as_bytes(),
+        ))),
+        None => Ok(()),
+    }
+}
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,6 +35,8 @@ pub(super) fn read(
             "offset" => offset = number(value)?,
             // Gateways of Supabase take the key in the address as well.
             "apikey" => {}
+            // Of inserts; PostgREST takes them with every request.
+            "columns" | "on_conflict" => {}
             name => filters.add(name, value)?,
         }
     }

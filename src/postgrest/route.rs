@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use serde_json::json;
@@ -49,9 +49,10 @@ pub fn router(tables: RestTables) -> Router {
     let patience = Duration::from_millis(tables.config.http.request_timeout_ms);
     router
         .route("/rest/v1/rpc/{function}", any(no_function))
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn(of_our_schema))
         .route("/rest/v1/", any(no_path))
         .route("/rest/v1/{table}/{*rest}", any(no_path))
-        .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(tables.config.http.body_bytes_max))
         .layer(from_fn_with_state(patience, deadline))
         .with_state(tables)
@@ -106,6 +107,9 @@ struct ReadHeaders {
     /// Rows `0-9`, as `limit` and `offset` name them.
     #[param(rename = "Range")]
     range: Option<String>,
+    /// The schema; there is only `public`.
+    #[param(rename = "Accept-Profile")]
+    accept_profile: Option<String>,
 }
 
 /// Rows to insert.
@@ -143,7 +147,7 @@ impl ToSchema for InsertedRows {}
         (status = 401, body = RestError, description = "A token that is not valid"),
         (status = 403, body = RestError, description = "The table is not for reading"),
         (status = 404, body = RestError, description = "No such table"),
-        (status = 406, body = RestError, description = "Not one row (`PGRST116`), or no such form"),
+        (status = 406, body = RestError, description = "Not one row (`PGRST116`), no such form, or no such schema (`PGRST106`)"),
         (status = 416, body = RestError, description = "The page begins behind the last row",
             headers(("Content-Range" = Option<String>, description = "`*/2`: so many rows were counted"))),
         (status = 500, body = RestError, description = "Something went wrong on our side"),
@@ -181,7 +185,7 @@ async fn read(
         (status = 201, description = "Taken in, all of them; with `Prefer: return=representation` the answer has the rows"),
         (status = 400, body = RestError, description = "A column is not known (`PGRST204`), or a value is wrong"),
         (status = 401, body = RestError, description = "A token that is not valid"),
-        (status = 406, body = RestError, description = "No such form of the answer"),
+        (status = 406, body = RestError, description = "No such form of the answer, or no such schema (`PGRST106`)"),
         (status = 413, body = RestError, description = "The body is too large"),
         (status = 429, body = RestError, description = "More rows than one address or account may insert: come again after `Retry-After`"),
         (status = 500, body = RestError, description = "Something went wrong on our side"),
@@ -269,6 +273,13 @@ async fn no_method(method: Method, uri: Uri) -> RestError {
     match method {
         Method::GET | Method::HEAD | Method::POST => RestError::not_permitted(name),
         method => RestError::no_method(method.as_str()),
+    }
+}
+
+async fn of_our_schema(request: Request, next: Next) -> Response {
+    match headers::schema(request.method(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
     }
 }
 

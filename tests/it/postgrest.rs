@@ -360,6 +360,56 @@ async fn what_is_not_served_is_refused_in_the_shape_of_postgrest() {
             ("", "events/1", 404, None, Code("PGRST125")),
             ("", "rpc/now", 404, None, Code("PGRST202")),
             ("", "%FF", 404, None, Code("PGRST125")),
+            (
+                "",
+                "events?columns=id&on_conflict=id&id=eq.0",
+                200,
+                Some("*/*"),
+                Rows(json!([])),
+            ),
+            (
+                "accept-profile: other",
+                "events",
+                406,
+                None,
+                Code("PGRST106"),
+            ),
+            (
+                "accept-profile: PUBLIC",
+                "nothing",
+                406,
+                None,
+                Code("PGRST106"),
+            ),
+            (
+                "accept-profile: other",
+                "rpc/now",
+                406,
+                None,
+                Code("PGRST106"),
+            ),
+            (
+                "accept-profile: other",
+                "events/1",
+                404,
+                None,
+                Code("PGRST125"),
+            ),
+            (
+                "accept-profile: public",
+                "nothing",
+                404,
+                None,
+                Code("PGRST205"),
+            ),
+            (
+                // Of what is written.
+                "content-profile: other\naccept-profile: public",
+                "events?id=eq.0",
+                200,
+                Some("*/*"),
+                Rows(json!([])),
+            ),
             ("", "events?select=nope", 400, None, Code("42703")),
             ("", "events?select=cancel_reason", 400, None, Code("42703")),
             ("", "events?nope=eq.1", 400, None, Code("42703")),
@@ -427,6 +477,18 @@ async fn what_is_not_served_is_refused_in_the_shape_of_postgrest() {
         assert_eq!(answer.status, status, "{method} {path} {}", answer.text);
         refused(&answer, code, &format!("{method} {path}"));
     }
+    let row = || Some(json!({"action": "a"}));
+    for (profile, status) in [
+        ("content-profile: other", 406),
+        ("content-profile: public\naccept-profile: other", 201),
+    ] {
+        let answer = world.ask(Method::POST, profile, "user_interactions", row());
+        let answer = answer.await;
+        assert_eq!(answer.status, status, "{profile}: {}", answer.text);
+    }
+    let other = "content-profile: other";
+    let answer = world.ask(Method::PATCH, other, "events", row()).await;
+    refused(&answer, "PGRST106", "before its method is looked at");
 }
 
 #[tokio::test]
