@@ -1,5 +1,7 @@
 //! Extractors: `Body`, `Query`, `At` (the path) and headers. Each refuses with an enveloped error.
 
+mod json;
+
 use std::io;
 use std::time::Duration;
 
@@ -14,8 +16,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use self::json::Document;
 use super::error::ApiError;
-use super::fields::{self, Fields, Input};
+use super::fields::{self, FieldError, Fields, Input};
 
 /// Some editors put it in front of UTF-8.
 pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -37,10 +40,15 @@ impl<T> Body<T> {
 impl<T: Input> Body<T> {
     fn parse(bytes: &[u8]) -> Result<Body<T>, ApiError> {
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        let json: Value = serde_json::from_slice(bytes)
+        let read = Document::parse(bytes)
             .map_err(|error| ApiError::bad_request("BAD_JSON").with("reason", error.to_string()))?;
-        let hash = canonical_hash(&json);
-        let input = fields::read_json(json)?;
+        if !read.doubled.is_empty() {
+            let doubled = read.doubled.iter();
+            let errors = doubled.map(|place| FieldError::new(place, "DUPLICATE", ""));
+            return Err(ApiError::invalid(errors.collect()));
+        }
+        let hash = canonical_hash(&read.value);
+        let input = fields::read_json(read.value)?;
         Ok(Body { input, hash })
     }
 }

@@ -443,6 +443,20 @@ async fn core_15_unknown_fields_of_any_body_are_refused_by_name() {
 /// A field that means something beside another value of its neighbour is not dropped beside this one.
 #[tokio::test]
 async fn fields_that_do_not_go_together_are_refused_by_name() {
+#[tokio::test]
+async fn a_name_that_is_there_twice_is_refused_with_its_place() {
+    let server = TestServer::start().await;
+    let body = r#"{"event_id": 1, "items": [{"ticket_type_id": 1, "quantity": 1, "quantity": 2}], "event_id": 2}"#;
+    for path in ["/api/v1/bookings", "/api/v1/bookings/quote"] {
+        let caller = server.anonymous();
+        let answer = caller.send(Method::POST, path, Some(body.to_owned())).await;
+        let errors = answer.data(422)["errors"].clone();
+        let places = [0, 1].map(|nth| (errors[nth]["field"].clone(), errors[nth]["code"].clone()));
+        let doubled = |place: &str| (json!(place), json!("DUPLICATE"));
+        assert_eq!(places, [doubled("items[0].quantity"), doubled("event_id")]);
+    }
+}
+
     let server = TestServer::start().await;
     let client = server.client().await;
     let show = Show::new().ticket_type("Standing", 1_500, 10);
