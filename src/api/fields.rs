@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
@@ -147,6 +149,12 @@ fn read<T: Input>(mut fields: Fields) -> Result<T, ApiError> {
     match input {
         Some(input) if fields.errors.is_empty() => Ok(input),
         _ => Err(ApiError::invalid(fields.errors)),
+/// Whether the text is a time with offset that [`Timestamp`] cannot hold, such as the last day of 9999.
+fn is_beyond_timestamps(text: &str) -> bool {
+    let pieces = Pieces::parse(text);
+    pieces.is_ok_and(|pieces| pieces.time().is_some() && pieces.offset().is_some())
+}
+
     }
 }
 
@@ -417,12 +425,13 @@ impl Fields {
     /// A time in RFC 3339 with offset, in one of [`YEARS`].
     pub fn time(&mut self, name: &str) -> Option<Timestamp> {
         let text = self.raw(name)?.as_str().unwrap_or_default();
-        let Ok(time) = text.parse::<Timestamp>() else {
+        let time = text.parse::<Timestamp>().ok();
+        let year = time.map(|time| time.to_zoned(TimeZone::UTC).year());
+        if time.is_none() && !is_beyond_timestamps(text) {
             self.refuse(name, "NOT_A_TIME", "");
             return None;
-        };
-        let year = time.to_zoned(jiff::tz::TimeZone::UTC).year();
-        if !YEARS.contains(&year) {
+        }
+        if year.is_none_or(|year| !YEARS.contains(&year)) {
             let bound = format!("{}–{}", YEARS.start(), YEARS.end());
             self.refuse(name, "YEAR_OUT_OF_RANGE", bound);
             return None;
