@@ -6,7 +6,7 @@
 //! its fields first and uses `?` after that.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
@@ -479,15 +479,18 @@ impl Fields {
         })
     }
 
-    /// An array of row numbers.
+    /// An array of row numbers; what is named twice is named once.
     pub fn ids<Id: From<i64>>(&mut self, name: &str, items_max: usize) -> Option<Vec<Id>> {
-        self.items(name, items_max, |fields, place, value| {
+        let mut ids = self.items(name, items_max, |fields, place, value| {
             let id = value.as_number().and_then(whole).filter(|id| *id > 0);
             if id.is_none() {
                 fields.refuse(place, "NOT_AN_ID", "");
             }
-            id.map(Id::from)
-        })
+            id
+        })?;
+        let mut named = HashSet::with_capacity(ids.len());
+        ids.retain(|id| named.insert(*id));
+        Some(ids.into_iter().map(Id::from).collect())
     }
 
     /// A nested object, read by `read`; its wrong fields are noted under `place`.
