@@ -40,6 +40,10 @@ impl FieldError {
 
 /// A type that is read from a body or a query.
 pub trait Input: Sized {
+    /// Whether it changes what is there: fields that are left out stay, and null empties a field, so it is refused of those
+    /// that cannot be empty. In other bodies null is as good as nothing.
+    const IS_CHANGE: bool = false;
+
     fn read(fields: &mut Fields) -> Option<Self>;
 }
 
@@ -61,6 +65,9 @@ struct GivenField {
     more: Vec<Value>,
     /// Whether a reader asked for it: what nobody asks for is unknown.
     asked: Cell<bool>,
+    was_null: bool,
+    /// Whether a reader asked for null, so the field may be empty.
+    may_be_null: Cell<bool>,
 }
 
 /// Years, in UTC, that times may lie in. The schema takes none from 9999 on: shown in a zone, they would have five
@@ -142,19 +149,22 @@ fn whole(number: &Number) -> Option<i64> {
     number.as_i64().or(exact.then_some(float as i64))
 }
 
-fn read<T: Input>(mut fields: Fields) -> Result<T, ApiError> {
-    let input = T::read(&mut fields);
-    fields.refuse_unknown();
-    fields.refuse_doubled();
-    match input {
-        Some(input) if fields.errors.is_empty() => Ok(input),
-        _ => Err(ApiError::invalid(fields.errors)),
 /// Whether the text is a time with offset that [`Timestamp`] cannot hold, such as the last day of 9999.
 fn is_beyond_timestamps(text: &str) -> bool {
     let pieces = Pieces::parse(text);
     pieces.is_ok_and(|pieces| pieces.time().is_some() && pieces.offset().is_some())
 }
 
+fn read<T: Input>(mut fields: Fields) -> Result<T, ApiError> {
+    let input = T::read(&mut fields);
+    fields.refuse_unknown();
+    fields.refuse_doubled();
+    if T::IS_CHANGE {
+        fields.refuse_nulls();
+    }
+    match input {
+        Some(input) if fields.errors.is_empty() => Ok(input),
+        _ => Err(ApiError::invalid(fields.errors)),
     }
 }
 
@@ -166,6 +176,8 @@ const UNKNOWN_NAME_CHARS_MAX: usize = 100;
 impl GivenField {
     fn new(value: Value) -> GivenField {
         GivenField {
+            was_null: value.is_null(),
+            may_be_null: Cell::new(false),
             value,
             more: Vec::new(),
             asked: Cell::new(false),
@@ -214,6 +226,15 @@ impl Fields {
         let doubled = asked.filter(|(_, one)| !one.more.is_empty());
         for name in doubled.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             self.refuse(&name, "DUPLICATE", "");
+        }
+    }
+
+    /// Notes every null of a field that cannot be empty.
+    fn refuse_nulls(&mut self) {
+        let asked = self.members.iter().filter(|(_, one)| one.asked.get());
+        let nulls = asked.filter(|(_, one)| one.was_null && !one.may_be_null.get());
+        for name in nulls.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.refuse(&name, "EMPTY", "");
         }
     }
 
@@ -266,7 +287,12 @@ impl Fields {
 
     /// Whether the field is there and null: a change that clears it.
     pub fn is_null(&self, name: &str) -> bool {
-        self.member(name).is_some_and(Value::is_null)
+        let Some(member) = self.members.get(name) else {
+            return false;
+        };
+        member.asked.set(true);
+        member.may_be_null.set(true);
+        member.value.is_null()
     }
 
     pub fn raw(&self, name: &str) -> Option<&Value> {
@@ -436,7 +462,7 @@ impl Fields {
             self.refuse(name, "YEAR_OUT_OF_RANGE", bound);
             return None;
         }
-        Some(time)
+        time
     }
 
     /// One of a few names.

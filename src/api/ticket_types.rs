@@ -72,7 +72,7 @@ pub(super) struct TicketTypeBody {
 pub(super) struct TicketTypePatch {
     #[schema(schema_with = schema::name)]
     name: Option<String>,
-    #[schema(value_type = Option<Amount>)]
+    #[schema(value_type = Amount, required = false)]
     price: Option<Amount>,
     /// Not below what is sold and held.
     #[schema(schema_with = schema::type_capacity)]
@@ -89,9 +89,13 @@ pub(super) struct TicketTypePatch {
     max_per_booking: Option<Option<i64>>,
     #[schema(schema_with = schema::quantity, required = false)]
     max_per_user: Option<Option<i64>>,
+    #[schema(value_type = bool, required = false)]
     hidden: Option<bool>,
+    #[schema(value_type = bool, required = false)]
     members_only: Option<bool>,
+    #[schema(value_type = bool, required = false)]
     account_required: Option<bool>,
+    #[schema(value_type = bool, required = false)]
     email_required: Option<bool>,
 }
 
@@ -103,6 +107,8 @@ fn sort() -> Object {
 }
 
 impl Input for TicketTypePatch {
+    const IS_CHANGE: bool = true;
+
     fn read(fields: &mut Fields) -> Option<TicketTypePatch> {
         fn bound<T>(
             fields: &mut Fields,

@@ -126,10 +126,12 @@ pub(in crate::api) struct EventPatch {
     #[schema(schema_with = schema::capacity)]
     capacity: Option<i64>,
     /// The price of the only ticket type; refused for an event with several.
-    #[schema(value_type = Option<Amount>)]
+    #[schema(value_type = Amount, required = false)]
     price: Option<Amount>,
     /// `draft` → `active` ↔ `paused` → `completed` or `cancelled`.
+    #[schema(value_type = EventStatus, required = false)]
     status: Option<EventStatus>,
+    #[schema(value_type = bool, required = false)]
     membership_required: Option<bool>,
     #[schema(schema_with = schema::quantity)]
     max_per_booking: Option<i64>,
@@ -243,6 +245,8 @@ pub(in crate::api) fn country(fields: &mut Fields, name: &str) -> Option<String>
 }
 
 impl Input for EventPatch {
+    const IS_CHANGE: bool = true;
+
     fn read(fields: &mut Fields) -> Option<EventPatch> {
         fields.alias("date_time", "starts_at");
         let starts_at = fields.time("starts_at");
@@ -262,7 +266,10 @@ impl Input for EventPatch {
         }
         Some(EventPatch {
             title: fields.filled_text("title", NAME_CHARS_MAX),
-            description: fields.text("description", DESCRIPTION_CHARS_MAX),
+            description: match fields.is_null("description") {
+                true => Some(String::new()),
+                false => fields.text("description", DESCRIPTION_CHARS_MAX),
+            },
             venue: fields.filled_text("venue", NAME_CHARS_MAX),
             category: fields.filled_text("category", NAME_CHARS_MAX),
             image_url: match fields.is_null("image_url") {

@@ -42,6 +42,64 @@ fn whole_numbers_are_read_in_any_spelling_and_never_wrap() {
 }
 
 #[test]
+fn times_that_cannot_be_kept_are_told_from_what_is_no_time() {
+    let time = |text: &str| read_one(json!(text), |fields| fields.time("v")).err();
+    for beyond in [
+        "9999-12-31T23:59:59Z",
+        "9999-06-01T00:00:00+02:00",
+        "0000-01-01T00:00:00Z",
+        "1969-12-31T23:59:59Z",
+        "-009999-01-01T00:00:00+14:00",
+    ] {
+        assert_eq!(time(beyond), Some("YEAR_OUT_OF_RANGE"), "{beyond}");
+    }
+    for wrong in [
+        "",
+        "9999-12-31",
+        "9999-12-31T23:59:59",
+        "9999-12-32T00:00:00Z",
+        "soon",
+    ] {
+        assert_eq!(time(wrong), Some("NOT_A_TIME"), "{wrong}");
+    }
+    assert_eq!(time("9998-12-31T23:59:59Z"), None);
+}
+
+#[test]
+fn a_row_that_is_named_twice_is_named_once() {
+    let ids = read_one(json!([3, 1, 3.0, 2, 1]), |fields| fields.ids::<i64>("v", 5));
+    assert_eq!(ids, Ok(Some(vec![3, 1, 2])));
+    let wrong = read_one(json!([3, 3, 0]), |fields| fields.ids::<i64>("v", 5));
+    assert_eq!(wrong, Err("NOT_AN_ID"));
+}
+
+#[test]
+fn null_empties_only_what_a_change_may_empty() {
+    struct Change;
+    impl Input for Change {
+        const IS_CHANGE: bool = true;
+
+        fn read(fields: &mut Fields) -> Option<Change> {
+            fields.alias("until", "to");
+            let _ = (fields.text("name", 9), fields.time("to"), fields.take("on"));
+            let _ = fields.items("list", 9, |_, _, _| Some(()));
+            fields.is_null("limit").then_some(Change)
+        }
+    }
+    let read = |value| read_json::<Change>(value).map(|_| ());
+    assert!(read(json!({"limit": null, "on": true, "list": []})).is_ok());
+    let refused = read(json!({"name": null, "until": null, "list": null, "on": null, "limit": 1}));
+    let refused = refused.unwrap_err();
+    let wrong: Vec<(&str, &str)> = refused
+        .field_errors()
+        .iter()
+        .map(|error| (error.field.as_str(), error.code))
+        .collect();
+    let empty = ["list", "name", "on", "until"].map(|name| (name, "EMPTY"));
+    assert_eq!(wrong, empty);
+}
+
+#[test]
 fn a_field_under_another_name_is_wrong_under_that_name() {
     let Value::Object(object) = json!({"cost": {"amount": "a"}, "end": 1}) else {
         unreachable!()

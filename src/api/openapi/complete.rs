@@ -28,6 +28,39 @@ const EITHER: [(&str, [&str; 2]); 3] = [
     ("SeatsPatch", ["blocked", "ticket_type_id"]),
 ];
 
+/// What null empties in the bodies of changes ([`Input::IS_CHANGE`](crate::api::fields::Input::IS_CHANGE)); of their other
+/// fields it is refused.
+const EMPTIED: [(&str, &[&str]); 6] = [
+    (
+        "EventPatch",
+        &[
+            "city",
+            "country",
+            "description",
+            "doors_at",
+            "ends_at",
+            "image_url",
+        ],
+    ),
+    (
+        "TicketTypePatch",
+        &["max_per_booking", "max_per_user", "sale_from", "sale_to"],
+    ),
+    ("FeePatch", &[]),
+    ("TaxPatch", &["ticket_type_id"]),
+    ("OrganizationTaxPatch", &["country"]),
+    (
+        "VoucherPatch",
+        &[
+            "max_per_booking",
+            "ticket_type_ids",
+            "uses_max",
+            "valid_from",
+            "valid_to",
+        ],
+    ),
+];
+
 /// The document, completed.
 pub(in crate::api) fn complete(mut document: Value) -> Value {
     document["components"]["securitySchemes"] = schemes();
@@ -45,7 +78,9 @@ pub(in crate::api) fn complete(mut document: Value) -> Value {
     }
     let bodies = body_schemas(&mut document);
     for name in &bodies {
-        close(&mut document["components"]["schemas"][name]);
+        let change = EMPTIED.iter().find(|(change, _)| change == name);
+        let emptied = change.map(|(_, fields)| *fields);
+        close(&mut document["components"]["schemas"][name], emptied);
     }
     for (name, fields) in EITHER {
         require_either(&mut document["components"]["schemas"][name], fields);
@@ -322,18 +357,20 @@ fn references(value: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
-/// Unknown fields are refused, and null says as little as absence. An object without named properties stays open.
-fn close(schema: &mut Value) {
+/// Unknown fields are refused, and null says as little as absence, or empties what is in `emptied`. An object without
+/// named properties stays open.
+fn close(schema: &mut Value, emptied: Option<&[&str]>) {
     if let Some(choices) = list(schema, "oneOf") {
-        choices.iter_mut().for_each(close);
+        choices.iter_mut().for_each(|choice| close(choice, None));
     }
     let required = list(schema, "required").cloned().unwrap_or_default();
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
     };
     for (name, property) in properties {
-        close(property);
-        if !required.contains(&json!(name)) {
+        close(property, None);
+        let is_optional = !required.contains(&json!(name));
+        if is_optional && emptied.is_none_or(|emptied| emptied.contains(&name.as_str())) {
             allow_null(property);
         }
     }
@@ -439,6 +476,45 @@ fn drop_unused(document: &mut Value) {
     for kind in ["schemas", "headers"] {
         if let Some(parts) = document["components"][kind].as_object_mut() {
             parts.retain(|name, _| used.contains(name));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use utoipa::PartialSchema;
+
+    use super::*;
+    use crate::api::events::input::EventPatch;
+    use crate::api::fields::{Input, read_json};
+    use crate::api::organizations::taxes::{OrganizationTaxChange, OrganizationTaxPatchBody};
+    use crate::api::prices::fees::{FeeChange, FeePatchBody};
+    use crate::api::prices::taxes::{TaxChange, TaxPatchBody};
+    use crate::api::prices::vouchers::{VoucherChange, VoucherPatchBody};
+    use crate::api::ticket_types::TicketTypePatch;
+
+    /// The fields of a body that null empties.
+    fn emptied<Body: PartialSchema, Read: Input>() -> BTreeSet<String> {
+        let schema = serde_json::to_value(Body::schema()).unwrap();
+        let names = schema["properties"].as_object().unwrap().keys();
+        let is_read = |name: &&String| read_json::<Read>(json!({ (*name): null })).is_ok();
+        names.filter(is_read).cloned().collect()
+    }
+
+    #[test]
+    fn null_is_documented_where_it_is_read() {
+        let read = [
+            emptied::<EventPatch, EventPatch>(),
+            emptied::<TicketTypePatch, TicketTypePatch>(),
+            emptied::<FeePatchBody, FeeChange>(),
+            emptied::<TaxPatchBody, TaxChange>(),
+            emptied::<OrganizationTaxPatchBody, OrganizationTaxChange>(),
+            emptied::<VoucherPatchBody, VoucherChange>(),
+        ];
+        for ((name, documented), read) in EMPTIED.iter().zip(read) {
+            assert!(documented.iter().copied().eq(&read), "{name}: {read:?}");
         }
     }
 }

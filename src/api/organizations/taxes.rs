@@ -81,6 +81,8 @@ impl Input for NewOrganizationTax {
 pub(in crate::api) struct OrganizationTaxChange(RuleColumns);
 
 impl Input for OrganizationTaxChange {
+    const IS_CHANGE: bool = true;
+
     fn read(fields: &mut Fields) -> Option<OrganizationTaxChange> {
         Some(OrganizationTaxChange(columns(fields, false)))
     }

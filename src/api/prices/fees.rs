@@ -53,8 +53,8 @@ pub(in crate::api) struct FeeBody {
 pub(in crate::api) struct FeePatchBody {
     #[schema(schema_with = schema::name, required = false)]
     name: Option<String>,
-    #[schema(value_type = Option<FeeKind>)]
-    kind: Option<FeeKind>,
+    #[schema(required = false)]
+    kind: FeeKind,
     /// Minor units; of percentages hundredths of a percent.
     #[schema(schema_with = value, required = false)]
     value: Option<i64>,
@@ -75,6 +75,8 @@ impl Input for NewFee {
 pub(in crate::api) struct FeeChange(RuleColumns);
 
 impl Input for FeeChange {
+    const IS_CHANGE: bool = true;
+
     fn read(fields: &mut Fields) -> Option<FeeChange> {
         Some(FeeChange(columns(fields, false)))
     }

@@ -94,6 +94,8 @@ impl Input for NewTax {
 pub(in crate::api) struct TaxChange(RuleColumns);
 
 impl Input for TaxChange {
+    const IS_CHANGE: bool = true;
+
     fn read(fields: &mut Fields) -> Option<TaxChange> {
         Some(TaxChange(columns(fields, false)))
     }

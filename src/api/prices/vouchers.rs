@@ -110,8 +110,8 @@ pub(in crate::api) struct VoucherPatchBody {
     /// Letters a-z in any case, digits, `-` and `_`.
     #[schema(schema_with = code, required = false)]
     code: Option<String>,
-    #[schema(value_type = Option<VoucherKind>)]
-    kind: Option<VoucherKind>,
+    #[schema(required = false)]
+    kind: VoucherKind,
     /// Minor units; of percentages hundredths of a percent.
     #[schema(schema_with = value, required = false)]
     value: Option<i64>,
@@ -147,6 +147,8 @@ impl Input for NewVoucher {
 pub(in crate::api) struct VoucherChange(RuleColumns);
 
 impl Input for VoucherChange {
+    const IS_CHANGE: bool = true;
+
     fn read(fields: &mut Fields) -> Option<VoucherChange> {
         Some(VoucherChange(columns(fields, false)))
     }

@@ -113,6 +113,48 @@ async fn a_change_drops_nothing_that_it_names() {
 }
 
 #[tokio::test]
+async fn null_empties_what_may_be_empty_and_changes_nothing_else() {
+    let (_server, organizer) = world().await;
+    let path = made(&organizer, &concert()).await;
+    let named = json!({"description": "Bring earplugs", "city": "Bern", "image_url": "/a.png"});
+    organizer.patch(&path, &named).await.data(200);
+    let refused = [
+        "title",
+        "venue",
+        "starts_at",
+        "capacity",
+        "price",
+        "status",
+        "timezone",
+        "membership_required",
+    ];
+    let mut nulls = json!({"city": null});
+    for name in refused {
+        nulls[name] = Value::Null;
+    }
+    let answer = organizer.patch(&path, &nulls).await;
+    let mut expected = refused.map(|name| format!("{name} EMPTY"));
+    expected.sort();
+    assert_eq!(wrong(&answer), expected);
+    let emptied = json!({"description": null, "city": null, "image_url": null});
+    let event = organizer.patch(&path, &emptied).await;
+    let event = event.data(200);
+    assert_eq!(event["title"], "Concert");
+    assert_eq!(
+        (&event["description"], &event["city"], &event["image_url"]),
+        (&json!(""), &Value::Null, &Value::Null)
+    );
+    let id = event["ticket_types"][0]["id"].clone();
+    let types = format!("{path}/ticket-types/{id}");
+    let nulls = json!({"name": null, "capacity": null, "hidden": null, "max_per_user": null});
+    let answer = organizer.patch(&types, &nulls).await;
+    assert_eq!(
+        wrong(&answer),
+        ["capacity EMPTY", "hidden EMPTY", "name EMPTY"]
+    );
+}
+
+#[tokio::test]
 async fn a_capacity_stays_above_what_is_committed() {
     let server = TestServer::start().await;
     let client = server.client().await;
