@@ -7,7 +7,6 @@ use axum::routing::get;
 use axum::{Json, Router, body::Body};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use tokio::net::TcpStream;
 
 use super::{AcceptedSocket, Shards};
@@ -34,11 +33,11 @@ pub fn router(shards: Shards) -> Router {
 async fn upgrade(
     State(shards): State<Shards>,
     client: Client,
-    Query(query): Query<QueryOffer>,
+    Query(pairs): Query<Vec<(String, String)>>,
     mut request: Request<Body>,
 ) -> Response {
     let headers = request.headers();
-    let offer = match ClientHandshake::read(headers, query) {
+    let offer = match ClientHandshake::read(headers, QueryOffer::read(pairs)) {
         Ok(offer) => offer,
         Err(refused) => return refused.into_response(),
     };
@@ -101,12 +100,31 @@ async fn hand_over(
 }
 
 /// The parameters that are read from the query; clients add others.
-#[derive(Deserialize)]
+#[derive(Default)]
 struct QueryOffer {
     vsn: Option<String>,
     apikey: Option<String>,
     token: Option<String>,
     access_token: Option<String>,
+}
+
+impl QueryOffer {
+    /// Of a parameter that is there several times the last one counts, as in Phoenix: clients add their own to those of
+    /// the address that they are given.
+    fn read(pairs: Vec<(String, String)>) -> QueryOffer {
+        let mut offer = QueryOffer::default();
+        for (name, value) in pairs {
+            let place = match &*name {
+                "vsn" => &mut offer.vsn,
+                "apikey" => &mut offer.apikey,
+                "token" => &mut offer.token,
+                "access_token" => &mut offer.access_token,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        offer
+    }
 }
 
 /// A client's handshake.

@@ -407,6 +407,9 @@ async fn a_handshake_is_checked() {
         .0,
         401
     );
+    // Clients add their parameters to those of the address; as in Phoenix, the last ones count.
+    let doubled = "?vsn=9&apikey=any&token=no&apikey=other&vsn=2.0.0&token=";
+    assert_eq!(request(address, doubled, UPGRADE).await.0, 101);
     // As npm `phoenix` offers its token: the protocol has to be picked.
     let offer = format!("{UPGRADE}Sec-WebSocket-Protocol: phoenix\r\n");
     let (status, _, head) = request(address, "?vsn=2.0.0", &offer).await;

@@ -37,7 +37,7 @@ impl Join {
             presence: field(payload, "presence")
                 .map(VisitorStep::read)
                 .transpose()?,
-            access_token: field(payload, "access_token").map(token).transpose()?,
+            access_token: token(payload)?,
         })
     }
 }
@@ -74,10 +74,12 @@ fn revision(value: &Value) -> Result<Revision, ErrorReply> {
     number.ok_or_else(|| invalid("`since` has to be a revision: a whole number, 0 or more"))
 }
 
-fn token(value: &Value) -> Result<String, ErrorReply> {
-    match value {
-        Value::String(token) => Ok(token.clone()),
-        _ => Err(invalid("`access_token` has to be a string")),
+/// An empty one is none: some clients always send it.
+fn token(payload: &Value) -> Result<Option<String>, ErrorReply> {
+    match field(payload, "access_token") {
+        Some(Value::String(token)) => Ok(Some(token.clone()).filter(|token| !token.is_empty())),
+        Some(_) => Err(invalid("`access_token` has to be a string")),
+        None => Ok(None),
     }
 }
 

@@ -344,8 +344,10 @@ fn what_somebody_did_is_passed_on_with_the_topics_event() {
         Did::Told(Some(EventId(42)), "ticket_selected".into())
     );
     assert!(matches!(&did[1], Did::Sent(reply) if reply[4]["status"] == "ok"));
-    let answer = talk.ask(r#"["1","3","event:42","track",{"action":""}]"#);
-    assert_eq!(answer[4]["response"]["code"], "INVALID_PAYLOAD");
+    for wrong in [r#"{"action":""}"#, r#"{"action":"x","step":"pay"}"#] {
+        let answer = talk.ask(&format!(r#"["1","3","event:42","track",{wrong}]"#));
+        assert_eq!(answer[4]["response"]["code"], "INVALID_PAYLOAD", "{wrong}");
+    }
 }
 
 #[test]

@@ -5,9 +5,10 @@ use serde_json::Value;
 use super::{Effect, ReplyTo, Session};
 use crate::interactions::Untold;
 use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::excerpt;
 use crate::protocol::phoenix::{ClientFrame, Payload, Ref};
 use crate::protocol::topic::Topic;
-use crate::ticketing::interaction::Interaction;
+use crate::ticketing::interaction::{FIELDS, Interaction};
 
 /// The message that the answer to a `track` belongs to.
 #[derive(Debug)]
@@ -36,6 +37,11 @@ impl Session {
         let Payload::Json(Value::Object(object)) = &frame.payload else {
             return Err(code::INVALID_PAYLOAD.because("an interaction is an object"));
         };
+        let mut names = object.keys();
+        if let Some(unknown) = names.find(|name| !FIELDS.contains(&name.as_str())) {
+            let error = format_args!("\"{}\" is no field of an interaction", excerpt(unknown));
+            return Err(code::INVALID_PAYLOAD.because(error));
+        }
         let mut interaction = Interaction::read(object.clone(), self.caller.user_id())
             .map_err(|fault| code::INVALID_PAYLOAD.because(fault))?;
         interaction.event_id = interaction.event_id.or(event);
