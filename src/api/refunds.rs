@@ -108,9 +108,12 @@ impl Input for RefundInput {
     }
 }
 
-/// Codes of tickets, however they were copied.
+/// Codes of tickets, one at least, however they were copied.
 pub(super) fn codes(fields: &mut Fields, name: &str) -> Option<BTreeSet<String>> {
     let codes = fields.items(name, REFUND_TICKETS_MAX, code)?;
+    if codes.is_empty() {
+        fields.refuse(name, "EMPTY", "");
+    }
     Some(codes.into_iter().collect())
 }
 

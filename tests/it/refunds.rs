@@ -120,6 +120,8 @@ async fn money_goes_back_by_ticket_by_amount_and_whole_to_the_last_unit() {
         staff.post(&refunds, &part).await.data(201)["tickets"],
         json!([])
     );
+    let none = staff.post(&refunds, &json!({"ticket_ids": []})).await;
+    assert_eq!(none.code(422), "VALIDATION_FAILED");
     let much = staff.post(&refunds, &json!({"amount": 3_000})).await;
     assert_eq!(much.code(409), "REFUND_EXCEEDS");
     assert_eq!(much.body["data"]["left"]["amount"], 2_999);

@@ -442,8 +442,6 @@ async fn core_15_unknown_fields_of_any_body_are_refused_by_name() {
 
 /// A field that means something beside another value of its neighbour is not dropped beside this one.
 #[tokio::test]
-async fn fields_that_do_not_go_together_are_refused_by_name() {
-#[tokio::test]
 async fn a_name_that_is_there_twice_is_refused_with_its_place() {
     let server = TestServer::start().await;
     let body = r#"{"event_id": 1, "items": [{"ticket_type_id": 1, "quantity": 1, "quantity": 2}], "event_id": 2}"#;
@@ -457,6 +455,8 @@ async fn a_name_that_is_there_twice_is_refused_with_its_place() {
     }
 }
 
+#[tokio::test]
+async fn fields_that_do_not_go_together_are_refused_by_name() {
     let server = TestServer::start().await;
     let client = server.client().await;
     let show = Show::new().ticket_type("Standing", 1_500, 10);

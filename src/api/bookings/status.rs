@@ -100,9 +100,6 @@ impl Input for NewStatus {
                     true => Some(codes(fields, "ticket_ids")?),
                     false => None,
                 };
-                if tickets.as_ref().is_some_and(BTreeSet::is_empty) {
-                    fields.refuse("ticket_ids", "EMPTY", "");
-                }
                 NewStatus::Cancelled {
                     reason: reason.filter(|reason| !reason.is_empty()),
                     tickets,

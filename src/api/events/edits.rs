@@ -65,8 +65,9 @@ pub(in crate::api) async fn create(
         }
         Created::Replayed(answer) => {
             let revision = answer["revision"].as_u64().unwrap_or_default();
+            let address = format!("/api/v1/events/{}", answer["id"]);
             let reply = Reply::created("EVENT_CREATED", answer).revision(revision);
-            Ok(idempotency::replayed(reply, true))
+            Ok(idempotency::replayed(reply.at(&address), true))
         }
         Created::Mismatch => Err(idempotency::mismatch()),
     }

@@ -232,6 +232,7 @@ async fn an_event_that_is_sent_again_is_made_once() {
     }
     let replay = keyed.post(EVENTS, &body).await;
     assert_eq!(replay.header("idempotent-replay"), Some("true"));
+    assert_eq!(replay.header("location"), made.header("location"));
     assert_eq!(replay.data(201), made.data(201));
     assert_eq!(replay.revision(), made.revision());
     let other = keyed.post(EVENTS, &with(json!({"title": "Other"}))).await;
