@@ -325,6 +325,9 @@ impl Fields {
 
     /// The place of a field, or of something in it (`price.amount`), in the sender's words.
     fn place(&self, name: &str) -> String {
+        if name.is_empty() {
+            return self.prefix.trim_end_matches('.').to_owned();
+        }
         let end = name.find(['.', '[']).unwrap_or(name.len());
         let (field, rest) = name.split_at(end);
         let said = self.aliases.get(field).map_or(field, String::as_str);

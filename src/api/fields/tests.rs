@@ -66,6 +66,20 @@ fn times_that_cannot_be_kept_are_told_from_what_is_no_time() {
 }
 
 #[test]
+fn a_line_with_too_many_cells_is_named_itself() {
+    let cells = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+    let lines = [(2, cells("1,2")), (3, cells("1,2,3"))];
+    let read = read_lines(&cells("a,b"), lines.into_iter(), |fields| {
+        Some((fields.raw("a")?.clone(), fields.raw("b")?.clone()))
+    });
+    let refused = read.unwrap_err();
+    assert_eq!(
+        refused.field_errors(),
+        [FieldError::new("line[3]", "TOO_MANY", 2)]
+    );
+}
+
+#[test]
 fn a_row_that_is_named_twice_is_named_once() {
     let ids = read_one(json!([3, 1, 3.0, 2, 1]), |fields| fields.ids::<i64>("v", 5));
     assert_eq!(ids, Ok(Some(vec![3, 1, 2])));
