@@ -53,7 +53,8 @@ pub(super) enum FeedEffect {
     },
     /// Read the event's state; answer with [`FeedCause::Loaded`].
     Load(EventId),
-    Opened(ShardSet, Arc<Opening>),
+    /// All commits before the time, if there is one, are in the state; else all that are in those of the other events.
+    Opened(ShardSet, Arc<Opening>, Option<Instant>),
     NotOpened(ShardSet, EventId, NotOpened),
     Publish(ShardSet, EventId, Flush),
     /// Answers a shard's question: the database has nothing newer than what was published.

@@ -35,6 +35,8 @@ pub(super) struct Entry {
     pub(super) unread: bool,
     /// Part of the log is gone: a snapshot is on its way.
     pub(super) reloading: bool,
+    /// When the load began that the state is of; `None` once the log was read to its end since.
+    pub(super) loaded_since: Option<Instant>,
     /// Set while no shard has viewers: when the entry is dropped.
     pub(super) leaves_at: Option<Instant>,
     /// The last published state; a shard that opens the event starts here.
@@ -86,6 +88,7 @@ impl Entry {
             shards,
             unread: false,
             reloading: false,
+            loaded_since: None,
             leaves_at: None,
             ring: recent.into_iter().map(Arc::new).collect(),
             state: Arc::new(state),
@@ -131,6 +134,7 @@ impl Entry {
             state,
             ring,
             lost,
+            proven_at: None,
         })
     }
 

@@ -155,8 +155,12 @@ impl Publisher {
                 interest.add(event);
                 queries.push(FeedQuery::State(event));
             }
-            FeedEffect::Opened(shards, opening) => {
+            FeedEffect::Opened(shards, opening, not_after) => {
                 board.show(opening.event, opening.state.clone());
+                let mut opening = Arc::unwrap_or_clone(opening);
+                opening.proven_at =
+                    not_after.map(|at| moment.at - moment.now.saturating_duration_since(at));
+                let opening = Arc::new(opening);
                 for shard in shards.iter() {
                     hub.opened(shard, opening.clone());
                 }

@@ -169,6 +169,7 @@ mod tests {
             state: Arc::new(samples::state(at)),
             ring,
             lost: 0,
+            proven_at: None,
         };
         History::open(&opening, ring_deltas_max)
     }

@@ -84,7 +84,7 @@ impl Publication {
 
 /// Everything that a shard needs to serve viewers of an event: the state, and the recent deltas that lead to it, oldest
 /// first, each beginning where the one before ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Opening {
     pub event: EventId,
     pub state: Arc<EventState>,
@@ -92,6 +92,9 @@ pub struct Opening {
     /// The database lost history up to here, and may have written these revisions again with other content; never resume at or
     /// below it. 0 if nothing was lost.
     pub lost: Revision,
+    /// Set while the log was not read since the event was loaded: the state is proven current up to then, however current the
+    /// other events are.
+    pub proven_at: Option<Timestamp>,
 }
 
 /// An answer to [`Watch::Look`].

@@ -29,7 +29,8 @@ pub(super) struct Watched<W> {
     empty_since_ms: Option<u64>,
     /// Ask the feed again: its queue was full, or it had no answer.
     pub(super) ask_again: bool,
-    /// Set while it waits for a new opening after a lost message: no beat may claim that the state is current later than this.
+    /// Set while it waits for a new opening after a lost message, and after one until it is proven as current as the others:
+    /// no beat may claim that the state is current later than this.
     proven_at: Option<Timestamp>,
     /// Changes whenever all viewers were ended; no value is used twice, so a late leave is not counted in the next era.
     pub(super) era: u64,
@@ -96,8 +97,15 @@ impl<W: Waiter> Watched<W> {
         self.proven_at.get_or_insert(proven_at);
     }
 
+    /// Notes that the state is proven current up to `at`. Returns whether it is as current as what was `checked` by then.
+    pub(super) fn prove(&mut self, at: Timestamp, checked: Timestamp) -> bool {
+        let proven_at = self.proven_at.map(|proven| proven.max(at));
+        self.proven_at = proven_at.filter(|proven| *proven < checked);
+        self.proven_at.is_none()
+    }
+
     pub(super) fn open(&mut self, opening: &Opening, ring_deltas_max: usize) -> Opened {
-        self.proven_at = None;
+        self.proven_at = opening.proven_at.filter(|_| !mistaken!(ProveByOthers));
         let opened = match &self.history {
             Some(known) if known.is_lost_to(opening) => Opened::Restarted,
             Some(known) if known.revision() == opening.state.revision => return Opened::Same,

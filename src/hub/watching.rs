@@ -12,13 +12,15 @@
 //! - A client that is ahead of the node waits until the feed has looked. It is answered with an older state only if the
 //!   database was really read and does not have its revision; a node that cannot read answers «later».
 //! - Where the database lost history, viewers start again and never resume from lost revisions.
-//! - A beat proves nothing for a viewer that has not been brought to the current revision.
+//! - A beat proves nothing for a viewer that has not been brought to the current revision, and of an event that was loaded
+//!   no more than the load does, until the log was read.
 //!
 //! Private topics (`user:`, `admin:`) keep their own state, but are delivered in the same way: a subscription has a
 //! position, and whenever its socket has taken everything, `socket/bring.rs` asks for the way from there to the newest
 //! state. A new kind of topic adds a line there, and nothing here.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::mem;
 use std::sync::Arc;
 
 use tracing::Span;
@@ -73,6 +75,9 @@ pub struct Watching<W> {
     checked: Checked,
     /// The newest [`Checked`] in the mail; believed once the mail is read and messages lost before it have been noticed.
     said: Option<Checked>,
+    /// Events that were opened and are not proven as current as the others yet, and whether that was since the mail was read
+    /// last: what waits in [`Watching::said`] may be older.
+    opened: BTreeMap<EventId, bool>,
     looks: u64,
     eras: u64,
     then: VecDeque<Then<W>>,
@@ -87,6 +92,7 @@ impl<W: Waiter> Watching<W> {
             views: HashMap::new(),
             checked,
             said: None,
+            opened: BTreeMap::new(),
             looks: 0,
             eras: 0,
             then: VecDeque::new(),
@@ -202,7 +208,8 @@ impl<W: Waiter> Watching<W> {
             let events: Vec<_> = self.events.keys().copied().collect();
             events.into_iter().for_each(|event| self.open_anew(event));
         }
-        if let Some(said) = self.said.take() {
+        let said = self.said.take();
+        if let Some(said) = said {
             let turned = self.checked.database_up != said.database_up;
             self.checked = Checked {
                 at: self.checked.at.max(said.at),
@@ -212,6 +219,16 @@ impl<W: Waiter> Watching<W> {
                 self.then.push_back(Then::Turned);
             }
         }
+        let (events, checked) = (&mut self.events, self.checked.at);
+        self.opened.retain(|event, is_new| {
+            let Some(watched) = events.get_mut(event) else {
+                return false;
+            };
+            let was_new = mem::take(is_new);
+            // An outage repeats the time of before.
+            let proof = said.filter(|said| said.database_up && !was_new);
+            !proof.is_some_and(|said| watched.prove(said.at, checked))
+        });
     }
 
     fn on_publication(&mut self, publication: Arc<Publication>, span: Span, now_ms: u64) {
@@ -236,6 +253,10 @@ impl<W: Waiter> Watching<W> {
             return;
         };
         let opened = watched.open(opening, self.bounds.ring_deltas_max);
+        match watched.proven_at() {
+            Some(_) => drop(self.opened.insert(event, true)),
+            None => drop(self.opened.remove(&event)),
+        }
         if opened == Opened::Same {
             return;
         }
@@ -269,6 +290,7 @@ impl<W: Waiter> Watching<W> {
             // The event waits for a new opening after a gap: keep asking.
             watched.ask_again = true;
             watched.doubt(self.checked.at);
+            self.opened.remove(&event);
         }
     }
 
@@ -362,6 +384,7 @@ impl<W: Waiter> Watching<W> {
         if let Some(watched) = self.events.get_mut(&event) {
             watched.doubt(self.checked.at);
         }
+        self.opened.remove(&event);
         self.watch(event);
     }
 

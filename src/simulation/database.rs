@@ -82,10 +82,10 @@ impl Database {
         states.filter(move |state| state.revision == revision)
     }
 
-    /// The revision that an event had at a time.
+    /// The revision that an event had just before a time.
     pub(super) fn revision_at(&self, event: EventId, ms: u64) -> Revision {
         let committed = &self.events[&event].committed_ms;
-        committed.partition_point(|&at| at <= ms) as Revision
+        committed.partition_point(|&at| at < ms) as Revision
     }
 
     /// When the event was put back, if it was.

@@ -19,6 +19,7 @@ pub(crate) enum Mistake {
     ApplyOverGap,
     ResumeLost,
     ForgetMoved,
+    ProveByOthers,
     StayAtPlace,
     ForgetWhenLevel,
     DropLeave,
@@ -68,7 +69,7 @@ pub(crate) enum Mistake {
 
 impl Mistake {
     /// Each mistake with the check that has to catch it.
-    pub(super) const ALL: [(Mistake, Check); 25] = [
+    pub(super) const ALL: [(Mistake, Check); 26] = [
         (Mistake::SkipReread, Check::Convergence),
         (Mistake::LoadThenListen, Check::Convergence),
         (Mistake::ForgetPending, Check::Convergence),
@@ -82,6 +83,7 @@ impl Mistake {
         (Mistake::ResumeLost, Check::Convergence),
         (Mistake::ForgetMoved, Check::Picture),
         (Mistake::StayAtPlace, Check::Picture),
+        (Mistake::ProveByOthers, Check::Freshness),
         (Mistake::ForgetWhenLevel, Check::Picture),
         (Mistake::DropLeave, Check::Presence),
         (Mistake::LoseUntrack, Check::Presence),

@@ -42,6 +42,7 @@
 //! | `ForgetMoved` | a node that did not watch an event resumes it from another database's revision |
 //! | `StayAtPlace` | a node goes on with open events when the log goes on in another database |
 //! | `ForgetWhenLevel` | a client that comes back and has missed nothing drops its picture |
+//! | `ProveByOthers` | an event that was loaded late is said to be as current as the others |
 //! | `DropLeave` | the client of a lost socket stays counted |
 //! | `LoseUntrack` | a member who leaves stays listed |
 //! | `AnswerBehind` | a node that cannot reach the database answers a client with an older state than the client has |

@@ -36,6 +36,8 @@ pub(super) struct Odds {
     pub(super) change_lost: u64,
     pub(super) change_doubled: u64,
     pub(super) query_failed: u64,
+    /// Answers that wait on their way, maybe until after an outage.
+    pub(super) answer_late: u64,
     pub(super) unusable: u64,
     pub(super) frame_lost: u64,
     polls: bool,
@@ -56,6 +58,7 @@ impl Odds {
         let (change_lost, change_doubled) = (chance(bus, 60), chance(bus, 40));
         let (query_failed, unusable) = (chance(true, 30), chance(polls, 40));
         let (frame_lost, rides) = (chance(true, 10), chance(true, 100));
+        let answer_late = chance(true, 30);
         let mail_max = match dice.percent(30) {
             true => dice.between(2, 8) as usize,
             false => AMPLE,
@@ -71,6 +74,7 @@ impl Odds {
             change_lost,
             change_doubled,
             query_failed,
+            answer_late,
             unusable,
             frame_lost,
             polls,

@@ -34,6 +34,8 @@ const CHECK_INTERVAL_MS: u64 = 50;
 pub(super) const DELAY_MS: u64 = 12;
 /// The bus takes longer, so that changes overtake one another.
 const BUS_DELAY_MS: u64 = 60;
+/// Longest delay of an answer that is late: longer than most outages.
+const LATE_MS: u64 = 600;
 /// Percent of loads during which another change is committed.
 const CROSSED_LOADS: u64 = 30;
 /// Beginning of the run by the clock that viewers are told of: later than any real time.
@@ -437,7 +439,12 @@ impl<'a> World<'a> {
                 FeedCause::Loaded(event, Ok(Some(live)))
             }
         };
-        self.soon(Thing::Answer(node, cause));
+        let delay_ms = match self.fails(self.odds.answer_late) {
+            true => LATE_MS,
+            false => DELAY_MS,
+        };
+        let ms = self.now_ms + self.dice.between(0, delay_ms);
+        self.at(ms, Thing::Answer(node, cause));
         if let Some(event) = crossed.filter(|_| self.now_ms < FAULTS_END_MS) {
             self.commit(event);
         }

@@ -100,6 +100,7 @@ fn opening(revision: Revision, lost: Revision) -> Arc<Opening> {
         state: Arc::new(samples::state(revision)),
         ring: Vec::new(),
         lost,
+        proven_at: None,
     })
 }
 
@@ -301,6 +302,7 @@ fn streams_of_an_event_that_became_a_draft_end() {
         state: Arc::new(draft),
         ring: Vec::new(),
         lost: 0,
+        proven_at: None,
     };
     world.hub.opened(1, Arc::new(opening));
     world.turn(0);

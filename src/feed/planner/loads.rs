@@ -41,8 +41,11 @@ impl Planner {
             WatchedEvent::Open(entry) => {
                 entry.shards.insert(shard);
                 entry.leaves_at = None;
-                self.effects
-                    .push(FeedEffect::Opened(shards, entry.opening(event)));
+                self.effects.push(FeedEffect::Opened(
+                    shards,
+                    entry.opening(event),
+                    entry.loaded_since,
+                ));
             }
             WatchedEvent::Loading {
                 waiting,
@@ -111,7 +114,7 @@ impl Planner {
             Ok(Some(live)) => {
                 let under_way = self.reading.iter_mut().chain(&mut self.again);
                 under_way.for_each(|reading| reading.opened(began));
-                self.opened(event, *live, now);
+                self.opened(event, *live, began, now);
             }
             Ok(None) => {
                 self.absent.note(event, now);
@@ -127,7 +130,7 @@ impl Planner {
         }
     }
 
-    fn opened(&mut self, event: EventId, live: LiveEvent, now: Instant) {
+    fn opened(&mut self, event: EventId, live: LiveEvent, began: Instant, now: Instant) {
         if let Some(at) = live.moved_at.filter(|_| !mistaken!(ForgetMoved)) {
             self.rewinds.moved(event, at);
         }
@@ -144,13 +147,17 @@ impl Planner {
                 let shards = mem::take(waiting);
                 let entry = Entry::new(shards, live.state, live.recent, now, limits);
                 let mut entry = entry.after(lost);
+                entry.loaded_since = Some(began);
                 if shards.is_empty() {
                     // All waiting shards have given up. Their clients come back and should find it loaded; otherwise a slow database would
                     // keep them out for ever.
                     entry.leaves_at = Some(now + limits.grace);
                 }
-                self.effects
-                    .push(FeedEffect::Opened(shards, entry.opening(event)));
+                self.effects.push(FeedEffect::Opened(
+                    shards,
+                    entry.opening(event),
+                    Some(began),
+                ));
                 slot.watched = WatchedEvent::Open(Box::new(entry));
             }
         }

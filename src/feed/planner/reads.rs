@@ -101,7 +101,8 @@ impl Planner {
                 self.flush(event, now);
                 continue;
             }
-            if self.open(event).is_some_and(|entry| !entry.reloading) {
+            if let Some(entry) = self.open(event).filter(|entry| !entry.reloading) {
+                entry.loaded_since = None;
                 self.bridged(event, now);
                 self.has_looked(event, now);
             }

@@ -44,6 +44,8 @@ struct PlannerWorld {
     looked: Vec<(usize, EventId, u64)>,
     looks: u64,
     checked: Vec<bool>,
+    /// The bound in the last opening.
+    opened_not_after: Option<Instant>,
     /// The bound in the last report that all is current.
     not_after: Option<Instant>,
     /// Time and final revision of each event's publications.
@@ -109,6 +111,7 @@ impl PlannerWorld {
             looked: Vec::new(),
             looks: 0,
             checked: Vec::new(),
+            opened_not_after: None,
             not_after: None,
             published: BTreeMap::new(),
             left: Vec::new(),
@@ -134,7 +137,8 @@ impl PlannerWorld {
                 self.marks = marks.unwrap_or_default();
             }
             FeedEffect::Load(event) => self.loads.push(event),
-            FeedEffect::Opened(shards, opening) => {
+            FeedEffect::Opened(shards, opening, not_after) => {
+                self.opened_not_after = not_after;
                 let mut revision = opening.state.revision;
                 for delta in opening.ring.iter().rev() {
                     assert_eq!(delta.to, revision, "the ring leads to the state");
@@ -324,6 +328,10 @@ fn a_read_proves_no_more_of_an_event_that_was_opened_meanwhile_than_its_load_doe
     world.finish_load();
     world.finish_read();
     assert_eq!(world.not_after, Some(load_began));
+    // So is whoever opens it meanwhile, until the log was read.
+    assert_eq!(world.opened_not_after, Some(load_began));
+    world.watch(1, EventId(2));
+    assert_eq!(world.opened_not_after, Some(load_began));
     // The next read of all covers both events.
     while !world.reads_all || world.reads.is_empty() {
         world.finish_read();

@@ -90,6 +90,7 @@ fn opening(from: Revision, at: Revision, lost: Revision) -> Arc<Opening> {
             .map(|from| Arc::new(delta(from, from + 1)))
             .collect(),
         lost,
+        proven_at: None,
     })
 }
 
@@ -208,6 +209,46 @@ fn nothing_is_proven_of_a_viewer_that_lacks_something() {
     world.hub.checked(Timestamp::now(), true);
     world.turn();
     assert!(world.watching.proof(EVENT, 5).is_none());
+}
+
+/// A load may take longer than the reads that prove the other events.
+#[test]
+fn an_opening_is_proven_by_its_load_until_the_log_was_read() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let mut world = WatchingWorld::new();
+    world.arrive(ArrivingClient(0, None));
+    world.hub.checked(at(10), true);
+    world.turn();
+    // Said before the opening, so not of this event.
+    world.hub.checked(at(11), true);
+    let mut late = Arc::unwrap_or_clone(opening(2, 5, 0));
+    late.proven_at = Some(at(5));
+    world.hub.opened(0, Arc::new(late.clone()));
+    world.turn();
+    let proven = |world: &WatchingWorld| world.watching.proof(EVENT, 5).unwrap().at;
+    assert_eq!(proven(&world), at(5));
+    // The read under way did not cover it.
+    world.hub.checked(at(5), true);
+    world.turn();
+    assert_eq!(proven(&world), at(5));
+    // Nor does an outage prove anything, which repeats the time of before.
+    world.hub.checked(at(11), false);
+    world.turn();
+    assert_eq!(proven(&world), at(5));
+    world.hub.checked(at(5), true);
+    // What is said after a lost message proves nothing until the event is opened anew.
+    world.hub.publish(shards(), publication(6, 7));
+    world.hub.checked(at(12), true);
+    world.turn();
+    assert_eq!(proven(&world), at(5));
+    world.hub.opened(0, Arc::new(late));
+    world.turn();
+    world.hub.checked(at(13), true);
+    world.turn();
+    assert_eq!(proven(&world), at(13));
+    world.hub.opened(0, opening(2, 5, 0));
+    world.turn();
+    assert_eq!(proven(&world), at(13));
 }
 
 #[test]

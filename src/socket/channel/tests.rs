@@ -25,6 +25,7 @@ fn updates() -> (Channel, History) {
         state: Arc::new(samples::state(10)),
         ring: Vec::new(),
         lost: 0,
+        proven_at: None,
     };
     (Channel::new(key, EventId(1)), History::open(&opening, 3))
 }

@@ -67,6 +67,7 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
             state: Arc::new(samples::state(revision)),
             ring: Vec::new(),
             lost: 0,
+            proven_at: None,
         })
     };
     hub.opened(0, opening(5));
@@ -134,6 +135,7 @@ fn publications_that_wait_are_one_fan_out_and_sockets_are_read_between_its_porti
             state: Arc::new(samples::state(5)),
             ring: Vec::new(),
             lost: 0,
+            proven_at: None,
         }),
     );
     shard.turn(2);
