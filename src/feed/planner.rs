@@ -61,6 +61,8 @@ struct PlannedRead {
     /// When the oldest load began whose event was opened since this read was planned. The read does not cover that event,
     /// so it proves it current only up to the load.
     opened_since: Option<Instant>,
+    /// The doorbell was connected since it began: it may answer from a database whose changes were lost.
+    outdated: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -157,6 +159,9 @@ impl Planner {
                 self.unproven = true;
                 // Their rows would be taken before.
                 self.again.clear();
+                if let Some(reading) = &mut self.reading {
+                    reading.outdated = true;
+                }
                 self.absent.clear();
                 if !mistaken!(SkipReread) {
                     self.read_all_soon(now);

@@ -18,6 +18,7 @@ impl PlannedRead {
             all,
             proves: all,
             opened_since: None,
+            outdated: false,
         }
     }
 
@@ -69,6 +70,11 @@ impl Planner {
         let Some(reading) = self.reading.take() else {
             return;
         };
+        // Everything is read since the doorbell was connected, so this read is not repeated.
+        if reading.outdated {
+            self.backoff.reset();
+            return self.not_read(&reading);
+        }
         let LogPage { rows, ahead_of } = match result {
             Ok(page) => page,
             Err(failure) => {

@@ -595,6 +595,36 @@ fn a_database_that_wrote_lost_changes_again_is_noticed_at_whatever_revision_it_i
     }
 }
 
+/// Its rows follow on changes that the database has lost.
+#[test]
+fn a_read_that_began_before_the_doorbell_was_connected_brings_nothing() {
+    for place in [None, Some("elsewhere")] {
+        let place = place.map(|name| HistoryPlace(name.to_owned()));
+        let mut world = watched();
+        world.commit_and_ring(EventId(1), 1);
+        world.pass_healthy(WINDOW);
+        world.commit_and_ring(EventId(1), 1);
+        world.pass(WINDOW);
+        assert_eq!(world.reads.pop(), Some(vec![(EventId(1), 6)]));
+        // Put back to revision 6, which may have another change.
+        world.rows.get_mut(&EventId(1)).unwrap().revision = 6;
+        world.on(FeedCause::Listening(place.clone()));
+        world.watch(0, EventId(1));
+        world.finish_load();
+        let rows = vec![(EventId(1), change(7))];
+        let ahead_of = Vec::new();
+        world.checked.clear();
+        world.on(FeedCause::Read(Ok(LogPage { rows, ahead_of })));
+        let told = format!("{place:?}");
+        assert_eq!(world.revision_shown(0, EventId(1)), Some(6), "{told}");
+        assert!(world.checked.is_empty(), "{told}");
+        assert!(world.reads_all && world.reads.len() == 1, "{told}");
+        world.pass_healthy(WINDOW);
+        assert_eq!(world.revision_shown(0, EventId(1)), Some(6), "{told}");
+        assert_eq!(world.checked, [true], "{told}");
+    }
+}
+
 #[test]
 fn a_dead_database_is_said_at_once_and_asked_again() {
     let mut world = watched();
