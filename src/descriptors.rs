@@ -36,29 +36,27 @@ pub(crate) fn raise_limit() {
     );
 }
 
-/// Connections of clients that there is room for; lowers those bounds of the configuration that are above it, and
-/// says so.
+/// Connections of clients that there is room for; lowers those bounds of the configuration that are above it.
 ///
 /// # Errors
 /// When there is room for next to none.
 pub(crate) fn share_out(config: &mut Config, shards: usize) -> Result<usize, TooFewDescriptors> {
-    let limit = getrlimit(Resource::Nofile).current;
-    let limit = limit.map_or(usize::MAX, |limit| {
-        usize::try_from(limit).unwrap_or(usize::MAX)
-    });
-    let clients = clients_of(limit, config, shards)?;
+    let clients = clients_of(limit(), config, shards)?;
     // Viewers stay, requests come and go: neither may take all.
     let (viewers, requests) = (clients / 4 * 3, clients / 2);
     if config.socket.connections_max > viewers {
-        tracing::warn!(
-            "the system lets this process have {limit} open files, so --socket-connections-max is {viewers} instead of \
-             {}, and --http-connections-max at most {requests}",
-            config.socket.connections_max
-        );
         config.socket.connections_max = viewers;
     }
     config.http.http_connections_max = config.http.http_connections_max.min(requests);
     Ok(clients)
+}
+
+/// Open files that the system lets this process have.
+pub(crate) fn limit() -> usize {
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    })
 }
 
 fn clients_of(limit: usize, config: &Config, shards: usize) -> Result<usize, TooFewDescriptors> {

@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 
 use crate::api;
 use crate::store::Store;
+use crate::telemetry::with_causes;
 use crate::ticketing::BookingId;
 use crate::web;
 
@@ -26,7 +27,7 @@ async fn expire(State(store): State<Store>, Path(booking): Path<BookingId>) -> R
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
         Ok(false) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => {
-            tracing::warn!(%error, %booking, "a hold's deadline could not be changed");
+            tracing::warn!(error = %with_causes(&error), %booking, "a hold's deadline could not be changed");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }

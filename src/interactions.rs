@@ -20,6 +20,7 @@ use crate::pacing::{Backoff, TokenBucket};
 use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::telemetry::outage::Outage;
+use crate::telemetry::with_causes;
 use crate::ticketing::UserId;
 use crate::ticketing::interaction::Interaction;
 
@@ -134,7 +135,7 @@ pub async fn run(
         while let Err(error) = store.store_interactions(&batch).await {
             if !error.is_transient() || end.is_cancelled() {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %with_causes(&error),
                     count = batch.len(),
                     "interactions are lost"
                 );
@@ -144,7 +145,7 @@ pub async fn run(
             if let Some(tries) = outage.failed() {
                 tracing::warn!(
                     tries,
-                    error = &error as &dyn std::error::Error,
+                    error = %with_causes(&error),
                     "interactions cannot be stored yet"
                 );
             }

@@ -19,6 +19,7 @@ use crate::outgoing;
 use crate::pacing::Backoff;
 use crate::store::Store;
 use crate::tasks::{BoxError, Tasks};
+use crate::telemetry::with_causes;
 
 /// The pause after the first fetch that failed.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -146,7 +147,7 @@ async fn look_up(inquiry: Inquiry, auth: Auth, store: Store) {
                 person
             }
             Err(error) => {
-                tracing::warn!(%error, issuer = %identity.issuer, "a person of another issuer was not looked up");
+                tracing::warn!(error = %with_causes(&error), issuer = %identity.issuer, "a person of another issuer was not looked up");
                 return;
             }
         },

@@ -103,7 +103,17 @@ pub async fn run(
     config.validate()?;
     choose_cryptography();
     let shards = shard_count(&config.socket);
+    let viewers_max = config.socket.connections_max;
     let clients_max = descriptors::share_out(&mut config, shards)?;
+    if config.socket.connections_max < viewers_max {
+        tracing::warn!(
+            "the system lets this process have {} open files, so --socket-connections-max is {} instead of {viewers_max}, \
+             and --http-connections-max at most {}",
+            descriptors::limit(),
+            config.socket.connections_max,
+            clients_max / 2
+        );
+    }
     let config = Arc::new(config);
     let auth = Auth::new(&config.auth)?;
     warn_of_development(&config.auth);

@@ -32,6 +32,7 @@ use crate::metrics;
 use crate::store::prune::OldRows;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
+use crate::telemetry::with_causes;
 use crate::ticketing::{EventId, Revision};
 
 /// Pause after holds were due and none could be ended: somebody else has them in hand.
@@ -158,8 +159,7 @@ async fn keep_offering(store: &Store, desk: &Desk, pushes: bool, cancel: &Cancel
         let waited = match store.waited_for(EVENTS_MAX).await {
             Ok(waited) => waited,
             Err(error) => {
-                let cause = std::error::Error::source(&error);
-                tracing::debug!(%error, ?cause, "the waitlist is not read");
+                tracing::debug!(error = %with_causes(&error), "the waitlist is not read");
                 continue;
             }
         };
@@ -187,8 +187,7 @@ async fn tell_of_tickets(store: &Store, desk: &Desk, seen: &HashMap<EventId, Rev
         Ok(0) => {}
         Ok(_) => desk.jobs_written().notify_one(),
         Err(error) => {
-            let cause = std::error::Error::source(&error);
-            tracing::debug!(%error, ?cause, "those who wait for tickets are not told");
+            tracing::debug!(error = %with_causes(&error), "those who wait for tickets are not told");
         }
     }
 }
@@ -208,8 +207,7 @@ async fn keep_reminding(store: &Store, desk: &Desk, cancel: &CancellationToken) 
             Ok(0) => {}
             Ok(_) => desk.jobs_written().notify_one(),
             Err(error) => {
-                let cause = std::error::Error::source(&error);
-                tracing::debug!(%error, ?cause, "reminders are not written");
+                tracing::debug!(error = %with_causes(&error), "reminders are not written");
             }
         }
     }
@@ -225,12 +223,10 @@ async fn keep_pruning(
     let pruning = async {
         loop {
             if let Err(error) = look_after(store).await {
-                let cause = std::error::Error::source(&error);
-                tracing::warn!(%error, ?cause, "counters and disk cannot be looked at");
+                tracing::warn!(error = %with_causes(&error), "counters and disk cannot be looked at");
             }
             if let Err(error) = prune(store, config, log_retention_hours).await {
-                let cause = std::error::Error::source(&error);
-                tracing::warn!(%error, ?cause, "what is old cannot be dropped");
+                tracing::warn!(error = %with_causes(&error), "what is old cannot be dropped");
             }
             tokio::time::sleep(Duration::from_secs(config.prune_interval_s)).await;
         }

@@ -27,7 +27,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-const LEVELS: &str = "warn,seatcast=info";
+/// The pool of connections says once more of each one what `store` says of all that broke.
+const LEVELS: &str = "warn,deadpool=error,seatcast=info";
 
 /// Levels of `seatcast bench` and of the server that it starts, where no others are asked for: a line for each booking would hide
 /// the report.

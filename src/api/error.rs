@@ -18,7 +18,7 @@ use crate::store::StoreError;
 use crate::store::constraint::{self, Rule};
 use crate::store::edit::EditError;
 use crate::tasks::BoxError;
-use crate::telemetry::outage;
+use crate::telemetry::{outage, with_causes};
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::price::WHOLE_BP;
 use crate::ticketing::refusal::Refusal;
@@ -298,11 +298,11 @@ impl Problem {
         let (cause, code) = (&**cause, self.0.code);
         match self.0.status {
             StatusCode::INTERNAL_SERVER_ERROR => {
-                tracing::error!(code, cause = %outage::chain(cause), "request failed");
+                tracing::error!(code, cause = %with_causes(cause), "request failed");
             }
             StatusCode::SERVICE_UNAVAILABLE => outage::not_served(code, cause),
             // A mistake of the caller, of no interest to the operator.
-            _ => tracing::debug!(code, cause = %outage::chain(cause), "request refused"),
+            _ => tracing::debug!(code, cause = %with_causes(cause), "request refused"),
         }
     }
 

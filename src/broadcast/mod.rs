@@ -16,6 +16,7 @@ use crate::protocol::code::{self, ErrorReply};
 use crate::store::edit::EditError;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
+use crate::telemetry::with_causes;
 use crate::ticketing::EventId;
 use crate::ticketing::edit::{EditRefusal, NewNotice};
 
@@ -139,7 +140,7 @@ fn failed(event: EventId, error: &StoreError) -> ErrorReply {
         error if error.is_transient() => code::UNAVAILABLE.because("the database does not answer"),
         StoreError::BadValue(_) => code::INVALID_PAYLOAD.because("a value cannot be stored"),
         _ => {
-            tracing::error!(event = event.0, %error, cause = ?error, "a broadcast was not stored");
+            tracing::error!(event = event.0, error = %with_causes(error), "a broadcast was not stored");
             code::INTERNAL.because("the broadcast was not stored")
         }
     }

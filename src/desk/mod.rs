@@ -49,6 +49,7 @@ use crate::store::bookings::Holder;
 use crate::store::desk::{DeskConnection, Turns};
 use crate::store::turn_places::TurnPlaces;
 use crate::store::{Store, StoreError};
+use crate::telemetry::with_causes;
 use crate::ticketing::EventId;
 use crate::ticketing::booking::{self, Request};
 use crate::ticketing::price::{Price, Voucher};
@@ -277,7 +278,7 @@ impl DeskInner {
             }
             Err(error) => {
                 tracing::debug!(
-                    error = &error as &dyn std::error::Error,
+                    error = %with_causes(&error),
                     "the clock was not read"
                 );
             }

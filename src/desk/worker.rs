@@ -32,6 +32,7 @@ use crate::store::desk::{DeskDatabase, Facts, Questions, Turns, WriteEnd, Writes
 use crate::store::idempotency::Once;
 use crate::telemetry::outage::Outage;
 use crate::telemetry::trail;
+use crate::telemetry::with_causes;
 use crate::ticketing::EventId;
 use crate::ticketing::record::BookingStatus;
 
@@ -329,7 +330,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                 Err(error) if is_lost(&error) => return self.all(&error),
                 Err(error) => {
                     deciding.keep_overdue(event, &writes.changed, stock);
-                    tracing::warn!(event = event.0, %error, cause = std::error::Error::source(&error), "overdue holds cannot be ended");
+                    tracing::warn!(event = event.0, error = %with_causes(&error), "overdue holds cannot be ended");
                     kept.insert(event, verdict::of_database(&error));
                 }
             }
@@ -348,7 +349,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                 Err(error) if is_lost(&error) => return self.all(&error),
                 Err(error) => {
                     deciding.keep_offers(event, stock);
-                    tracing::warn!(event = event.0, %error, cause = std::error::Error::source(&error), "offers cannot be made");
+                    tracing::warn!(event = event.0, error = %with_causes(&error), "offers cannot be made");
                 }
             }
         }
@@ -466,19 +467,18 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
     /// The same answer for all, since no command is at fault.
     fn all(&self, error: &StoreError) -> Vec<Fate> {
         let commands = self.waiting.len();
-        let cause = std::error::Error::source(error);
         match verdict::failure(error) {
             FailureKind::Crossed => {
                 if let Some(batches) = CROSSED.failed() {
-                    tracing::warn!(batches, commands, %error, ?cause, "commands wait too long");
+                    tracing::warn!(batches, commands, error = %with_causes(error), "commands wait too long");
                 }
             }
             FailureKind::Database => {
                 if let Some(batches) = AWAY.failed() {
-                    tracing::error!(batches, commands, %error, ?cause, "the database takes no commands");
+                    tracing::error!(batches, commands, error = %with_causes(error), "the database takes no commands");
                 }
             }
-            _ => tracing::error!(commands, %error, ?cause, "commands failed"),
+            _ => tracing::error!(commands, error = %with_causes(error), "commands failed"),
         }
         let said = verdict::of_database(error);
         let fates = self.waiting.iter();
@@ -493,13 +493,12 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
             FailureKind::Rule(Rule::Late) => Fate::Answer(Err(too_late())),
             FailureKind::Rule(Rule::Again | Rule::Changed) => Fate::Again,
             FailureKind::Rule(rule) => {
-                tracing::warn!(event = event.0, %error, "the database refused a command");
+                tracing::warn!(event = event.0, error = %with_causes(error), "the database refused a command");
                 Fate::Answer(Err(verdict::refused(rule, &waiting.command)))
             }
             FailureKind::Database => Fate::Answer(Err(verdict::of_database(error))),
             FailureKind::Fault => {
-                let cause = std::error::Error::source(error);
-                tracing::error!(event = event.0, %error, ?cause, "a command failed");
+                tracing::error!(event = event.0, error = %with_causes(error), "a command failed");
                 Fate::Answer(Err(DeskError::Internal))
             }
         }

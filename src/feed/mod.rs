@@ -36,6 +36,7 @@ use crate::store::doorbell::{self, Hearers, PrivateRing, Ring};
 use crate::store::presence::PresenceRing;
 use crate::store::{LogMark, Store, StoreError};
 use crate::tasks::Tasks;
+use crate::telemetry::with_causes;
 use crate::ticketing::{EventId, Revision};
 
 /// The inputs of the feed.
@@ -216,14 +217,14 @@ fn failure(error: &StoreError) -> QueryFailure {
     match error.is_transient() {
         true => {
             tracing::debug!(
-                error = error as &dyn std::error::Error,
+                error = %with_causes(error),
                 "the feed was not answered"
             );
             QueryFailure::Unavailable
         }
         false => {
             tracing::error!(
-                error = error as &dyn std::error::Error,
+                error = %with_causes(error),
                 "the feed cannot use the answer"
             );
             QueryFailure::Unusable

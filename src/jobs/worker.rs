@@ -16,6 +16,7 @@ use crate::metrics;
 use crate::pacing::Backoff;
 use crate::store::jobs::{Backlog, JobLane, OfLanes, Settled, TakenJob, why};
 use crate::store::{Store, StoreError};
+use crate::telemetry::with_causes;
 
 /// Time that one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(90);
@@ -228,7 +229,7 @@ async fn attempt<S: Future<Output = ()> + Send + 'static>(
                 return tracing::warn!(job = job.id, kind, "a job was done after its lease");
             }
             Err(error) => {
-                tracing::warn!(%error, job = job.id, kind = job.kind, "a job cannot be settled");
+                tracing::warn!(error = %with_causes(&error), job = job.id, kind = job.kind, "a job cannot be settled");
                 sleep(SETTLE_PAUSE).await;
             }
         }

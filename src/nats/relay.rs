@@ -7,7 +7,6 @@
 //! yet; a node that lacks earlier rows finds a gap and reads them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::error::Error;
 use std::time::Duration;
 
 use async_nats::Client;
@@ -27,6 +26,7 @@ use crate::store::doorbell::{self, Ring};
 use crate::store::relay::{Candidacy, LogRow};
 use crate::tasks::BoxError;
 use crate::telemetry::outage::Outage;
+use crate::telemetry::with_causes;
 use crate::ticketing::{EventId, Revision};
 
 /// Pause between two attempts to be elected.
@@ -51,7 +51,7 @@ pub(super) async fn run(
             {
                 tracing::warn!(
                     tries,
-                    error = &*error as &dyn Error,
+                    error = %with_causes(&*error),
                     "this node cannot carry the log"
                 );
             }

@@ -24,6 +24,7 @@ use crate::lang::Lang;
 use crate::store::demo_charges::{CardSays, DemoCharge};
 use crate::store::refunds::Refund;
 use crate::store::{Store, StoreError};
+use crate::telemetry::with_causes;
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::Movements;
 use crate::ticketing::payment::{Attempt, Buyer, Charge, ChargeStatus, ProviderName};
@@ -362,7 +363,7 @@ async fn charge(till: &Till, payment: &str) -> Result<DemoCharge, Response> {
 }
 
 fn unavailable(error: &StoreError) -> Response {
-    tracing::warn!(%error, provider = ProviderName::Demo.as_str(), "the demo's provider is away");
+    tracing::warn!(error = %with_causes(error), provider = ProviderName::Demo.as_str(), "the demo's provider is away");
     let again = [(header::RETRY_AFTER, "1")];
     (
         StatusCode::SERVICE_UNAVAILABLE,

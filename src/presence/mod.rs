@@ -39,6 +39,7 @@ use crate::protocol::presence::Counts;
 use crate::store::presence::PresenceRing;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
+use crate::telemetry::with_causes;
 use crate::ticketing::EventId;
 
 /// Identifies a member's connection and join; unique on this node while the join lasts.
@@ -224,12 +225,12 @@ async fn ask(
     match timeout(PATIENCE, answer).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) if is_about_the_query(&error) => {
-            let error = &error as &dyn std::error::Error;
+            let error = with_causes(&error);
             tracing::warn!(error, "the database refused what presence asked");
             PeerAnswer::Refused
         }
         Ok(Err(error)) => {
-            let error = &error as &dyn std::error::Error;
+            let error = with_causes(&error);
             if was_in_touch {
                 tracing::warn!(error, "presence cannot reach the other nodes");
             }
@@ -254,7 +255,7 @@ async fn say_farewell(store: &Store, node: Uuid) {
     match timeout(FAREWELL, store.end_presence_lease(node)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            let error = &error as &dyn std::error::Error;
+            let error = with_causes(&error);
             tracing::info!(error, "the lease of presence runs out by itself");
         }
         Err(_) => tracing::info!("the lease of presence runs out by itself"),

@@ -28,6 +28,7 @@ use crate::pacing::{now, until};
 use crate::store::doorbell::PrivateRing;
 use crate::store::{QueryFailure, Store, StoreError};
 use crate::tasks::Tasks;
+use crate::telemetry::with_causes;
 use crate::ticketing::EventId;
 
 /// The inputs of the task: messages of the shards, and rings of the doorbell.
@@ -176,14 +177,14 @@ impl TopicTask {
 /// Classifies a failed read. A slow query may be slow because of one of its topics, so only a missing connection is the
 /// database's fault as a whole.
 fn fault(error: &StoreError) -> QueryFailure {
-    let error_logged = error as &dyn std::error::Error;
+    let said = with_causes(error);
     match error.is_transient() && !matches!(error, StoreError::Busy(_)) {
         true => {
-            tracing::debug!(error = error_logged, "private topics were not answered");
+            tracing::debug!(error = said, "private topics were not answered");
             QueryFailure::Unavailable
         }
         false => {
-            tracing::error!(error = error_logged, "private topics cannot be read");
+            tracing::error!(error = said, "private topics cannot be read");
             QueryFailure::Unusable
         }
     }

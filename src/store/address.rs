@@ -23,6 +23,8 @@ use tokio_util::task::TaskTracker;
 use super::StoreError;
 use super::tls::{self, Trust};
 use crate::config::DatabaseConfig;
+use crate::telemetry::outage::Outage;
+use crate::telemetry::with_causes;
 
 /// Time in which a connection says goodbye, once nobody needs it. Postgres logs a line for each that does not.
 pub(super) const GOODBYE_MAX: Duration = Duration::from_millis(500);
@@ -127,6 +129,17 @@ impl DatabaseAddress {
     }
 }
 
+/// Connections of the pool that broke since the last one was made: with the database all of them break at once.
+static LOST: Outage = Outage::new();
+
+fn lost(error: &tokio_postgres::Error) {
+    let error = with_causes(error);
+    match LOST.failed() {
+        Some(connections) => tracing::warn!(connections, error, "connections of the pool are lost"),
+        None => tracing::debug!(error, "a connection of the pool is lost"),
+    }
+}
+
 /// Makes the connections of a pool.
 struct Dial(DatabaseAddress);
 
@@ -137,6 +150,7 @@ impl Connect for Dial {
     ) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), tokio_postgres::Error>> {
         Box::pin(async move {
             let (client, connection) = self.0.connect().await?;
+            LOST.over();
             let (hold, released) = oneshot::channel::<()>();
             self.0.pooled.spawn(async move {
                 let parting = async {
@@ -145,8 +159,7 @@ impl Connect for Dial {
                 };
                 tokio::select! {
                     ended = connection => if let Err(error) = ended {
-                        let error: &dyn std::error::Error = &error;
-                        tracing::warn!(error, "a connection of the pool is lost");
+                        lost(&error);
                     },
                     () = parting => (),
                 }
@@ -194,6 +207,9 @@ fn session(config: &DatabaseConfig, theirs: &str) -> String {
     )
 }
 
+/// Our connections' name in `pg_stat_activity`.
+pub(super) const APPLICATION_NAME: &str = "seatcast";
+
 /// Whether SQL takes the name without quotes. Names that begin with `pg_` are reserved by Postgres.
 fn is_plain_name(name: &str) -> bool {
     let begins_well = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
@@ -206,7 +222,7 @@ fn is_plain_name(name: &str) -> bool {
 fn ours(config: &DatabaseConfig, settings: &mut Config) {
     let keepalive = Duration::from_millis(config.keepalive_ms);
     settings
-        .application_name("seatcast")
+        .application_name(APPLICATION_NAME)
         .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
         .keepalives_idle(keepalive)
         .keepalives_interval(keepalive)

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
-use super::address::{DatabaseAddress, GOODBYE_MAX};
+use super::address::{APPLICATION_NAME, DatabaseAddress, GOODBYE_MAX};
 use super::{StoreError, migrate, room, seed, start};
 use crate::config::Config;
 use crate::config::inside::{DESK_CONNECTIONS_MAX, FEED_CONNECTIONS_MAX};
@@ -223,31 +223,55 @@ async fn clock(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Connections that the database lets this role have, beside those that a node wants.
+/// Nodes for which the database has connections, beside those of other programs. Those of nodes that run are not held
+/// against them.
 async fn connections(
     client: &Client,
     config: &Config,
     found: &mut Diagnosis,
 ) -> Result<(), StoreError> {
+    // Of other roles' sessions only some columns can be read by everybody: `backend_type` is not among them.
     let sql = "
-        select least(current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint,
-                     (select nullif(rolconnlimit, -1)::bigint from pg_roles where rolname = current_user)),
-               (select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid())";
-    let row = client.query_one(sql, &[]).await?;
-    let (allowed, used): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        with session as (
+            select usesysid, application_name = $1 and datname = current_database() as is_ours
+              from pg_stat_activity
+             where datid is not null and coalesce(backend_type, 'client backend') = 'client backend' and pid <> pg_backend_pid()
+        ), role as (select oid, nullif(rolconnlimit, -1)::bigint as most from pg_roles where rolname = current_user)
+        select least(current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+                         - coalesce(current_setting('reserved_connections', true), '0')::bigint
+                         - (select count(*) from session where not is_ours),
+                     (select most - (select count(*) from session where not is_ours and usesysid = role.oid) from role)),
+               (select count(*) from session where is_ours)";
+    let row = client.query_one(sql, &[&APPLICATION_NAME]).await?;
+    let (free, ours): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let wanted = config.database.pool_connections_max
         + FEED_CONNECTIONS_MAX
         + DESK_CONNECTIONS_MAX
         + config.feed.loads_parallel_max
         + 1;
     let wanted = i64::try_from(wanted).unwrap_or(i64::MAX);
-    let bad = (wanted > allowed - used).then_some((
+    let (nodes, is_enough) = nodes_in(free, ours, wanted);
+    let bad = (!is_enough).then_some((
         Condition::Warning,
         "raise max_connections, or lower --database-connections-max",
     ));
-    let says = format!("{allowed} allowed, {used} in use; a node opens up to {wanted}");
+    let nodes = match nodes {
+        1 => "1 node".to_owned(),
+        _ => format!("{nodes} nodes"),
+    };
+    let says = format!(
+        "{free} for Seatcast, {ours} in use; a node opens up to {wanted}: room for {nodes}"
+    );
     found.note("connections", says, bad);
     Ok(())
+}
+
+/// Nodes that find room in `free` connections of which they use `ours`, and whether that is enough for those that run; for
+/// one, where none does.
+fn nodes_in(free: i64, ours: i64, a_node: i64) -> (i64, bool) {
+    let nodes = free.max(0) / a_node;
+    let running = (ours + a_node - 1) / a_node;
+    (nodes, nodes >= running.max(1))
 }
 
 async fn schema(client: &Client, found: &mut Diagnosis) -> Result<bool, StoreError> {
@@ -406,4 +430,21 @@ async fn disk(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError> 
         found.note("disk", format!("{} MB free", free >> 20), bad);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 45 connections, a node that uses 20 of them and may open 34: it needs no room beside itself.
+    #[test]
+    fn a_node_that_runs_is_not_held_against_itself() {
+        assert_eq!(nodes_in(45, 20, 34), (1, true));
+        assert_eq!(nodes_in(45, 0, 34), (1, true));
+        assert_eq!(nodes_in(30, 0, 34), (0, false));
+        assert_eq!(nodes_in(-2, 0, 34), (0, false));
+        // Two nodes run, and there is room for what one may open.
+        assert_eq!(nodes_in(60, 50, 34), (1, false));
+        assert_eq!(nodes_in(70, 50, 34), (2, true));
+    }
 }

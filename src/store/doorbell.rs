@@ -30,10 +30,15 @@ use uuid::Uuid;
 use super::presence::PresenceRing;
 use super::{Store, StoreError};
 use crate::pacing::Backoff;
+use crate::telemetry::outage::Outage;
+use crate::telemetry::with_causes;
 use crate::ticketing::{EventId, UserId};
 
 /// Shortest pause before the LISTEN connection is tried again.
 const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
+
+/// Tries to listen that failed.
+static DEAF: Outage = Outage::new();
 
 /// Names the log that is written: cluster, timeline, database, table. Another one after a dump was restored or a replica took over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,6 +183,9 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
         match Ear::open(store).await {
             Ok(ear) => {
                 backoff.reset();
+                if DEAF.over() {
+                    tracing::info!("the doorbell is listened to again");
+                }
                 let place = note_history(store).await;
                 hearers.tell_private(PrivateRing::Listening).await;
                 if out.send(Ring::Listening(place)).await.is_err() {
@@ -189,7 +197,9 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
                 }
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "no doorbell");
+                if let Some(tries) = DEAF.failed() {
+                    tracing::warn!(tries, error = %with_causes(&error), "the doorbell cannot be listened to");
+                }
             }
         }
         if out.send(Ring::Lost).await.is_err() {
@@ -212,7 +222,7 @@ async fn note_history(store: &Store) -> Option<HistoryPlace> {
         Err(elapsed) => StoreError::Unavailable(elapsed.into()),
     };
     tracing::debug!(
-        error = &error as &dyn std::error::Error,
+        error = %with_causes(&error),
         "the place of the history is not noted"
     );
     None
@@ -338,7 +348,7 @@ async fn ring_itself(store: &Store, probe: &str) -> bool {
         return true;
     };
     tracing::warn!(
-        error = &error as &dyn std::error::Error,
+        error = %with_causes(&error),
         "the doorbell's probe could not be sent"
     );
     !matches!(error, StoreError::Busy(_))

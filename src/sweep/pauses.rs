@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::config::SweepConfig;
 use crate::desk::DeskError;
 use crate::store::StoreError;
+use crate::telemetry::with_causes;
 use crate::ticketing::EventId;
 
 /// How long to sleep: until the next deadline, or, while the database fails, longer each time.
@@ -40,8 +41,7 @@ impl Pauses {
             }
             Err(error) => {
                 if self.failing.is_none() {
-                    let cause = std::error::Error::source(&error);
-                    tracing::warn!(%error, ?cause, "holds cannot be swept");
+                    tracing::warn!(error = %with_causes(&error), "holds cannot be swept");
                 }
                 let pause = longer(self.failing, self.most, self.failing_most);
                 self.failing = Some(pause);
@@ -93,7 +93,7 @@ impl Rests {
     pub(super) fn failed(&mut self, event: EventId, error: &DeskError, now: Instant) {
         let before = self.events.get(&event).map(|rest| rest.pause);
         if before.is_none() {
-            tracing::warn!(event = event.0, %error, "an event's holds cannot be ended");
+            tracing::warn!(event = event.0, error = %with_causes(error), "an event's holds cannot be ended");
         }
         let pause = longer(before, self.first, self.most);
         let until = now + pause;

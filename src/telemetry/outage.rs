@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::with_causes;
+
 /// How often a failure that goes on is said again.
 const OUTAGE_SAID_EVERY: Duration = Duration::from_secs(60);
 
@@ -68,22 +70,10 @@ pub(crate) fn not_served(code: &'static str, cause: &(dyn Error + 'static)) {
     drop(codes);
     match said {
         Some(requests) => {
-            tracing::warn!(code, requests, cause = %chain(cause), "request not served");
+            tracing::warn!(code, requests, cause = %with_causes(cause), "request not served");
         }
-        None => tracing::debug!(code, cause = %chain(cause), "request not served"),
+        None => tracing::debug!(code, cause = %with_causes(cause), "request not served"),
     }
-}
-
-/// An error with its own causes, in a line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut chain = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        chain.push_str(": ");
-        chain.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    chain
 }
 
 #[cfg(test)]

@@ -33,15 +33,37 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "private",
-        &["config", "hub", "protocol", "store", "ticketing"],
+        &[
+            "config",
+            "hub",
+            "protocol",
+            "store",
+            "telemetry",
+            "ticketing",
+        ],
     ),
     (
         "presence",
-        &["config", "hub", "protocol", "store", "ticketing"],
+        &[
+            "config",
+            "hub",
+            "protocol",
+            "store",
+            "telemetry",
+            "ticketing",
+        ],
     ),
     (
         "broadcast",
-        &["auth", "config", "hub", "protocol", "store", "ticketing"],
+        &[
+            "auth",
+            "config",
+            "hub",
+            "protocol",
+            "store",
+            "telemetry",
+            "ticketing",
+        ],
     ),
     (
         "socket",
@@ -108,13 +130,21 @@ const ARROWS: &[(&str, &[&str])] = &[
             "push",
             "seatmap",
             "store",
+            "telemetry",
             "ticketing",
         ],
     ),
     ("mail", &["config"]),
     (
         "payments",
-        &["config", "desk", "outgoing", "store", "ticketing"],
+        &[
+            "config",
+            "desk",
+            "outgoing",
+            "store",
+            "telemetry",
+            "ticketing",
+        ],
     ),
     ("pdf", &["auth", "store", "ticketing"]),
     ("push", &["config", "outgoing", "store"]),
@@ -135,13 +165,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("schema", &["config", "ticketing"]),
     ("seatmap", &["config", "store", "ticketing"]),
-    ("sweep", &["config", "desk", "store", "ticketing"]),
+    (
+        "sweep",
+        &["config", "desk", "store", "telemetry", "ticketing"],
+    ),
     ("http", &["config", "limits"]),
     ("limits", &["config", "ticketing"]),
     ("embedded", &["config"]),
-    ("dev", &["api", "store", "ticketing", "web"]),
+    ("dev", &["api", "store", "telemetry", "ticketing", "web"]),
     ("ended", &["auth", "config", "store"]),
-    ("issuers", &["auth", "config", "outgoing", "store"]),
+    (
+        "issuers",
+        &["auth", "config", "outgoing", "store", "telemetry"],
+    ),
     ("outgoing", &[]),
     ("tasks", &[]),
     ("descriptors", &["config"]),
@@ -404,6 +440,21 @@ fn nothing_runs_unseen() {
             (!at_home).then(|| first_of(source, &starts))?
         },
     );
+}
+
+/// A field that is an error keeps its causes in text only: the JSON log says «the database cannot be reached», and not why.
+#[test]
+fn logged_errors_bring_their_causes() {
+    none("an error is logged by with_causes", |source| {
+        let bare = [
+            "as &dyn Error",
+            "as &dyn std::error::Error",
+            ": &dyn std::error::Error = ",
+            "?cause",
+            "cause = ?",
+        ];
+        first_of(source, &bare)
+    });
 }
 
 /// core_11: a node's clock may be off, and then a page would show a sale that a booking is refused; and one that came from
