@@ -80,12 +80,12 @@ function fromBase45(text: string): Uint8Array<ArrayBuffer> | undefined {
 }
 
 /**
- * Whether one of the keys signed it; undefined: this browser cannot say (it knows no Ed25519, or the page did not come by
- * https).
+ * Whether one of the keys signed it; undefined: nobody here can say. The key may be younger than the list, or this browser
+ * knows no Ed25519, or the page did not come by https.
  */
 export async function isSigned({ pass, signed, signature }: ReadPass, keys: ReadonlyMap<number, string>): Promise<boolean | undefined> {
   const key = keys.get(pass.key);
-  if (key === undefined) return false;
+  if (key === undefined) return undefined;
   try {
     const imported = await crypto.subtle.importKey('raw', fromBase64Url(key), 'Ed25519', false, ['verify']);
     return await crypto.subtle.verify('Ed25519', imported, signature, signed);
