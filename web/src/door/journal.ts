@@ -30,7 +30,7 @@ export interface KeptScan {
   type?: string;
   at?: string | null;
   at_gate?: string | null;
-  /** Sold after the list was read. */
+  /** Sold or handed on after the list was read. */
   isUnlisted?: boolean;
   /** The server's check-in. */
   checkin_id?: number | null;

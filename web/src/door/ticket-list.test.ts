@@ -56,6 +56,27 @@ it('lets in what was signed after the list was read, once', () => {
   expect([doors.admitted, doors.expected]).toEqual([1, 3]);
 });
 
+it('takes a signed QR of a later generation for one that was handed on after the list was read', () => {
+  const doors = list();
+  doors.kept.tickets[0]!.name = 'Ada Lovelace';
+  expect(doors.decide(pass(10, 2))).toEqual({ result: 'admitted', ticket: 10, isListed: false });
+  // Whoever held it before knows no newer QR: nor does its code open anything, nor a QR between the two.
+  for (const seen of [pass(10, 1), { hash: 'ten' }]) expect(doors.decide(seen)).toEqual({ result: 'replaced', ticket: 10 });
+  expect(doors.nameOf(10)).toBe(undefined);
+  expect(doors.decide(pass(10, 3)).result).toBe('admitted');
+  expect(doors.decide(pass(10, 2)).result).toBe('replaced');
+  doors.admit(10, { at: 'now', gate: 'North' });
+  expect(doors.decide(pass(10, 3))).toEqual({ result: 'already_used', ticket: 10, at: 'now', gate: 'North' });
+  doors.release(10);
+  expect(doors.decide(pass(10, 3)).result).toBe('admitted');
+  // Of a forged one nothing is learnt, and what was taken back or used stays so.
+  expect(doors.decide({ ...pass(11, 9), signed: false }).result).toBe('unknown');
+  expect(doors.decide(pass(11, 2)).result).toBe('admitted');
+  expect(doors.decide(pass(12, 2)).result).toBe('already_used');
+  expect(doors.decide(pass(13, 2)).result).toBe('void');
+  expect(list({ stands: false }).decide(pass(10, 2)).result).toBe('void');
+});
+
 it('counts each admission once, and gives it back when it is undone', () => {
   const doors = list();
   expect([doors.admitted, doors.expected]).toEqual([1, 3]);

@@ -71,7 +71,8 @@ export type Seen = { hash: string | undefined } | { pass: Pass; signed: boolean 
 
 export class TicketList {
   readonly kept: KeptList;
-  readonly #tickets = new Map<number, { generation: number; status: TicketStatus }>();
+  /** `isHandedOn`: since the list was read, whose name and code are the former holder's. */
+  readonly #tickets = new Map<number, { generation: number; status: TicketStatus; isHandedOn: boolean }>();
   readonly #byHash = new Map<string, number>();
   readonly #admissions = new Map<number, Admission>();
   #admitted = 0;
@@ -80,7 +81,7 @@ export class TicketList {
   constructor(kept: KeptList) {
     this.kept = kept;
     for (const { id, generation, status, code_hash } of kept.tickets) {
-      this.#tickets.set(id, { generation, status });
+      this.#tickets.set(id, { generation, status, isHandedOn: false });
       this.#byHash.set(code_hash, id);
       if (status !== 'void') this.#expected += 1;
       if (status === 'used') this.#admitted += 1;
@@ -141,7 +142,9 @@ export class TicketList {
     if ('pass' in seen) return this.#decidePass(seen.pass, seen.signed);
     if (seen.hash === undefined) return { result: 'unchecked' };
     const ticket = this.#byHash.get(seen.hash);
-    return ticket === undefined ? { result: 'unknown' } : this.#decideTicket(ticket);
+    if (ticket === undefined) return { result: 'unknown' };
+    const { status, isHandedOn } = this.#tickets.get(ticket)!;
+    return isHandedOn && status !== 'void' ? { result: 'replaced', ticket } : this.#decideTicket(ticket);
   }
 
   #decidePass(pass: Pass, signed: boolean | undefined): Decision {
@@ -151,7 +154,9 @@ export class TicketList {
     const known = this.#tickets.get(pass.ticket);
     // Signed by us for this event, and younger than the list.
     if (!known) return this.#decideUnlisted(pass.ticket);
-    if (known.status !== 'void' && pass.generation !== known.generation) return { result: 'replaced', ticket: pass.ticket };
+    // So is a generation of ours that the list lacks.
+    if (pass.generation > known.generation) this.#handOn(pass);
+    if (known.status !== 'void' && pass.generation < known.generation) return { result: 'replaced', ticket: pass.ticket };
     return this.#decideTicket(pass.ticket);
   }
 
@@ -161,11 +166,20 @@ export class TicketList {
     return this.kept.stands ? { result: 'admitted', ticket, isListed: false } : { result: 'void', ticket };
   }
 
+  /** Its former holder's QR and code are not good any more. */
+  #handOn({ ticket, generation }: Pass): void {
+    const known = this.#tickets.get(ticket);
+    if (!known || known.status === 'void') return;
+    [known.generation, known.isHandedOn] = [generation, true];
+    if (known.status === 'valid') known.status = 'transferred';
+    this.kept.tickets = this.kept.tickets.map((one) => (one.id === ticket ? { ...one, name: null } : one));
+  }
+
   #decideTicket(ticket: number): Decision {
-    const status = this.#tickets.get(ticket)?.status;
+    const { status, isHandedOn } = this.#tickets.get(ticket)!;
     if (status === 'void') return { result: 'void', ticket };
     if (status === 'used') return { result: 'already_used', ticket, ...(this.#admissions.get(ticket) ?? { at: null, gate: null }) };
-    return this.kept.stands ? { result: 'admitted', ticket, isListed: true } : { result: 'void', ticket };
+    return this.kept.stands ? { result: 'admitted', ticket, isListed: !isHandedOn } : { result: 'void', ticket };
   }
 
   /** Somebody was let in with it. */

@@ -77,7 +77,7 @@ const english = {
   putAwayWho: (what: string): string => `Read: ${what}`,
   usedAt: (time: string, gate: string | null): string => (gate === null ? `Used at ${time}` : `Used at ${time}, ${gate}`),
   usedSomewhere: 'Used before',
-  unlisted: 'Signed by us, sold after the list was read',
+  unlisted: 'Signed by us, sold or handed on after the list was read',
   result: {
     admitted: 'Welcome',
     already_used: 'Already used',
@@ -170,7 +170,7 @@ const thai: Words = {
   putAwayWho: (what) => `อ่านแล้ว ${what}`,
   usedAt: (time, gate) => (gate === null ? `ใช้เมื่อ ${time}` : `ใช้เมื่อ ${time} ${gate}`),
   usedSomewhere: 'เคยใช้แล้ว',
-  unlisted: 'มีลายเซ็นของเรา ขายหลังอ่านรายการ',
+  unlisted: 'มีลายเซ็นของเรา ขายหรือโอนหลังอ่านรายการ',
   result: {
     admitted: 'ยินดีต้อนรับ',
     already_used: 'ใช้แล้ว',
@@ -261,7 +261,7 @@ const persian: Words = {
   putAwayWho: (what) => `خواندم: ${what}`,
   usedAt: (time, gate) => (gate === null ? `ساعت ${time} استفاده شد` : `ساعت ${time} در ${gate} استفاده شد`),
   usedSomewhere: 'پیش‌تر استفاده شده',
-  unlisted: 'امضای ما را دارد و پس از خواندن فهرست فروخته شده است',
+  unlisted: 'امضای ما را دارد و پس از خواندن فهرست فروخته یا واگذار شده است',
   result: {
     admitted: 'خوش آمدید',
     already_used: 'استفاده شده',
