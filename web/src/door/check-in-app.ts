@@ -11,6 +11,7 @@ import { because, type Said } from '../desk/said.ts';
 import { deskStyles } from '../desk/styles.ts';
 import { pageSession } from '../pages/session.ts';
 import { Unreachable } from '../sdk/index.ts';
+import { closeDoors, takeDoor } from './door-lock.ts';
 import { Gate } from './gate.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { DoorRest, GATE_CHARS_MAX } from './rest.ts';
@@ -37,7 +38,7 @@ interface Choice {
  * reload comes back to the same door, also without network.
  */
 export class CheckInApp extends LitElement {
-  static override properties = { gate: { state: true }, choices: { state: true }, isAway: { state: true }, problem: { state: true }, signsIn: { state: true } };
+  static override properties = { gate: { state: true }, elsewhere: { state: true }, choices: { state: true }, isAway: { state: true }, problem: { state: true }, signsIn: { state: true } };
   static override styles = [
     deskStyles,
     frame,
@@ -95,6 +96,8 @@ export class CheckInApp extends LitElement {
   ];
 
   declare gate: Gate | undefined;
+  /** The door that another page of this device has taken. */
+  declare elsewhere: { event: number; name: string } | undefined;
   declare choices: readonly Choice[] | undefined;
   /** The choices are those of this device. */
   declare isAway: boolean;
@@ -106,6 +109,7 @@ export class CheckInApp extends LitElement {
   readonly #rest = new DoorRest(deskClient());
   #journal: Journal | undefined;
   #who: number | undefined;
+  #giveBack: (() => void) | undefined;
 
   constructor() {
     super();
@@ -125,7 +129,7 @@ export class CheckInApp extends LitElement {
   override disconnectedCallback(): void {
     desk().removeEventListener('change', this.#changed);
     globalThis.removeEventListener('online', this.#online);
-    this.gate?.stop();
+    this.#stop();
     super.disconnectedCallback();
   }
 
@@ -151,10 +155,23 @@ export class CheckInApp extends LitElement {
     if (this.gate && !this.signsIn) {
       return html`${keyed(this.gate, html`<door-view .gate=${this.gate} .rest=${this.#rest} .me=${me} @leave=${this.#leave} @sign-in=${() => (this.signsIn = true)}></door-view>`)}`;
     }
+    if (this.elsewhere && attendance !== 'customer' && attendance !== 'nobody') return this.#openElsewhere(this.elsewhere);
     if (attendance === 'customer') return html`<div class="message"><h1>${words.customerTitle}</h1><p>${words.customer(me?.name ?? '')}</p></div>`;
     if (attendance === 'nobody') return html`<desk-sign-in .people=${people}></desk-sign-in>`;
     if (this.choices === undefined) return html`<div class="choose"><div class="skeleton waiting" role="status" aria-label=${words.loading}></div></div>`;
     return this.#chooser(this.choices);
+  }
+
+  #openElsewhere({ event, name }: { event: number; name: string }): TemplateResult {
+    const words = WORDS[this.#speech.language];
+    return html`<div class="message">
+      <h1>${words.elsewhere}</h1>
+      <p>${words.elsewhereHint}</p>
+      <div class="actions">
+        <button class="button primary" type="button" @click=${() => this.#open(event, name)}>${words.openHere}</button>
+        <button class="button" type="button" @click=${this.#leave}>${words.changeDoor}</button>
+      </div>
+    </div>`;
   }
 
   #chooser(choices: readonly Choice[]): TemplateResult {
@@ -260,12 +277,29 @@ export class CheckInApp extends LitElement {
     address.searchParams.set('event', String(event));
     address.searchParams.set('gate', name);
     history.replaceState(null, '', address);
-    this.gate?.stop();
+    this.#stop();
+    this.elsewhere = undefined;
     const gate = new Gate({ event, name, rest: this.#rest, journal: this.#journal, another: () => pageSession().another() });
     gate.addEventListener('change', () => this.requestUpdate());
     this.gate = gate;
+    // A journal in memory is this page's alone: to others it is another gate.
+    if (this.#journal.isLasting) this.#giveBack = takeDoor(event, () => this.#lost(gate));
     void gate.start();
     void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('main')?.focus({ preventScroll: true }));
+  }
+
+  #stop(): void {
+    this.gate?.stop();
+    this.gate = undefined;
+    this.#giveBack?.();
+    this.#giveBack = undefined;
+  }
+
+  /** Another page took this door. What was scanned here is in the journal, and that page's to merge. */
+  #lost(gate: Gate): void {
+    if (this.gate !== gate) return;
+    this.#stop();
+    this.elsewhere = { event: gate.event, name: gate.name };
   }
 
   readonly #leave = async (): Promise<void> => {
@@ -275,9 +309,10 @@ export class CheckInApp extends LitElement {
 
   /** Names of those who come are on the device while its door is open, and go with it. */
   async #close(): Promise<void> {
+    // Not those of a door that is open on another page.
     const left = this.gate?.event;
-    this.gate?.stop();
-    this.gate = undefined;
+    this.#stop();
+    this.elsewhere = undefined;
     const address = new URL(location.href);
     address.searchParams.delete('gate');
     history.replaceState(null, '', address);
@@ -287,6 +322,9 @@ export class CheckInApp extends LitElement {
   /** The device is handed on. Scans that are to be merged stay, and are merged by whoever opens this door next. */
   readonly #signOut = async (): Promise<void> => {
     await this.#close();
+    // Other pages would write their lists again.
+    await closeDoors().catch(() => undefined);
+    for (const { event_id: event } of (await this.#journal?.lists().catch(() => [])) ?? []) await this.#journal?.forgetNames(event).catch(() => undefined);
     await this.#journal?.forgetLists().catch(() => undefined);
     await desk().leave();
   };

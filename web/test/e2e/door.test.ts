@@ -93,6 +93,15 @@ async function violations(page: Page): Promise<string[]> {
   return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
 }
 
+/** All that the door keeps on the device, but for its files. */
+function onDevice(page: Page): Promise<string> {
+  return page.evaluate(async () => {
+    const answered = <T>(request: IDBRequest<T>): Promise<T> => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+    const stores = (await answered(indexedDB.open('seatcast-doors'))).transaction(['scans', 'lists']);
+    return JSON.stringify(await Promise.all(['scans', 'lists'].map((name) => answered(stores.objectStore(name).getAll()))));
+  });
+}
+
 /** The wire to the server is cut: a network that Chromium only emulates lets requests of a new service worker through. */
 async function cut(link: Link, page: Page): Promise<void> {
   link.cut();
@@ -175,6 +184,48 @@ describe('the door', () => {
     expect(errors.filter((error) => !/WebSocket|ERR_/.test(error))).toEqual([]);
   });
 
+  it('is open in one tab of a device, also without network: the one that was opened last', async () => {
+    const show = await sold('Two tabs', 3);
+    const link = await Link.to(url);
+    links.push(link);
+    const { page: first, errors } = await openDoor(browser, show, 'North', {}, link.url);
+    await first.evaluate(() => navigator.serviceWorker.ready);
+    await cut(link, first);
+    await type(first, show.codes[0]!);
+    await expect.poll(() => verdict(first)).toContain('Welcome');
+
+    const second = await first.context().newPage();
+    await second.goto(first.url());
+    await expect.poll(() => numbers(second)).toMatch(/^1 of 3 admitted Offline · 1 scan to merge/);
+    await type(second, show.codes[0]!);
+    await expect.poll(() => verdict(second)).toMatch(/^Already used/);
+    await type(second, show.codes[1]!);
+    await expect.poll(() => verdict(second)).toContain('Welcome');
+    const closed = first.getByRole('heading', { name: 'This door is open in another tab' });
+    await expect.poll(() => closed.count()).toBe(1);
+    expect(await first.getByLabel('Ticket code').count()).toBe(0);
+    await picture(first, 'door in another tab');
+    expect(await violations(first)).toEqual([]);
+
+    await first.getByRole('button', { name: 'Open it here' }).click();
+    await expect.poll(() => numbers(first)).toMatch(/^2 of 3 admitted Offline · 2 scans to merge/);
+    await type(first, show.codes[1]!);
+    await expect.poll(() => verdict(first)).toMatch(/^Already used/);
+    await expect.poll(() => textOf(second.locator('check-in-app main'))).toContain('This door is open in another tab');
+    link.restore();
+    await expect.poll(() => numbers(first)).toMatch(/^2 of 3 admitted Live List/);
+    expect(await sql(`select string_agg(result, ' ' order by id) from checkins where event_id = ${show.event}`)).toBe('admitted admitted');
+
+    // Another door there leaves this one's names; signing out there closes it, and its names go.
+    await second.getByRole('button', { name: 'Another door' }).click();
+    await second.getByRole('radio', { name: show.title }).waitFor();
+    expect(await onDevice(first)).toContain('Lovelace');
+    await second.getByRole('button', { name: 'Sign out' }).click();
+    await expect.poll(() => textOf(first.locator('check-in-app main'))).not.toContain('admitted');
+    await expect.poll(() => onDevice(first)).not.toContain('Lovelace');
+    expect(errors.filter((error) => !/WebSocket|ERR_/.test(error))).toEqual([]);
+  });
+
   it('forgets names when the event ends, on a page that stays open without network', async () => {
     const show = await sold('Ends', 2);
     const link = await Link.to(url);
@@ -186,22 +237,17 @@ describe('the door', () => {
     await page.getByLabel('Name, code or reference').fill('lovelace');
     await page.getByRole('button', { name: 'Search by name' }).click();
     await expect.poll(() => textOf(page.getByRole('search'))).toContain('2 tickets found');
-    const onDevice = (): Promise<string> =>
-      page.evaluate(async () => {
-        const answered = <T>(request: IDBRequest<T>): Promise<T> => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
-        const stores = (await answered(indexedDB.open('seatcast-doors'))).transaction(['scans', 'lists']);
-        return JSON.stringify(await Promise.all(['scans', 'lists'].map((name) => answered(stores.objectStore(name).getAll()))));
-      });
-    expect(await onDevice()).toContain('Ada Lovelace');
+    const kept = (): Promise<string> => onDevice(page);
+    expect(await kept()).toContain('Ada Lovelace');
 
     // Without an end of its own it is over a day after it began.
     await page.clock.setFixedTime(Date.now() + 26 * 3_600_000);
     await expect.poll(() => textOf(page.locator('door-view'))).not.toContain('Lovelace');
-    await expect.poll(onDevice).not.toContain('Lovelace');
+    await expect.poll(kept).not.toContain('Lovelace');
     await type(page, show.codes[1]!);
     await expect.poll(() => verdict(page)).toMatch(/^Welcome Let in/);
     await expect.poll(() => numbers(page)).toMatch(/^2 of 2 admitted Offline/);
-    expect(await onDevice()).not.toContain('Lovelace');
+    expect(await kept()).not.toContain('Lovelace');
     await picture(page, 'door after the end');
   });
 
