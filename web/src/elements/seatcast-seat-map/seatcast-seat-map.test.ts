@@ -296,6 +296,41 @@ it('asks for no party where seats are chosen one by one', async () => {
   expect(find(element, '.to-list')).toBeTruthy();
 });
 
+describe('a map that another event is shown on', () => {
+  beforeEach(() => {
+    server.addEvent(2);
+    server.seat(2, 1, 0);
+    server.routes.set('GET /events/2/seatmap', () => map(1, [20, 21, 22, 23, 24, 25, 26, 27]));
+  });
+
+  it('fetches its places, though the layout of the one before has the same number and is on its way', async () => {
+    element.remove();
+    let answer!: (places: Response) => void;
+    server.routes.set('GET /events/1/seatmap', () => new Promise<Response>((resolve) => (answer = resolve)));
+    element = await mount(server, client, 'seatcast-seat-map', { event: '1' });
+    await vi.waitFor(() => expect(answer).toBeDefined());
+    element.setAttribute('event', '2');
+    await drawn(server, element);
+    expect([element.statusOf(20), element.problem]).toEqual(['available', false]);
+    // Late, they are of no use, whether they come or not.
+    answer(new Response('later', { status: 503 }));
+    await drawn(server, element);
+    expect([element.statusOf(10), element.statusOf(20), element.problem]).toEqual([undefined, 'available', false]);
+  });
+
+  it('tells that nothing of the one before is chosen any more', async () => {
+    await keys('Enter', 'Enter');
+    expect(chosen()).toEqual([{ seat_id: 10 }]);
+    element.setAttribute('event', '2');
+    await drawn(server, element);
+    expect([selected?.eventId, chosen()]).toEqual([1, []]);
+    selected = undefined;
+    element.setAttribute('event', '1');
+    await drawn(server, element);
+    expect(selected).toBeUndefined();
+  });
+});
+
 describe('a map that is drawn anew while it sells', () => {
   /** The seats stand the other way round; the one that is sold keeps its status. */
   const others = [17, 16, 15, 14, 13, 12, 11, 10];

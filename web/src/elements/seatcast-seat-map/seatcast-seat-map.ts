@@ -53,8 +53,8 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
   );
   /** The choice as it was last told. */
   #told: readonly SelectionLine[] = [];
-  /** The layout that is being fetched. */
-  #fetching: number | undefined;
+  /** The layout that is being fetched, of the event that is shown. */
+  #fetching: { layout: number } | undefined;
   #busy = false;
   #spoken = '';
 
@@ -98,22 +98,22 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
     this.plan?.changed();
     if (this.#told.length > 0 && !this.#busy) this.#reprice();
     const layout = state?.event.layout ?? 0;
-    if (layout > 0 && layout !== this.geometry?.layout && layout !== this.#fetching) void this.#fetch(layout);
+    if (layout > 0 && layout !== this.geometry?.layout && layout !== this.#fetching?.layout) void this.#fetch(layout);
   }
 
   async #fetch(layout: number): Promise<void> {
     const { event } = this;
     if (event === undefined) return;
-    this.#fetching = layout;
+    const fetching = (this.#fetching = { layout });
     try {
       const [{ Plan, planStyles }, columns] = await Promise.all([import('./plan.ts'), this.topic.client.seatMap(event, layout)]);
-      if (event !== this.event || this.#fetching !== layout) return;
-      this.#show(new Plan(this.#surroundings(), columns), planStyles);
+      if (this.#fetching === fetching) this.#show(new Plan(this.#surroundings(), columns), planStyles);
     } catch {
+      if (this.#fetching !== fetching) return;
       this.problem = true;
       setTimeout(() => this.isConnected && this.topicChanged(), RETRY_MS);
     } finally {
-      if (this.#fetching === layout) this.#fetching = undefined;
+      if (this.#fetching === fetching) this.#fetching = undefined;
     }
   }
 
@@ -168,10 +168,14 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.get('event') !== undefined) {
+    const before = changed.get('event');
+    if (before !== undefined) {
       this.plan?.removed();
       this.plan = undefined;
-      this.#told = [];
+      // Layouts of two events may have the same number.
+      this.#fetching = undefined;
+      this.problem = false;
+      if (this.#told.length > 0) this.dispatchEvent(new SelectionChangedEvent(before, (this.#told = [])));
     }
     if (changed.has('revealed')) this.#veil(changed.get('revealed'));
     if (changed.has('mine') || changed.has('revealed')) this.plan?.changed();
