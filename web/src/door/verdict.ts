@@ -54,7 +54,7 @@ function adviceOf(language: Language, { at, at_gate: gate }: KeptScan, result: S
 }
 
 export function codeOf({ code, shown }: KeptScan): string | undefined {
-  return code ?? ('code' in shown ? shown.code : undefined);
+  return code || ('code' in shown && shown.code) || undefined;
 }
 
 export const verdictStyles = css`
