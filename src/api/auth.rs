@@ -273,15 +273,18 @@ pub(in crate::api) async fn login(
         ),
         None => (None, None),
     };
-    let compared = state.passwords.compare(input.password, known).await?;
-    let (Some(user), Compared::Right { rehashed }) = (user, compared) else {
+    let compared = state.passwords.compare(input.password, known.clone());
+    let compared = compared.await?;
+    let (Some(user), Some(known), Compared::Right { rehashed }) = (user, known, compared) else {
         return Err(bad_credentials());
     };
     let refresh = secrets::random();
+    let hashes = (known.as_str(), rehashed.as_deref());
     let signed_in = state
         .store
-        .sign_in(user, &hash_of(&refresh), rehashed.as_deref())
+        .sign_in(user, hashes, &hash_of(&refresh))
         .await?;
+    let signed_in = signed_in.ok_or_else(bad_credentials)?;
     Ok(Reply::ok("SIGNED_IN", tokens(&state, signed_in, refresh)?))
 }
 
@@ -453,15 +456,15 @@ pub(in crate::api) async fn change_password(
     };
     let account = state.store.account_of(id).await?;
     let account = account.ok_or_else(|| ApiError::not_found("USER_NOT_FOUND"))?;
-    let compared = state
-        .passwords
-        .compare(input.password, account.password_hash);
-    if compared.await? == Compared::Wrong {
+    let known = account.password_hash;
+    let compared = state.passwords.compare(input.password, known.clone());
+    let (Some(known), Compared::Right { .. }) = (known, compared.await?) else {
         return Err(bad_credentials());
-    }
+    };
     let hash = state.passwords.hash(input.new).await?;
     let keep = session.and_then(|session| session.id);
-    let first = state.store.change_password(id, &hash, keep).await?;
+    let changed = state.store.change_password(id, (&known, &hash), keep);
+    let first = changed.await?.ok_or_else(bad_credentials)?;
     state.auth.ended().end_before(id, first);
     Ok(Reply::ok("PASSWORD_CHANGED", None))
 }

@@ -154,20 +154,24 @@ impl Store {
         row.map(|row| account(&row)).transpose()
     }
 
-    /// Opens a session with its first refresh token. `rehashed` replaces a password's hash of weaker parameters.
+    /// Opens a session with its first refresh token, if the password's hash is still the one that was compared. The other
+    /// replaces it, if its parameters are weaker than today's.
     pub async fn sign_in(
         &self,
         user: UserId,
+        (compared, rehashed): (&str, Option<&str>),
         refresh_hash: &[u8],
-        rehashed: Option<&str>,
-    ) -> Result<SignedIn, StoreError> {
-        let lent = (user, refresh_hash, rehashed);
-        self.transaction(&lent, |tx, (user, refresh_hash, rehashed)| {
+    ) -> Result<Option<SignedIn>, StoreError> {
+        let lent = (user, compared, rehashed, refresh_hash);
+        self.transaction(&lent, |tx, (user, compared, rehashed, refresh_hash)| {
             Box::pin(async move {
+                if !is_password(tx, *user, compared).await? {
+                    return Ok(None);
+                }
                 if let Some(hash) = rehashed {
                     set_password(tx, *user, hash).await?;
                 }
-                open(tx, *user, refresh_hash).await
+                open(tx, *user, refresh_hash).await.map(Some)
             })
         })
         .await
@@ -255,14 +259,19 @@ impl Store {
         row.map(|row| account(&row)).transpose()
     }
 
-    /// The account that a link to confirm an address is about, while the link is good.
-    pub async fn account_to_confirm(&self, hash: &[u8]) -> Result<Option<Account>, StoreError> {
+    /// The account that a mailed link is about, while the link is good. Asked before a password is hashed: that is work.
+    pub async fn account_of_link(
+        &self,
+        hash: &[u8],
+        purpose: LinkPurpose,
+    ) -> Result<Option<Account>, StoreError> {
         let sql = format!(
             "select {ACCOUNT} from users
               where id = (select user_id from account_links
-                           where hash = $1 and purpose = 'confirm' and expires_at > clock_timestamp())"
+                           where hash = $1 and purpose = $2 and expires_at > clock_timestamp())"
         );
-        let row = self.client().await?.query_opt(&sql, &[&hash]).await?;
+        let client = self.client().await?;
+        let row = client.query_opt(&sql, &[&hash, &purpose.name()]).await?;
         row.map(|row| account(&row)).transpose()
     }
 
@@ -329,18 +338,22 @@ impl Store {
         .await
     }
 
-    /// Changes the password and ends all other sessions than this one; returns the tokens' first good generation.
+    /// Changes the password, if its hash is still the one that was compared, and ends all other sessions than this one;
+    /// returns the tokens' first good generation.
     pub async fn change_password(
         &self,
         user: UserId,
-        password_hash: &str,
+        (compared, password_hash): (&str, &str),
         keep: Option<SessionId>,
-    ) -> Result<i32, StoreError> {
-        let lent = (user, password_hash, keep);
-        self.transaction(&lent, |tx, (user, password_hash, keep)| {
+    ) -> Result<Option<i32>, StoreError> {
+        let lent = (user, compared, password_hash, keep);
+        self.transaction(&lent, |tx, (user, compared, password_hash, keep)| {
             Box::pin(async move {
+                if !is_password(tx, *user, compared).await? {
+                    return Ok(None);
+                }
                 set_password(tx, *user, password_hash).await?;
-                end_all(tx, *user, "password", *keep).await
+                end_all(tx, *user, "password", *keep).await.map(Some)
             })
         })
         .await
@@ -497,6 +510,18 @@ pub(super) async fn prove(
         tx.execute(links, &[&user]).await?;
     }
     join_guest_bookings(tx, user).await
+}
+
+/// Whether this is the password's hash, which then stays until the transaction ends. A password is compared outside of a
+/// transaction, and may be replaced meanwhile: whoever knows the earlier one neither signs in nor changes the new one.
+async fn is_password(
+    tx: &Transaction<'_>,
+    user: UserId,
+    password_hash: &str,
+) -> Result<bool, StoreError> {
+    let sql = "select from users where id = $1 and password_hash = $2 for no key update";
+    let row = tx.query_opt(sql, &[&user, &password_hash]).await?;
+    Ok(row.is_some())
 }
 
 async fn set_password(

@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 
 use crate::sse::Stream;
 use crate::support::caller::{Answer, Caller};
+use crate::support::database::wait_for_a_lock;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, one, user};
 use crate::support::smtp::Smtp;
@@ -607,4 +608,61 @@ async fn an_open_invitation_is_listed_and_may_be_withdrawn() {
     let accept = "/api/v1/invitations/accept";
     let refused = server.user(stranger).post(accept, &token).await;
     assert_eq!(refused.code(410), "INVITATION_EXPIRED");
+}
+
+/// A password is compared outside of a transaction, and takes time. Whoever has stolen it asks for a session, or for a
+/// password of their own, again and again while its owner replaces it.
+#[tokio::test]
+async fn a_password_that_is_replaced_meanwhile_opens_nothing() {
+    let server = TestServer::start().await;
+    join(&server, "ada@example.org", PASSWORD).await;
+    join(&server, "new@example.org", "the new password").await;
+    let before = login(&server, "ada@example.org", PASSWORD).await;
+    let eve = bearer(&server, before.data(200));
+    let watcher = server.client().await;
+    let mut owner = server.client().await;
+    let attempts = [
+        (
+            "POST",
+            json!({"email": "ada@example.org", "password": PASSWORD}),
+        ),
+        (
+            "PUT",
+            json!({"password": PASSWORD, "new_password": "of the thief"}),
+        ),
+    ];
+    for (method, body) in attempts {
+        let reset = owner.transaction().await.unwrap();
+        let replace = "update users set password_hash = (select password_hash from users where email = 'new@example.org')
+                        where email = 'ada@example.org'";
+        reset.execute(replace, &[]).await.unwrap();
+        let attempt = async {
+            match method {
+                "POST" => eve.post("/api/v1/auth/login", &body).await,
+                _ => eve.put("/api/v1/auth/password", &body).await,
+            }
+        };
+        let commit = async {
+            wait_for_a_lock(&watcher).await;
+            reset.commit().await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(attempt, commit);
+        assert_eq!(answer.code(401), "BAD_CREDENTIALS", "{method}");
+        let after = login(&server, "ada@example.org", "the new password").await;
+        after.data(200);
+        // As it was, for the next attempt.
+        let restore = "update users set password_hash = (select password_hash from users where email = 'old@example.org')
+                        where email = 'ada@example.org'";
+        if method == "POST" {
+            join(&server, "old@example.org", PASSWORD).await;
+            owner.execute(restore, &[]).await.unwrap();
+        }
+    }
+    let sessions = one::<i64>(
+        &watcher,
+        "select count(*) from sessions where user_id = (select id from users where email = 'ada@example.org')",
+        &[],
+    );
+    // That of before, and two with the new password.
+    assert_eq!(sessions.await, 3);
 }

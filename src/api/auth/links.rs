@@ -18,6 +18,7 @@ use crate::auth::secrets::{self, hash_of};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::jobs::Purpose;
 use crate::schema;
+use crate::store::accounts::LinkPurpose;
 
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body; `Link` reads it")]
@@ -66,7 +67,10 @@ pub(in crate::api) async fn confirm(
     Body { input, .. }: Body<LinkAndPassword>,
 ) -> ApiResult<Reply<Option<bool>>> {
     let link = hash_of(&input.token);
-    let account = state.store.account_to_confirm(&link).await?;
+    let account = state
+        .store
+        .account_of_link(&link, LinkPurpose::Confirm)
+        .await?;
     let known = account.ok_or_else(used_up)?.password_hash;
     let compared = state
         .passwords
@@ -138,11 +142,11 @@ pub(in crate::api) async fn reset(
     State(state): State<ApiState>,
     Body { input, .. }: Body<LinkAndPassword>,
 ) -> ApiResult<Reply<Option<bool>>> {
+    let link = hash_of(&input.token);
+    let account = state.store.account_of_link(&link, LinkPurpose::Reset);
+    account.await?.ok_or_else(used_up)?;
     let hash = state.passwords.hash(input.password).await?;
-    let reset = state
-        .store
-        .reset_password(&hash_of(&input.token), &hash)
-        .await?;
+    let reset = state.store.reset_password(&link, &hash).await?;
     let (user, first) = reset.ok_or_else(used_up)?;
     state.auth.ended().end_before(user, first);
     Ok(Reply::ok("PASSWORD_CHANGED", None))
