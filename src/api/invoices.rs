@@ -68,7 +68,6 @@ pub(super) async fn pdf(
     let name = name.ok_or_else(none)?;
     let lang = Lang::of(&headers);
     let print = move |press: &mut Press| invoice::print(press, &printed, lang);
-    let written = state.printer.print(print).await;
-    let written = written.map_err(ApiError::internal)?;
+    let written = state.printer.print_now(print).await?;
     Ok(file("application/pdf", Some(name), written))
 }

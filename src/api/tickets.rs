@@ -14,13 +14,16 @@ use super::error::{ApiError, ApiResult};
 use super::extract::At;
 use crate::auth::{Caller, Right};
 use crate::lang::Lang;
-use crate::pdf::Qr;
 use crate::pdf::ticket::{self, PrintedTicket};
+use crate::pdf::{Press, PrintError, Qr};
 use crate::schema;
 use crate::store::tickets::{TicketInFull, entry_of};
 use crate::ticketing::record::{Money, TicketOffer, TicketStatus};
 use crate::ticketing::reference::typed_ticket_code;
 use crate::ticketing::{BookingId, EventId, SeatId, TicketId, TicketTypeId, calendar};
+
+/// Seconds after which a press may be free.
+const RETRY_AFTER_PRINTS_S: u64 = 2;
 
 /// Longer than any code of ours.
 const CODE_CHARS_MAX: usize = 40;
@@ -295,10 +298,18 @@ pub(super) async fn pdf_of_one(
     let printed = printed.ok_or_else(|| ApiError::internal("the ticket has no room in a QR"))?;
     let name = format!("{}.pdf", printed.code);
     let lang = Lang::of(&headers);
-    let print = move |press: &mut crate::pdf::Press| ticket::print(press, &[printed], lang);
-    let written = state.printer.print(print).await;
-    let written = written.map_err(ApiError::internal)?;
+    let print = move |press: &mut Press| ticket::print(press, &[printed], lang);
+    let written = state.printer.print_now(print).await?;
     Ok(file("application/pdf", Some(name), written))
+}
+
+impl From<PrintError> for ApiError {
+    fn from(error: PrintError) -> ApiError {
+        match error {
+            PrintError::Busy => ApiError::unavailable("BUSY", RETRY_AFTER_PRINTS_S),
+            error => ApiError::internal(error),
+        }
+    }
 }
 
 /// A booking's tickets to print
@@ -334,9 +345,8 @@ pub(super) async fn pdf(
         return Err(not_found());
     };
     let lang = Lang::of(&headers);
-    let print = move |press: &mut crate::pdf::Press| ticket::print(press, &printed, lang);
-    let written = state.printer.print(print).await;
-    let written = written.map_err(ApiError::internal)?;
+    let print = move |press: &mut Press| ticket::print(press, &printed, lang);
+    let written = state.printer.print_now(print).await?;
     let name = format!("tickets-{reference}.pdf");
     Ok(file("application/pdf", Some(name), written))
 }

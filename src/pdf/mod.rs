@@ -37,6 +37,8 @@ pub const PAGE_HEIGHT: f32 = 841.89;
 
 /// Prints at once. More would only take the processors away from those who book.
 const PRINTS_AT_ONCE_MAX: usize = 2;
+/// Requests that wait for a press or have one; one more is told to come later. Jobs have a bound of their own.
+const PRINTS_WAITING_MAX: usize = 32;
 
 /// The fonts, each for the scripts that those before it lack.
 const FAMILIES: [&str; 3] = ["Noto Sans", "Noto Sans Thai", "Vazirmatn"];
@@ -54,6 +56,8 @@ pub enum PrintError {
     Unwritten(String),
     #[error("the print panicked")]
     Panicked,
+    #[error("too many others wait for a press")]
+    Busy,
 }
 
 /// Lends presses. Cheap to clone.
@@ -61,6 +65,7 @@ pub enum PrintError {
 pub struct Printer {
     idle: Arc<Mutex<Vec<Press>>>,
     places: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 impl Default for Printer {
@@ -68,12 +73,26 @@ impl Default for Printer {
         Printer {
             idle: Arc::default(),
             places: Arc::new(Semaphore::new(PRINTS_AT_ONCE_MAX)),
+            waiting: Arc::new(Semaphore::new(PRINTS_WAITING_MAX)),
         }
     }
 }
 
 impl Printer {
-    /// Runs a print on a thread of its own. A press whose print panicked is not used again.
+    /// A print for a request.
+    ///
+    /// # Errors
+    /// [`PrintError::Busy`] where so many wait that this one would take long.
+    pub async fn print_now<T: Send + 'static>(
+        &self,
+        print: impl FnOnce(&mut Press) -> Result<T, PrintError> + Send + 'static,
+    ) -> Result<T, PrintError> {
+        let waiting = self.waiting.try_acquire();
+        let _waiting = waiting.map_err(|_| PrintError::Busy)?;
+        self.print(print).await
+    }
+
+    /// Runs a print on a thread of its own, in its turn. A press whose print panicked is not used again.
     pub async fn print<T: Send + 'static>(
         &self,
         print: impl FnOnce(&mut Press) -> Result<T, PrintError> + Send + 'static,
