@@ -220,8 +220,10 @@ fn table<T: Send + 'static>(
     let (chunks, mut written) = mpsc::channel(1);
     let mut writer = JoinSet::new();
     writer.spawn(async move {
-        let _until_written = place;
-        if let Err(error) = write_rows(sheet, rows, write, &chunks).await {
+        let written = write_rows(sheet, rows, write, &chunks).await;
+        // Not later: what cuts the table waits for its reader as long as the connection lives.
+        drop(place);
+        if let Err(error) = written {
             tracing::warn!(%error, "a table was cut");
             // Without this the body would look whole to HTTP.
             let _ = chunks.send(Err(io::Error::other(error))).await;
