@@ -44,6 +44,8 @@ pub(super) fn cors() -> CorsLayer {
         HeaderName::from_static("x-booking-token"),
         TOTAL_COUNT,
         header::LINK,
+        header::LOCATION,
+        header::CONTENT_DISPOSITION,
         header::RETRY_AFTER,
         RATE_LIMIT,
         RATE_LIMIT_POLICY,
@@ -101,12 +103,13 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     .await
 }
 
-/// The path as it is logged and traced. A token in it opens what it stands for, so there the route is told instead.
+/// The path as it is logged and traced. A token in it opens what it stands for, and a ticket's code the door, so there the
+/// route is told instead.
 fn logged_path(request: &Request) -> &str {
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map(MatchedPath::as_str);
     route
-        .filter(|route| route.contains("{token}"))
+        .filter(|route| route.contains("{token}") || route.contains("{code}"))
         .unwrap_or_else(|| request.uri().path())
 }
 

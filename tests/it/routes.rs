@@ -313,6 +313,7 @@ async fn requests_have_ids_and_pages_of_other_sites_may_ask() {
         "x-booking-token",
         "x-total-count",
         "link",
+        "location",
         "retry-after",
     ] {
         assert!(exposed.contains(name), "{name} in {exposed}");
