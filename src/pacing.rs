@@ -216,12 +216,6 @@ impl TokenBucket {
         taken.is_some()
     }
 
-    /// Tokens that were taken a moment ago for nothing.
-    pub(crate) fn give_back(&mut self, tokens: usize) {
-        let tokens = u64::try_from(tokens).unwrap_or(u64::MAX);
-        self.full_at = self.full_at.saturating_sub(tokens.saturating_mul(PARTS));
-    }
-
     /// Time until there are so many tokens; for ever is [`u64::MAX`].
     pub(crate) fn wait_ms(&self, tokens: usize, now_ms: u64) -> u64 {
         let Filling { per_minute, burst } = self.filling;

@@ -16,10 +16,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use rand::Rng;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -28,7 +25,8 @@ use super::error::{ApiError, ApiResult};
 use super::extract::header_text;
 use super::idempotency::GivenKey;
 use crate::api::ApiState;
-use crate::auth::{Caller, Right};
+use crate::auth::proofs::Proofs;
+use crate::auth::{Caller, Right, secrets};
 use crate::store::bookings::{Belongs, FoundBooking, Name};
 use crate::ticketing::movement::DisputeState;
 use crate::ticketing::record::{Attendee, Booking, Contact, Money};
@@ -133,19 +131,12 @@ impl BookingData {
     }
 }
 
-/// The token of an anonymous booking. With an idempotency key it is derived from it, so that a replay
-/// gives the token again although only its hash is stored.
-fn token(booking: BookingId, key: Option<&GivenKey>) -> String {
-    let secret: [u8; 32] = match key {
-        None => rand::rng().random(),
-        Some(key) => Sha256::new()
-            .chain_update(b"seatcast booking token")
-            .chain_update(booking.0.as_bytes())
-            .chain_update(key.text.as_bytes())
-            .finalize()
-            .into(),
-    };
-    URL_SAFE_NO_PAD.encode(secret)
+/// The token of an anonymous booking.
+fn token(proofs: &Proofs, booking: BookingId, key: Option<&GivenKey>) -> String {
+    match key {
+        None => secrets::random(),
+        Some(key) => proofs.keyed_token(booking, &key.text),
+    }
 }
 
 fn token_hash(token: &str) -> [u8; 32] {

@@ -15,12 +15,12 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
+use super::guesses::Guesser;
 use super::page::{self, Cursor, Page, RequestedUri};
 use super::people::voucher_code;
 use crate::auth::{Caller, Right};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::limits::address::Client;
-use crate::limits::rates::{RateKind, Who};
 use crate::schema;
 use crate::store::events::{EventFilter, EventInFull, EventSort, ManagedFilter};
 use crate::ticketing::edit;
@@ -307,8 +307,8 @@ pub(super) async fn revealed(
 }
 
 /// The hidden ticket types that the caller's voucher reveals, empty: all; `None` without one, or with one that reveals nothing.
-/// Codes can be guessed, so those who name one are counted like those who try passwords. A code that is right was no guess: its
-/// bearer asks again whenever the event changes.
+/// The
+/// bearer of a right code asks again whenever the event changes.
 pub(super) async fn revealed_types(
     state: &ApiState,
     client: Client,
@@ -318,17 +318,15 @@ pub(super) async fn revealed_types(
     let Some(typed) = voucher else {
         return Ok(None);
     };
-    let who = Who::Network(client.network());
-    state.rates.count(RateKind::SignIns, who)?;
-    let Some(code) = voucher_code(&typed) else {
-        return Ok(None);
+    let guesser = Guesser::new(state, client)?;
+    let types = match voucher_code(&typed) {
+        Some(code) => state.store.revealed_types(event_id, &code).await?,
+        None => None,
     };
-    let types = state.store.revealed_types(event_id, &code).await;
-    // A look-up that failed tells a guesser nothing.
-    if !matches!(types, Ok(None)) {
-        state.rates.give_back(RateKind::SignIns, who);
+    if types.is_none() {
+        guesser.was_wrong()?;
     }
-    Ok(types?)
+    Ok(types)
 }
 
 /// The event, if it exists and the caller may see it; with its hidden ticket types for its people.

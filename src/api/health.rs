@@ -1,16 +1,18 @@
 //! Health: for people (`/api`), for the supervisor that restarts the process (`/healthz`), for the load balancer
 //! that sends traffic (`/readyz`).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use serde::Serialize;
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
 use super::ApiState;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use crate::clock::database_now;
+use crate::store::Store;
 
 /// A database that does not answer a ping by then counts as down.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -127,21 +129,43 @@ enum Obstacle {
     Draining,
 }
 
+/// What the database answered last, and when it was asked. However many ask, one does at a time, for all who have come
+/// before: they cannot take the connections that buyers need.
+#[derive(Default)]
+pub(super) struct LastPing(Mutex<Option<(Instant, Result<(), Obstacle>)>>);
+
+impl LastPing {
+    async fn of(&self, store: &Store) -> Result<(), Obstacle> {
+        let came = Instant::now();
+        let mut last = self.0.lock().await;
+        if let Some((began, found)) = *last
+            && began >= came
+        {
+            return found;
+        }
+        let began = Instant::now();
+        let found = tokio::time::timeout(PING_TIMEOUT, ping(store)).await;
+        let found = found.unwrap_or(Err(Obstacle::Database));
+        *last = Some((began, found));
+        found
+    }
+}
+
+async fn ping(store: &Store) -> Result<(), Obstacle> {
+    match store.is_migrated().await {
+        Ok(true) => {}
+        Ok(false) => return Err(Obstacle::Migrations),
+        Err(_) => return Err(Obstacle::Database),
+    }
+    match store.has_room().await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Obstacle::Storage),
+        Err(_) => Err(Obstacle::Database),
+    }
+}
+
 async fn readiness(state: &ApiState) -> Result<(), Obstacle> {
-    let asked = async {
-        match state.store.is_migrated().await {
-            Ok(true) => {}
-            Ok(false) => return Err(Obstacle::Migrations),
-            Err(_) => return Err(Obstacle::Database),
-        }
-        match state.store.has_room().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Obstacle::Storage),
-            Err(_) => Err(Obstacle::Database),
-        }
-    };
-    let found = tokio::time::timeout(PING_TIMEOUT, asked).await;
-    match found.unwrap_or(Err(Obstacle::Database)) {
+    match state.last_ping.of(&state.store).await {
         Ok(()) if state.shutdown.is_cancelled() => Err(Obstacle::Draining),
         found => found,
     }

@@ -22,6 +22,7 @@ mod doors;
 mod email_codes;
 mod events;
 mod exports;
+mod guesses;
 mod health;
 mod history;
 mod interactions;
@@ -124,6 +125,7 @@ pub struct ApiShared {
     exports: exports::ExportPlaces,
     printer: Printer,
     pusher: Option<Pusher>,
+    last_ping: health::LastPing,
 }
 
 /// Everything that handlers work with.
@@ -162,6 +164,7 @@ impl ApiState {
             exports: exports::ExportPlaces::default(),
             printer: parts.printer,
             pusher: parts.pusher,
+            last_ping: health::LastPing::default(),
             config,
             auth: parts.auth,
             store: parts.store,

@@ -75,6 +75,13 @@ impl Proofs {
         self.has_signed("token", &[booking.0.as_bytes()], &signature)
     }
 
+    /// The token of a booking that came with an idempotency key: a replay is given it again, though only its hash is
+    /// stored. The booking's id and a key that somebody guesses do not make it.
+    pub fn keyed_token(&self, booking: BookingId, key: &str) -> String {
+        let parts = [booking.0.as_bytes().as_slice(), key.as_bytes()];
+        URL_SAFE_NO_PAD.encode(self.signed("keyed token", &parts))
+    }
+
     /// The token of whoever a ticket was handed to, for `X-Booking-Token`: good for one generation of the ticket.
     pub fn ticket_token(&self, ticket: TicketId, generation: u16) -> String {
         let parts = [&ticket.0.to_be_bytes()[..], &generation.to_be_bytes()];

@@ -81,26 +81,41 @@ impl Rates {
     /// # Errors
     /// They are more than are allowed.
     pub fn count_many(&self, kind: RateKind, who: Who, many: usize) -> Result<(), TooOften> {
-        let now_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.count_at(kind, who, many, now_ms)
+        self.count_at(kind, who, many, self.now_ms())
     }
 
-    /// Takes back what was counted a moment ago: it turned out to be none of those that are limited.
-    pub fn give_back(&self, kind: RateKind, who: Who) {
-        if self.config.limits == Switch::Off {
-            return;
-        }
-        let rate = self.rate(kind);
-        self.bucket((kind, who), rate, |bucket| bucket.give_back(1));
+    /// Whether a request would be counted now.
+    ///
+    /// # Errors
+    /// It would be one too many.
+    pub fn look(&self, kind: RateKind, who: Who) -> Result<(), TooOften> {
+        self.take_at(kind, who, 1, self.now_ms(), |bucket, many, now_ms| {
+            bucket.wait_ms(many, now_ms) == 0
+        })
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn count_at(&self, kind: RateKind, who: Who, many: usize, now_ms: u64) -> Result<(), TooOften> {
+        self.take_at(kind, who, many, now_ms, TokenBucket::take_all)
+    }
+
+    fn take_at(
+        &self,
+        kind: RateKind,
+        who: Who,
+        many: usize,
+        now_ms: u64,
+        take: impl FnOnce(&mut TokenBucket, usize, u64) -> bool,
+    ) -> Result<(), TooOften> {
         if self.config.limits == Switch::Off {
             return Ok(());
         }
         let rate = self.rate(kind);
         self.bucket((kind, who), rate, |bucket| {
-            match bucket.take_all(many, now_ms) {
+            match take(bucket, many, now_ms) {
                 true => Ok(()),
                 false => Err(TooOften {
                     kind,
@@ -246,16 +261,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_was_never_counted() {
-        let rates = rates(|limits| limits.sign_ins.burst = 2);
-        let ask = || rates.count_at(RateKind::SignIns, network(1), 1, 0);
-        for _ in 0..9 {
-            assert!(ask().is_ok());
-            rates.give_back(RateKind::SignIns, network(1));
-        }
-        assert!(ask().is_ok() && ask().is_ok());
-        assert!(ask().is_err());
-        assert!(ask().is_err(), "a refused one has nothing to give back");
+    fn a_look_counts_nothing_and_ends_with_the_burst() {
+        let rates = rates(|limits| (limits.sign_ins.per_minute, limits.sign_ins.burst) = (0, 2));
+        let look = || rates.look(RateKind::SignIns, network(1));
+        let count = || rates.count(RateKind::SignIns, network(1));
+        assert!((0..9).all(|_| look().is_ok()));
+        assert!(count().is_ok() && look().is_ok() && count().is_ok());
+        assert!(look().is_err() && count().is_err());
     }
 
     #[test]

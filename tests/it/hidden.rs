@@ -429,3 +429,37 @@ async fn codes_of_vouchers_cannot_be_guessed_by_the_thousand() {
         server.anonymous().get(path).await.data(200);
     }
 }
+
+#[tokio::test]
+async fn nor_are_they_guessed_by_prices_and_bookings() {
+    let server = TestServer::builder().with(|config| {
+        config.limits.limits = seatcast::config::Switch::On;
+        config.limits.sign_ins.burst = 4;
+        config.limits.sign_ins.per_minute = 1;
+    });
+    let server = server.start().await;
+    let show = Show::new().ticket_type("Standing", 1_000, 80).then(
+        "insert into vouchers (event_id, code, kind, value)
+         values ($event, 'FRIEND', 'percent', 1000)",
+    );
+    let show = show.stage(&server.client().await).await;
+    let guest = server.anonymous();
+    let body = |codes: &[&str]| json!({"event_id": show.event, "quantity": 1, "vouchers": codes});
+    let routes = ["/api/v1/bookings/quote", "/api/v1/bookings"];
+    // Right ones are no guesses, however many people have them, nor is a booking without any.
+    for _ in 0..3 {
+        guest.post(routes[0], &body(&["FRIEND"])).await.data(200);
+        guest.post(routes[1], &body(&["FRIEND"])).await.data(201);
+    }
+    for route in routes.repeat(2) {
+        let guess = guest.post(route, &body(&["FRIEND", "GUESS"])).await;
+        assert_eq!(guess.code(404), "VOUCHER_NOT_FOUND");
+    }
+    for (route, status) in routes.into_iter().zip([200, 201]) {
+        for codes in [&["GUESS"], &["FRIEND"]] {
+            let refused = guest.post(route, &body(codes)).await;
+            assert_eq!(refused.code(429), "RATE_LIMITED", "{codes:?}");
+        }
+        guest.post(route, &body(&[])).await.data(status);
+    }
+}

@@ -18,6 +18,7 @@ use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
+use crate::api::guesses::Guesser;
 use crate::api::idempotency::{IdempotencyHeader, made, replayed};
 use crate::api::money::{self, TotalAmount};
 use crate::api::people::{self, AttendeeBody};
@@ -31,6 +32,7 @@ use crate::schema;
 use crate::ticketing::booking::{ExpectedTotal, Item, Request, Sells, Wish, attendees_of};
 use crate::ticketing::payment::ProviderName;
 use crate::ticketing::record::{Answers, Attendee, BookingStatus, Contact};
+use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::Share;
 use crate::ticketing::{BookingId, EventId, SeatId, TicketTypeId};
 
@@ -127,6 +129,16 @@ pub(in crate::api) struct WantedBooking {
 impl WantedBooking {
     pub(super) fn event_id(&self) -> EventId {
         self.event_id
+    }
+
+    /// Whoever names vouchers, as somebody who may be guessing them.
+    pub(super) fn guesser<'a>(
+        &self,
+        state: &'a ApiState,
+        client: Client,
+    ) -> ApiResult<Option<Guesser<'a>>> {
+        let guesses = !self.vouchers.is_empty();
+        guesses.then(|| Guesser::new(state, client)).transpose()
     }
 
     /// The question to the rules, by a buyer who may have any number of tickets.
@@ -339,9 +351,10 @@ pub(in crate::api) async fn create(
         .in_flight
         .begin(&headers, &caller, "POST /bookings", body.hash())?;
 
+    let guesser = body.input.guesser(&state, client)?;
     let booking_id = BookingId(Uuid::now_v7());
     let anonymous = caller.user_id().is_none();
-    let new_token = anonymous.then(|| token(booking_id, keyed.given()));
+    let new_token = anonymous.then(|| token(&state.proofs, booking_id, keyed.given()));
     let limits = &state.config.limits;
     let guests_share = limits.guests_share().filter(|_| anonymous);
     let event_id = body.input.event_id;
@@ -372,6 +385,10 @@ pub(in crate::api) async fn create(
             let others = others::of(&state, &caller, event_id, &asked).await;
             return Err(ApiError::from(refusal).with("others", others));
         }
+        Err(DeskError::Refused(refusal @ Refusal::VoucherNotFound { .. })) => {
+            guesser.map(Guesser::was_wrong).transpose()?;
+            return Err(refusal.into());
+        }
         outcome => outcome?,
     };
     let (answer, again) = made(outcome)?;
@@ -381,7 +398,7 @@ pub(in crate::api) async fn create(
 
     // A replay tells of an earlier booking, and gives the token of that one.
     let token = match again {
-        true => anonymous.then(|| token(answer.booking.id, keyed.given())),
+        true => anonymous.then(|| token(&state.proofs, answer.booking.id, keyed.given())),
         false => new_token,
     };
     let said = match answer.booking.status {

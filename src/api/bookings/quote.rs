@@ -14,9 +14,11 @@ use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::ApiResult;
 use crate::api::extract::{Body, header_text};
 use crate::auth::Caller;
+use crate::limits::address::Client;
 use crate::store::bookings::Holder;
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{BookingLine, Money};
+use crate::ticketing::refusal::Refusal;
 use crate::ticketing::{BookingId, EventId};
 
 /// The price that a booking would have.
@@ -58,9 +60,11 @@ pub(in crate::api) struct QuoteData {
 pub(in crate::api) async fn quote(
     State(state): State<ApiState>,
     caller: Caller,
+    client: Client,
     headers: HeaderMap,
     body: Body<WantedBooking>,
 ) -> ApiResult<Reply<QuoteData>> {
+    let guesser = body.input.guesser(&state, client)?;
     let event_id = body.input.event_id();
     let id = BookingId(Uuid::now_v7());
     let mut request = body.input.request(&state, &caller, id);
@@ -73,7 +77,11 @@ pub(in crate::api) async fn quote(
         (None, Some(token)) => Holder::Token(token_hash(token)),
         (None, None) => Holder::Nobody,
     };
-    let quote = state.desk.quote(event_id, &request, &holder).await??;
+    let quote = state.desk.quote(event_id, &request, &holder).await?;
+    if let (Err(Refusal::VoucherNotFound { .. }), Some(guesser)) = (&quote, guesser) {
+        guesser.was_wrong()?;
+    }
+    let quote = quote?;
     let lines = quote.price.lines.into_iter().map(BookingLine::from);
     let lines: Vec<BookingLine> = lines.collect();
     let tickets = lines.iter().filter(|line| line.kind == LineKind::Ticket);
