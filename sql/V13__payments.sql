@@ -159,7 +159,7 @@ create table ledger_transactions (
     -- One movement of money is posted once.
     key text not null constraint ledger_transactions_key_unique unique,
     cause text not null constraint ledger_transactions_cause_known
-        check (cause = any ('{sale,fee,refund,foreign_refund,dispute,dispute_won,payout}')),
+        check (cause = any ('{sale,fee,refund,foreign_refund,refund_again,refund_kept,dispute,dispute_won,payout}')),
     event_id bigint not null,
     booking_id uuid,
     payment_id uuid,

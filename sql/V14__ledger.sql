@@ -55,7 +55,7 @@ create trigger events_queue_refunds after update on events
     referencing old table as old_rows new table as new_rows
     for each statement execute function queue_refunds_of_events();
 
--- Invoices of sales and credit notes of refunds, one for each such transaction of the ledger. The row is written with the
+-- Invoices of sales, also of what was refunded and did not arrive, and credit notes of refunds, one for each such transaction of the ledger. The row is written with the
 -- transaction and has no number yet: numbers have no gaps, so they are taken one after the other, by a job after the sale.
 create table invoices (
     transaction_id bigint not null constraint invoices_transaction_exists references ledger_transactions,
@@ -103,15 +103,15 @@ create function prepare_invoices() returns trigger
 begin
     insert into invoices (transaction_id, organization_id, event_id, booking_id, kind, year)
     select n.id, e.organizer_id, n.event_id, n.booking_id,
-           case n.cause when 'sale' then 'invoice' else 'credit_note' end, invoice_year(n.at, e.timezone)
+           case n.cause when 'refund' then 'credit_note' else 'invoice' end, invoice_year(n.at, e.timezone)
       from new_rows n cross join lateral (select organizer_id, timezone from events where id = n.event_id limit 1) e
-     where n.cause in ('sale', 'refund') and n.booking_id is not null;
+     where n.cause in ('sale', 'refund', 'refund_kept') and n.booking_id is not null;
     -- One job for each series: who numbers the last of them has numbered those before it.
     insert into jobs (kind, key, payload, expires_at)
     select 'invoice', 'invoice:' || last.id, jsonb_build_object('transaction_id', last.id), clock_timestamp() + interval '365 days'
       from (select max(n.id) as id
               from new_rows n cross join lateral (select organizer_id, timezone from events where id = n.event_id limit 1) e
-             where n.cause in ('sale', 'refund') and n.booking_id is not null
+             where n.cause in ('sale', 'refund', 'refund_kept') and n.booking_id is not null
              group by e.organizer_id, n.cause, invoice_year(n.at, e.timezone)) last
      order by last.id
         on conflict (key) do nothing;

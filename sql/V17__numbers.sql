@@ -233,7 +233,7 @@ begin
     -- Most postings are of sales and fees.
     if not exists (select from (select distinct transaction_id from new_rows) e
                     cross join lateral (select cause from ledger_transactions where id = e.transaction_id limit 1) t
-                    where t.cause in ('refund', 'foreign_refund', 'dispute', 'dispute_won')) then
+                    where t.cause in ('refund', 'foreign_refund', 'refund_again', 'dispute', 'dispute_won')) then
         return null;
     end if;
     with moved as (
@@ -243,7 +243,7 @@ begin
          cross join lateral (select * from ledger_transactions where id = e.transaction_id limit 1) t
          cross join lateral (select * from payments where id = t.payment_id limit 1) p
          cross join lateral (select * from bookings where id = t.booking_id limit 1) b
-         where t.cause in ('refund', 'foreign_refund', 'dispute', 'dispute_won')
+         where t.cause in ('refund', 'foreign_refund', 'refund_again', 'dispute', 'dispute_won')
            and a.kind <> 'asset' and a.name <> 'provider fees'
            and (p.id = b.payment_id or p.provider = 'offline' and b.paid_by is not null)
            and (b.status in ('pending', 'confirmed') or b.ended_paid)

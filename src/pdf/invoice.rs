@@ -17,7 +17,7 @@ const AMOUNT_WIDTH: f32 = 130.0;
 /// Where lines end on a page that goes on.
 const LINES_END: f32 = PAGE_HEIGHT - MARGIN - 90.0;
 
-/// An invoice of a sale, or a credit note of what went back of it.
+/// An invoice of a sale, or of what stayed of it after all; or a credit note of what went back of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrintedInvoice {
     pub is_credit_note: bool,
@@ -30,7 +30,7 @@ pub struct PrintedInvoice {
     pub buyer: Option<String>,
     pub title: String,
     pub reference: String,
-    /// Of an invoice; a credit note is of an amount.
+    /// Of the sale; what went back of it, or stayed after all, is an amount.
     pub lines: Vec<BookingLine>,
     pub total: Money,
     /// Of the total.
@@ -55,9 +55,9 @@ impl PrintedInvoice {
             buyer: buyer.map(str::to_owned),
             title: title.to_owned(),
             reference: invoice.reference.clone(),
-            lines: match is_credit_note {
-                true => Vec::new(),
-                false => lines.to_vec(),
+            lines: match invoice.is_of_sale {
+                true => lines.to_vec(),
+                false => Vec::new(),
             },
             total: invoice.total.clone(),
             tax: invoice.tax.clone(),
@@ -212,8 +212,12 @@ fn draw(press: &mut Press, invoice: &PrintedInvoice, lang: Lang, sheets: &mut Ve
             currency: invoice.total.currency.clone(),
         })
     };
-    if invoice.is_credit_note {
-        let name = format!("{} {}", said.back, isolated(&invoice.reference));
+    if invoice.lines.is_empty() {
+        let name = match invoice.is_credit_note {
+            true => said.back,
+            false => said.booking,
+        };
+        let name = format!("{name} {}", isolated(&invoice.reference));
         page.row(&name, &money(invoice.total.amount), plain);
     }
     for line in (invoice.lines.iter()).filter(|line| line.kind != LineKind::Tax) {
@@ -343,7 +347,15 @@ mod tests {
                 lines: Vec::new(),
                 ..invoice(0)
             };
-            for invoices in [vec![invoice(1)], vec![invoice(1), note], vec![invoice(200)]] {
+            let kept = PrintedInvoice {
+                is_credit_note: false,
+                ..note.clone()
+            };
+            for invoices in [
+                vec![invoice(1)],
+                vec![invoice(1), note, kept],
+                vec![invoice(200)],
+            ] {
                 let file = print(&mut press, &invoices, lang).unwrap();
                 assert!(file.starts_with(b"%PDF-"));
             }

@@ -254,7 +254,7 @@ impl Store {
         let sql = "
             select a.currency,
                    coalesce(sum(s.amount) filter (where a.kind = 'asset' and s.cause = 'sale'), 0)::bigint,
-                   coalesce(-sum(s.amount) filter (where a.kind = 'asset' and s.cause in ('refund', 'foreign_refund')), 0)::bigint,
+                   coalesce(-sum(s.amount) filter (where a.kind = 'asset' and s.cause in ('refund', 'foreign_refund', 'refund_again')), 0)::bigint,
                    coalesce(sum(s.amount) filter (where a.name = 'provider fees'), 0)::bigint,
                    coalesce(-sum(s.amount) filter (where a.kind = 'liability'), 0)::bigint,
                    coalesce(sum(s.amount) filter (where a.kind = 'asset'), 0)::bigint,

@@ -14,7 +14,7 @@ pub const INVOICE_JOB: &str = "invoice";
 /// Invoices that one transaction numbers.
 const BATCH_MAX: i64 = 100;
 
-/// An invoice of a sale, or a credit note of a refund.
+/// An invoice of a sale, or of a refund that failed and whose money stays; or a credit note of a refund.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Invoice {
     /// `invoice` or `credit_note`.
@@ -36,6 +36,9 @@ pub struct Invoice {
     pub total: Money,
     /// Of the total.
     pub tax: Money,
+    /// It is of the whole sale, and not of money that stayed when a refund failed.
+    #[serde(skip)]
+    pub is_of_sale: bool,
 }
 
 impl Store {
@@ -60,9 +63,10 @@ impl Store {
     pub async fn invoices_of(&self, booking: BookingId) -> Result<Vec<Invoice>, StoreError> {
         let client = self.client().await?;
         let sql = "
-            select i.kind, i.year, i.number, t.at, o.name, i.event_id, i.booking_id, b.reference, sums.total, sums.tax, sums.currency
+            select i.kind, i.year, i.number, t.at, o.name, i.event_id, i.booking_id, b.reference, sums.total, sums.tax, sums.currency,
+                   t.cause = 'sale'
               from invoices i
-             cross join lateral (select at from ledger_transactions where id = i.transaction_id limit 1) t
+             cross join lateral (select at, cause from ledger_transactions where id = i.transaction_id limit 1) t
              cross join lateral (select reference from bookings where id = i.booking_id limit 1) b
              cross join lateral (
                    select abs(coalesce(sum(e.amount) filter (where a.kind in ('income', 'liability') or a.name = 'absorbed fees'),
@@ -96,6 +100,7 @@ impl Store {
                     reference: row.try_get(7)?,
                     total: money(row.try_get(8)?),
                     tax: money(row.try_get(9)?),
+                    is_of_sale: row.try_get(11)?,
                 })
             })
             .collect()

@@ -17,7 +17,10 @@ use super::letters::refund_mail_job;
 use super::payments::MONEY_WORTH;
 use super::{Store, StoreError};
 use crate::config::inside::REFUND_LOOK_S;
-use crate::ticketing::ledger::{Parts, RefundedParts, ReturnedParts, explained, refund};
+use crate::ticketing::ledger::{
+    Parts, RefundedParts, ReturnedParts, explained, explained_again, refund, refund_again,
+    refund_kept,
+};
 use crate::ticketing::payment::Attempt;
 use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId, UserId};
@@ -278,7 +281,7 @@ impl Store {
             .query_one(&lock, &[&of.payment_id])
             .await?
             .try_get(0)?;
-        let (whole, returned) = sold_and_returned(&transaction, of.payment_id).await?;
+        let booked = booked(&transaction, of.payment_id).await?;
         let sql = "update refunds set state = 'succeeded', provider_ref = $2
                     where id = $1 and state in ('requested', 'pending', 'needs_review')";
         let statement = transaction.prepare_cached(sql).await?;
@@ -289,9 +292,10 @@ impl Store {
         {
             return Ok(());
         }
-        let key = format!("refund:{}", of.id);
-        let belonging = Belonging {
-            key: &key,
+        let (first, again) = booked.parts_of(of);
+        let keys = [format!("refund:{}", of.id), format!("again:{}", of.id)];
+        let belonging = |key| Belonging {
+            key,
             organization,
             event: of.event_id,
             booking: of.booking_id,
@@ -299,11 +303,14 @@ impl Store {
             currency: &payment.amount.currency,
             at: None,
         };
-        let posting = refund(
-            payment.provider,
-            whole.given_back(&returned, of.amount, of.parts),
-        );
-        ledger::post(&transaction, belonging, &posting).await?;
+        let postings = [
+            (belonging(&keys[0]), &refund(payment.provider, first)),
+            (belonging(&keys[1]), &refund_again(payment.provider, again)),
+        ];
+        ledger::post_all(&transaction, &postings).await?;
+        if booked.rest > again {
+            keep_rest(&transaction, of.payment_id).await?;
+        }
         keep(
             &transaction,
             &refund_mail_job(of.id, of.booking_id, of.event_id),
@@ -341,6 +348,7 @@ impl Store {
             transaction
                 .execute(&statement, &[&of.payment_id, &of.amount])
                 .await?;
+            keep_rest(&transaction, of.payment_id).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -441,37 +449,107 @@ impl Store {
     }
 }
 
-/// The parts of a payment's sale as they were posted, and what refunds of these parts gave back.
-async fn sold_and_returned(
-    client: &impl GenericClient,
-    payment: PaymentId,
-) -> Result<(Parts, ReturnedParts), StoreError> {
+/// The books of a payment: its sale, and what went back.
+struct Booked {
+    whole: Parts,
+    /// By refunds, also by those that failed after they had succeeded, less what was kept of these.
+    returned: ReturnedParts,
+    /// Refunds that failed after they had succeeded: what is still booked of them, the newest first.
+    failed: Vec<(RefundId, Parts)>,
+    /// Of the money that came back with them, what was neither given back again nor kept.
+    rest: i64,
+}
+
+impl Booked {
+    /// The parts of a refund that is not booked yet, and the amount of it that is in the place of one that failed: this one
+    /// has its credit note.
+    fn parts_of(&self, refund: &Refund) -> (Parts, i64) {
+        let again = self.rest.clamp(0, refund.amount);
+        let first = refund.amount - again;
+        if first == 0 {
+            return (Parts::default(), again);
+        }
+        let parts = self.whole.given_back(&self.returned, first, refund.parts);
+        (parts, again)
+    }
+}
+
+async fn booked(client: &impl GenericClient, payment: PaymentId) -> Result<Booked, StoreError> {
     let sql = "
         select a.name, e.amount from ledger_transactions t
          cross join lateral (select * from ledger_entries where transaction_id = t.id) e
          cross join lateral (select name from ledger_accounts where id = e.account_id limit 1) a
          where t.key = $1";
     let statement = client.prepare_cached(sql).await?;
-    let rows = client
+    let sale = client
         .query(&statement, &[&format!("sale:{payment}")])
         .await?;
-    let whole = parts_in(&rows)?;
     let sql = "
-        select a.name, e.amount, r.keeps_fees or r.tax_amount is not null
+        select a.name, e.amount, r.id, r.state, r.amount, r.keeps_fees or r.tax_amount is not null
           from refunds r
          cross join lateral (select id from ledger_transactions
-                              where key = any(array['refund:' || r.id, 'explained:' || r.id]) limit 1) t
+                              where key = any(array['refund:' || r.id, 'explained:' || r.id, 'again:' || r.id, 'kept:' || r.id])
+                              limit 4) t
          cross join lateral (select * from ledger_entries where transaction_id = t.id) e
          cross join lateral (select name from ledger_accounts where id = e.account_id limit 1) a
-         where r.payment_id = $1 and r.state = 'succeeded'";
+         where r.payment_id = $1";
     let statement = client.prepare_cached(sql).await?;
     let rows = client.query(&statement, &[&payment]).await?;
-    let mut uneven = false;
+    let (mut uneven, mut given) = (false, BTreeMap::new());
+    let mut failed: BTreeMap<RefundId, Vec<(&str, i64)>> = BTreeMap::new();
     for row in &rows {
-        uneven |= row.try_get::<_, bool>(2)?;
+        let (id, state): (RefundId, &str) = (row.try_get(2)?, row.try_get(3)?);
+        uneven |= row.try_get::<_, bool>(5)?;
+        match state {
+            "succeeded" => drop(given.insert(id, row.try_get::<_, i64>(4)?)),
+            _ => (failed.entry(id).or_default()).push((row.try_get(0)?, row.try_get(1)?)),
+        }
     }
     let parts = parts_in(&rows)?.negated();
-    Ok((whole, ReturnedParts { parts, uneven }))
+    let failed = failed.into_iter().rev();
+    let failed = failed.map(|(id, entries)| (id, Parts::of_entries(entries.into_iter()).negated()));
+    Ok(Booked {
+        whole: parts_in(&sale)?,
+        rest: parts.total() - given.values().sum::<i64>(),
+        returned: ReturnedParts { parts, uneven },
+        failed: failed.collect(),
+    })
+}
+
+/// Sells again what is left of refunds that failed after they had succeeded, if nobody is to decide about the payment and
+/// nothing is on its way back: its money stays.
+pub(super) async fn keep_rest(tx: &Transaction<'_>, payment: PaymentId) -> Result<(), StoreError> {
+    let sql = "
+        select e.organizer_id, p.event_id, p.booking_id, p.currency from payments p join events e on e.id = p.event_id
+         where p.id = $1 and p.review is null
+           and not exists (select from refunds where payment_id = p.id and state in ('requested', 'pending'))
+           for no key update of p";
+    let statement = tx.prepare_cached(sql).await?;
+    let Some(row) = tx.query_opt(&statement, &[&payment]).await? else {
+        return Ok(());
+    };
+    let currency: String = row.try_get(3)?;
+    let mut booked = booked(tx, payment).await?;
+    for (id, refunded) in &booked.failed {
+        let amount = booked.rest.min(refunded.total());
+        if amount <= 0 {
+            continue;
+        }
+        let parts = booked.whole.kept(&booked.returned, refunded, amount);
+        let belonging = Belonging {
+            key: &format!("kept:{id}"),
+            organization: row.try_get(0)?,
+            event: row.try_get(1)?,
+            booking: row.try_get(2)?,
+            payment,
+            currency: &currency,
+            at: None,
+        };
+        ledger::post(tx, belonging, &refund_kept(parts)).await?;
+        booked.returned.parts = booked.returned.parts.plus(parts.negated());
+        booked.rest -= amount;
+    }
+    Ok(())
 }
 
 /// The parts that these entries are of: names of accounts, with amounts.
@@ -497,16 +575,16 @@ pub(super) async fn explain_refunds(
     let sql = format!(
         "select {REFUND} from refunds r
           where payment_id = $1 and state = 'succeeded' and key like 'foreign:%'
-            and not exists (select from ledger_transactions t where t.key = 'explained:' || r.id)
+            and not exists (select from ledger_transactions t where t.key in ('explained:' || r.id, 'again:' || r.id))
           order by payment_id, id limit 1000"
     );
     let statement = tx.prepare_cached(&sql).await?;
     for row in tx.query(&statement, &[&payment.id]).await? {
         let of = read_refund(&row)?;
-        let (whole, returned) = sold_and_returned(tx, payment.id).await?;
-        let key = format!("explained:{}", of.id);
-        let belonging = Belonging {
-            key: &key,
+        let (first, again) = booked(tx, payment.id).await?.parts_of(&of);
+        let keys = [format!("explained:{}", of.id), format!("again:{}", of.id)];
+        let belonging = |key| Belonging {
+            key,
             organization,
             event: of.event_id,
             booking: of.booking_id,
@@ -514,8 +592,11 @@ pub(super) async fn explain_refunds(
             currency: &payment.amount.currency,
             at: None,
         };
-        let posting = explained(whole.given_back(&returned, of.amount, of.parts));
-        ledger::post(tx, belonging, &posting).await?;
+        let postings = [
+            (belonging(&keys[0]), &explained(first)),
+            (belonging(&keys[1]), &explained_again(again)),
+        ];
+        ledger::post_all(tx, &postings).await?;
         keep(tx, &refund_mail_job(of.id, of.booking_id, of.event_id)).await?;
     }
     Ok(())

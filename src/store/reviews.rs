@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 use super::audit_trail::AuditEntry;
 use super::jobs::{KnownJob, known_job, ring};
 use super::payments::{ATTEMPT, LIVE, attempt, payment_job};
-use super::refunds::explain_refunds;
+use super::refunds::{explain_refunds, keep_rest};
 use super::{Store, StoreError, Total};
 use crate::auth::Caller;
 use crate::config::rest::LIST_COUNTED_MAX;
@@ -261,6 +261,7 @@ async fn decide(
             give_up_refunds(tx, id).await?;
             // Somebody has looked at what was given back at the provider.
             explain_refunds(tx, &of.attempt, of.organizer).await?;
+            keep_rest(tx, id).await?;
         }
     }
     let organization = Some(of.organizer.into());

@@ -10,8 +10,14 @@
 //! | fee that the organizer pays, with the refund | fee income | absorbed fees |
 //! | refund that others made | money to be explained | where the money is |
 //! | the same, once a person accepts it | revenue, fee income, tax payable, tax payable on fees | money to be explained |
+//! | refund made again, after one that had succeeded failed | money to be explained | where the money is |
+//! | refund that had succeeded and failed, and a person keeps the money | money to be explained | revenue, fee income, tax payable, tax payable on fees |
 //! | dispute: money taken | disputed money, provider fees | where the money is |
 //! | dispute: money back | where the money is | disputed money |
+//!
+//! A bank may return a refund that had succeeded. Its money is then to be explained, and its credit note stands, as the buyer
+//! is still owed it: whatever goes back next pays that first, without another credit note. Once a person lets the money stay,
+//! the rest is sold again, with an invoice.
 //!
 //! The provider's fee of a sale stays an expense when the sale is refunded. A fee that the organizer absorbs is income like
 //! one that the buyer pays, and an expense of the same amount, so that the books show it and the net is as without it; it
@@ -76,6 +82,10 @@ pub enum Cause {
     Fee,
     Refund,
     ForeignRefund,
+    /// In place of a refund that had succeeded and failed, and has its credit note.
+    RefundAgain,
+    /// Such a refund that nobody makes again.
+    RefundKept,
     /// Money that was taken for a dispute.
     Dispute,
     /// Money of a dispute that came back.
@@ -89,6 +99,8 @@ impl Cause {
             Cause::Fee => "fee",
             Cause::Refund => "refund",
             Cause::ForeignRefund => "foreign_refund",
+            Cause::RefundAgain => "refund_again",
+            Cause::RefundKept => "refund_kept",
             Cause::Dispute => "dispute",
             Cause::DisputeWon => "dispute_won",
         }
@@ -186,6 +198,15 @@ impl Parts {
         }
     }
 
+    /// The parts of `amount` that is sold again, of a refund of `refunded` parts that failed; `returned` counts it still.
+    pub fn kept(&self, returned: &ReturnedParts, refunded: &Parts, amount: i64) -> Parts {
+        match returned.uneven {
+            true => refunded.up_to(amount),
+            // What stays given back is the first of the whole again, as `of_refund` wants it.
+            false => self.of_refund(returned.parts.total() - amount, amount),
+        }
+    }
+
     /// With so much tax in the money of tickets, as far as there is so much of both in `rest`.
     fn with_tax(self, tax: i64, rest: &Parts) -> Parts {
         let tickets = self.revenue + self.tax;
@@ -197,7 +218,7 @@ impl Parts {
         }
     }
 
-    fn plus(self, other: Parts) -> Parts {
+    pub fn plus(self, other: Parts) -> Parts {
         Parts {
             revenue: self.revenue + other.revenue,
             fees: self.fees + other.fees,
@@ -337,6 +358,35 @@ pub fn foreign_refund(provider: ProviderName, amount: i64) -> Posting {
     )
 }
 
+/// Money goes back for the second time, since it did not arrive for the first time.
+pub fn refund_again(provider: ProviderName, amount: i64) -> Posting {
+    posting(
+        Cause::RefundAgain,
+        &[
+            (BookAccount::Unexplained, amount),
+            (BookAccount::Money(provider), -amount),
+        ],
+    )
+}
+
+/// A refund that others made stands for one that had failed: one entry to be explained ends the other.
+pub fn explained_again(amount: i64) -> Posting {
+    posting(
+        Cause::RefundAgain,
+        &[
+            (BookAccount::Unexplained, amount),
+            (BookAccount::Unexplained, -amount),
+        ],
+    )
+}
+
+/// The money of a refund that failed stays here.
+pub fn refund_kept(parts: Parts) -> Posting {
+    let mut entries = vec![(BookAccount::Unexplained, parts.total())];
+    entries.extend(parts.earned());
+    posting(Cause::RefundKept, &entries)
+}
+
 /// Money of a dispute: taken from us, if `moved` is negative, or given back; and what the provider keeps for it.
 pub fn dispute(provider: ProviderName, moved: i64, fee: i64) -> Posting {
     let cause = match moved < 0 {
@@ -387,7 +437,7 @@ mod tests {
             let parts = Parts { revenue, fees, tax, fee_tax, absorbed };
             let provider = ProviderName::Stripe;
             for posting in [sale(provider, parts), fee(provider, kept), refund(provider, parts), foreign_refund(provider, kept),
-                            explained(parts),
+                            explained(parts), refund_again(provider, kept), explained_again(kept), refund_kept(parts),
                             dispute(provider, -revenue, kept), dispute(provider, revenue, 0)] {
                 prop_assert_eq!(sum(&posting), 0);
                 prop_assert!(posting.entries.iter().all(|(_, amount)| *amount != 0));
@@ -449,6 +499,37 @@ mod tests {
                 before += amount;
             }
             prop_assert_eq!(back, parts);
+        }
+
+        /// Refunds fail after they succeeded, in any order and in part, and stay: what goes back in the end is the sale.
+        #[test]
+        fn refunds_that_stay_are_sold_again_to_the_last_unit(
+            (revenue, fees, tax, fee_tax) in (1..100_000_i64, 0..1_000_i64, 0..20_000_i64, 0..300_i64),
+            absorbed in 0..3_000_i64,
+            cuts in prop::collection::vec((1..40_000_i64, any::<bool>(), any::<bool>(), 0..40_000_i64), 0..12),
+        ) {
+            let parts = Parts { revenue, fees, tax, fee_tax, absorbed };
+            let mut returned = ReturnedParts::default();
+            for (cut, keeps_fees, fails, again) in cuts.into_iter().chain([(i64::MAX, false, false, 0)]) {
+                let rest = parts.plus(returned.parts.negated());
+                let of = RefundedParts { keeps_fees, tax: None };
+                let amount = cut.min(if keeps_fees { rest.revenue + rest.tax } else { rest.total() });
+                if amount <= 0 {
+                    continue;
+                }
+                let share = parts.given_back(&returned, amount, of);
+                returned.parts = returned.parts.plus(share);
+                returned.uneven |= of.is_uneven();
+                if fails {
+                    let stays = amount - again.min(amount);
+                    let kept = parts.kept(&returned, &share, stays);
+                    prop_assert_eq!(kept.total(), stays);
+                    prop_assert!(lies_within(kept, returned.parts), "{kept:?} of {returned:?}");
+                    returned.parts = returned.parts.plus(kept.negated());
+                }
+                prop_assert!(lies_within(returned.parts, parts), "{returned:?} of {parts:?}");
+            }
+            prop_assert_eq!(returned.parts, parts);
         }
 
         /// By single units, where all parts are rounded alike.

@@ -89,7 +89,7 @@ pub(super) const CHECKS: &[AuditCheck] = &[
                   join ledger_transactions t on t.payment_id = paid.payment_id and t.booking_id = paid.id
                   join ledger_entries e on e.transaction_id = t.id
                   join ledger_accounts a on a.id = e.account_id
-                 where t.cause in ('sale', 'refund', 'foreign_refund', 'dispute', 'dispute_won')
+                 where t.cause in ('sale', 'refund', 'foreign_refund', 'refund_again', 'dispute', 'dispute_won')
                    and a.kind <> 'asset' and a.name <> 'provider fees'
                  group by paid.event_id
             ), others as (
@@ -488,7 +488,7 @@ pub(super) const CHECKS: &[AuditCheck] = &[
                   from ledger_transactions t
                   join ledger_entries e on e.transaction_id = t.id
                   join ledger_accounts a on a.id = e.account_id
-                 where t.cause in ('sale', 'fee', 'refund', 'foreign_refund')
+                 where t.cause in ('sale', 'fee', 'refund', 'foreign_refund', 'refund_again')
                  group by t.payment_id
             ), given as (
                 select payment_id, sum(amount) as amount from refunds where state = 'succeeded' group by payment_id
@@ -523,12 +523,28 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              order by p.id",
     },
     AuditCheck {
+        promise: "money that moved without us is explained, on its way back, or waits for a person",
+        differences: "
+            with moved as (
+                select t.payment_id, sum(e.amount) as amount
+                  from ledger_transactions t
+                  join ledger_entries e on e.transaction_id = t.id
+                  join ledger_accounts a on a.id = e.account_id
+                 where a.name = 'unexplained movements' group by t.payment_id having sum(e.amount) <> 0
+            )
+            select format('payment %s: %s to be explained', p.id, m.amount)
+              from moved m join payments p on p.id = m.payment_id
+             where p.review is null
+               and not exists (select from refunds r where r.payment_id = p.id and r.state in ('requested', 'pending'))
+             order by p.id",
+    },
+    AuditCheck {
         promise: "every sale and refund of the ledger has its invoice or credit note",
         differences: "
             select format('ledger transaction %s (%s): %s', t.id, t.key, coalesce(i.kind, 'none'))
               from ledger_transactions t left join invoices i on i.transaction_id = t.id
-             where t.cause in ('sale', 'refund') and t.booking_id is not null
-               and i.kind is distinct from case t.cause when 'sale' then 'invoice' else 'credit_note' end
+             where t.cause in ('sale', 'refund', 'refund_kept') and t.booking_id is not null
+               and i.kind is distinct from case t.cause when 'refund' then 'credit_note' else 'invoice' end
              order by t.id",
     },
     AuditCheck {

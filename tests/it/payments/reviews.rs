@@ -120,6 +120,95 @@ async fn what_was_asked_back_during_a_dispute_goes_back_when_it_is_won() {
     shop.server.audit().await;
 }
 
+/// The bank returns a refund that had succeeded: its credit note stands for whatever goes back next, and ends with an invoice
+/// where the money stays.
+#[tokio::test]
+async fn a_refund_that_failed_after_it_had_succeeded_is_in_the_books_once() {
+    const HALF: i64 = PRICE;
+    let shop = Shop::open(20).await;
+    let tax = "insert into taxes (event_id, name, rate, included) select id, 'VAT', 1900, true from events";
+    shop.client.execute(tax, &[]).await.unwrap();
+    let mut kept = 0;
+    for how in ["refund", "accept", "beside", "part", "elsewhere"] {
+        let (held, intent) = shop.paid(2).await;
+        let tax_before = shop.balance("tax payable").await;
+        let back = format!("/api/v1/bookings/{}/refunds", held.id);
+        let half = json!({ "amount": HALF });
+        let given = shop.staff().post(&back, &half).await;
+        assert_eq!(given.data(201)["status"], "succeeded");
+        let books = shop.stripe.books().await;
+        let mut refunds = books["refunds"].as_array().unwrap().iter();
+        let of = refunds.find(|one| one["payment_intent"] == intent.as_str());
+        let fails =
+            json!({"refund": of.unwrap()["id"], "ends": "failed", "even_if_succeeded": true});
+        shop.stripe.tell(fails).await;
+        shop.until_waiting().await;
+        assert_eq!(shop.balance("unexplained movements").await, -HALF);
+        let (mut notes, mut invoices, mut back_in_all) = (1, 1, HALF);
+        match how {
+            "refund" => {
+                shop.decide("refund").await.data(200);
+                (notes, back_in_all) = (2, 2 * HALF);
+            }
+            "accept" => {
+                shop.decide("accept").await.data(200);
+                (invoices, back_in_all) = (2, 0);
+            }
+            "beside" => {
+                shop.staff().post(&back, &half).await.data(201);
+                shop.decide("accept").await.data(200);
+            }
+            "part" => {
+                shop.staff()
+                    .post(&back, &json!({"amount": 400}))
+                    .await
+                    .data(201);
+                shop.decide("accept").await.data(200);
+                (invoices, back_in_all) = (2, 400);
+            }
+            _ => {
+                let there = json!({"refund_intent": intent, "amount": HALF});
+                shop.stripe.tell(there).await;
+                shop.in_the_end("select count(*) = 1 from refunds where key like 'foreign:%' and state = 'succeeded'").await;
+                shop.decide("accept").await.data(200);
+            }
+        }
+        kept += 2 * HALF - back_in_all;
+        assert_eq!(shop.kept(&intent).await, 2 * HALF - back_in_all, "{how}");
+        assert_eq!(shop.balance("unexplained movements").await, 0, "{how}");
+        let sold = -(shop.balance("ticket revenue").await + shop.balance("tax payable").await);
+        assert_eq!(sold, kept, "{how}");
+        let tax = tax_before - shop.balance("tax payable").await;
+        let share = 479 * back_in_all / (2 * HALF);
+        assert!((tax + share).abs() <= 1, "{how}: {tax} of {share}");
+        let path = format!("/api/v1/bookings/{}/invoices", held.id);
+        let shown = shop.buyer(&held).get(&path).await;
+        let shown = shown.data(200).as_array().unwrap().clone();
+        let of = |kind: &str| shown.iter().filter(|one| one["kind"] == kind).count();
+        assert_eq!(
+            (of("invoice"), of("credit_note")),
+            (invoices, notes),
+            "{how}: {shown:?}"
+        );
+        let total = |kind: &str| -> i64 {
+            let of_kind = shown.iter().filter(|one| one["kind"] == kind);
+            of_kind
+                .map(|one| one["total"]["amount"].as_i64().unwrap())
+                .sum()
+        };
+        assert_eq!(
+            total("invoice") - total("credit_note"),
+            2 * HALF - back_in_all,
+            "{how}"
+        );
+        let print = format!("/api/v1/events/{}/invoice/{}.pdf", shop.show.event, held.id);
+        shop.in_the_end("select count(*) = 0 from invoices where number is null")
+            .await;
+        assert_eq!(shop.buyer(&held).get(&print).await.status, 200);
+        shop.server.audit().await;
+    }
+}
+
 #[tokio::test]
 async fn what_others_gave_back_is_accepted_or_ends_the_booking() {
     let shop = Shop::open(10).await;

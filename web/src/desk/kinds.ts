@@ -122,9 +122,9 @@ const ACCOUNTS: Translations<Names> = {
 };
 
 const CAUSES: Translations<Names> = {
-  en: { sale: 'Sale', fee: 'Fee', refund: 'Refund', foreign_refund: 'Refund at the provider', dispute: 'Dispute', dispute_won: 'Dispute won' },
-  th: { sale: 'ขาย', fee: 'ค่าธรรมเนียม', refund: 'คืนเงิน', foreign_refund: 'คืนเงินที่ผู้ให้บริการ', dispute: 'ข้อโต้แย้ง', dispute_won: 'ชนะข้อโต้แย้ง' },
-  fa: { sale: 'فروش', fee: 'کارمزد', refund: 'پس دادن', foreign_refund: 'پس دادن نزد درگاه', dispute: 'اعتراض', dispute_won: 'اعتراض برنده' },
+  en: { sale: 'Sale', fee: 'Fee', refund: 'Refund', foreign_refund: 'Refund at the provider', refund_again: 'Refund made again', refund_kept: 'Refund kept', dispute: 'Dispute', dispute_won: 'Dispute won' },
+  th: { sale: 'ขาย', fee: 'ค่าธรรมเนียม', refund: 'คืนเงิน', foreign_refund: 'คืนเงินที่ผู้ให้บริการ', refund_again: 'คืนเงินอีกครั้ง', refund_kept: 'เงินคืนที่เก็บไว้', dispute: 'ข้อโต้แย้ง', dispute_won: 'ชนะข้อโต้แย้ง' },
+  fa: { sale: 'فروش', fee: 'کارمزد', refund: 'پس دادن', foreign_refund: 'پس دادن نزد درگاه', refund_again: 'پس دادن دوباره', refund_kept: 'بازپرداخت نگه‌داشته', dispute: 'اعتراض', dispute_won: 'اعتراض برنده' },
 };
 
 const PROVIDERS: Translations<Names> = {
