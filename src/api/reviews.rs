@@ -225,8 +225,6 @@ pub(super) async fn decide(
         && of.attempt.state == PaymentState::NeedsReview
         && let Some(amount) = state.payments.let_go(&of.attempt).await?
     {
-        let currency = of.attempt.amount.currency.clone();
-        let amount = Money { amount, currency };
         return Err(ApiError::conflict("MONEY_AT_PROVIDER").with("amount", json!(amount)));
     }
     match decision {

@@ -35,11 +35,11 @@ use crate::store::payments::{Begun, Heard, Hold, PaymentWay, StaffPayment};
 use crate::store::refunds::Refund;
 use crate::store::settlements::parts_of;
 use crate::store::{Store, StoreError};
-use crate::ticketing::movement::{Movements, Noted};
+use crate::ticketing::movement::{Movements, Noted, still_there};
 use crate::ticketing::payment::{
     Attempt, Attempted, Buyer, Charge, ChargeStatus, PaymentState, ProviderName,
 };
-use crate::ticketing::record::{Booking, BookingStatus};
+use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{PAYMENT_CANCELED, Transition};
 use crate::ticketing::{BookingId, PaymentId, RefundId, SeatId};
@@ -360,9 +360,9 @@ impl Payments {
         Ok(Started::Attempt(Box::new(now), hold))
     }
 
-    /// Cancels what the provider holds for an attempt that a person ends; answers the amount that it has taken, which
-    /// cannot be.
-    pub async fn let_go(&self, of: &Attempt) -> Result<Option<i64>, StoreError> {
+    /// Cancels what the provider holds for an attempt that a person ends; answers the amount that it has taken and still has,
+    /// which cannot be: nobody watches an attempt that ended.
+    pub async fn let_go(&self, of: &Attempt) -> Result<Option<Money>, StoreError> {
         if of.provider_ref.is_none() || of.provider == ProviderName::Offline {
             return Ok(None);
         }
@@ -374,9 +374,13 @@ impl Payments {
         };
         match charge.status {
             ChargeStatus::Canceled => Ok(None),
-            // Somebody has given it back there.
-            ChargeStatus::Captured if charge.has_moved => Ok(None),
-            ChargeStatus::Captured => Ok(Some(charge.captured_amount)),
+            ChargeStatus::Captured => {
+                let seen = self.0.providers.movements(of).await;
+                let seen = seen.map_err(|error| away(error.to_string()))?;
+                let amount = still_there(charge.captured_amount, &seen);
+                let currency = charge.currency;
+                Ok((amount > 0).then_some(Money { amount, currency }))
+            }
             ChargeStatus::Open | ChargeStatus::Processing | ChargeStatus::Authorized => {
                 match self.0.providers.cancel(of).await {
                     Ok(()) => Ok(None),

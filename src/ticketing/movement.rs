@@ -145,6 +145,18 @@ pub fn to_give_up(
     (room >= amount).then_some(given_up)
 }
 
+/// Of a captured amount, what the provider still has, or may have again: a refund that is on its way may come back, and a
+/// dispute may be won.
+pub fn still_there(captured: i64, seen: &Movements) -> i64 {
+    let refunds = seen.refunds.iter();
+    let given = refunds.filter(|refund| refund.state == Going::Done);
+    let given: i64 = given.map(|refund| refund.amount).sum();
+    let disputes = seen.disputes.iter();
+    let lost = disputes.filter(|dispute| dispute.state == DisputeState::Lost);
+    let lost: i64 = lost.map(|dispute| dispute.amount).sum();
+    (captured - given - lost).max(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,5 +221,46 @@ mod tests {
         assert_eq!(Open.after(Won), Won);
         assert_eq!(Won.after(Open), Won);
         assert_eq!(Lost.after(Won), Won);
+    }
+
+    #[test]
+    fn only_what_is_gone_for_good_is_not_there() {
+        let refund = |amount, state| ProviderRefund {
+            provider_ref: "re".to_owned(),
+            ours: None,
+            amount,
+            state,
+        };
+        let dispute = |amount, state| ProviderDispute {
+            provider_ref: "dp".to_owned(),
+            amount,
+            state,
+            transfers: Vec::new(),
+        };
+        for (refunds, disputes, left) in [
+            (vec![], vec![], 50),
+            (vec![refund(5, Going::Done)], vec![], 45),
+            (vec![refund(50, Going::Pending)], vec![], 50),
+            (vec![refund(50, Going::Failed)], vec![], 50),
+            (
+                vec![refund(30, Going::Done), refund(20, Going::Done)],
+                vec![],
+                0,
+            ),
+            (vec![], vec![dispute(50, DisputeState::Open)], 50),
+            (vec![], vec![dispute(50, DisputeState::Won)], 50),
+            (
+                vec![refund(5, Going::Done)],
+                vec![dispute(45, DisputeState::Lost)],
+                0,
+            ),
+        ] {
+            let seen = Movements {
+                refunds,
+                disputes,
+                fee: None,
+            };
+            assert_eq!(still_there(50, &seen), left, "{seen:?}");
+        }
     }
 }

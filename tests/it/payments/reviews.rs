@@ -302,6 +302,35 @@ async fn a_payment_that_was_put_right_is_looked_at_again() {
     assert_eq!(shop.tickets(&held).await, 1);
 }
 
+/// No attempt ends whose money the provider has: nobody would look for it any more.
+#[tokio::test]
+async fn an_attempt_of_which_a_part_was_given_back_does_not_end() {
+    let shop = Shop::open(10).await;
+    let held = shop.hold(1).await;
+    let intent = shop.begin(&held).await;
+    let taken = json!({"intent": intent, "amount": PRICE + 500, "capture_method": "automatic"});
+    shop.stripe.tell(json!({ "tamper": taken })).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.until_waiting().await;
+    for (back, left) in [(500, PRICE), (PRICE - 1, 1)] {
+        let there = json!({"refund_intent": intent, "amount": back});
+        shop.stripe.tell(there).await;
+        for decision in ["accept", "cancel"] {
+            let decided = shop.decide(decision).await;
+            assert_eq!(decided.code(409), "MONEY_AT_PROVIDER");
+            let amount = &decided.body["data"]["amount"];
+            assert_eq!(amount, &json!({"amount": left, "currency": "EUR"}));
+        }
+    }
+    shop.until_status(&held, "pending").await;
+    let rest = json!({"refund_intent": intent, "amount": 1});
+    shop.stripe.tell(rest).await;
+    shop.decide("cancel").await.data(200);
+    shop.until_status(&held, "cancelled").await;
+    assert_eq!(shop.kept(&intent).await, 0);
+    shop.server.audit().await;
+}
+
 /// Refunds that a cancelled event could not make are made when a person has its job tried again.
 #[tokio::test]
 async fn refunds_of_a_cancelled_event_that_failed_are_tried_again_with_its_job() {
