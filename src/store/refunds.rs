@@ -174,14 +174,20 @@ impl Store {
     pub async fn begin_refund(&self, new: &NewRefund<'_>) -> Result<RefundBegun, StoreError> {
         let mut client = self.client_of(new.event).await?;
         let transaction = client.transaction().await?;
-        // The row is locked, so that two refunds are one after the other.
-        let sql = format!(
-            "select {LEFT} from payments p where id = $1 and state = 'captured' for no key update"
-        );
-        let statement = transaction.prepare_cached(&sql).await?;
-        let Some(row) = transaction.query_opt(&statement, &[&new.payment]).await? else {
+        // The row is locked, so that two refunds are one after the other; and then read, with what was written while this one
+        // waited for it.
+        let sql = "select from payments p where id = $1 and state = 'captured' for no key update";
+        let statement = transaction.prepare_cached(sql).await?;
+        if transaction
+            .query_opt(&statement, &[&new.payment])
+            .await?
+            .is_none()
+        {
             return Ok(RefundBegun::NotCaptured);
-        };
+        }
+        let sql = format!("select {LEFT} from payments p where id = $1");
+        let statement = transaction.prepare_cached(&sql).await?;
+        let row = transaction.query_one(&statement, &[&new.payment]).await?;
         let left: i64 = row.try_get(0)?;
         let known = format!("select {REFUND} from refunds r where key = $1");
         let known = transaction.prepare_cached(&known).await?;

@@ -992,6 +992,35 @@ async fn a_cancelled_event_that_other_refunds_overtake_gives_the_rest_back() {
     overtaken("event_refunds", &[500, 501]).await;
 }
 
+/// So much less goes back as the cardholder's bank took while the job waited for the payment's row.
+#[tokio::test]
+async fn a_cancellation_that_a_lost_dispute_overtakes_gives_the_rest_back() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 2).await;
+    let mut bank = server.client().await;
+    let row = bank.transaction().await.unwrap();
+    let lock = "select from payments where state = 'captured' for no key update";
+    row.query_one(lock, &[]).await.unwrap();
+    let cancel = json!({"status": "cancelled"});
+    let cancelled = staff.put(&path(&booking, "/status"), &cancel).await;
+    cancelled.data(200);
+    eventually(&client, "job in line", &in_line(1)).await;
+    let lost = "insert into disputes (provider, provider_ref, payment_id, event_id, amount, state)
+                select 'stripe', 'dp_1', id, event_id, 500, 'lost' from payments;
+                update payments set review = 'the cardholder''s bank took the money back'";
+    row.batch_execute(lost).await.unwrap();
+    row.commit().await.unwrap();
+    let rest = "select coalesce(sum(amount), 0) = 2500 from refunds where state = 'succeeded'";
+    eventually(&client, "the rest of the money", rest).await;
+    let end = "select state = 'done' from jobs where kind = 'give_back'";
+    eventually(&client, "an end", end).await;
+    server.audit().await;
+}
+
 /// Dinars have three decimals, of which the last is always 0.
 #[tokio::test]
 async fn amounts_that_do_not_exist_are_not_given_back() {
