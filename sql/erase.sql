@@ -1,15 +1,45 @@
 -- Erases a person: name, mail address and phone, wherever they are stored, and the way to sign in. Bookings, payments and
--- invoices' sums stay, of nobody. Run it with psql as the server's role or the owner; it may be repeated:
+-- invoices' sums stay, of nobody. Run it with psql as the server's role or the owner:
 --
---     psql "$DATABASE_URL" -v email=aiko@example.org -f sql/erase.sql
+--     psql "$DATABASE_URL" -v ON_ERROR_STOP=1 -v email=aiko@example.org -f sql/erase.sql
 --
--- It cannot be taken back. Tickets that the person holds stay good, but no mail reaches them any more;
+-- Addresses are stored with their domain as DNS has it: for info@münchen.example write info@xn--mnchen-3ya.example.
+-- Where nobody has the address, it says so and fails, also when it is run again.
+--
+-- It cannot be taken back. The person leaves all waitlists, and what is offered to them comes free within seconds. Tickets that the person holds stay good, but no mail reaches them any more;
 -- tickets that the person is offered stay where they are. An organization keeps its name and its events. Answers that were
 -- stored for repeated requests go by themselves (--idempotency-retention-hours), and so do backups only if you see to it.
 -- For another schema change the next line.
 set search_path = seatcast;
 
 begin;
+select set_config('seatcast.erased_email', lower(:'email'), true);
+do $$
+declare
+    wanted constant text := current_setting('seatcast.erased_email');
+begin
+    if wanted ~ '[^ -~]' then
+        raise exception 'addresses are stored with the domain as DNS has it: write % with xn--…', wanted;
+    end if;
+    if not exists (select from users where email = wanted)
+        and not exists (select from booking_contacts where email = wanted)
+        and not exists (select from booking_attendees where lower(email) = wanted)
+        and not exists (select from ticket_holders where email = wanted)
+        and not exists (select from transfer_contacts where email = wanted)
+        and not exists (select from organization_invitations where email = wanted)
+        and not exists (select from account_links where email = wanted)
+        and not exists (select from jobs
+                         where state <> 'leased' and strpos(payload::text || lower(coalesce(reason, '')), wanted) > 0) then
+        raise exception 'nobody has the address %', wanted;
+    end if;
+end
+$$;
+-- First those who wait, as somebody may be offered something meanwhile; then the deadline of what is offered, which frees it by
+-- the rules of all deadlines.
+update waitlist set status = 'left', updated_at = clock_timestamp()
+ where status = 'waiting' and user_id in (select id from users where email = lower(:'email'));
+update bookings set expires_at = clock_timestamp()
+ where kind = 'offer' and status = 'pending' and user_id in (select id from users where email = lower(:'email'));
 with person as (select id from users where email = lower(:'email')),
      theirs as (select id from bookings where user_id in (select id from person)
                  union select booking_id from booking_contacts where email = lower(:'email')),

@@ -895,9 +895,26 @@ async fn an_erased_person_is_in_no_table() {
     client.batch_execute(known).await.unwrap();
     assert!(!tables_with(&client, EMAIL).await.is_empty());
 
-    let erase = include_str!("../../sql/erase.sql").replace(":'email'", "'Luca@Seatcast.example'");
+    let erase = |email: &str| {
+        let sql = include_str!("../../sql/erase.sql");
+        sql.replace(":'email'", &format!("'{email}'"))
+    };
     let server = connect(&acting_as("server", database.url())).await;
-    server.batch_execute(&erase).await.unwrap();
+    let erases = async |email: &str| {
+        let erased = server.batch_execute(&erase(email)).await;
+        let failed = erased.err().and_then(|error| {
+            let said = error.as_db_error()?.message().to_owned();
+            Some(said)
+        });
+        server.batch_execute("rollback").await.unwrap();
+        failed
+    };
+    let mistyped = erases("lucas@seatcast.example").await.unwrap();
+    assert_eq!(mistyped, "nobody has the address lucas@seatcast.example");
+    let unicode = erases("luca@sitzplätze.example").await.unwrap();
+    assert!(unicode.contains("xn--"), "{unicode}");
+    assert!(!tables_with(&client, EMAIL).await.is_empty());
+    assert_eq!(erases("Luca@Seatcast.example").await, None);
     assert_eq!(tables_with(&client, EMAIL).await, [""; 0]);
     assert!(audit(&store).await.unwrap().is_clean());
     let signed_out = "select exists (select from ended_tokens where user_id = 6)";

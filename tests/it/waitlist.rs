@@ -221,6 +221,47 @@ async fn an_offer_that_is_not_answered_goes_to_the_next_and_plain_sql_counts_too
     assert_eq!(one::<i32>(&client, sql, &[&show.event]).await, 6);
 }
 
+/// Nobody who was erased could hear of an offer, or answer it.
+#[tokio::test]
+async fn an_erased_person_waits_for_nothing_and_keeps_nothing_from_others() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let mut shows = Vec::new();
+    for _ in 0..2 {
+        let show = Show::new().ticket_type("Standing", 1_500, 2);
+        shows.push(show.stage(&client).await);
+    }
+    let early = customer(&server, &client).await;
+    let mut booked = Vec::new();
+    for show in &shows {
+        booked.push(book(&early, show, 2).await.data(201).clone());
+    }
+    let leaving_id = user(&client, "customer").await;
+    let leaving = server.user(leaving_id);
+    let mut places = Vec::new();
+    for show in &shows {
+        let joined = join(&leaving, show, json!({"quantity": 2})).await;
+        places.push(joined.data(201)["id"].as_i64().unwrap());
+    }
+    let (next, next_id) = waits(&server, &client, &shows[0], 2).await;
+    cancel(&early, &booked[0]).await.data(200);
+    becomes(&leaving, places[0], "offered").await;
+    let named = format!("update users set email = 'leaving@example.org' where id = {leaving_id}");
+    client.batch_execute(&named).await.unwrap();
+    let erase = include_str!("../../sql/erase.sql");
+    let erase = erase.replace(":'email'", "'leaving@example.org'");
+    client.batch_execute(&erase).await.unwrap();
+    becomes(&next, next_id, "offered").await;
+    let sql = "select status from waitlist where id = $1";
+    for (place, status) in [(places[0], "expired"), (places[1], "left")] {
+        assert_eq!(one::<String>(&client, sql, &[&place]).await, status);
+    }
+    // What comes free is for whoever comes.
+    cancel(&early, &booked[1]).await.data(200);
+    book(&early, &shows[1], 2).await.data(201);
+    server.audit().await;
+}
+
 /// A place of an event that is over waits for nothing; one that was offered something has not declined it.
 #[tokio::test]
 async fn places_end_with_their_event() {
