@@ -33,6 +33,7 @@ use crate::ticketing::record::{Booking, Money, TicketStatus};
 use crate::ticketing::reference::typed_ticket_code;
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::refund_policy::{RefundPolicy, UNTIL_MINUTES_MAX};
+use crate::ticketing::refusal::Refusal;
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId};
 
 /// Tickets that one request names.
@@ -319,6 +320,7 @@ pub(super) fn not_given(refusal: NotGiven) -> ApiError {
             ApiError::conflict("NOT_REFUNDABLE").with("used", Vec::<String>::new())
         }
         NotGiven::Tickets { used } => ApiError::conflict("NOT_REFUNDABLE").with("used", used),
+        NotGiven::HandedOn => Refusal::TicketTransferred.into(),
         NotGiven::Exceeds { left } => {
             ApiError::conflict("REFUND_EXCEEDS").with("left", json!(left))
         }

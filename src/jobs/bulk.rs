@@ -167,9 +167,12 @@ impl BulkBookings {
                 Ok(_) => Ok(()),
                 Err(NotGiven::NoBooking) => Err("BOOKING_NOT_FOUND"),
                 Err(NotGiven::Exceeds { .. }) => Err("REFUND_EXCEEDS"),
-                Err(NotGiven::NotCaptured | NotGiven::Nothing | NotGiven::Tickets { .. }) => {
-                    Err("NOT_REFUNDABLE")
-                }
+                Err(
+                    NotGiven::NotCaptured
+                    | NotGiven::Nothing
+                    | NotGiven::Tickets { .. }
+                    | NotGiven::HandedOn,
+                ) => Err("NOT_REFUNDABLE"),
             },
         )
     }

@@ -51,6 +51,8 @@ pub enum NotGiven {
     Tickets {
         used: Vec<String>,
     },
+    /// Its owner asks, and somebody else holds one of its tickets.
+    HandedOn,
 }
 
 /// The refund as it is now. `Err` inside: nothing was done.
@@ -130,6 +132,7 @@ async fn begin_as_read(
         amount: back.amount,
         reason: wish.reason,
         tickets: back.tickets.as_deref().filter(|codes| !codes.is_empty()),
+        by_owner: matches!(wish.wish, RefundWish::ByPolicy { .. }),
         parts: RefundedParts {
             keeps_fees: wish.wish.keeps_fees(),
             tax: back.tax,
@@ -142,6 +145,7 @@ async fn begin_as_read(
         RefundBegun::New(refund) | RefundBegun::Before(refund) => Ok(refund),
         RefundBegun::Exceeds { left } => Err(exceeds(left, &booking)),
         RefundBegun::GivenBefore => Err(NotGiven::Tickets { used: Vec::new() }),
+        RefundBegun::HandedOn => Err(NotGiven::HandedOn),
         RefundBegun::NotCaptured => Err(NotGiven::NotCaptured),
     })
 }

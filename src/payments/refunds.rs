@@ -163,6 +163,8 @@ pub(crate) fn taking_back(refund: &Refund) -> Option<Transition> {
     Some(Transition::Refund {
         tickets: Some(tickets.iter().cloned().collect()),
         used_too: false,
+        // The refund was written for those that nobody else held then, and nobody else came to hold since.
+        by_owner: false,
     })
 }
 

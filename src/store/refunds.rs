@@ -15,6 +15,7 @@ use super::jobs::{QueuedJob, keep, ring};
 use super::ledger::{self, Belonging};
 use super::letters::refund_mail_job;
 use super::payments::MONEY_WORTH;
+use super::tickets::ticket_status;
 use super::{Store, StoreError};
 use crate::config::inside::REFUND_LOOK_S;
 use crate::ticketing::ledger::{
@@ -22,6 +23,7 @@ use crate::ticketing::ledger::{
     refund_kept,
 };
 use crate::ticketing::payment::Attempt;
+use crate::ticketing::record::TicketStatus;
 use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId, UserId};
 
@@ -106,6 +108,8 @@ pub struct NewRefund<'a> {
     pub amount: i64,
     pub reason: &'a str,
     pub tickets: Option<&'a [String]>,
+    /// The booking's owner asks, who can give no ticket back that somebody else holds.
+    pub by_owner: bool,
     pub parts: RefundedParts,
     /// Two refunds with one key are one.
     pub key: &'a str,
@@ -127,6 +131,8 @@ pub enum RefundBegun {
     },
     /// One of its tickets went back by another refund, or is about to.
     GivenBefore,
+    /// Its owner asks, and somebody else holds one of its tickets.
+    HandedOn,
     /// There is no such payment, or nothing came in by it.
     NotCaptured,
 }
@@ -196,6 +202,16 @@ impl Store {
         }
         if new.amount > left {
             return Ok(RefundBegun::Exceeds { left });
+        }
+        if let Some(codes) = new.tickets {
+            // They are handed on before this, or not at all.
+            let sql = "select status from tickets where code = any($1) order by id for key share";
+            let statement = transaction.prepare_cached(sql).await?;
+            for row in transaction.query(&statement, &[&codes]).await? {
+                if new.by_owner && ticket_status(row.try_get(0)?)? == TicketStatus::Transferred {
+                    return Ok(RefundBegun::HandedOn);
+                }
+            }
         }
         let made = match insert_refund(&transaction, new).await {
             Err(error) if error.constraint() == Some(TICKET_ONCE) => {

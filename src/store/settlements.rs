@@ -128,6 +128,7 @@ impl Store {
                 amount: charge.captured_amount,
                 reason: PAID_TOO_LATE,
                 tickets: None,
+                by_owner: false,
                 parts: RefundedParts::default(),
                 key: &format!("late:{}", of.id),
                 audit: None,

@@ -318,7 +318,9 @@ impl Store {
     }
 }
 
-/// The ticket as the rules of transfers ask for it, with the time by the database's clock.
+/// The ticket as the rules of transfers ask for it, with the time by the database's clock. One that is about to go back is
+/// void already, since the desk has still to hear of it; its row is locked, so that no refund comes in between
+/// (`Store::begin_refund`).
 async fn offered(
     tx: &Transaction<'_>,
     ticket: TicketId,
@@ -331,7 +333,10 @@ async fn offered(
         return Ok(None);
     };
     let status = ticket_status(row.try_get(0)?)?;
-    let is_sold: bool = row.try_get(4)?;
+    // In a statement of its own: a refund may have been written while this one waited for the ticket.
+    let sql = "select exists (select from refunded_tickets r join tickets k on k.code = r.code where k.id = $1)";
+    let goes_back: bool = tx.query_one(sql, &[&ticket]).await?.try_get(0)?;
+    let is_sold = row.try_get::<_, bool>(4)? && !goes_back;
     let event = edit::status(row.try_get(3)?)?;
     let offered = Offered {
         status: if is_sold { status } else { TicketStatus::Void },

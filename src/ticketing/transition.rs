@@ -85,6 +85,8 @@ pub enum Transition {
         tickets: Option<BTreeSet<String>>,
         /// Also those with which somebody was admitted.
         used_too: bool,
+        /// Their owner gives them back: none that somebody else holds.
+        by_owner: bool,
     },
     /// Ends a hold, and nothing that was paid meanwhile. The server's own reasons are [`SEATS_WITHDRAWN`] and
     /// [`PAYMENT_CANCELED`].
@@ -155,8 +157,13 @@ pub fn decide(
             payment, amount, ..
         } => reclaim(stock, standing, *payment, amount, now),
         Transition::Cancel { by, reason } => cancel(stock, standing, *by, reason.as_deref(), now),
-        Transition::Refund { tickets, used_too } => {
-            refund(stock, standing, tickets.as_ref(), *used_too, now)
+        Transition::Refund {
+            tickets,
+            used_too,
+            by_owner,
+        } => {
+            let whose = (*used_too, *by_owner);
+            refund(stock, standing, tickets.as_ref(), whose, now)
         }
         Transition::Release { reason } => match status(&standing.booking, now) {
             from @ BookingStatus::Confirmed => Err(invalid(from, BookingStatus::Cancelled)),
@@ -468,7 +475,7 @@ fn refund(
     stock: &mut Stock,
     standing: &mut Standing,
     codes: Option<&BTreeSet<String>>,
-    used_too: bool,
+    (used_too, by_owner): (bool, bool),
     now: Timestamp,
 ) -> Result<Moved, Refusal> {
     let booking = &mut standing.booking;
@@ -490,6 +497,10 @@ fn refund(
     let used: Vec<String> = used.map(|ticket| ticket.code.clone()).collect();
     if unknown || (!used.is_empty() && !used_too) {
         return Err(Refusal::NotRefundable { used });
+    }
+    let is_handed_on = |ticket: &&super::record::Ticket| ticket.status == TicketStatus::Transferred;
+    if by_owner && known.iter().any(is_handed_on) {
+        return Err(Refusal::TicketTransferred);
     }
     let mut freed = Vec::new();
     for ticket in &mut booking.tickets {

@@ -3,6 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use seatcast::store::prune::OldRows;
+use seatcast::store::refunds::{NewRefund, RefundBegun};
+use seatcast::ticketing::ledger::RefundedParts;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
@@ -654,6 +656,84 @@ async fn a_ticket_goes_over_by_the_link_in_the_mail_and_the_old_code_is_dead() {
     assert!(subject.ends_with("was taken back"), "{subject}");
     assert_eq!(holder.get(&path).await.data(200)["status"], "void");
     server.audit().await;
+}
+
+/// The desk has still to hear of a refund that is written: its tickets are nobody else's any more.
+#[tokio::test]
+async fn a_ticket_that_is_about_to_go_back_is_not_handed_on() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 20);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let body = json!({"event_id": show.event, "quantity": 1});
+    let booked = buyer.post(BOOKINGS, &body).await;
+    let booking = format!("{BOOKINGS}/{}", booked.data(201)["id"].as_str().unwrap());
+    let sold = organizer.put(&format!("{booking}/status"), &paid()).await;
+    let code = sold.data(200)["tickets"][0]["code"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let offer = format!("/api/v1/tickets/{code}/transfer");
+    let to = json!({"name": "Grace", "email": "grace@example.org"});
+    buyer.post(&offer, &to).await.data(201);
+    let mails = all_mails(&mut smtp, &server, &client).await;
+    let mail = mails.iter().find(|mail| mail["to"] == "grace@example.org");
+    let text = mail.expect("an offer")["text"].as_str().unwrap();
+    let link = text.split("#transfer=").nth(1).unwrap();
+    let link = link.split_whitespace().next().unwrap();
+    let accept = format!("/api/v1/transfers/{link}/accept");
+    let reserve = "update payments set refunded_amount = refunded_amount + 1500;
+                   insert into refunds (payment_id, booking_id, event_id, amount, tickets, key)
+                   select p.id, p.booking_id, p.event_id, 1500, array[k.code], 'busy'
+                     from payments p join tickets k on k.booking_id = p.booking_id";
+    client.batch_execute(reserve).await.unwrap();
+    let other = server.user(user(&client, "customer").await);
+    let taken = other.post(&accept, &json!({})).await;
+    assert_eq!(taken.code(409), "TICKET_NOT_VALID");
+    buyer.delete(&offer).await.data(200);
+    let again = buyer.post(&offer, &to).await;
+    assert_eq!(again.code(409), "TICKET_NOT_VALID");
+    let free = "update refunds set state = 'failed'; update payments set refunded_amount = 0";
+    client.batch_execute(free).await.unwrap();
+    buyer.post(&offer, &to).await.data(201);
+    let mails = all_mails(&mut smtp, &server, &client).await;
+    let mut to_her = mails
+        .iter()
+        .filter(|mail| mail["to"] == "grace@example.org");
+    let text = to_her.next_back().expect("an offer")["text"]
+        .as_str()
+        .unwrap();
+    let link = text.split("#transfer=").nth(1).unwrap();
+    let link = link.split_whitespace().next().unwrap();
+    let accept = format!("/api/v1/transfers/{link}/accept");
+    other.post(&accept, &json!({})).await.data(200);
+
+    // And the other way round: its owner has read it as theirs, and it was accepted before the refund is written.
+    let store = server.database.store().await;
+    let row = client
+        .query_one("select id from payments", &[])
+        .await
+        .unwrap();
+    let tickets = [code];
+    for by_owner in [true, false] {
+        let new = NewRefund {
+            event: show.event,
+            payment: row.get(0),
+            amount: 1_500,
+            reason: "",
+            tickets: Some(&tickets),
+            by_owner,
+            parts: RefundedParts::default(),
+            key: "late",
+            audit: None,
+            asked: None,
+        };
+        let begun = store.begin_refund(&new).await.unwrap();
+        assert_eq!(begun == RefundBegun::HandedOn, by_owner, "{begun:?}");
+    }
 }
 
 #[tokio::test]

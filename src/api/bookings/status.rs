@@ -320,7 +320,7 @@ async fn give_tickets_back(
         _ => false,
     };
     if is_without_money {
-        take_back(state, of, tickets, audit).await?;
+        take_back(state, of, (tickets, by), audit).await?;
         return answered(state, of).await;
     }
     let key = format!("own:{}:{}", of.id, Uuid::now_v7());
@@ -341,7 +341,7 @@ async fn give_tickets_back(
         Ok(_) => answered(state, of).await,
         // So little that it comes to nothing.
         Err(NotGiven::Nothing) => {
-            take_back(state, of, tickets, audit).await?;
+            take_back(state, of, (tickets, by), audit).await?;
             answered(state, of).await
         }
         Err(refusal) => Err(not_given(refusal)),
@@ -352,13 +352,14 @@ async fn give_tickets_back(
 async fn take_back(
     state: &ApiState,
     of: &Belongs,
-    tickets: BTreeSet<String>,
+    (tickets, by): (BTreeSet<String>, Canceller),
     audit: Option<AuditEntry>,
 ) -> ApiResult<()> {
     let tickets = Some(tickets);
     let back = Transition::Refund {
         tickets,
         used_too: false,
+        by_owner: by == Canceller::Owner,
     };
     let mut change = Change::new(of.event_id, of.id, back);
     change.with.audit = audit;

@@ -266,6 +266,7 @@ impl DeskCaller {
             let refund = Transition::Refund {
                 tickets: tickets.map(|code| [code].into()),
                 used_too: false,
+                by_owner: false,
             };
             self.change(booking, &refund, sent_ms).await;
         }

@@ -107,6 +107,7 @@ impl PaymentTable for MoneyWorld {
                     amount: charge.captured_amount,
                     reason: "paid too late",
                     tickets: None,
+                    by_owner: false,
                     parts: RefundedParts::default(),
                     key: &format!("late:{}", of.id),
                     audit: None,

@@ -476,6 +476,7 @@ fn refund_of(codes: &[&str]) -> Transition {
     Transition::Refund {
         tickets: Some(codes.iter().map(|code| (*code).to_owned()).collect()),
         used_too: false,
+        by_owner: false,
     }
 }
 
@@ -501,6 +502,29 @@ fn tickets_are_taken_back_one_by_one_with_their_stock() {
 }
 
 #[test]
+fn an_owner_takes_back_no_ticket_that_somebody_else_holds() {
+    let (stock, mut standing) = with_tickets();
+    standing.booking.tickets[1].status = TicketStatus::Transferred;
+    let by_owner = |codes: &[&str]| match refund_of(codes) {
+        Transition::Refund {
+            tickets, used_too, ..
+        } => Transition::Refund {
+            tickets,
+            used_too,
+            by_owner: true,
+        },
+        other => other,
+    };
+    let refusal = refused(&stock, &standing, &by_owner(&["A", "B"]), now());
+    assert_eq!(refusal, Refusal::TicketTransferred);
+    let mut stock = stock;
+    for transition in [by_owner(&["A"]), refund_of(&["B"])] {
+        let moved = decide(&mut stock, &mut standing, &transition, now());
+        assert_eq!(moved, Ok(Moved::Now));
+    }
+}
+
+#[test]
 fn used_and_foreign_tickets_are_not_taken_back() {
     let (stock, mut standing) = with_tickets();
     standing.booking.tickets[1].status = TicketStatus::Used;
@@ -517,6 +541,7 @@ fn used_and_foreign_tickets_are_not_taken_back() {
     let all = Transition::Refund {
         tickets: None,
         used_too: true,
+        by_owner: false,
     };
     decide(&mut stock, &mut standing, &all, now()).unwrap();
     assert_eq!(counts(&stock), [(0, 0), (0, 0)]);
