@@ -7,6 +7,7 @@ import { newKey, sendOnce } from '../sdk/booking.ts';
 import { fileOf } from '../sdk/files.ts';
 import { pageSession } from '../pages/session.ts';
 import { Refusal, SeatcastClient, Unreachable } from '../sdk/index.ts';
+import { nextPage } from '../sdk/next-page.ts';
 import { given, type Answer, type RestRequest } from '../sdk/rest.ts';
 
 /** One page of a list. */
@@ -41,7 +42,7 @@ export class DeskClient extends SeatcastClient {
   async rows<T>(path: string): Promise<Rows<T>> {
     const answer = await this.#send<T[]>(path);
     const rows = given(answer);
-    return { rows, total: Number(answer.headers.get('x-total-count') ?? rows.length), next: nextOf(path, answer.headers.get('link')) };
+    return { rows, total: Number(answer.headers.get('x-total-count') ?? rows.length), next: nextPage(path, answer.headers) };
   }
 
   /**
@@ -113,12 +114,6 @@ export async function signed<T>(ask: () => Promise<T>): Promise<T> {
     if (!(error instanceof Refusal) || error.status !== 401 || (await pageSession().another()) === undefined) throw error;
     return ask();
   }
-}
-
-/** `Link: <?limit=20&cursor=…>; rel="next"`, relative to the list. */
-function nextOf(path: string, link: string | null): string | undefined {
-  const query = /<(\?[^>]*)>; rel="next"/.exec(link ?? '')?.[1];
-  return query && path.split('?')[0] + query;
 }
 
 /** The desk's one client. */

@@ -12,11 +12,15 @@ import type { Bookings } from './bookings.ts';
 import { eventModel, totalsOf, type EventState } from './model.ts';
 import { seatsModel, type SeatsState } from './seats-model.ts';
 import type { JsonObject } from './protocol.ts';
-import { Refusal, Unreachable, type Rest } from './rest.ts';
+import { nextPage } from './next-page.ts';
+import { given, Refusal, Unreachable, type Answer, type Rest } from './rest.ts';
 import { POLLING } from './road-bounds.ts';
 import { FRESHNESS } from './freshness.ts';
 import { now, type TopicState } from './topic-state.ts';
 import { isHidden, onShown } from './visibility.ts';
+
+/** Pages of an event's notices that are read, of a hundred each. */
+const NOTICE_PAGES_MAX = 10;
 
 /** The topics that nobody brings at this moment, by the id in their name. */
 export interface Polled {
@@ -145,19 +149,34 @@ export class Poller {
   }
 
   async #readEvent(id: number, topic: TopicState<EventState>): Promise<void> {
-    const [event, notices] = await Promise.all([
-      this.#rest.send<JsonObject & { revision: number }>(`/events/${id}`),
-      this.#rest.send<unknown[]>(`/events/${id}/notices`),
-    ]).catch((error: unknown) => {
+    let event: Answer<JsonObject & { revision: number }>;
+    let notices: unknown[];
+    try {
+      event = await this.#rest.send(`/events/${id}`);
+      // Read afterwards: one that was made in between is in them, though of a later revision. Before, it would be missed for ever.
+      notices = await this.#readNotices(id);
+    } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      topic.refuse({ code: error.code, reason: error.message, retry: 'later' });
-      return [];
-    });
-    if (!event?.data || !notices) return;
+      return topic.refuse({ code: error.code, reason: error.message, retry: 'later' });
+    }
+    refuseStale(event.headers);
+    if (!event.data) return;
     const { ticket_types, revision } = event.data;
     if (revision !== topic.view.revision) this.#somethingChanged();
-    const state = eventModel.whole({ event: event.data, ticket_types, notices: notices.data }, undefined, revision);
+    const state = eventModel.whole({ event: event.data, ticket_types, notices }, undefined, revision);
     topic.offer(revision, state, this.#countsMs());
+  }
+
+  /** All of them: the list begins with the oldest, and has an end to its page. */
+  async #readNotices(id: number): Promise<unknown[]> {
+    const notices: unknown[] = [];
+    let path: string | undefined = `/events/${id}/notices`;
+    for (let pages = 0; path !== undefined && pages < NOTICE_PAGES_MAX; pages += 1) {
+      const answer: Answer<unknown[]> = await this.#rest.send(path);
+      notices.push(...given(answer));
+      path = nextPage(path, answer.headers);
+    }
+    return notices;
   }
 
   async #readSeats(id: number, topic: TopicState<SeatsState>): Promise<void> {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EventState, SeatcastClient, SeatsState, TopicView } from '../../src/sdk/index.ts';
-import { FakeServer } from '../support/fake-server.ts';
+import { accepted, FakeServer } from '../support/fake-server.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;
@@ -50,6 +50,39 @@ describe('behind a firewall that stops WebSockets and streams', () => {
     const before = polls();
     await server.settle(30_000);
     expect(polls() - before).toBe(6);
+  });
+
+  it('misses no notice that is made while it reads', async () => {
+    server.notice(1, 'before');
+    server.routes.set('GET /events/1', async () => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      server.routes.delete('GET /events/1');
+      server.notice(1, 'meanwhile');
+      return server.fetch('http://fake/api/v1/events/1');
+    });
+    await server.settle(60_000);
+    expect(view).toMatchObject({ status: 'live', revision: 3 });
+    expect(view.state?.notices.map(({ message }) => message)).toEqual(['before', 'meanwhile']);
+  });
+
+  it('reads all pages of the notices: the newest are on the last', async () => {
+    server.notice(1, 'first');
+    server.notice(1, 'last');
+    const [first, last] = server.event(1).notices;
+    server.routes.set('GET /events/1/notices', () => accepted([first], { link: '<?cursor=abc>; rel="next"' }));
+    const asked: string[] = [];
+    const { fetch } = server;
+    const paged: typeof fetch = (input, init) => {
+      asked.push(String(input));
+      return String(input).endsWith('?cursor=abc') ? Promise.resolve(accepted([last])) : fetch(input, init);
+    };
+    const other = server.client({ fetch: paged });
+    let shown: TopicView<EventState> | undefined;
+    other.watch('event:1', (seen) => (shown = seen));
+    await server.settle(3_000);
+    expect(shown?.state?.notices.map(({ message }) => message)).toEqual(['first', 'last']);
+    expect(asked.filter((path) => path.includes('notices'))).toHaveLength(2);
+    other.close();
   });
 
   it('one request asks for all events', async () => {
