@@ -118,7 +118,7 @@ export class BookingPage extends PageElement {
     if (!details) return html`<span class="skeleton card" aria-hidden="true"></span>`;
     const parts = dateParts(this.language, details.starts_at, details.timezone);
     return html`<section class="event" aria-labelledby="event">
-      ${poster(details)}
+      ${poster(details, this)}
       <div class="text">
         <h2 id="event"><a href="/events/${id}"><bdi>${details.title}</bdi></a></h2>
         <p><time datetime=${details.starts_at}>${dateWords(this.language, parts)} <bdi>${parts.zone}</bdi></time></p>

@@ -1,4 +1,4 @@
-import { html, nothing, type TemplateResult } from 'lit';
+import { html, nothing, type LitElement, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { dateParts, dateWords, money, roundSum } from '../elements/internal/format.ts';
 import type { Language } from '../elements/internal/language.ts';
@@ -11,6 +11,8 @@ import { WORDS } from './event-list.words.ts';
 import { PageElement, titled } from './page-element.ts';
 import { daysOf, WHENS, type When } from './when.ts';
 import { poster } from './poster.ts';
+// Here the pictures are seen first.
+import './drawn-poster.ts';
 import '../elements/seatcast-availability/seatcast-availability.ts';
 
 const PAGE_SIZE = 24;
@@ -169,7 +171,7 @@ export class EventList extends PageElement {
         ${repeat(
           this.events,
           ({ id }) => id,
-          (event) => html`<li>${card(this.language, event)}</li>`,
+          (event) => html`<li>${card(this, this.language, event)}</li>`,
         )}
       </ul>
       ${this.events.length < this.total
@@ -189,7 +191,7 @@ export class EventList extends PageElement {
         ${repeat(
           this.past,
           ({ id }) => id,
-          (event) => html`<li>${card(this.language, event, true)}</li>`,
+          (event) => html`<li>${card(this, this.language, event, true)}</li>`,
         )}
       </ul>`;
   }
@@ -339,11 +341,11 @@ export class EventList extends PageElement {
 /** The list as it was left: who comes back to it finds it so. */
 let left: { address: string; events: readonly EventSummary[]; total: number; past: readonly EventSummary[] | undefined } | undefined;
 
-function card(language: Language, event: EventSummary, past = false): TemplateResult {
+function card(list: LitElement, language: Language, event: EventSummary, past = false): TemplateResult {
   const parts = dateParts(language, event.starts_at, event.timezone);
   const off = past || event.status === 'cancelled' || event.status === 'completed';
   return html`<article class="card ${off ? 'off' : ''}" data-event=${event.id}>
-    ${poster(event)}
+    ${poster(event, list)}
     ${event.price ? html`<span class="price">${priceWords(language, event.price)}</span>` : nothing}
     <div class="date" aria-hidden="true"><b>${parts.day}</b><span>${parts.month}</span></div>
     <div class="text">

@@ -57,7 +57,7 @@ export class EventPage extends LiveElement {
   #hero({ event }: EventState): TemplateResult {
     const parts = dateParts(this.language, event.starts_at, event.timezone);
     return html`<section class="hero ${event.status === 'cancelled' ? 'off' : ''}">
-      ${poster(event)}
+      ${poster(event, this)}
       <div class="about">
         <span class="category">${categoryWords(this.language, event.category)}</span>
         <h1 dir="auto">${event.title}</h1>
