@@ -3,7 +3,8 @@
  * said in `<html lang dir>`, which pages and elements follow.
  */
 import { LANGUAGES, type Language, type Translations } from '../elements/internal/language.ts';
-import { storageOfPage } from '../elements/internal/shared-client.ts';
+import { storageOfPage } from '../sdk/page.ts';
+import type { TextStorage } from '../sdk/index.ts';
 import type { LiveClient } from '../sdk/live-client.ts';
 import { tabMemory } from './tab-memory.ts';
 
@@ -52,7 +53,7 @@ function known(tag: string | null): Language | undefined {
   return LANGUAGES.find((language) => language === base);
 }
 
-function kept(storage: Storage | undefined): Language | undefined {
+function kept(storage: TextStorage | undefined): Language | undefined {
   try {
     return known(storage?.getItem(KEY) ?? null);
   } catch {
@@ -60,7 +61,7 @@ function kept(storage: Storage | undefined): Language | undefined {
   }
 }
 
-function keep(storage: Storage | undefined, language: Language): void {
+function keep(storage: TextStorage | undefined, language: Language): void {
   try {
     storage?.setItem(KEY, language);
   } catch {

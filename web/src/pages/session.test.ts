@@ -34,6 +34,33 @@ function otherTabWrote(newValue: string | null): void {
   globalThis.dispatchEvent(Object.assign(new Event('storage'), { key: KEY, newValue }));
 }
 
+describe('a session that is renewed', () => {
+  it('is kept where last known numbers fill the storage: its old refresh token would be taken for a thief’s', async () => {
+    storage = new FakeStorage(2_000);
+    const { one } = signedIn();
+    storage.setItem('seatcast.last.http://fake/events?', 'x'.repeat(1_966 - KEY.length - storage.getItem(KEY)!.length));
+    renew = () => Promise.resolve(session('a second one, which is longer'));
+    expect(await one.another()).toBe('access to a second one, which is longer');
+    expect(storage.getItem(KEY)).toContain('a second one');
+  });
+
+  it('goes on in this page where it cannot be kept', async () => {
+    const { one } = signedIn();
+    storage.setItem = () => {
+      throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
+    };
+    const spent: string[] = [];
+    client.renewSession = (token) => {
+      spent.push(token);
+      return Promise.resolve(session(`${token}, renewed`));
+    };
+    await one.another();
+    await one.another();
+    expect(spent).toEqual(['first', 'first, renewed']);
+    expect(one.account).toEqual(user);
+  });
+});
+
 describe('a session that the server ended', () => {
   it('is told of once, with whose it was, until somebody has read it', async () => {
     const { one, told } = signedIn();

@@ -2,7 +2,9 @@
  * Keeps the visitor signed in: the session lies in `localStorage`, all tabs share it, and it is renewed before its access
  * token ends. Elements on other sites know nothing of it.
  */
-import { followPage, storageOfPage, useClient } from '../elements/internal/shared-client.ts';
+import { followLater, useClient } from '../elements/internal/shared-client.ts';
+import { storageOfPage } from '../sdk/page.ts';
+import { Keeper } from '../sdk/keeper.ts';
 import { Refusal, SeatcastClient, type Account, type Session, type TextStorage } from '../sdk/index.ts';
 
 const KEY = 'seatcast.session';
@@ -25,7 +27,8 @@ interface Kept {
 
 export class SignedIn extends EventTarget {
   readonly #client: SeatcastClient;
-  readonly #storage: TextStorage;
+  /** A refresh token is good once: one that is not kept ends the session. */
+  readonly #storage: Keeper;
   #account: Account | undefined;
   #lost: Account | undefined;
   /** The token that the client has. */
@@ -33,10 +36,10 @@ export class SignedIn extends EventTarget {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #renewing: Promise<string | undefined> | undefined;
 
-  constructor(client: SeatcastClient, storage: TextStorage) {
+  constructor(client: SeatcastClient, storage: TextStorage | undefined) {
     super();
     this.#client = client;
-    this.#storage = storage;
+    this.#storage = new Keeper(storage);
     globalThis.addEventListener('storage', ({ key, newValue }) => {
       if (key !== null && key !== KEY) return;
       const { account } = this;
@@ -78,7 +81,7 @@ export class SignedIn extends EventTarget {
   begin(session: Session): void {
     const { access_token, refresh_token, expires_in, user } = session;
     const kept: Kept = { access_token, refresh_token, ends_at: Date.now() + expires_in * 1_000, user };
-    this.#storage.setItem(KEY, JSON.stringify(kept));
+    this.#storage.set(KEY, JSON.stringify(kept));
     this.#look();
   }
 
@@ -146,7 +149,7 @@ export class SignedIn extends EventTarget {
       const now = this.#kept();
       if (now && now.refresh_token !== kept.refresh_token) return this.#use(now);
       // Signed out here or in another tab meanwhile, nobody has lost anything.
-      if (now) this.#storage.setItem(KEY, ENDED);
+      if (now) this.#storage.set(KEY, ENDED);
       this.#forget();
       if (now) this.#lose(now.user);
       return undefined;
@@ -154,43 +157,18 @@ export class SignedIn extends EventTarget {
   }
 
   #forget(): void {
-    this.#storage.removeItem(KEY);
+    this.#storage.remove(KEY);
     this.#look();
   }
 
   #kept(): Kept | undefined {
     try {
-      const kept = JSON.parse(this.#storage.getItem(KEY) ?? '') as Kept;
+      const kept = JSON.parse(this.#storage.get(KEY) ?? '') as Kept;
       const isWhole = typeof kept.access_token === 'string' && typeof kept.refresh_token === 'string' && typeof kept.user === 'object';
       return isWhole ? kept : undefined;
     } catch {
       return undefined;
     }
-  }
-}
-
-/** Where the storage is forbidden the session lasts as long as the page. */
-class PageMemory implements TextStorage {
-  readonly #items = new Map<string, string>();
-
-  get length(): number {
-    return this.#items.size;
-  }
-
-  key(index: number): string | null {
-    return [...this.#items.keys()][index] ?? null;
-  }
-
-  getItem(key: string): string | null {
-    return this.#items.get(key) ?? null;
-  }
-
-  setItem(key: string, value: string): void {
-    this.#items.set(key, value);
-  }
-
-  removeItem(key: string): void {
-    this.#items.delete(key);
   }
 }
 
@@ -210,7 +188,7 @@ function begun(Client: typeof SeatcastClient): SignedIn {
     refreshToken: () => made.another(),
   });
   useClient(client);
-  followPage(client);
-  const made = new SignedIn(client, storage ?? new PageMemory());
+  followLater(client);
+  const made = new SignedIn(client, storage);
   return made;
 }

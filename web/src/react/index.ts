@@ -7,8 +7,10 @@
  */
 import { createContext, createElement, useCallback, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
 import {
+  followPage,
   othersHere,
   SeatcastClient,
+  storageOfPage,
   totalsOf,
   type BookingsView,
   type EventState,
@@ -35,9 +37,23 @@ export interface SeatcastProviderProps {
 /** Gives the hooks below it their client. */
 export function SeatcastProvider({ client: given, url = '', children }: SeatcastProviderProps): ReactNode {
   // A client that nobody watches has no connection: one that is made and dropped, as strict mode does, costs nothing.
-  const made = useMemo(() => given ?? new SeatcastClient({ url }), [given, url]);
-  useEffect(() => () => void (made === given || made.close()), [made, given]);
+  const made = useMemo(() => given ?? clientOfPage(url), [given, url]);
+  useEffect(() => {
+    if (made === given) return;
+    const listening = new AbortController();
+    followPage(made, listening.signal);
+    return () => {
+      listening.abort();
+      made.close();
+    };
+  }, [made, given]);
   return createElement(ClientContext.Provider, { value: made }, children);
+}
+
+/** It knows the bookings of a guest again when the page is loaded anew. */
+function clientOfPage(url: string): SeatcastClient {
+  const storage = storageOfPage();
+  return new SeatcastClient({ url, ...(storage ? { storage } : {}) });
 }
 
 export function useSeatcast(): SeatcastClient {

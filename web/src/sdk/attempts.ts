@@ -7,9 +7,9 @@
  */
 import { newKey, type Booking, type BookingRequest } from './booking.ts';
 import { Emitter } from './emitter.ts';
+import type { Keeper } from './keeper.ts';
 import { isObject } from './protocol.ts';
 import { Refusal } from './rest.ts';
-import type { TextStorage } from './store.ts';
 
 export interface UnsentBooking {
   /** Idempotency key of all its tries. */
@@ -58,18 +58,16 @@ export interface Sender {
 
 export class Attempts {
   readonly #sender: Sender;
-  readonly #storage: TextStorage | undefined;
-  /** Where there is no storage. */
-  readonly #memory = new Map<string, Kept>();
+  readonly #keeper: Keeper;
   readonly #changed = new Emitter<readonly UnsentBooking[]>();
   /** Sent by this page, and not answered; `late`: asked again because nobody knew how it ended. */
   readonly #sending = new Map<string, { late: boolean }>();
   readonly #refused = new Map<string, UnsentBooking>();
   #hasResumed = false;
 
-  constructor(sender: Sender, storage: TextStorage | undefined) {
+  constructor(sender: Sender, keeper: Keeper) {
     this.#sender = sender;
-    this.#storage = storage;
+    this.#keeper = keeper;
   }
 
   /** Books, with a key that is kept until the answer. @throws Refusal, Unreachable */
@@ -175,50 +173,27 @@ export class Attempts {
   // ── the storage ──────────────────────────────────────────────────────────────────────────────
 
   #keep(kept: Kept): void {
-    try {
-      if (!this.#storage) throw new TypeError('no storage');
-      this.#storage.setItem(PREFIX + kept.key, JSON.stringify(kept));
-    } catch {
-      // Full or forbidden: this page still knows it.
-      this.#memory.set(kept.key, kept);
-    }
+    this.#keeper.set(PREFIX + kept.key, JSON.stringify(kept));
   }
 
   #drop(key: string): void {
-    this.#memory.delete(key);
-    try {
-      this.#storage?.removeItem(PREFIX + key);
-    } catch {
-      // Forbidden: it was never there.
-    }
+    this.#keeper.remove(PREFIX + key);
   }
 
-  /** Reads anew each time, other tabs write as well; those that the server has forgotten are dropped. */
+  /** Those that the server has forgotten are dropped. */
   #read(): Kept[] {
-    const kept = new Map(this.#memory);
-    for (const one of stored(this.#storage)) kept.set(one.key, one);
-    for (const { key, at } of [...kept.values()]) {
-      if (Math.abs(Date.now() - at) < ATTEMPTS.keptMs) continue;
-      kept.delete(key);
-      this.#drop(key);
-    }
-    return [...kept.values()];
+    const kept = this.#keeper.all(PREFIX).flatMap(parsed);
+    return kept.filter(({ key, at }) => {
+      const isKnown = Math.abs(Date.now() - at) < ATTEMPTS.keptMs;
+      if (!isKnown) this.#drop(key);
+      return isKnown;
+    });
   }
 }
 
-function stored(storage: TextStorage | undefined): Kept[] {
-  if (!storage) return [];
+function parsed(text: string): Kept[] {
   try {
-    const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? '');
-    return keys.filter((key) => key.startsWith(PREFIX)).flatMap((key) => parsed(storage.getItem(key)));
-  } catch {
-    return [];
-  }
-}
-
-function parsed(text: string | null): Kept[] {
-  try {
-    const kept: unknown = JSON.parse(text ?? '');
+    const kept: unknown = JSON.parse(text);
     const isWhole = isObject(kept) && typeof kept['key'] === 'string' && typeof kept['at'] === 'number' && isObject(kept['request']);
     return isWhole ? [kept as unknown as Kept] : [];
   } catch {

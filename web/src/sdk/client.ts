@@ -17,6 +17,7 @@ import type { Connection } from './connection.ts';
 import { debugLog } from './debug-log.ts';
 import { LiveClient, type ClientOptions, type TopicKind } from './live-client.ts';
 import { adminModel } from './admin-model.ts';
+import { Keeper } from './keeper.ts';
 import { keepAnswer, keptAnswer, rememberNumbers } from './last-known.ts';
 import { eventModel, STEPS, type EventState, type Model } from './model.ts';
 import { seatsModel } from './seats-model.ts';
@@ -38,6 +39,7 @@ const MODELS = { event: eventModel, seats: seatsModel, user: userModel, admin: a
 
 export class SeatcastClient extends LiveClient {
   readonly #storage: TextStorage | undefined;
+  readonly #keeper: Keeper;
   readonly #store: BookingStore;
   readonly #attempts: Attempts;
   readonly #own: OwnBookings;
@@ -48,10 +50,11 @@ export class SeatcastClient extends LiveClient {
   constructor(options: ClientOptions) {
     super({ ...options, fetch: noted(options.fetch) });
     this.#storage = options.storage;
-    this.#store = bookingStore(options.storage);
+    this.#keeper = new Keeper(options.storage);
+    this.#store = bookingStore(this.#keeper);
     this.#own = this.#ownBookings();
     const caller = (): string => (this.identity.user === undefined ? 'guest' : `user:${this.identity.user}`);
-    this.#attempts = new Attempts({ send: (request, key) => this.#sendBooking(request, key), caller }, options.storage);
+    this.#attempts = new Attempts({ send: (request, key) => this.#sendBooking(request, key), caller }, this.#keeper);
     this.#tracker = new Tracker({
       rest: this.rest,
       address: `${this.url}/api/v1/interactions`,
@@ -175,6 +178,14 @@ export class SeatcastClient extends LiveClient {
   /** Whether the caller has no account. */
   get isGuest(): boolean {
     return !this.identity.isSomebody;
+  }
+
+  /**
+   * A booking that is made now is known here when the page is loaded again: the caller has an account, or there is a storage
+   * that keeps the booking's token. Where it is not, a guest finds it again by an e-mail address only.
+   */
+  get isRemembered(): boolean {
+    return !this.isGuest || this.#keeper.isLasting;
   }
 
   /** Development mode only: the people of the demo, listed with the rights of user 1. */

@@ -62,6 +62,8 @@ export type {
 } from './protocol.ts';
 export type { TopicStatus } from './freshness.ts';
 export type { TopicView } from './topic-state.ts';
+export { followPage } from './follow-page.ts';
+export { storageOfPage } from './page.ts';
 export type { TextStorage } from './store.ts';
 export { CLOSE_CODES } from './codes.ts';
 export type { OpenTransport, Transport, TransportEvents } from './transport.ts';

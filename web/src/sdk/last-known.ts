@@ -25,6 +25,8 @@ export const LAST_KNOWN = {
   trustedMs: 60_000,
   /** Longer values are not kept, in characters. */
   lengthMax: 200_000,
+  /** All of them together, in characters: browsers let a site keep 2.5 to 5 million, and what else is kept matters more. */
+  totalMax: 1_000_000,
 } as const;
 
 const PREFIX = 'seatcast.last.';
@@ -72,18 +74,34 @@ function keepLastKnown(storage: TextStorage, name: string, known: LastKnown): vo
   const text = JSON.stringify(known);
   if (text.length > LAST_KNOWN.lengthMax) return;
   try {
+    dropOldest(storage, PREFIX + name, text.length);
     storage.setItem(PREFIX + name, text);
-    if (!before) dropOldest(storage);
   } catch {
     // Full or forbidden: without a network there will be nothing to show.
   }
 }
 
-function dropOldest(storage: TextStorage): void {
-  const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? '').filter((key) => key.startsWith(PREFIX));
-  if (keys.length <= LAST_KNOWN.keptMax) return;
-  const byAge = keys
-    .map((key) => ({ key, at: readLastKnown(storage, key.slice(PREFIX.length))?.at ?? 0 }))
-    .sort((one, other) => other.at - one.at);
-  for (const { key } of byAge.slice(LAST_KNOWN.keptMax)) storage.removeItem(key);
+/** Something else needs the room. */
+export function forgetLastKnown(storage: TextStorage): void {
+  for (const key of keysOf(storage)) storage.removeItem(key);
+}
+
+/** Makes room for a text of that length. */
+function dropOldest(storage: TextStorage, name: string, length: number): void {
+  const others = keysOf(storage).filter((key) => key !== name);
+  const kept = others.map((key) => ({ key, length: storage.getItem(key)?.length ?? 0 }));
+  let total = kept.reduce((sum, one) => sum + one.length, length);
+  const isTooMuch = (): boolean => total > LAST_KNOWN.totalMax || kept.length >= LAST_KNOWN.keptMax;
+  if (!isTooMuch()) return;
+  const age = new Map(others.map((key) => [key, readLastKnown(storage, key.slice(PREFIX.length))?.at ?? 0]));
+  kept.sort((one, other) => age.get(other.key)! - age.get(one.key)!);
+  while (isTooMuch()) {
+    const oldest = kept.pop()!;
+    total -= oldest.length;
+    storage.removeItem(oldest.key);
+  }
+}
+
+function keysOf(storage: TextStorage): string[] {
+  return Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? '').filter((key) => key.startsWith(PREFIX));
 }

@@ -1,6 +1,7 @@
 /** Messages to this browser while no page is open (web push). The pages subscribe; their service worker shows what comes. */
 import type { LiveClient } from './live-client.ts';
 import { given, type Rest } from './rest.ts';
+import { Keeper } from './keeper.ts';
 import { bookingStore, type BookingStore, type TextStorage } from './store.ts';
 
 export type PushKind = 'tickets_back' | 'hold_ends' | 'waitlist_offer';
@@ -34,7 +35,7 @@ export class PushNotes {
   /** `storage`: the client's, where it has one: there is what proves a guest's bookings. */
   constructor({ rest }: LiveClient, storage?: TextStorage) {
     this.#rest = rest;
-    this.#bookings = bookingStore(storage);
+    this.#bookings = bookingStore(new Keeper(storage));
   }
 
   /** `applicationServerKey` of `pushManager.subscribe`. @throws Refusal (`NO_PUSH`: the server sends none) */

@@ -5,6 +5,8 @@
  * Each booking has a key of its own. Tabs share the storage and write at the same time; with one list for
  * all, the last to write would erase what the others wrote, and their tokens would be lost for good.
  */
+import type { Keeper } from './keeper.ts';
+
 export interface KeptBooking {
   id: string;
   event_id: number;
@@ -38,45 +40,23 @@ export function isBookingKey(key: string | null): boolean {
   return key === null || key.startsWith(PREFIX);
 }
 
-/** A store in `localStorage` or the like; without one, or when it refuses, in memory. */
-export function bookingStore(storage?: TextStorage): BookingStore {
-  const memory = new Map<string, KeptBooking>();
-  const all = (): KeptBooking[] => {
-    const kept = new Map(memory);
-    for (const booking of read(storage)) kept.set(booking.id, booking);
-    return [...kept.values()].sort((one, other) => (one.id < other.id ? 1 : -1));
-  };
+export function bookingStore(keeper: Keeper): BookingStore {
+  const all = (): KeptBooking[] => keeper.all(PREFIX).flatMap(parsed).sort((one, other) => (one.id < other.id ? 1 : -1));
   return {
     all,
     keep(booking) {
       const known = all();
       const before = known.find(({ id }) => id === booking.id);
       if (before && before.version >= booking.version) return;
-      try {
-        if (!storage) throw new TypeError('no storage');
-        storage.setItem(PREFIX + booking.id, JSON.stringify(booking));
-        for (const { id } of known.slice(KEPT_MAX)) storage.removeItem(PREFIX + id);
-      } catch {
-        // Full or forbidden (private windows): this page still knows it.
-        memory.set(booking.id, booking);
-      }
+      keeper.set(PREFIX + booking.id, JSON.stringify(booking));
+      for (const { id } of known.slice(KEPT_MAX)) keeper.remove(PREFIX + id);
     },
   };
 }
 
-function read(storage: TextStorage | undefined): KeptBooking[] {
-  if (!storage) return [];
+function parsed(text: string): KeptBooking[] {
   try {
-    const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? '');
-    return keys.filter((key) => key.startsWith(PREFIX)).flatMap((key) => parsed(storage.getItem(key)));
-  } catch {
-    return [];
-  }
-}
-
-function parsed(text: string | null): KeptBooking[] {
-  try {
-    const { id, event_id, token, version } = JSON.parse(text ?? '') as KeptBooking;
+    const { id, event_id, token, version } = JSON.parse(text) as KeptBooking;
     return typeof id === 'string' && typeof token === 'string' ? [{ id, event_id, token, version: Number(version) || 0 }] : [];
   } catch {
     return [];

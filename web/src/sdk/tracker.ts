@@ -23,7 +23,8 @@ export const TRACKER = {
 /** The report of a buyer who left. */
 export const ABANDONED = 'booking_abandoned';
 
-const SESSION_KEY = 'seatcast.session';
+/** In the tab's storage. */
+const SESSION_KEY = 'seatcast.visit';
 
 /** The part of a page that is used; none of it is there in Node. */
 interface Page {

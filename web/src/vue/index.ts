@@ -19,8 +19,10 @@ import {
   type ShallowRef,
 } from 'vue';
 import {
+  followPage,
   othersHere,
   SeatcastClient,
+  storageOfPage,
   totalsOf,
   type BookingsView,
   type EventState,
@@ -44,9 +46,17 @@ export interface SeatcastPluginOptions {
 
 export const seatcast = {
   install(app: App, { client: given, url = '' }: SeatcastPluginOptions = {}): void {
-    const client = given ?? new SeatcastClient({ url });
+    const storage = storageOfPage();
+    // With the page's storage it knows the bookings of a guest again when the page is loaded anew.
+    const client = given ?? new SeatcastClient({ url, ...(storage ? { storage } : {}) });
     app.provide(CLIENT, client);
-    if (!given) app.onUnmount(() => client.close());
+    if (given) return;
+    const listening = new AbortController();
+    followPage(client, listening.signal);
+    app.onUnmount(() => {
+      listening.abort();
+      client.close();
+    });
   },
 };
 

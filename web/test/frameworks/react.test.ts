@@ -7,6 +7,7 @@ import { useClient } from '../../src/elements/index.ts';
 import type * as Door from '../../src/react/index.ts';
 import type { SeatcastClient } from '../../src/sdk/index.ts';
 import { accepted, FakeServer } from '../support/fake-server.ts';
+import { FakeStorage } from '../support/fake-storage.ts';
 import { textOf } from '../support/mount.ts';
 import { load, modules } from './bundle.ts';
 
@@ -123,6 +124,39 @@ describe.each([
     server.sell(1, 7, 3);
     await pass();
     expect(host.textContent).toBe('97 live');
+  });
+
+  it('with a client of its own knows the booking of a guest again, and hears of other tabs and of the network', async () => {
+    const { createElement, act } = page.React;
+    let own: SeatcastClient | undefined;
+    const Mine = (): ReactTypes.ReactNode => {
+      own = page.door.useSeatcast();
+      return `${page.door.useBookings().bookings?.map(({ id }) => id).join()} ${page.door.useEvent(1).status}`;
+    };
+    const show = (): Promise<void> => act(async () => root.render(createElement(page.door.SeatcastProvider, { url: 'https://tickets.example' }, createElement(Mine))));
+    vi.stubGlobal('fetch', server.fetch);
+    vi.stubGlobal('WebSocket', socketsTo(server));
+    vi.stubGlobal('localStorage', new FakeStorage());
+    server.routes.set('POST /bookings', () => accepted({ id: 'b-1', event_id: 1, version: 1, token: 'secret' }, {}, 201));
+    server.routes.set('GET /bookings/b-1', () => accepted({ id: 'b-1', event_id: 1, version: 1 }));
+    await show();
+    await act(async () => void (await own!.book({ event_id: 1, items: [{ ticket_type_id: 7, quantity: 1 }] })));
+    await act(async () => root.unmount());
+    root = page.createRoot(host);
+    await show();
+    await pass();
+    expect(host.textContent).toBe('b-1 live');
+    const told = vi.spyOn(own!, 'storageChanged');
+    await act(async () => void globalThis.dispatchEvent(Object.assign(new Event('storage'), { key: 'seatcast.booking.b-2' })));
+    expect(told).toHaveBeenCalledWith('seatcast.booking.b-2');
+    server.reachable = false;
+    await act(async () => void globalThis.dispatchEvent(new Event('offline')));
+    expect(host.textContent).not.toContain('live');
+    await act(async () => root.unmount());
+    told.mockClear();
+    globalThis.dispatchEvent(Object.assign(new Event('storage'), { key: null }));
+    expect(told).not.toHaveBeenCalled();
+    root = page.createRoot(host);
   });
 
   it('lets go of its topics with the component', async () => {

@@ -11,10 +11,12 @@ import {
   useEvent,
   useEventBroadcast,
   useRegistrationPresence,
+  useSeatcast,
   useTicketAvailability,
   type BroadcastRefs,
 } from '../../src/vue/index.ts';
 import { accepted, FakeServer } from '../support/fake-server.ts';
+import { FakeStorage } from '../support/fake-storage.ts';
 import { textOf } from '../support/mount.ts';
 
 let server: FakeServer;
@@ -38,7 +40,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function mountApp(component: Component, options: { client?: SeatcastClient } = { client }): Promise<void> {
+async function mountApp(component: Component, options: { client?: SeatcastClient; url?: string } = { client }): Promise<void> {
   app = createApp(component);
   app.config.compilerOptions.isCustomElement = isSeatcastElement;
   app.use(seatcast, options);
@@ -65,6 +67,34 @@ describe('Vue', () => {
     server.cut();
     await server.settle(20);
     expect(host.textContent).toBe('50 left, 0 held, 0 sold');
+  });
+
+  it('with a client of its own knows the booking of a guest again, and hears of other tabs', async () => {
+    vi.stubGlobal('fetch', server.fetch);
+    vi.stubGlobal('localStorage', new FakeStorage());
+    server.routes.set('POST /bookings', () => accepted({ id: 'b-1', event_id: 1, version: 1, token: 'secret' }, {}, 201));
+    server.routes.set('GET /bookings/b-1', () => accepted({ id: 'b-1', event_id: 1, version: 1 }));
+    let own: SeatcastClient | undefined;
+    const Mine = {
+      setup: () => {
+        own = useSeatcast();
+        return { view: useBookings() };
+      },
+      template: `{{ view.bookings?.map(({ id }) => id).join() }}`,
+    };
+    const options = { url: 'https://tickets.example' };
+    await mountApp(Mine, options);
+    await own!.book({ event_id: 1, items: [{ ticket_type_id: 7, quantity: 1 }] });
+    app!.unmount();
+    await mountApp(Mine, options);
+    expect(host.textContent).toBe('b-1');
+    const told = vi.spyOn(own!, 'storageChanged');
+    globalThis.dispatchEvent(Object.assign(new Event('storage'), { key: null }));
+    app!.unmount();
+    app = undefined;
+    globalThis.dispatchEvent(Object.assign(new Event('storage'), { key: null }));
+    expect(told).toHaveBeenCalledOnce();
+    vi.unstubAllGlobals();
   });
 
   it('lets go of its topics with the component', async () => {

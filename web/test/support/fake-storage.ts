@@ -2,8 +2,14 @@ import type { TextStorage } from '../../src/sdk/index.ts';
 
 /** A storage that tabs share, as `localStorage` is. `changed` hears of writes, as `storage` events tell of them. */
 export class FakeStorage implements TextStorage {
+  /** Characters that it takes, as browsers count them: keys and values. */
+  readonly room: number;
   changed: (key: string) => void = () => {};
   readonly #items = new Map<string, string>();
+
+  constructor(room = Number.POSITIVE_INFINITY) {
+    this.room = room;
+  }
 
   get length(): number {
     return this.#items.size;
@@ -18,6 +24,8 @@ export class FakeStorage implements TextStorage {
   }
 
   setItem(key: string, value: string): void {
+    const others = [...this.#items].filter(([name]) => name !== key).reduce((sum, [name, text]) => sum + name.length + text.length, 0);
+    if (others + key.length + value.length > this.room) throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
     this.#items.set(key, value);
     this.changed(key);
   }

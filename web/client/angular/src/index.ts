@@ -21,8 +21,10 @@ import {
 } from '@angular/core';
 import {
   AVAILABILITY_WORDS,
+  followPage,
   SeatcastClient,
   stockLevel,
+  storageOfPage,
   TicketAvailabilityService as Service,
   type AvailabilityStatus,
   type AvailabilityWords,
@@ -38,8 +40,15 @@ export const SEATCAST_WORDS = new InjectionToken<Partial<AvailabilityWords>>('Se
 export function provideSeatcast(options: { url: string } | { client: SeatcastClient }): EnvironmentProviders {
   const made = (): SeatcastClient => {
     if ('client' in options) return options.client;
-    const client = new SeatcastClient(options);
-    inject(DestroyRef).onDestroy(() => client.close());
+    const storage = storageOfPage();
+    // With the page's storage it knows the bookings of a guest again when the page is loaded anew.
+    const client = new SeatcastClient({ ...options, ...(storage ? { storage } : {}) });
+    const listening = new AbortController();
+    followPage(client, listening.signal);
+    inject(DestroyRef).onDestroy(() => {
+      listening.abort();
+      client.close();
+    });
     return client;
   };
   return makeEnvironmentProviders([{ provide: SEATCAST_CLIENT, useFactory: made }]);

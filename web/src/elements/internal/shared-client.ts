@@ -3,6 +3,7 @@
  * is half as large; those that sell bring `full-client.ts`, and then it is a `SeatcastClient`.
  */
 import { LiveClient, type ClientOptions } from '../../sdk/live-client.ts';
+import { storageOfPage } from '../../sdk/page.ts';
 
 type ClientClass = new (options: ClientOptions) => LiveClient;
 
@@ -25,35 +26,18 @@ export function liveClient(): LiveClient {
   if (!shared) {
     const storage = storageOfPage();
     shared = new Client({ url: serverOf(import.meta.url), ...(storage ? { storage } : {}) });
-    followPage(shared);
+    followLater(shared);
   }
   return shared;
+}
+
+/** What happens to the page is of no use before its first sight. */
+export function followLater(client: LiveClient): void {
+  import('../../sdk/follow-page.ts').then(({ followPage }) => followPage(client), () => undefined);
 }
 
 /** The address of the server that a script came from; its host may have other things beside it, as in `/tickets/`. */
 export function serverOf(script: string): string {
   const { origin, pathname } = new URL(script);
   return origin + (/^(.*)\/(?:assets|embed)\/[^/]+$/.exec(pathname)?.[1] ?? '');
-}
-
-/** Sandboxed frames have none, and say so by throwing. */
-export function storageOfPage(): Storage | undefined {
-  try {
-    return globalThis.localStorage;
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * A page that comes back to the foreground, or to the network, need not wait for the next attempt; without network nothing is
- * live; and a booking that another tab wrote to the storage is seen at once.
- */
-export function followPage(client: LiveClient): void {
-  globalThis.addEventListener('online', () => client.nudge());
-  globalThis.addEventListener('offline', () => client.networkLost());
-  globalThis.addEventListener('storage', ({ key }) => client.storageChanged(key));
-  document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible') client.nudge();
-  });
 }

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BookingRequest, PriceLine, SeatcastClient } from '../../sdk/index.ts';
 import { accepted, FakeServer, refused, tokenOf } from '../../../test/support/fake-server.ts';
+import { FakeStorage } from '../../../test/support/fake-storage.ts';
 import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { BookingMadeEvent } from '../events/booking-made.ts';
 import type { BookingRefusedEvent } from '../events/booking-refused.ts';
@@ -20,6 +21,7 @@ import '../seatcast-seat-map/seatcast-seat-map.ts';
 import './otherwise.ts';
 import './email-proof.ts';
 import './name-gap.ts';
+import './unkept.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;
@@ -46,7 +48,7 @@ beforeEach(async () => {
   server.addEvent(1);
   price = { unit: 4_500, extra: [] };
   server.routes.set('POST /bookings/quote', (body) => accepted(quoteOf(body as BookingRequest)));
-  client = server.client();
+  client = server.client({ storage: new FakeStorage() });
   element = await mount(server, client, 'seatcast-booking', { event: '1' });
   source = Object.assign(document.createElement('div'), { busy: false, clear: vi.fn() });
   element.append(source);
@@ -401,6 +403,39 @@ describe('booking', () => {
     await drawn(server, element, 60_000);
     expect(keys()).toHaveLength(10);
     expect(new Set(keys()).size).toBe(1);
+  });
+
+  it('asks a guest for an e-mail address where the browser keeps nothing, and says why', async () => {
+    server.routes.set('POST /bookings', () => accepted(booking, {}, 201));
+    element.client = server.client();
+    await drawn(server, element);
+    await choose(line(2));
+    await drawn(server, element);
+    expect(textOf(element)).toContain('only an e-mail address finds it again');
+    expect(find<HTMLDetailsElement>(element, '.contact').open).toBe(true);
+    button().click();
+    await drawn(server, element);
+    expect(posts('/bookings')).toHaveLength(0);
+    const email = find<HTMLInputElement>(element, 'input[name=email]');
+    email.value = 'ada@example.org';
+    email.dispatchEvent(new Event('input', { bubbles: true }));
+    button().click();
+    await drawn(server, element);
+    expect(posts('/bookings').map(({ body }) => (body as BookingRequest).contact)).toEqual([{ email: 'ada@example.org' }]);
+    element.client.close();
+  });
+
+  it('leaves the address to those who have an account', async () => {
+    server.routes.set('POST /bookings', () => accepted(booking, {}, 201));
+    element.client = server.client({ token: tokenOf(3) });
+    await drawn(server, element);
+    await choose(line(2));
+    await drawn(server, element);
+    expect(textOf(element)).not.toContain('only an e-mail address');
+    button().click();
+    await drawn(server, element);
+    expect(posts('/bookings')).toHaveLength(1);
+    element.client.close();
   });
 
   describe('after an attempt that nobody answered', () => {

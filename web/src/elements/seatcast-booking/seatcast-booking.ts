@@ -96,6 +96,8 @@ export class SeatcastBooking extends SellingElement {
   #mailed: string | undefined;
   /** Loaded when a sale asks for it. */
   #proof: typeof import('./email-proof.ts') | undefined;
+  /** What a guest is told whose booking this browser would forget; loaded with the choice, where it would. */
+  #unkept: typeof import('./unkept.ts').UNKEPT | undefined;
   /** Loaded with the first code. */
   #codes: typeof import('./otherwise.ts') | undefined;
   /** An attempt that nobody answered: it may have been booked, so it is asked again before anything else is. */
@@ -132,6 +134,7 @@ export class SeatcastBooking extends SellingElement {
     this.#dropRefusedVoucher(this.#quote.refusal);
     this.#askPrice();
     if (!changed.has('lines')) return;
+    if (this.lines[0]) void this.#tryMemory();
     // With another price it is the same choice: that the price changed is still to be read.
     if (this.lines.length > 0 && !sameChoice(changed.get('lines') ?? [], this.lines)) this.problem = undefined;
   }
@@ -335,15 +338,27 @@ export class SeatcastBooking extends SellingElement {
         <input name="name" autocomplete="name" maxlength=${NAME_CHARS_MAX} .value=${this.#contact.name ?? ''} />
       </label>
       <label>${words.email}
-        <input name="email" type="email" autocomplete="email" maxlength=${NAME_CHARS_MAX} .value=${this.#contact.email ?? ''} />
+        <input name="email" type="email" autocomplete="email" maxlength=${NAME_CHARS_MAX} ?required=${this.#isForgotten} .value=${this.#contact.email ?? ''} />
       </label>
+      ${this.#isForgotten ? html`<p class="terms">${this.#unkept?.[this.language]}</p>` : nothing}
       ${this.#codeField()}
     </details>`;
   }
 
   /** An account has an address. Of a guest it is asked where there is room for it. */
   #asksContact(): boolean {
-    return this.topic.client.isGuest && this.offsetWidth >= WIDE_PX;
+    return this.topic.client.isGuest && (this.offsetWidth >= WIDE_PX || this.#isForgotten);
+  }
+
+  /** Paid elsewhere, the booking would be lost to its buyer: a page without storage has forgotten it on the way back. */
+  get #isForgotten(): boolean {
+    return this.topic.client.isGuest && this.#unkept !== undefined;
+  }
+
+  async #tryMemory(): Promise<void> {
+    const isKept = this.topic.client.isRemembered;
+    this.#unkept = isKept ? undefined : (await import('./unkept.ts').catch(() => undefined))?.UNKEPT;
+    if (!isKept) this.requestUpdate();
   }
 
   #codeField(): TemplateResult | undefined {

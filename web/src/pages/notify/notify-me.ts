@@ -2,7 +2,7 @@ import { css, html, nothing, type PropertyValues, type TemplateResult } from 'li
 import { notes } from '../../elements/internal/controls.ts';
 import { sharedClient } from '../../elements/internal/full-client.ts';
 import { explain } from '../../elements/internal/refusals.ts';
-import { storageOfPage } from '../../elements/internal/shared-client.ts';
+import { storageOfPage } from '../../sdk/page.ts';
 import type { PushNote, PushWish } from '../../sdk/index.ts';
 import { PageElement } from '../page-element.ts';
 import { shared } from '../shared.styles.ts';
