@@ -101,17 +101,19 @@ function wishOf(path: string, body: unknown): string {
   return `${path} ${JSON.stringify(body)}`;
 }
 
-/** Whether something was done is unknown: no answer, the first try is under way, or the caller was not let in to ask again. */
+/** Whether something was done is unknown: no answer, or the caller was not let in to ask again. */
 export function isUnanswered(error: unknown): boolean {
-  return error instanceof Unreachable || (error instanceof Refusal && (error.code === 'IDEMPOTENCY_IN_FLIGHT' || error.status === 401));
+  return error instanceof Unreachable || (error instanceof Refusal && error.status === 401);
 }
 
-/** A session that ended is renewed, once; where that cannot be, nobody is signed in any more. */
+/** A session that ended is renewed, once; where that cannot be, nobody is signed in any more. Another account asks for itself. */
 export async function signed<T>(ask: () => Promise<T>): Promise<T> {
+  const session = pageSession();
+  const { account } = session;
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof Refusal) || error.status !== 401 || (await pageSession().another()) === undefined) throw error;
+    if (!(error instanceof Refusal) || error.status !== 401 || (await session.another()) === undefined || session.account?.id !== account?.id) throw error;
     return ask();
   }
 }

@@ -171,30 +171,37 @@ export const BOOKING = {
   backoffCapMs: 4_000,
 } as const;
 
-/** Sends a write, again with the same key as long as nobody answered it. */
+/**
+ * Sends a write, again with the same key as long as nobody answered it. Keys count for one caller: whoever signs in or out
+ * meanwhile does not send it again, which would be a second write under another name.
+ * @throws Refusal, Unreachable
+ */
 export async function sendOnce<T>(
   rest: Rest,
   path: string,
   request: { method: 'POST' | 'PUT' | 'PATCH'; body: unknown; headers?: Record<string, string> },
   key: string = newKey(),
 ): Promise<Answer<T>> {
+  const { caller } = rest;
   const backoff = new Backoff({ baseMs: BOOKING.backoffBaseMs, capMs: BOOKING.backoffCapMs });
   const headers = { ...request.headers, 'idempotency-key': key };
   for (;;) {
     try {
       return await rest.send<T>(path, { ...request, headers });
     } catch (error) {
-      if (!mayRepeat(error) || backoff.attempt >= BOOKING.attemptsMax - 1) throw error;
-      const askedMs = error instanceof Unreachable ? (error.retryAfterS ?? 0) * 1_000 : 0;
-      await pause(Math.max(askedMs, backoff.next()));
+      const unanswered = unansweredBy(error);
+      if (backoff.attempt < BOOKING.attemptsMax - 1) await pause(Math.max((unanswered.retryAfterS ?? 0) * 1_000, backoff.next()));
+      else throw unanswered;
+      if (rest.caller !== caller) throw unanswered;
     }
   }
 }
 
-/** No answer, a busy desk, or the first try still under way: the same key may be sent again. */
-function mayRepeat(error: unknown): boolean {
-  if (error instanceof Unreachable) return true;
-  return error instanceof Refusal && error.code === 'IDEMPOTENCY_IN_FLIGHT';
+/** No answer, a busy desk, or the first try still under way: the same key may be sent again. @throws any other answer */
+function unansweredBy(error: unknown): Unreachable {
+  if (error instanceof Unreachable) return error;
+  if (error instanceof Refusal && error.code === 'IDEMPOTENCY_IN_FLIGHT') return new Unreachable(error.message);
+  throw error;
 }
 
 function pause(ms: number): Promise<void> {

@@ -82,6 +82,7 @@ export class LiveClient {
     this.rest = new Rest({
       url,
       identity: () => this.identity.headers,
+      caller: () => this.identity.user,
       clock: this.clock,
       ...(options.fetch ? { fetch: options.fetch } : {}),
       language: () => this.language,

@@ -53,6 +53,8 @@ export interface RestOptions {
   fetch?: typeof fetch;
   /** Headers that name the caller. */
   identity: () => Record<string, string>;
+  /** The same caller has the same one, also with another token. */
+  caller?: () => unknown;
   /** Preferred language of messages; the platform's by default. */
   language?: () => string | undefined;
   timeoutMs?: number;
@@ -83,6 +85,10 @@ export class Rest {
   constructor(options: RestOptions) {
     this.#options = options;
     this.#clock = options.clock ?? new ServerClock();
+  }
+
+  get caller(): unknown {
+    return this.#options.caller?.();
   }
 
   /**

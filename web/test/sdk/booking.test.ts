@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Refusal, Unreachable, type SeatcastClient } from '../../src/sdk/index.ts';
 import { Countdown, ServerClock } from '../../src/sdk/clock.ts';
-import { accepted, FakeServer, refused } from '../support/fake-server.ts';
+import { accepted, FakeServer, refused, tokenOf } from '../support/fake-server.ts';
 import { FakeStorage } from '../support/fake-storage.ts';
 
 let server: FakeServer;
@@ -115,6 +115,46 @@ describe('booking', () => {
     await outcome(client.book(request));
     expect(new Set(keys()).size).toBe(1);
     expect(server.requests).toHaveLength(2);
+  });
+
+  it('is in doubt where its first try never ends: the attempt stays known', async () => {
+    answers(...Array.from({ length: 9 }, () => refused(409, 'IDEMPOTENCY_IN_FLIGHT')));
+    let unsent = 0;
+    client.watchUnsent(({ length }) => (unsent = length));
+    expect(await outcome(client.book(request))).toBeInstanceOf(Unreachable);
+    expect(server.requests).toHaveLength(5);
+    expect(unsent).toBe(1);
+  });
+
+  it.each([
+    ['signs in', undefined, tokenOf(3)],
+    ['signs out', tokenOf(3), undefined],
+    ['is another one', tokenOf(3), tokenOf(4)],
+  ])('is not repeated under another name, where the caller %s meanwhile', async (_how, before, after) => {
+    client.setToken(before);
+    answers(new TypeError('fetch failed'), accepted(pending, {}, 201));
+    const booked = client.book(request).catch((error: unknown) => error);
+    await server.settle(10);
+    client.setToken(after);
+    await server.settle(60_000);
+    expect(await booked).toBeInstanceOf(Unreachable);
+    expect(keys()).toHaveLength(1);
+    // It is still the one's who sent it.
+    client.setToken(before);
+    let states: string[] = [];
+    client.watchUnsent((attempts) => (states = attempts.map(({ state }) => state)));
+    expect(states).toEqual(['unsent']);
+  });
+
+  it('is repeated with a fresh token of the same caller', async () => {
+    client.setToken(tokenOf(3));
+    answers(new TypeError('fetch failed'), accepted(pending, {}, 201));
+    const booked = client.book(request);
+    await server.settle(10);
+    client.setToken(`${tokenOf(3)}x`);
+    await server.settle(60_000);
+    expect(await booked).toMatchObject({ id: 'b-1' });
+    expect(new Set(keys()).size).toBe(1);
   });
 
   it('does not repeat what was refused, and says why', async () => {
