@@ -126,7 +126,7 @@ export class Tracker {
       data: fits ? given : { too_large: true },
       ...(Number.isSafeInteger(eventId) ? { event_id: eventId as number } : {}),
       ...(user === undefined ? {} : { user_id: user }),
-      ...(location ? { page_url: location.href.slice(0, TRACKER.pageCharsMax) } : {}),
+      ...(location ? { page_url: pageOf(location.href).slice(0, TRACKER.pageCharsMax) } : {}),
       ...(navigator?.userAgent ? { user_agent: navigator.userAgent.slice(0, TRACKER.agentCharsMax) } : {}),
     };
   }
@@ -170,4 +170,12 @@ export class Tracker {
       this.#waiting.splice(0, batch.length);
     }
   }
+}
+
+/** Its address, and the campaign that led there. The rest may be secret: providers of payments lead back with theirs, mails have links. */
+function pageOf(href: string): string {
+  const url = new URL(href);
+  url.hash = '';
+  url.search = String(new URLSearchParams([...url.searchParams].filter(([name]) => name.startsWith('utm_'))));
+  return url.href;
 }

@@ -82,6 +82,17 @@ describe('reports of what visitors do', () => {
     expect(actions()).toEqual(['right']);
   });
 
+  it.each([
+    ['https://shop.example/paid?payment_intent=pi_1&payment_intent_client_secret=pi_1_secret_2&redirect_status=succeeded', 'https://shop.example/paid'],
+    ['https://shop.example/events/1?utm_source=mail&q=x&utm_campaign=May#link=secret', 'https://shop.example/events/1?utm_source=mail&utm_campaign=May'],
+    ['about:srcdoc', 'about:srcdoc'],
+  ])('name the page, and nothing in its address that may be secret: %s', async (href, told) => {
+    vi.stubGlobal('location', { href });
+    client.track('seen');
+    await server.settle(5_000);
+    expect(taken.flat()[0]?.page_url).toBe(told);
+  });
+
   it('say session, user, page and agent by themselves', async () => {
     vi.stubGlobal('location', { href: 'https://shop.example/events/1' });
     vi.stubGlobal('navigator', { userAgent: 'Tests/1' });
