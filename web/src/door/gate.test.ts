@@ -425,3 +425,29 @@ it('forgets names once the device is awake again, where its timers slept over th
   await vi.advanceTimersByTimeAsync(GATE.newsMs);
   expect(gate.list?.hasNames).toBe(false);
 });
+
+it('keeps a later admission when it hears late that an earlier one was undone', async () => {
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const gate = await opened(server);
+  const first = await gate.scan('A-1');
+  await server.undo(first.checkin_id!);
+  await gate.nudge();
+  // The news are on their way while the answer to a scan is lost, and the list lets the holder in again.
+  let arrive = (): void => {};
+  const news = await server.news();
+  vi.spyOn(server, 'news').mockImplementationOnce(() => new Promise((resolve) => (arrive = () => resolve(news))));
+  const hears = gate.nudge();
+  await vi.waitFor(() => expect(server.news).toHaveBeenCalled());
+  server.reachable = false;
+  expect(await gate.scan('A-1')).toMatchObject({ result: 'admitted', state: 'kept' });
+  arrive();
+  await hears;
+  expect(await gate.scan('A-1')).toMatchObject({ result: 'already_used' });
+  expect(gate.list?.admitted).toBe(1);
+  // Merged, it has a number that is higher than that of the undone one.
+  server.reachable = true;
+  await gate.nudge();
+  server.reachable = false;
+  await gate.nudge();
+  expect(await gate.scan('A-1')).toMatchObject({ result: 'already_used' });
+});

@@ -463,11 +463,20 @@ export class Gate extends EventTarget {
     await this.#journal.putList(this.#list.snapshot()).catch(() => (this.#isFull = true));
   }
 
-  #hear({ result, ticket_id: ticket, undone_at, offline, scanned_at, at, gate }: ListedCheckin): void {
+  #hear({ id, result, ticket_id: ticket, undone_at, offline, scanned_at, at, gate }: ListedCheckin): void {
     if (result !== 'admitted' || ticket === null) return;
     if (undone_at === null) return this.#list?.admit(ticket, { at: offline ? scanned_at : at, gate });
+    if (this.#isInSince(ticket, id)) return;
     this.#own.delete(ticket);
     this.#list?.release(ticket);
+  }
+
+  /** Let in here after that entry, which was undone: the server has not heard of it yet, or has given it a later number. */
+  #isInSince(ticket: number, checkin: number): boolean {
+    return this.#scans.some((scan) => {
+      const isIn = scan.ticket_id === ticket && !scan.undone && (scan.merged ?? scan).result === 'admitted';
+      return isIn && (isWaiting(scan) || ((scan.merged ? scan.merged.id : scan.checkin_id) ?? 0) > checkin);
+    });
   }
 
   /** `still`: another entry with the same ticket. */
