@@ -29,6 +29,7 @@ use crate::store::StoreError;
 use crate::store::exports::{DoorRow, ExportRows, ReportRow};
 use crate::store::numbers::NumbersEvent;
 use crate::ticketing::EventId;
+use crate::ticketing::currency::Currency;
 use crate::ticketing::record::BookingStatus;
 
 /// `Retry-After` while others are being written.
@@ -281,12 +282,7 @@ async fn send(
     }
 }
 
-/// Decimals of the minor unit, as ISO 4217 has them.
+/// Decimals of the minor unit.
 fn decimals(currency: &str) -> usize {
-    match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
-        | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        _ => 2,
-    }
+    Currency::of(currency).map_or(2, |currency| usize::from(currency.decimals))
 }

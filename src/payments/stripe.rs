@@ -51,6 +51,10 @@ const AUTHORIZED_FIRST: [&str; 9] = [
     "revolut_pay",
 ];
 
+/// Currencies without decimals of which Stripe has hundredths nevertheless, which are always 0: 100 is one króna. All other
+/// amounts are in the same units there and here.
+const IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
+
 /// How long the answer under a key is sure to be kept: Stripe forgets it after a day.
 const KEY_IS_KEPT: SignedDuration = SignedDuration::from_hours(12);
 /// Objects on a page of a list.
@@ -204,7 +208,7 @@ impl Stripe {
         }
         let form = [
             ("payment_intent", intent.to_owned()),
-            ("amount", refund.amount.to_string()),
+            ("amount", told(refund.amount, &refund.currency).to_string()),
             ("metadata[refund]", refund.id.to_string()),
         ];
         let key = provider_key(refund);
@@ -466,6 +470,7 @@ impl Intent {
             _ => ChargeStatus::Open,
         };
         let latest = self.latest_charge.unwrap_or_default();
+        let currency = self.currency.as_str();
         let failure = self.last_payment_error.unwrap_or_default();
         let failure = failure["decline_code"]
             .as_str()
@@ -473,13 +478,17 @@ impl Intent {
         Charge {
             provider_ref: self.id,
             status,
-            amount: self.amount,
+            // A part of a króna is no amount of ours: it is told apart from every attempt's.
+            amount: match self.amount % units(currency) {
+                0 => heard(self.amount, currency),
+                _ => 0,
+            },
             currency: self.currency.to_ascii_uppercase(),
             attempt: self.metadata["payment"]
                 .as_str()
                 .and_then(|id| id.parse().ok()),
-            captured_amount: self.amount_received,
-            fee_amount: fee_of(&latest["balance_transaction"], &self.currency),
+            captured_amount: heard(self.amount_received, currency),
+            fee_amount: fee_of(&latest["balance_transaction"], currency),
             method: latest["payment_method_details"]["type"]
                 .as_str()
                 .map(|method| method.chars().take(50).collect()),
@@ -496,11 +505,32 @@ impl Intent {
     }
 }
 
+/// Stripe's units in one of ours.
+fn units(currency: &str) -> i64 {
+    let mut all = IN_HUNDREDTHS.iter();
+    match all.any(|one| one.eq_ignore_ascii_case(currency)) {
+        true => 100,
+        false => 1,
+    }
+}
+
+/// An amount of ours, as Stripe is told it.
+fn told(amount: i64, currency: &str) -> i64 {
+    amount.saturating_mul(units(currency))
+}
+
+/// An amount that Stripe tells, as one of ours. A fee may be of parts that nobody can pay.
+fn heard(amount: i64, currency: &str) -> i64 {
+    let units = units(currency);
+    let half = amount.signum() * (units / 2);
+    amount.saturating_add(half) / units
+}
+
 /// The fee in the charge's currency. An account that is kept in another one says at which rate it was exchanged.
 fn fee_of(transaction: &Value, currency: &str) -> i64 {
     let fee = transaction["fee"].as_i64().unwrap_or(0).max(0);
     let own = transaction["currency"].as_str().unwrap_or(currency);
-    match (
+    let fee = match (
         own.eq_ignore_ascii_case(currency),
         transaction["exchange_rate"].as_f64(),
     ) {
@@ -508,7 +538,8 @@ fn fee_of(transaction: &Value, currency: &str) -> i64 {
         (false, Some(rate)) if rate > 0.0 => (fee as f64 / rate).round() as i64,
         // It cannot be told what it is in this currency.
         (false, _) => 0,
-    }
+    };
+    heard(fee, currency)
 }
 
 fn reference(of: &Attempt) -> Result<&str, ProviderError> {
@@ -516,12 +547,12 @@ fn reference(of: &Attempt) -> Result<&str, ProviderError> {
     of.provider_ref.as_deref().ok_or_else(missing)
 }
 
-fn refund_of(object: &Value) -> Option<ProviderRefund> {
+fn refund_of(object: &Value, currency: &str) -> Option<ProviderRefund> {
     let ours = object["metadata"]["refund"].as_str();
     Some(ProviderRefund {
         provider_ref: object["id"].as_str()?.to_owned(),
         ours: ours.and_then(|id| id.parse().ok()),
-        amount: object["amount"].as_i64()?,
+        amount: heard(object["amount"].as_i64()?, currency),
         state: match object["status"].as_str()? {
             "succeeded" => Going::Done,
             "failed" | "canceled" => Going::Failed,
@@ -531,7 +562,7 @@ fn refund_of(object: &Value) -> Option<ProviderRefund> {
 }
 
 fn dispute_of(object: &Value, currency: &str) -> Option<ProviderDispute> {
-    let amount = object["amount"].as_i64()?;
+    let amount = heard(object["amount"].as_i64()?, currency);
     let transfers = object["balance_transactions"].as_array();
     let transfers = transfers.into_iter().flatten().filter_map(|transfer| {
         let moved = transfer["amount"].as_i64()?;
@@ -541,11 +572,11 @@ fn dispute_of(object: &Value, currency: &str) -> Option<ProviderDispute> {
         Some(DisputeTransfer {
             provider_ref: transfer["id"].as_str()?.to_owned(),
             amount: if is_same {
-                moved
+                heard(moved, currency)
             } else {
                 moved.signum() * amount
             },
-            fee: if is_same { fee } else { 0 },
+            fee: if is_same { heard(fee, currency) } else { 0 },
         })
     });
     Some(ProviderDispute {
@@ -568,7 +599,10 @@ impl Provider for Stripe {
             false => "automatic",
         };
         let mut form = vec![
-            ("amount", of.amount.amount.to_string()),
+            (
+                "amount",
+                told(of.amount.amount, &of.amount.currency).to_string(),
+            ),
             ("currency", of.amount.currency.to_ascii_lowercase()),
             ("capture_method", capture.to_owned()),
             ("payment_method_types[0]", method.to_owned()),
@@ -647,7 +681,7 @@ impl Provider for Stripe {
     }
 
     async fn movements(&self, of: &Attempt) -> Result<Movements, ProviderError> {
-        let reference = reference(of)?;
+        let (reference, currency) = (reference(of)?, &of.amount.currency);
         let refunds = self.all("/v1/refunds", reference).await?;
         let disputes = self.all("/v1/disputes", reference).await?;
         let disputes = disputes.iter();
@@ -663,9 +697,12 @@ impl Provider for Stripe {
         };
         Ok(Movements {
             fee,
-            refunds: refunds.iter().filter_map(refund_of).collect(),
+            refunds: refunds
+                .iter()
+                .filter_map(|refund| refund_of(refund, currency))
+                .collect(),
             disputes: disputes
-                .filter_map(|dispute| dispute_of(dispute, &of.amount.currency))
+                .filter_map(|dispute| dispute_of(dispute, currency))
                 .collect(),
         })
     }
@@ -718,6 +755,45 @@ mod tests {
         for bad in ["", "t=1", "v1=00", "t=x,v1=00", "t=1,v1=0", "t=1,v1=zz"] {
             assert!(!is_signed(bad, body, SECRET, now), "{bad}");
         }
+    }
+
+    #[test]
+    fn amounts_in_kronur_are_stripes_hundredths() {
+        assert_eq!((told(9_900, "ISK"), told(9_900, "JPY")), (990_000, 9_900));
+        assert_eq!(
+            (heard(990_000, "isk"), heard(-990_000, "ISK")),
+            (9_900, -9_900)
+        );
+        assert_eq!(
+            (heard(14_850, "isk"), heard(14_849, "isk")),
+            (149, 148),
+            "a fee"
+        );
+        let charged = |amount: i64| {
+            let said = serde_json::json!({
+                "id": "pi_1", "status": "succeeded", "amount": amount, "currency": "isk", "amount_received": amount,
+                "latest_charge": {"balance_transaction": {"fee": 500, "currency": "eur", "exchange_rate": 0.005}},
+            });
+            parsed(said).unwrap().charge()
+        };
+        let charge = charged(990_000);
+        assert_eq!((charge.amount, charge.captured_amount), (9_900, 9_900));
+        assert_eq!(charge.fee_amount, 1_000, "100,000 hundredths");
+        assert_eq!(charged(990_001).amount, 0, "of no attempt");
+        let lost = serde_json::json!({
+            "id": "dp_1", "amount": 990_000, "status": "needs_response",
+            "balance_transactions": [
+                {"id": "txn_1", "amount": -990_000, "currency": "isk", "fee": 200_000},
+                {"id": "txn_2", "amount": -6_600, "currency": "eur", "fee": 1_500},
+            ],
+        });
+        let lost = dispute_of(&lost, "ISK").unwrap();
+        let moved: Vec<(i64, i64)> = lost
+            .transfers
+            .iter()
+            .map(|one| (one.amount, one.fee))
+            .collect();
+        assert_eq!(moved, [(-9_900, 2_000), (-9_900, 0)]);
     }
 
     #[test]

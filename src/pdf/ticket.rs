@@ -9,6 +9,7 @@ use super::{
 use crate::auth::passes::TicketKey;
 use crate::lang::Lang;
 use crate::store::tickets::TicketInFull;
+use crate::ticketing::currency::Currency;
 use crate::ticketing::record::Money;
 
 const MARGIN: f32 = 56.0;
@@ -279,14 +280,9 @@ pub fn amount(money: &Money) -> String {
     isolated(&format!("{text}\u{a0}{}", money.currency))
 }
 
-/// Digits of the minor unit, as ISO 4217 lists them.
+/// Digits of the minor unit.
 fn decimals(currency: &str) -> u32 {
-    match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
-        | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        _ => 2,
-    }
+    Currency::of(currency).map_or(2, |currency| u32::from(currency.decimals))
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@ pub struct Currency {
     pub decimals: u8,
 }
 
-/// Without decimals.
-const WHOLE: &str = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF";
+/// Without decimals. ISO 4217 gives the ariary (MGA) two, but it has five parts and no hundredths, and nobody pays with them.
+const WHOLE: &str = "BIF CLP DJF GNF ISK JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF";
 /// With three.
 const THREE: &str = "BHD IQD JOD KWD LYD OMR TND";
 /// With two, as most are.
 const TWO: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY \
     COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR \
-    JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO \
+    JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO \
     NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB \
     TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG";
 
@@ -94,6 +94,7 @@ mod tests {
         assert_eq!(decimals("EUR"), Some(2));
         assert_eq!(decimals("JPY"), Some(0));
         assert_eq!(decimals("KWD"), Some(3));
+        assert_eq!(decimals("MGA"), Some(0), "as card networks have it");
         for code in ["", "EU", "eur", "XXX", "EUR ", "EUR USD"] {
             assert_eq!(decimals(code), None, "{code:?}");
         }

@@ -8,8 +8,10 @@ import { card, cardNamed } from './cards.mjs';
 import { StripeError, notFound } from './errors.mjs';
 import { checkKnown, integer, list } from './form.mjs';
 
-// Smallest amounts, in minor units; 50 for all others.
-const MINIMUM = { jpy: 50, thb: 1000, gbp: 30, usd: 50, eur: 50 };
+// Smallest amounts, in Stripe's units; 50 for all others. What Stripe names none for has to be worth half a dollar, about.
+const MINIMUM = { jpy: 50, thb: 1000, gbp: 30, usd: 50, eur: 50, isk: 7_000, ugx: 190_000, mga: 2_300 };
+// Amounts are multiples of these: krónur and shillings have two decimals here that are always 0, dinars a third one.
+const STEPS = { isk: 100, ugx: 100, bhd: 10, iqd: 10, jod: 10, kwd: 10, lyd: 10, omr: 10, tnd: 10 };
 // The fee of a charge: 1.5 % and 25 units.
 const FEE_BASIS_POINTS = 150;
 const FEE_FIXED = 25;
@@ -170,10 +172,20 @@ export class Books {
     if (amount < 1) {
       throw new StripeError(400, 'parameter_invalid_integer', 'Amount must be at least 1.', { param: 'amount' });
     }
+    this.whole(amount, currency);
     if (amount < (MINIMUM[currency] ?? 50)) {
       throw new StripeError(400, 'amount_too_small', 'Amount is below the minimum.', { param: 'amount' });
     }
     return amount;
+  }
+
+  /** Card networks know no part of a króna, and no thousandth of a dinar. */
+  whole(amount, currency) {
+    const step = STEPS[currency] ?? 1;
+    if (amount % step !== 0) {
+      const message = `Invalid amount. Amounts in ${currency} must be evenly divisible by ${step}.`;
+      throw new StripeError(400, 'invalid_charge_amount_no_decimal_compatible', message, { param: 'amount' });
+    }
   }
 
   updateIntent(id, given) {
@@ -301,6 +313,7 @@ export class Books {
     if (amount < 1 || amount > intent.amount_capturable) {
       throw new StripeError(400, 'amount_too_large', 'The amount exceeds what can be captured.', { param: 'amount_to_capture' });
     }
+    this.whole(amount, intent.currency);
     return this.take(intent, this.find('charge', intent.latest_charge), amount);
   }
 
@@ -361,6 +374,7 @@ export class Books {
       const message = `Refund amount (${amount}) is greater than unrefunded amount on charge (${left})`;
       throw new StripeError(400, 'amount_too_large', message, { param: 'amount' });
     }
+    this.whole(amount, charge.currency);
     const refund = {
       id: this.id('re'), object: 'refund', amount, balance_transaction: null, charge: charge.id, created: this.now(),
       currency: charge.currency, failure_reason: undefined, metadata: { ...given.metadata },

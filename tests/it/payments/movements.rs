@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shop::{GOOD, Held, PRICE, Shop};
-use crate::support::show::one;
+use crate::support::show::{Show, one};
 
 impl Shop {
     /// A sale of two tickets; its hold and its intent.
@@ -289,4 +289,62 @@ async fn a_fee_that_follows_is_booked_when_it_is_known() {
     shop.in_the_end("select count(*) = 1 from ledger_transactions where cause = 'fee'")
         .await;
     shop.server.audit().await;
+}
+
+/// Stripe's units are those of the currency, but for krónur and shillings, of which it has hundredths.
+#[tokio::test]
+async fn amounts_are_the_same_in_both_books_whatever_the_currency() {
+    for (currency, price, there) in [
+        ("ISK", 9_900, 990_000),
+        ("UGX", 90_000, 9_000_000),
+        ("MGA", 50_000, 50_000),
+        ("JPY", 4_500, 4_500),
+        ("KWD", 4_500, 4_500),
+    ] {
+        let shop = Shop::open(1).await;
+        let show = Show::new()
+            .ticket_type("Standing", price, 10)
+            .then(&format!(
+                "update events set currency = '{currency}' where id = $event"
+            ))
+            .stage(&shop.client)
+            .await;
+        let held = shop.hold_of(show.event, 2).await;
+        let intent = shop.begin(&held).await;
+        let made = shop.stripe.intent_of(&held.id).await;
+        assert_eq!(made["amount"], 2 * there, "{currency}");
+        shop.stripe.give_card(&intent, GOOD).await;
+        shop.until_payment(&held, "captured").await;
+        let sql = "select captured_amount from payments";
+        assert_eq!(one::<i64>(&shop.client, sql, &[]).await, 2 * price);
+        // A part by staff, a part at the provider's page, and the rest is disputed.
+        let staff = shop.server.user(show.organizer);
+        let path = format!("/api/v1/bookings/{}/refunds", held.id);
+        staff.post(&path, &json!({"amount": 500})).await.data(201);
+        let given = "select count(*) = 1 from refunds where state = 'succeeded'";
+        shop.in_the_end(given).await;
+        let part = 500 * there / price;
+        assert_eq!(shop.kept(&intent).await, 2 * there - part, "{currency}");
+        let foreign = json!({"refund_intent": intent, "amount": part});
+        shop.stripe.tell(foreign).await;
+        shop.in_the_end("select coalesce(sum(refunded_amount), 0) = 1000 from payments")
+            .await;
+        let rest = json!({"dispute": intent, "amount": 2 * there - 2 * part});
+        shop.stripe.tell(rest).await;
+        shop.until_dispute("open").await;
+        shop.until_quiet().await;
+        let disputed = shop.account("disputed money").await;
+        assert_eq!(disputed.abs(), 2 * price - 1_000, "{currency}");
+        let books = shop.stripe.books().await;
+        let moved = books["balance_transactions"].as_array().unwrap();
+        let net: i64 = moved.iter().filter_map(|one| one["net"].as_i64()).sum();
+        let at_stripe = shop.account("money at stripe").await;
+        let differs = (at_stripe * there / price - net).abs();
+        // Fees are rounded, one of the sale and one of the dispute.
+        assert!(
+            differs <= 2 * there / price,
+            "{at_stripe} and {net} of {currency}"
+        );
+        shop.server.audit().await;
+    }
 }
