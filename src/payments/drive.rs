@@ -18,7 +18,7 @@ use crate::ticketing::payment::{
     Attempt, Attempted, Buyer, Charge, ChargeStatus, Next, PaymentState, ProviderName, captured,
     next, offline_charge, refused, sold,
 };
-use crate::ticketing::record::Booking;
+use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 
 /// Steps of one attempt at the job; a sale takes four.
@@ -53,12 +53,14 @@ pub(crate) trait PaymentTable: Sync {
         booking: &Booking,
         gives_back: bool,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Ends an attempt that brings no money, or lays it before a person. `false`: it stays as it is, since it ended before, its
+    /// booking is sold to it, or the provider has begun after all; and a person who has decided is not asked again.
     fn end(
         &self,
         of: &Attempt,
         state: PaymentState,
         reason: Option<&str>,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
     /// Writes down what became of captured money without us, each movement once.
     fn moved(
         &self,
@@ -159,7 +161,11 @@ async fn step(
         return watch(table, provider, &attempt).await;
     }
     if !attempt.state.is_live() {
-        return Ok(Step::End(Driven::Done));
+        // A request that let it go may have been at it in the moment of the sale, while the sale waited for its turn.
+        return match is_sold_unpaid(&attempt, &booking) {
+            true => review(table, &attempt, UNPAID).await,
+            false => Ok(Step::End(Driven::Done)),
+        };
     }
     let asked = match &attempt.provider_ref {
         None => start(table, provider, &attempt).await,
@@ -248,6 +254,19 @@ async fn step(
         }
         Next::End => end(table, &attempt, &charge).await,
         Next::Release => {
+            // Since it was read, a request may have let it go at the provider, for its buyer pays otherwise.
+            let again = table.attempt(id).await?;
+            let stands = again.is_some_and(|again| {
+                let Attempted {
+                    attempt,
+                    booking,
+                    now,
+                } = &again;
+                attempt.state.is_live() && next(attempt, &charge, booking, *now) == step
+            });
+            if !stands {
+                return Ok(Step::On);
+            }
             desk.release(&attempt).await?;
             end(table, &attempt, &charge).await
         }
@@ -255,9 +274,20 @@ async fn step(
     }
 }
 
+const UNPAID: &str = "the booking is confirmed and its money did not come";
+
+/// Whether the attempt ended without money, and its booking is sold to it nevertheless.
+fn is_sold_unpaid(of: &Attempt, booking: &Booking) -> bool {
+    matches!(of.state, PaymentState::Canceled | PaymentState::Failed)
+        && booking.status == BookingStatus::Confirmed
+        && booking.payment_id == Some(of.id)
+}
+
 /// Ends an attempt that brings no money.
 async fn end(table: &impl PaymentTable, of: &Attempt, charge: &Charge) -> Result<Step, Stopped> {
-    table.end(of, PaymentState::Canceled, None).await?;
+    if !table.end(of, PaymentState::Canceled, None).await? {
+        return Ok(Step::On);
+    }
     count(of, Some(charge), "canceled");
     Ok(Step::End(Driven::Done))
 }
@@ -358,15 +388,18 @@ fn waits(of: &Attempt, now: Timestamp) -> Driven {
 }
 
 async fn fail(table: &impl PaymentTable, of: &Attempt, why: &str) -> Result<Step, Stopped> {
-    table.end(of, PaymentState::Failed, Some(why)).await?;
+    if !table.end(of, PaymentState::Failed, Some(why)).await? {
+        return Ok(Step::On);
+    }
     count(of, None, "failed");
     Ok(Step::End(Driven::Done))
 }
 
 async fn review(table: &impl PaymentTable, of: &Attempt, why: &str) -> Result<Step, Stopped> {
-    tracing::error!(payment = %of.id, booking = %of.booking_id, why, "a payment needs a person");
-    table.end(of, PaymentState::NeedsReview, Some(why)).await?;
-    count(of, None, "needs_review");
+    if table.end(of, PaymentState::NeedsReview, Some(why)).await? {
+        tracing::error!(payment = %of.id, booking = %of.booking_id, why, "a payment needs a person");
+        count(of, None, "needs_review");
+    }
     Ok(Step::End(Driven::Done))
 }
 

@@ -349,8 +349,11 @@ impl Payments {
             }
             Err(ProviderError::Refused(why)) => {
                 let failed = PaymentState::Failed;
-                store.end_payment(&attempt, failed, Some(&why)).await?;
-                return Ok(Started::Refused(why));
+                if store.end_payment(&attempt, failed, Some(&why)).await? {
+                    return Ok(Started::Refused(why));
+                }
+                // Its job was at it as well, and has begun.
+                None
             }
         };
         let now = match heard {
@@ -485,7 +488,7 @@ impl PaymentTable for Store {
         of: &Attempt,
         state: PaymentState,
         reason: Option<&str>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.end_payment(of, state, reason).await
     }
 

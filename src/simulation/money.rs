@@ -12,7 +12,8 @@
 //! | `Begun` | nobody fails to begin since the provider lost a customer, and no charge is under somebody else's |
 //! | `Covered` | in the end all money that was taken belongs to a confirmed booking, went back as is written down, or waits for a person |
 //! | `TicketOnce` | a ticket goes back by one refund, however many ask for it at once |
-//! | `Paid` | in the end every confirmed booking is paid in full, once |
+//! | `Paid` | in the end every confirmed booking is paid in full, once, or a person looks at it |
+//! | `Kept` | nobody loses a hold since an attempt was let go for another one |
 //! | `Sold` | money is taken only for what is sold to this attempt, and nothing is sold twice |
 //! | `Told` | a webhook that was acknowledged has its effect |
 //! | `Ends` | no attempt, no refund and no browser that is to be told is left without an end |
@@ -138,6 +139,7 @@ enum MoneyCheck {
     Covered,
     TicketOnce,
     Paid,
+    Kept,
     Sold,
     Told,
     Ends,

@@ -374,25 +374,42 @@ impl Store {
         Ok(hear(&*client, &[heard], LOCKED).await?.pop().flatten())
     }
 
-    /// The attempt ended without money, or a person has to look.
+    /// The attempt ended without money, or a person has to look. `false`: it stays as it is. An attempt that its booking is sold
+    /// to does not end without a person, who is asked once; nor does one fail that the provider has begun.
     pub async fn end_payment(
         &self,
         of: &Attempt,
         state: PaymentState,
         reason: Option<&str>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let client = self.client_of(of.event_id).await?;
         let sql = format!(
-            "update payments
+            "with asked as materialized (
+                 select id, booking_id, provider_ref, {LIVE} as is_live from payments
+                  where id = $1 and ({LIVE} or state in ('canceled', 'failed')) {LOCKED}
+             ), found as materialized (
+                 -- Locked, so that a sale which is written in this moment is seen.
+                 select asked.*, b.status = 'confirmed' and coalesce(b.payment_id = asked.id, false) as is_sold
+                   from asked cross join lateral (
+                        select status, payment_id from bookings where id = asked.booking_id limit 1 {LOCKED}) b
+             )
+             update payments p
                 set state = $2, failure = coalesce($3, failure), review = case $2 when 'needs_review' then $3 end
-              where id = $1 and {LIVE}"
+               from found
+              where p.id = found.id
+                and case $2
+                        when 'needs_review' then found.is_live or found.is_sold and not exists (
+                             select from audit_trail
+                              where object = 'payment:' || found.id and detail ->> 'decision' <> 'retry')
+                        when 'failed' then found.is_live and not found.is_sold and found.provider_ref is null
+                        else found.is_live and not found.is_sold end"
         );
         let statement = client.prepare_cached(&sql).await?;
         let reason: Option<String> = reason.map(|reason| reason.chars().take(500).collect());
-        client
+        let ended = client
             .execute(&statement, &[&of.id, &state.as_str(), &reason])
             .await?;
-        Ok(())
+        Ok(ended > 0)
     }
 
     /// Takes in an event of a provider, and rings for the attempt that it is of, in one transaction. Of an attempt that is

@@ -26,6 +26,8 @@ pub(super) struct SimCharge {
     pub(super) refunds: BTreeMap<String, SimRefund>,
     /// It takes money without being asked to.
     is_at_once: bool,
+    /// We cancelled it, and nobody else.
+    pub(super) is_let_go: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -166,6 +168,7 @@ impl Provider for MoneyWorld {
                 captured: 0,
                 refunds: BTreeMap::new(),
                 is_at_once,
+                is_let_go: false,
             });
             Ok(charge_of(of.id, charge))
         })
@@ -222,6 +225,7 @@ impl Provider for MoneyWorld {
                 _ => return Err(refused("unexpected state")),
             }
             charge.status = ChargeStatus::Canceled;
+            charge.is_let_go = true;
             shared.told(&world, of.id, false);
             Ok(())
         })

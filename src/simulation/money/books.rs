@@ -39,7 +39,9 @@ pub(super) fn closing(shared: &mut MoneyShared) -> Result<(), MoneyFault> {
         let booking = &sale.standing.booking;
         let paid = booking.payment_id.and_then(|id| shared.charges.get(&id));
         let is_paid = paid.is_some_and(|charge| charge.captured == booking.total.amount);
-        if booking.status == BookingStatus::Confirmed && !is_paid {
+        let attempt = booking.payment_id.and_then(|id| shared.attempts.get(&id));
+        let is_looked_at = attempt.is_some_and(|of| of.state == PaymentState::NeedsReview);
+        if booking.status == BookingStatus::Confirmed && !is_paid && !is_looked_at {
             return fault(MoneyCheck::Paid, format!("{booking:?} is not paid"));
         }
     }

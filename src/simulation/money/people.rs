@@ -8,7 +8,7 @@ use super::mails::{letter_job, offer_key, reminder_key, sent_payload};
 use super::world::{Handed, MoneyWorld, PRICE, Sale, at, euros};
 use super::{EVENT, FAULTS_MS, TYPE};
 use crate::desk::{Change, DeskError};
-use crate::payments::drive::{PaymentTable, start};
+use crate::payments::drive::{PaymentTable, drive, start};
 use crate::payments::give_back::{RefundOrder, give, with_cancellation};
 use crate::payments::refunds;
 use crate::payments::refunds::RefundTable;
@@ -88,6 +88,9 @@ async fn buyer(world: MoneyWorld) {
         let _ = world.heard(&attempt, charge).await;
     }
     let does = world.with(|shared| shared.dice.below(10));
+    if world.chance(20) {
+        world.spawn(None, pay_otherwise(world.clone(), booking, attempt.id));
+    }
     // Some come back to their page after the deadline.
     match world.chance(30) {
         true => world.wait(50_000, 120_000).await,
@@ -109,6 +112,30 @@ async fn buyer(world: MoneyWorld) {
     }
     pay(&world, attempt.id, ChargeStatus::Authorized);
     afterwards(&world, booking, attempt.id).await;
+}
+
+/// Asks to pay by another method, as the request does: lets the attempt go beside its job, and begins another.
+async fn pay_otherwise(world: MoneyWorld, booking: BookingId, first: PaymentId) {
+    world.wait(500, 25_000).await;
+    let unwanted = world.store(|shared| {
+        let attempt = shared.attempts.get_mut(&first)?;
+        let has_begun = matches!(
+            attempt.state,
+            PaymentState::Creating | PaymentState::RequiresAction
+        );
+        has_begun.then(|| attempt.unwanted = true)
+    });
+    let Ok(Some(())) = unwanted.await else { return };
+    drive(&world, &world, &world, first).await;
+    let is_live = world.with(|shared| shared.attempts[&first].state.is_live());
+    let Some(second) = (!is_live).then(|| begin(&world, booking)).flatten() else {
+        return;
+    };
+    if let Ok(charge) = start(&world, &world, &second).await {
+        let _ = world.heard(&second, &charge).await;
+    }
+    world.wait(500, 20_000).await;
+    pay(&world, second.id, ChargeStatus::Authorized);
 }
 
 /// The fate of a booking that was paid.

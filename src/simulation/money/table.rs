@@ -125,17 +125,31 @@ impl PaymentTable for MoneyWorld {
         of: &Attempt,
         state: PaymentState,
         reason: Option<&str>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.store(|shared| {
-            let attempt = shared.attempts.get_mut(&of.id);
-            if let Some(attempt) = attempt.filter(|attempt| attempt.state.is_live()) {
-                attempt.state = state;
-            }
             // The provider refuses nothing else before there is a charge.
             if state == PaymentState::Failed {
                 let what = format!("{} did not begin: {reason:?}", of.id);
                 shared.fail(MoneyCheck::Begun, what);
             }
+            let sale = shared.sales.get(&of.booking_id);
+            let is_sold = sale.is_some_and(|sale| {
+                let booking = &sale.standing.booking;
+                booking.status == BookingStatus::Confirmed && booking.payment_id == Some(of.id)
+            });
+            let Some(attempt) = shared.attempts.get_mut(&of.id) else {
+                return false;
+            };
+            let ends = match state {
+                PaymentState::NeedsReview => {
+                    attempt.state.is_live() || is_sold && attempt.state == PaymentState::Canceled
+                }
+                _ => attempt.state.is_live() && !is_sold,
+            };
+            if ends {
+                attempt.state = state;
+            }
+            ends
         })
         .await
     }
@@ -413,6 +427,13 @@ impl Sales for MoneyWorld {
     }
 
     async fn release(&self, of: &Attempt) -> Result<(), DeskError> {
+        self.with(|shared| {
+            let charge = shared.charges.get(&of.id);
+            if charge.is_some_and(|charge| charge.is_let_go) {
+                let what = format!("the hold of {} ends, which we let go", of.id);
+                shared.fail(MoneyCheck::Kept, what);
+            }
+        });
         let reason = "cancelled at the bank".to_owned();
         let release = Transition::Release { reason };
         match self

@@ -453,6 +453,16 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              order by code",
     },
     AuditCheck {
+        promise: "a booking that is confirmed by a payment has its money, or a person looks at it, or has decided",
+        differences: "
+            select format('booking %s: payment %s is %s', b.reference, p.id, p.state)
+              from bookings b join payments p on p.id = b.payment_id
+             where b.status = 'confirmed' and p.state in ('canceled', 'failed') and p.review is null
+               and not exists (select from audit_trail a
+                                where a.object = 'payment:' || p.id and a.detail ->> 'decision' <> 'retry')
+             order by b.id",
+    },
+    AuditCheck {
         promise: "every transaction of the ledger has entries, which come to nothing in each currency",
         differences: "
             select format('ledger transaction %s (%s) of %s: entries %s, off by %s',

@@ -261,6 +261,53 @@ async fn a_sale_whose_money_cannot_be_taken_is_left_to_a_person() {
     assert_eq!(shop.kept(&intent).await, 0);
 }
 
+/// The sale waits for its turn while its buyer, who sees nothing, asks to pay otherwise.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_whose_charge_was_let_go_meanwhile_is_left_to_a_person() {
+    let shop = Shop::open(2).await;
+    let held = shop.hold(1).await;
+    let intent = shop.begin(&held).await;
+    let mut somebody = shop.server.client().await;
+    let turn = somebody.transaction().await.unwrap();
+    let hold = "select from turns where event_id = $1 for no key update";
+    turn.execute(hold, &[&shop.show.event]).await.unwrap();
+    shop.stripe.give_card(&intent, GOOD).await;
+    wait_for_a_lock(&shop.client).await;
+    let path = format!("/api/v1/bookings/{}/payment", held.id);
+    let otherwise = json!({"provider": "offline"});
+    shop.buyer(&held).post(&path, &otherwise).await.data(201);
+    let ended =
+        "select count(*) = 1 from payments where provider = 'stripe' and state = 'canceled'";
+    shop.until(ended).await;
+    turn.commit().await.unwrap();
+    shop.until_status(&held, "confirmed").await;
+    let looked_at =
+        "select count(*) = 1 from payments where provider = 'stripe' and state = 'needs_review'";
+    shop.in_the_end(looked_at).await;
+    assert_eq!(shop.kept(&intent).await, 0);
+    shop.server.audit().await;
+    // Whoever decided is not asked again.
+    let staff = shop.server.user(shop.show.organizer);
+    let id: String = one(
+        &shop.client,
+        "select id::text from payments where provider = 'stripe'",
+        &[],
+    )
+    .await;
+    let path = format!("/api/v1/payments/{id}/review");
+    let accept = json!({"decision": "accept", "note": "paid in cash"});
+    staff.post(&path, &accept).await.data(200);
+    let again =
+        "update jobs set state = 'waiting', run_at = clock_timestamp() where kind = 'payment'";
+    shop.client.execute(again, &[]).await.unwrap();
+    shop.in_the_end(
+        "select count(*) = 0 from jobs where state in ('waiting', 'leased') and kind = 'payment'",
+    )
+    .await;
+    assert!(one::<bool>(&shop.client, ended, &[]).await);
+    shop.server.audit().await;
+}
+
 #[tokio::test]
 async fn another_amount_or_currency_sells_nothing() {
     for wrong in [json!({"amount": 1}), json!({"currency": "usd"})] {
