@@ -173,7 +173,14 @@ async fn step(
     };
     let mut charge = match asked {
         Ok(charge) => charge,
-        Err(ProviderError::Refused(why)) => return fail(table, &attempt, &why).await,
+        Err(ProviderError::Refused(why)) if attempt.provider_ref.is_none() => {
+            return fail(table, &attempt, &why).await;
+        }
+        // It may have the money, and the booking may be sold.
+        Err(ProviderError::Refused(why)) => {
+            let why = format!("the provider does not show a charge that it began: {why}");
+            return review(table, &attempt, &why).await;
+        }
         Err(error) => return Err(error.into()),
     };
     if attempt.provider == ProviderName::Offline {

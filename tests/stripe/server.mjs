@@ -17,7 +17,7 @@
 //   {"dispute": "pi_…", "amount"?}, {"dispute_closed": "dp_…", "status": "won" | "lost"}
 //   {"tamper": {"intent", …members}}               what must not be: another amount, currency or metadata
 //   {"faults": [{"on": "POST /v1/refunds", "does", "times", "ms"?}]}
-//       does: `429`, `500_before`, `500_after`, `slow`, `silent`, `cut_before`, `cut_after`. The error of `500_after` is the
+//       does: `404`, `429`, `500_before`, `500_after`, `slow`, `silent`, `cut_before`, `cut_after`. The error of `500_after` is the
 //       answer under the request's key from then on, as Stripe keeps it.
 //
 // `GET /_control` gives the books, the events, the deliveries and the requests that came.
@@ -179,6 +179,9 @@ async function api(request, response, url, text) {
   const met = fault(request.method, path);
   if (met?.does === '429') {
     return answer(response, 429, { error: { type: 'invalid_request_error', code: 'rate_limit', message: 'Too many requests' } }, { 'Stripe-Should-Retry': 'true' });
+  }
+  if (met?.does === '404') {
+    return answer(response, 404, { error: { type: 'invalid_request_error', code: 'resource_missing', message: 'No such object' } });
   }
   if (met?.does === '500_before') {
     return answer(response, SORRY.status, SORRY.body);

@@ -261,6 +261,25 @@ async fn a_sale_whose_money_cannot_be_taken_is_left_to_a_person() {
     assert_eq!(shop.kept(&intent).await, 0);
 }
 
+/// As with the key of another account, which does not know what was begun.
+#[tokio::test]
+async fn a_sale_whose_charge_the_provider_denies_is_left_to_a_person() {
+    let shop = Shop::open(2).await;
+    let held = shop.hold(1).await;
+    let intent = shop.begin(&held).await;
+    let broken = json!([{"on": "POST /v1/payment_intents/.*/capture", "does": "cut_before", "times": 1_000}]);
+    shop.stripe.tell(json!({"faults": broken})).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.until_status(&held, "confirmed").await;
+    let denied = json!([{"on": "GET /v1/payment_intents/.*", "does": "404", "times": 1_000}]);
+    shop.stripe.tell(json!({"faults": denied})).await;
+    shop.in_the_end(
+        "select count(*) = 1 from payments where state = 'needs_review' and review is not null",
+    )
+    .await;
+    shop.server.audit().await;
+}
+
 /// The sale waits for its turn while its buyer, who sees nothing, asks to pay otherwise.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sale_whose_charge_was_let_go_meanwhile_is_left_to_a_person() {
