@@ -487,7 +487,8 @@ impl Deciding {
         let (event, id) = (change.event_id, change.booking_id);
         let standing = match self.facts.bookings.get_mut(&id) {
             Some(Found::Here(standing)) if standing.booking.event_id == event => standing,
-            Some(Found::Locked) if !self.ended.contains(&id) => return CommandDecision::Blocked,
+            // Also where this transaction ends its hold: the lock was another's when the booking was read.
+            Some(Found::Locked) => return CommandDecision::Blocked,
             _ => return CommandDecision::Said(Err(Refusal::BookingNotFound.into())),
         };
         // This transaction ends its hold; what it held can be claimed again in the next one.

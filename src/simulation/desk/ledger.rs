@@ -323,7 +323,8 @@ impl Ledger {
                 record.turn = Some(connection);
             }
         }
-        let facts = self.facts(asked, &events, &mine);
+        let locked = self.locked(asked, turns);
+        let facts = self.facts(asked, &events, &mine, &locked);
         self.transactions.insert(
             connection,
             Transaction {
@@ -353,7 +354,22 @@ impl Ledger {
         })
     }
 
-    fn facts(&self, asked: &Questions, events: &[EventId], mine: &BTreeSet<EventId>) -> Facts {
+    /// Bookings whose rows a statement of somebody else has when they are read, and not any more when overdue holds are.
+    fn locked(&mut self, asked: &Questions, turns: Turns) -> BTreeSet<BookingId> {
+        if turns == Turns::Wait || now_ms() >= FAULTS_MS {
+            return BTreeSet::new();
+        }
+        let bookings = asked.bookings.iter().copied();
+        bookings.filter(|_| self.dice.percent(5)).collect()
+    }
+
+    fn facts(
+        &self,
+        asked: &Questions,
+        events: &[EventId],
+        mine: &BTreeSet<EventId>,
+        locked: &BTreeSet<BookingId>,
+    ) -> Facts {
         let event_facts = events.iter().map(|event| {
             let has_turn = mine.contains(event);
             let revision = has_turn.then(|| self.revision(*event));
@@ -381,7 +397,8 @@ impl Ledger {
                 absorbed_fee_amount: None,
                 has_address: true,
             };
-            let found = match mine.contains(&row.booking.event_id) {
+            let is_free = mine.contains(&row.booking.event_id) && !locked.contains(id);
+            let found = match is_free {
                 true => Found::Here(Box::new(standing)),
                 false => Found::Locked,
             };
