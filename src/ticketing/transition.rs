@@ -324,7 +324,7 @@ fn reclaim(
     if stock.event.status == EventStatus::Completed || stock.event.starts_at <= now {
         return Err(Refusal::SalesClosed { sale_to: None });
     }
-    let claims = claims_again(&standing.booking)?;
+    let claims = claims_again(stock, &standing.booking)?;
     if !mistaken!(SellGone) {
         check_seats(stock, &claims)?;
         check_counts(stock, &claims)?;
@@ -344,8 +344,10 @@ fn reclaim(
 }
 
 /// The claims that the booking had at its end; dead ones stay dead, so these are new. Seats that are more or fewer than were
-/// paid for are not given: then a program has changed its claims and left the booking as it was.
-fn claims_again(booking: &Booking) -> Result<Vec<Claim>, Refusal> {
+/// paid for are not given: then a program has changed its claims and left the booking as it was, or seats have left the map.
+/// Nor are units of a ticket type that has got seats since, or seats of one that has lost them: the database refuses such
+/// claims, and the money would wait for them for ever.
+fn claims_again(stock: &Stock, booking: &Booking) -> Result<Vec<Claim>, Refusal> {
     let of = |ticket_type_id, seat_id, quantity| Claim {
         id: Claim::UNSTORED,
         ticket_type_id,
@@ -355,11 +357,14 @@ fn claims_again(booking: &Booking) -> Result<Vec<Claim>, Refusal> {
     };
     let mut claims = Vec::new();
     for item in &booking.items {
+        let ticket_type_id = item.ticket_type_id;
+        let terms = stock.ticket_types.get(&ticket_type_id);
+        let terms = terms.ok_or(Refusal::TicketTypeNotFound { ticket_type_id })?;
         let seats = item.seats.iter().map(|seat| seat.id);
         match i64::try_from(item.seats.len()) {
-            Ok(0) => claims.push(of(item.ticket_type_id, None, item.quantity)),
-            Ok(seats_then) if seats_then == item.quantity => {
-                claims.extend(seats.map(|seat| of(item.ticket_type_id, Some(seat), 1)));
+            Ok(0) if !terms.seated => claims.push(of(ticket_type_id, None, item.quantity)),
+            Ok(seats_then) if terms.seated && seats_then == item.quantity => {
+                claims.extend(seats.map(|seat| of(ticket_type_id, Some(seat), 1)));
             }
             _ => {
                 let seats = seats.collect();

@@ -9,6 +9,7 @@ use crate::ticketing::{ClaimId, EventId, PoolId, SeatId, TicketTypeId};
 const ROOT: PoolId = PoolId(10);
 const OWN: PoolId = PoolId(11);
 const TYPE: TicketTypeId = TicketTypeId(1);
+const SEATED: TicketTypeId = TicketTypeId(2);
 const SEAT: SeatId = SeatId(5);
 const BUYER: UserId = UserId(7);
 
@@ -42,8 +43,12 @@ fn stock() -> Stock {
         seated: false,
         pools: vec![ROOT, OWN],
     };
+    let seated = TicketTypeTerms {
+        seated: true,
+        ..terms.clone()
+    };
     let seat = Seat {
-        ticket_type_id: TYPE,
+        ticket_type_id: SEATED,
         section: "Stalls".into(),
         row: "A".into(),
         number: "5".into(),
@@ -52,7 +57,7 @@ fn stock() -> Stock {
     let buyer = Buyer {
         member: false,
         pending: Some(BookingId(uuid::Uuid::nil())),
-        live: [(TYPE, 3)].into(),
+        live: [(TYPE, 2), (SEATED, 1)].into(),
         tickets: 3,
     };
     Stock {
@@ -68,7 +73,7 @@ fn stock() -> Stock {
             offer_minutes: 720,
             deleted: false,
         },
-        ticket_types: [(TYPE, terms)].into(),
+        ticket_types: [(TYPE, terms), (SEATED, seated)].into(),
         pools: [(ROOT, pool(10)), (OWN, pool(10))].into(),
         root: ROOT,
         seats: [(SEAT, seat)].into(),
@@ -80,14 +85,17 @@ fn stock() -> Stock {
 }
 
 fn claims() -> Vec<Claim> {
-    let claim = |id, seat_id, quantity| Claim {
+    let claim = |id, ticket_type_id, seat_id, quantity| Claim {
         id,
-        ticket_type_id: TYPE,
+        ticket_type_id,
         seat_id,
         quantity,
         state: ClaimState::Held,
     };
-    vec![claim(ClaimId(1), None, 2), claim(ClaimId(2), Some(SEAT), 1)]
+    vec![
+        claim(ClaimId(1), TYPE, None, 2),
+        claim(ClaimId(2), SEATED, Some(SEAT), 1),
+    ]
 }
 
 fn pending() -> Standing {
@@ -192,7 +200,7 @@ fn a_paid_hold_becomes_a_sale() {
     assert!(stock.seats[&SEAT].taken);
     // It may be booked again, within the limit of the type.
     assert_eq!(stock.buyers[&BUYER].pending, None);
-    assert_eq!(stock.buyers[&BUYER].live[&TYPE], 3);
+    assert_eq!(stock.buyers[&BUYER].live[&TYPE], 2);
 }
 
 #[test]
@@ -372,8 +380,8 @@ fn expired() -> (Stock, Standing) {
         claims: claims(),
     };
     expire(&mut stock, &hold);
-    let item = |quantity, seats| BookingItem {
-        ticket_type_id: TYPE,
+    let item = |ticket_type_id, quantity, seats| BookingItem {
+        ticket_type_id,
         name: "Stalls".into(),
         quantity,
         unit_price: standing.booking.total.clone(),
@@ -385,7 +393,7 @@ fn expired() -> (Stock, Standing) {
         row: "A".into(),
         number: "5".into(),
     };
-    standing.booking.items = vec![item(2, Vec::new()), item(1, vec![seat])];
+    standing.booking.items = vec![item(TYPE, 2, Vec::new()), item(SEATED, 1, vec![seat])];
     standing.booking.status = BookingStatus::Expired;
     standing.claims.clear();
     (stock, standing)
@@ -440,6 +448,27 @@ fn late_money_takes_nothing_from_others() {
     assert_eq!(refusal.code(), "SALES_CLOSED");
 }
 
+/// The database would refuse such claims at each try, and the money would wait for ever.
+#[test]
+fn late_money_does_not_buy_seats_as_units_nor_units_as_seats() {
+    let late = at("12:30:00");
+    // The seat was deleted, and its dead claim names none any more.
+    let (stock, mut standing) = expired();
+    standing.booking.items[1].seats.clear();
+    let refusal = refused(&stock, &standing, &by_payment(), late);
+    assert_eq!(refusal, Refusal::SeatTaken { seats: Vec::new() });
+
+    let (mut stock, standing) = expired();
+    stock.ticket_types.get_mut(&TYPE).unwrap().seated = true;
+    let refusal = refused(&stock, &standing, &by_payment(), late);
+    assert_eq!(refusal, Refusal::SeatTaken { seats: Vec::new() });
+
+    let (mut stock, standing) = expired();
+    stock.ticket_types.get_mut(&SEATED).unwrap().seated = false;
+    let refusal = refused(&stock, &standing, &by_payment(), late);
+    assert_eq!(refusal, Refusal::SeatTaken { seats: vec![SEAT] });
+}
+
 #[test]
 fn a_hold_that_nobody_has_ended_yet_is_paid_as_it_stands() {
     let (mut stock, mut standing) = (stock(), pending());
@@ -457,17 +486,17 @@ fn a_hold_that_nobody_has_ended_yet_is_paid_as_it_stands() {
 /// Three tickets, the last one of the seat.
 fn with_tickets() -> (Stock, Standing) {
     let (stock, mut standing) = confirmed();
-    let ticket = |code: &str, seat_id| Ticket {
+    let ticket = |code: &str, ticket_type_id, seat_id| Ticket {
         code: code.into(),
-        ticket_type_id: TYPE,
+        ticket_type_id,
         seat_id,
         status: TicketStatus::Valid,
         offer: None,
     };
     standing.booking.tickets = vec![
-        ticket("A", None),
-        ticket("B", None),
-        ticket("C", Some(SEAT)),
+        ticket("A", TYPE, None),
+        ticket("B", TYPE, None),
+        ticket("C", SEATED, Some(SEAT)),
     ];
     (stock, standing)
 }
