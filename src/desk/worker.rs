@@ -327,7 +327,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
             };
             match self.database.write(&writes, WriteEnd::Savepoint).await {
                 Ok(()) => note(&mut deciding, &mut all, writes),
-                Err(error) if is_lost(&error) => return self.all(&error),
+                Err(error) if is_lost(&error) => return self.lost(&error).await,
                 Err(error) => {
                     deciding.keep_overdue(event, &writes.changed, stock);
                     tracing::warn!(event = event.0, error = %with_causes(&error), "overdue holds cannot be ended");
@@ -346,7 +346,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
             };
             match written {
                 Ok(()) => note(&mut deciding, &mut all, writes),
-                Err(error) if is_lost(&error) => return self.all(&error),
+                Err(error) if is_lost(&error) => return self.lost(&error).await,
                 Err(error) => {
                     deciding.keep_offers(event, stock);
                     tracing::warn!(event = event.0, error = %with_causes(&error), "offers cannot be made");
@@ -386,7 +386,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                     effects.push((fates.len(), effect));
                     fates.push(None);
                 }
-                Err(error) if is_lost(&error) => return self.all(&error),
+                Err(error) if is_lost(&error) => return self.lost(&error).await,
                 Err(error) => {
                     deciding.undo(&waiting.command, before);
                     fates.push(Some(self.fate(waiting, &error)));
@@ -462,6 +462,15 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
     fn in_time(&self, waiting: &WaitingCommand) -> Option<Timestamp> {
         let known_now = || self.shared.clock().at(waiting.deadline);
         waiting.in_time.or_else(known_now)
+    }
+
+    /// Ends the transaction: all callers are told that nothing was done. A full disk undoes one savepoint only; what the others
+    /// have written would keep its turns, and be committed by the next batch of this connection.
+    async fn lost(&mut self, error: &StoreError) -> Vec<Fate> {
+        if !mistaken!(LeaveOpen) {
+            self.database.rollback().await;
+        }
+        self.all(error)
     }
 
     /// The same answer for all, since no command is at fault.

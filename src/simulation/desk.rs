@@ -6,7 +6,7 @@
 //!
 //! A seed decides everything. Every message takes time, so others may run between any two steps of a node, and the node
 //! may crash, or stand still for longer than callers wait. Other transactions hold turns, transactions deadlock or run
-//! into lock timeouts, connections break with or without their commit, and the database refuses some bookings whatever
+//! into lock timeouts, its disk is full, connections break with or without their commit, and the database refuses some bookings whatever
 //! the rules say.
 //!
 //! | check | promise |
@@ -19,13 +19,15 @@
 //! | `Share` | buyers without an account at one address have no more than one share of an event, however they race |
 //! | `Line` | what comes free is offered in the order of the waitlist, once to each, before buyers get it |
 //! | `Order` | a node has one transaction at a time for an event |
+//! | `Ended` | a batch's transaction has ended when its callers are answered: what is left open keeps its turns, and the next batch would commit it |
 //!
 //! Mistakes made on purpose, each caught by its check: `DecideTooLate` (a command past its deadline is decided),
 //! `OffenderTakesAll` (one command that the database refuses fails its batch), `KeepExpiredStock` (the stock of an
 //! expired hold is not given to the next command), `LeaveOverdue` (overdue holds are left to the sweeper, also where their stock
 //! is needed), `ForgetGuests` (a booking without an account is not counted for the
 //! next command of its batch), `SwapKeepsStock` (what a booking has is not free for other tickets in its place), `OfferTwice` (whoever
-//! is offered something waits on), `SnatchFreed` (what a change frees is offered by the next batch only).
+//! is offered something waits on), `SnatchFreed` (what a change frees is offered by the next batch only), `LeaveOpen` (a
+//! transaction in which the disk was full is not rolled back).
 
 mod caller;
 mod ledger;
@@ -65,6 +67,7 @@ enum DeskCheck {
     Share,
     Line,
     Order,
+    Ended,
     Survival,
 }
 
@@ -250,6 +253,7 @@ fn every_mistake_of_the_desk_is_caught_by_its_check() {
         (Mistake::SwapKeepsStock, DeskCheck::Stock),
         (Mistake::OfferTwice, DeskCheck::Line),
         (Mistake::SnatchFreed, DeskCheck::Line),
+        (Mistake::LeaveOpen, DeskCheck::Ended),
     ] {
         let caught = find_fault(run, MISTAKE_SEEDS, Some(mistake), |fault| {
             fault.check == check

@@ -36,6 +36,7 @@ pub(crate) enum Mistake {
     SwapKeepsStock,
     OfferTwice,
     SnatchFreed,
+    LeaveOpen,
     ResumeAnywhere,
     ClaimReadsEnd,
     BeatByEvents,

@@ -377,7 +377,7 @@ impl DeskCaller {
     fn check(&self, said: &Outcome) {
         match said {
             Ok(Once::Made(answer)) => self.check_made(answer),
-            Err(DeskError::Internal | DeskError::Full) => {
+            Err(DeskError::Internal) => {
                 self.world.fail(DeskCheck::Company, format!("{said:?}"));
             }
             _ => {}

@@ -342,6 +342,11 @@ impl Ledger {
         Ok(Some(facts))
     }
 
+    /// Whether the connection is in a transaction.
+    pub(super) fn is_open(&self, connection: ConnectionId) -> bool {
+        self.transactions.contains_key(&connection)
+    }
+
     /// Whether another transaction of the node holds the turn of one of these events.
     pub(super) fn crowds(&self, node: usize, connection: ConnectionId, asked: &Questions) -> bool {
         let others = self.transactions.iter();
@@ -588,6 +593,7 @@ impl Ledger {
         match roll {
             0..8 if now_ms() < FAULTS_MS => return Err(StoreError::Contended("deadlock".into())),
             8..16 if now_ms() < FAULTS_MS => return Err(StoreError::Busy("lock timeout".into())),
+            16..24 if now_ms() < FAULTS_MS => return Err(StoreError::Full("disk full".into())),
             _ => {}
         }
         for change in &writes.changed {

@@ -92,6 +92,10 @@ async fn work(world: DeskWorld, node: usize, turns: Turns) {
         let Some((batch, more)) = taken else { return };
         start(&world, node, more);
         let left = serve(&desk, &mut connection, batch, turns).await;
+        if world.with(|shared| shared.ledger.is_open(connection.id)) {
+            let what = format!("node {node} leaves a transaction open");
+            world.fail(DeskCheck::Ended, what);
+        }
         start(&world, node, left);
     }
 }
