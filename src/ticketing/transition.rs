@@ -188,17 +188,34 @@ fn confirm(
         BookingStatus::Confirmed if is_paid(&standing.booking, paid) => return Ok(Moved::Before),
         from => return Err(invalid(from, BookingStatus::Confirmed)),
     }
-    sell(stock, standing, paid, now);
-    Ok(Moved::Now)
+    sell(stock, standing, paid, now)
 }
 
-fn sell(stock: &mut Stock, standing: &mut Standing, paid: Paid, now: Timestamp) {
+fn sell(
+    stock: &mut Stock,
+    standing: &mut Standing,
+    paid: Paid,
+    now: Timestamp,
+) -> Result<Moved, Refusal> {
+    check_whole(standing)?;
     for claim in &mut standing.claims {
         stock.sell(claim);
         claim.state = ClaimState::Sold;
     }
     set_confirmed(&mut standing.booking, paid, now);
     forget_pending(stock, standing.booking.id, standing.booking.user_id);
+    Ok(Moved::Now)
+}
+
+/// A hold is sold with all that its price is for. Where it has less, or more, a program has changed its claims and left the
+/// booking as it was.
+fn check_whole(standing: &Standing) -> Result<(), Refusal> {
+    let claims = standing.claims.iter();
+    let claimed: i64 = claims.map(|claim| claim.quantity).sum();
+    match claimed == standing.booking.quantity {
+        true => Ok(()),
+        false => Err(Refusal::SeatTaken { seats: Vec::new() }),
+    }
 }
 
 fn is_paid(booking: &Booking, paid: Paid) -> bool {
@@ -263,12 +280,14 @@ fn await_staff(booking: &mut Booking, until: Timestamp, now: Timestamp) -> Resul
 }
 
 fn accept(stock: &mut Stock, standing: &mut Standing, now: Timestamp) -> Result<Moved, Refusal> {
-    let booking = &mut standing.booking;
+    let booking = &standing.booking;
     match (status(booking, now), booking.kind) {
         (BookingStatus::Pending, BookingKind::Offer) => {}
         (BookingStatus::Pending | BookingStatus::Confirmed, _) => return Ok(Moved::Before),
         (from, _) => return Err(invalid(from, BookingStatus::Pending)),
     }
+    check_whole(standing)?;
+    let booking = &mut standing.booking;
     let buyer = booking.user_id;
     let buyer = buyer.and_then(|user| stock.buyers.get_mut(&user));
     if booking.total.amount > 0
@@ -312,10 +331,7 @@ fn reclaim(
     match standing.booking.status {
         BookingStatus::Expired => {}
         // Also past its deadline: nobody has ended it yet, so it still has its stock.
-        BookingStatus::Pending => {
-            sell(stock, standing, paid, now);
-            return Ok(Moved::Now);
-        }
+        BookingStatus::Pending => return sell(stock, standing, paid, now),
         _ => return confirm(stock, standing, paid, now),
     }
     if stock.event.deleted || stock.event.status == EventStatus::Cancelled {

@@ -469,6 +469,24 @@ fn late_money_does_not_buy_seats_as_units_nor_units_as_seats() {
     assert_eq!(refusal, Refusal::SeatTaken { seats: vec![SEAT] });
 }
 
+/// A program has killed one of its claims, and left the booking as it was.
+#[test]
+fn a_hold_that_has_lost_stock_is_not_sold() {
+    let free = Transition::Accept;
+    for transition in [by_payment(), cash(), free] {
+        for lost in [1, 2] {
+            let (stock, mut standing) = (stock(), pending());
+            if transition == Transition::Accept {
+                standing.booking.kind = BookingKind::Offer;
+                standing.booking.total.amount = 0;
+            }
+            standing.claims.drain(..lost);
+            let refusal = refused(&stock, &standing, &transition, now());
+            assert!(matches!(refusal, Refusal::SeatTaken { .. }), "{refusal:?}");
+        }
+    }
+}
+
 #[test]
 fn a_hold_that_nobody_has_ended_yet_is_paid_as_it_stands() {
     let (mut stock, mut standing) = (stock(), pending());
