@@ -524,18 +524,21 @@ fn refund(
         return Err(Refusal::TicketTransferred);
     }
     let mut freed = Vec::new();
+    let mut is_changed = false;
     for ticket in &mut booking.tickets {
         if ticket.status == TicketStatus::Void || !is_meant(&ticket.code) {
             continue;
         }
         ticket.status = TicketStatus::Void;
+        is_changed = true;
         freed.extend(give_up(
             &mut standing.claims,
             ticket.ticket_type_id,
             ticket.seat_id,
         ));
     }
-    if freed.is_empty() {
+    // Not by what comes free: a program may have moved or killed the ticket's claim, and it would open the door still.
+    if !is_changed {
         return Ok(Moved::Before);
     }
     let is_left = booking
@@ -544,6 +547,8 @@ fn refund(
         .any(|ticket| ticket.status != TicketStatus::Void);
     if !is_left {
         booking.status = BookingStatus::Refunded;
+        // Whatever its claims are of by now: nobody else would give them back.
+        freed.append(&mut standing.claims);
     }
     booking.version += 1;
     release(stock, booking.id, booking.user_id, &freed);

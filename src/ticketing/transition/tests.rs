@@ -548,6 +548,33 @@ fn tickets_are_taken_back_one_by_one_with_their_stock() {
     assert_eq!(stock.buyers[&BUYER].tickets, 0);
 }
 
+/// A program has moved the claim of a seat to another seat, and killed that of the units: the tickets are void nevertheless, and
+/// with the last of them nothing stays sold.
+#[test]
+fn tickets_are_taken_back_whatever_became_of_their_claims() {
+    let (mut stock, mut standing) = with_tickets();
+    standing.claims.remove(0);
+    standing.claims[0].seat_id = Some(SeatId(6));
+    for (code, status) in [
+        ("C", BookingStatus::Confirmed),
+        ("A", BookingStatus::Confirmed),
+        ("B", BookingStatus::Refunded),
+    ] {
+        let version = standing.booking.version;
+        let moved = decide(&mut stock, &mut standing, &refund_of(&[code]), now());
+        assert_eq!(moved, Ok(Moved::Now), "{code}");
+        assert_eq!(standing.booking.status, status);
+        assert_eq!(standing.booking.version, version + 1);
+        let ticket = standing.booking.tickets.iter();
+        let mut ticket = ticket.filter(|ticket| ticket.code == code);
+        assert_eq!(ticket.next().unwrap().status, TicketStatus::Void);
+        let again = decide(&mut stock, &mut standing, &refund_of(&[code]), now());
+        assert_eq!(again, Ok(Moved::Before));
+    }
+    assert!(standing.claims.is_empty());
+    assert_eq!(counts(&stock), [(0, 2), (0, 2)]);
+}
+
 #[test]
 fn an_owner_takes_back_no_ticket_that_somebody_else_holds() {
     let (stock, mut standing) = with_tickets();
