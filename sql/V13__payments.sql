@@ -34,8 +34,10 @@ create table payments (
     fee_amount bigint not null default 0 constraint payments_fee_counts check (fee_amount >= 0),
     -- Why the last card was declined, or why a person has to look.
     failure text constraint payments_failure_length check (char_length(failure) <= 500),
-    -- Why a person has to look, in any state; null: nobody has to.
-    review text constraint payments_review_length check (char_length(review) <= 500),
+    -- Why a person has to look, in any state: a line for each reason, the newest first; null: nobody has to.
+    review text constraint payments_review_length check (char_length(review) <= 2000),
+    -- Reasons that there ever were. A decision is about those that were read: of one that came since it says nothing.
+    review_count int not null default 0,
     created_at timestamptz not null default clock_timestamp(),
     updated_at timestamptz not null default clock_timestamp(),
     -- Nothing is given back that did not come.

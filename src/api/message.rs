@@ -231,6 +231,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("QUOTE", "Price calculated", "คำนวณราคาแล้ว", "قیمت محاسبه شد"),
     ("RATE_LIMITED", "Too many requests; please wait a moment", "ส่งคำขอถี่เกินไป โปรดรอสักครู่", "درخواست‌ها بیش از حد است؛ لطفاً کمی صبر کنید"),
     ("RATE_OR_AMOUNT", "give either a rate or an amount, as the kind asks for", "โปรดระบุอัตราหรือจำนวนเงินอย่างใดอย่างหนึ่งตามชนิด", "بسته به نوع، یا نرخ یا مبلغ را مشخص کنید"),
+    ("REASONS_UNREAD", "Something new happened to this payment; please read why it waits, and decide again", "การชำระเงินนี้มีเหตุใหม่ โปรดอ่านเหตุผลแล้วตัดสินอีกครั้ง", "برای این پرداخت دلیل تازه‌ای پیدا شده است؛ آن را بخوانید و دوباره تصمیم بگیرید"),
     ("REFRESHED", "Tokens refreshed", "ขอโทเค็นใหม่แล้ว", "توکن‌ها تازه شدند"),
     ("REFRESHED_MEANWHILE", "The next token was given out just now; use that one", "เพิ่งออกโทเค็นถัดไปไปแล้ว โปรดใช้โทเค็นนั้น", "توکن بعدی همین حالا داده شد؛ از آن استفاده کنید"),
     ("REFUNDS", "Refunds retrieved", "ดึงรายการคืนเงินแล้ว", "بازپرداخت‌ها دریافت شدند"),

@@ -78,9 +78,11 @@ pub(super) struct PaymentToReview {
     amount: Money,
     /// Refunds, made or about to be: without those that failed and wait as well.
     refunded: Money,
-    /// Why somebody has to look.
-    #[schema(example = "money was given back at the provider, and not by us")]
-    reason: String,
+    /// Why somebody has to look, the newest reason first.
+    #[schema(example = json!(["money was given back at the provider, and not by us"]))]
+    reasons: Vec<String>,
+    /// Reasons that there ever were: a decision says up to which it has read them.
+    reason_count: i32,
     /// Decisions that the payment allows.
     decisions: Vec<Decision>,
     #[schema(value_type = String, format = DateTime)]
@@ -115,7 +117,8 @@ impl From<PaymentForReview> for PaymentToReview {
                 currency: attempt.amount.currency.clone(),
             },
             amount: attempt.amount,
-            reason: of.reason,
+            reasons: of.reasons,
+            reason_count: of.reason_count,
             decisions,
             created_at: attempt.created_at,
         }
@@ -154,9 +157,12 @@ pub(super) async fn list(
 
 /// The decision that was made.
 #[derive(ToSchema)]
-#[schema(example = json!({"decision": "accept", "note": "Agreed with the buyer on the telephone"}))]
+#[schema(example = json!({"decision": "accept", "reason_count": 1, "note": "Agreed with the buyer on the telephone"}))]
 pub(super) struct ReviewVerdict {
     decision: Decision,
+    /// Of the list: a reason that came later is not decided about. It may be left out where there is one reason only.
+    #[schema(minimum = 0, maximum = 2147483647, required = false)]
+    reason_count: Option<i64>,
     /// For the audit trail. Nothing personal.
     #[schema(schema_with = schema::reason, required = false)]
     note: Option<String>,
@@ -166,9 +172,11 @@ impl Input for ReviewVerdict {
     fn read(fields: &mut Fields) -> Option<ReviewVerdict> {
         fields.require(&["decision"]);
         let decision = fields.choice("decision", &Decision::ALL);
+        let reason_count = fields.integer("reason_count", 0..=i32::MAX.into());
         let note = fields.text("note", REASON_CHARS_MAX);
         Some(ReviewVerdict {
             decision: decision?,
+            reason_count,
             note,
         })
     }
@@ -191,7 +199,8 @@ pub(super) struct Decided {
     responses(
         (status = 200, description = "It is off the list", body = Envelope<Decided>),
         (status = 404, description = "`PAYMENT_NOT_FOUND`: there is none that waits, or it is somebody else's", body = Failure),
-        (status = 409, description = "`DECISION_IMPOSSIBLE {possible}`, `NOT_REFUNDABLE {used}`, `INVALID_TRANSITION`; \
+        (status = 409, description = "`REASONS_UNREAD {reasons, reason_count}`: one came after those \
+            that were read; `DECISION_IMPOSSIBLE {possible}`, `NOT_REFUNDABLE {used}`, `INVALID_TRANSITION`; \
             `REFUND_FAILED`: the provider did not take it; `MONEY_AT_PROVIDER {amount}`: give it back there first", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
         (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`, `STORAGE_FULL`: come again after `Retry-After`",
@@ -205,14 +214,29 @@ pub(super) async fn decide(
     body: Body<ReviewVerdict>,
 ) -> ApiResult<Reply<Decided>> {
     let none = || ApiError::not_found("PAYMENT_NOT_FOUND");
-    let ReviewVerdict { decision, note } = body.input;
+    let ReviewVerdict {
+        decision,
+        reason_count,
+        note,
+    } = body.input;
     let note = note.unwrap_or_default();
     let found = state.store.payment_for_review(id).await?;
     let found = found.filter(|found| caller.may(Right::Money, found.organizer));
     let mut of = found.ok_or_else(none)?;
+    let read_up_to = match (reason_count, &of.reasons[..]) {
+        (Some(count), _) => count,
+        (None, [_]) => of.reason_count.into(),
+        (None, _) => return Err(unread(&of)),
+    };
+    if read_up_to != i64::from(of.reason_count) {
+        return Err(unread(&of));
+    }
     if decision == Decision::Refund {
         state.store.give_up_refunds(id).await?;
         of = (state.store.payment_for_review(id).await?).ok_or_else(none)?;
+        if read_up_to != i64::from(of.reason_count) {
+            return Err(unread(&of));
+        }
     }
     let impossible = |of: &PaymentForReview| {
         ApiError::conflict("DECISION_IMPOSSIBLE").with("possible", json!(decisions(of)))
@@ -236,10 +260,21 @@ pub(super) async fn decide(
     if !decided.await? {
         // Something has changed since it was read.
         let now = state.store.payment_for_review(id).await?;
-        return Err(now.map_or_else(none, |now| impossible(&now)));
+        return Err(match now {
+            None => none(),
+            Some(now) if now.reason_count != of.reason_count => unread(&now),
+            Some(now) => impossible(&now),
+        });
     }
     state.jobs.wake();
     Ok(Reply::ok("PAYMENT_DECIDED", Decided { decision }))
+}
+
+/// Whoever decides has not read all reasons.
+fn unread(of: &PaymentForReview) -> ApiError {
+    ApiError::conflict("REASONS_UNREAD")
+        .with("reasons", json!(of.reasons))
+        .with("reason_count", of.reason_count)
 }
 
 async fn refund(state: &ApiState, caller: &Caller, of: &PaymentForReview) -> ApiResult<()> {

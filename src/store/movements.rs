@@ -4,6 +4,7 @@
 use deadpool_postgres::Transaction;
 
 use super::ledger::{self, Belonging};
+use super::reviews::another_reason;
 use super::{Store, StoreError};
 use crate::ticketing::ledger::{dispute, fee, foreign_refund};
 use crate::ticketing::movement::{
@@ -141,15 +142,16 @@ impl Books<'_> {
         let Some(given_up) = to_give_up(seen.amount, self.of.captured_amount, ours, all) else {
             return Ok(Noted::Waits);
         };
-        let sql = "
-            with ended as (
+        let reason = another_reason("$2");
+        let sql = format!(
+            "with ended as (
                 update refunds set state = 'failed', failure = $2 where id = any($1) returning amount
             )
             update payments
-               set refunded_amount = refunded_amount + $3 - coalesce((select sum(amount) from ended), 0)::bigint,
-                   review = coalesce(review, $2)
-             where id = $4";
-        let statement = self.tx.prepare_cached(sql).await?;
+               set refunded_amount = refunded_amount + $3 - coalesce((select sum(amount) from ended), 0)::bigint, {reason}
+             where id = $4"
+        );
+        let statement = self.tx.prepare_cached(&sql).await?;
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
             [&given_up, &REFUNDED_ELSEWHERE, &seen.amount, &self.of.id];
         self.tx.execute(&statement, &values).await?;
@@ -190,14 +192,14 @@ impl Books<'_> {
         key: &str,
         seen: &ProviderRefund,
     ) -> Result<(), StoreError> {
+        let reason = another_reason("'a refund failed at the provider after it had succeeded'");
         let sql = format!(
             "with ended as (
                 update refunds set state = 'failed', failure = 'it failed at the provider'
                  where {column} = $1 and state = 'succeeded' returning amount
             )
             update payments
-               set refunded_amount = refunded_amount - (select sum(amount) from ended)::bigint,
-                   review = coalesce(review, 'a refund failed at the provider after it had succeeded')
+               set refunded_amount = refunded_amount - (select sum(amount) from ended)::bigint, {reason}
              where id = $2 and exists (select from ended)"
         );
         let statement = self.tx.prepare_cached(&sql).await?;
@@ -251,8 +253,9 @@ impl Books<'_> {
             )
             .await?;
         if known != Some(now) && now != DisputeState::Won {
-            let sql = "update payments set review = $2 where id = $1";
-            let statement = self.tx.prepare_cached(sql).await?;
+            let another = another_reason("$2::text");
+            let sql = format!("update payments set {another} where id = $1");
+            let statement = self.tx.prepare_cached(&sql).await?;
             let reason = match now {
                 DisputeState::Lost => "the cardholder's bank took the money back",
                 _ => "the cardholder disputes the payment",

@@ -11,6 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::jobs::{QueuedJob, keep, ring};
+use super::reviews::another_reason;
 use super::together::{Answers, FREE, LOCKED, in_order, place_of};
 use super::{Store, StoreError};
 use crate::config::inside::PAYMENT_FIRST_LOOK_S;
@@ -383,6 +384,10 @@ impl Store {
         reason: Option<&str>,
     ) -> Result<bool, StoreError> {
         let client = self.client_of(of.event_id).await?;
+        let review = match state {
+            PaymentState::NeedsReview => another_reason("$3"),
+            _ => "review = null".to_owned(),
+        };
         let sql = format!(
             "with asked as materialized (
                  select id, booking_id, provider_ref, {LIVE} as is_live from payments
@@ -394,7 +399,7 @@ impl Store {
                         select status, payment_id from bookings where id = asked.booking_id limit 1 {LOCKED}) b
              )
              update payments p
-                set state = $2, failure = coalesce($3, failure), review = case $2 when 'needs_review' then $3 end
+                set state = $2, failure = coalesce($3, failure), {review}
                from found
               where p.id = found.id
                 and case $2

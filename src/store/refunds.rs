@@ -15,6 +15,7 @@ use super::jobs::{QueuedJob, keep, ring};
 use super::ledger::{self, Belonging};
 use super::letters::refund_mail_job;
 use super::payments::MONEY_WORTH;
+use super::reviews::another_reason;
 use super::tickets::ticket_status;
 use super::{Store, StoreError};
 use crate::config::inside::REFUND_LOOK_S;
@@ -358,8 +359,9 @@ impl Store {
             .execute(&statement, &[&of.id, &state.as_str(), &reason])
             .await?;
         if changed > 0 && state == RefundState::NeedsReview {
-            let sql = "update payments set review = coalesce(review, left('a refund failed: ' || $2, 500)) where id = $1";
-            let statement = transaction.prepare_cached(sql).await?;
+            let reason = another_reason("'a refund failed: ' || $2");
+            let sql = format!("update payments set {reason} where id = $1");
+            let statement = transaction.prepare_cached(&sql).await?;
             transaction
                 .execute(&statement, &[&of.payment_id, &reason])
                 .await?;

@@ -23,7 +23,10 @@ use crate::ticketing::{OrganizationId, PaymentId, UserId};
 #[derive(Debug, Clone, PartialEq)]
 pub struct PaymentForReview {
     pub attempt: Attempt,
-    pub reason: String,
+    /// The newest first.
+    pub reasons: Vec<String>,
+    /// Reasons that there ever were, so that a decision can say which it has read.
+    pub reason_count: i32,
     pub reference: String,
     pub booking: BookingStatus,
     pub organizer: UserId,
@@ -35,12 +38,26 @@ pub struct PaymentForReview {
     pub is_rivalled: bool,
 }
 
+/// Sets a reason to look at a payment before those that nobody has looked at yet; `reason` is SQL.
+pub(super) fn another_reason(reason: &str) -> String {
+    format!(
+        "review = left(concat_ws(chr(10), left(translate({reason}, chr(10), ' '), {REASON_CHARS_MAX}), review), {REASONS_CHARS_MAX}),
+         review_count = review_count + 1"
+    )
+}
+
+/// Of one reason.
+const REASON_CHARS_MAX: usize = 500;
+/// Of all that wait: the oldest are not shown any more then. The table says the same.
+const REASONS_CHARS_MAX: usize = 2_000;
+
 /// Columns besides those of the attempt `p`, its booking `b` and its event `e`.
 const MORE: &str = "p.review, b.reference, b.status, e.organizer_id,
     (select coalesce(sum(amount), 0)::bigint from disputes where payment_id = p.id and state = 'lost'),
     exists (select from payments other where other.booking_id = p.booking_id and other.id <> p.id
                and other.state in ('creating', 'requires_action', 'authorized', 'processing')),
-    (select coalesce(sum(amount), 0)::bigint from refunds where payment_id = p.id and state = 'needs_review')";
+    (select coalesce(sum(amount), 0)::bigint from refunds where payment_id = p.id and state = 'needs_review'),
+    p.review_count";
 
 /// A job that waits is worth so much longer when it is tried again.
 const JOB_AGAIN: Duration = Duration::from_secs(24 * 3_600);
@@ -91,8 +108,8 @@ impl Store {
         row.map(|row| read(&row)).transpose()
     }
 
-    /// Takes a payment off the list, as was decided; `false`: it is not on it any more, or another attempt of its booking
-    /// is live, so that this one cannot be.
+    /// Takes a payment off the list, as was decided; `false`: it is not on it any more, there is a reason that was not read, or
+    /// another attempt of its booking is live, so that this one cannot be.
     pub async fn decide_payment(
         &self,
         caller: &Caller,
@@ -242,16 +259,16 @@ async fn decide(
     let sql = match decision {
         Decision::Retry => format!(
             "update payments p set state = 'requires_action', review = null
-              where id = $1 and state = 'needs_review'
+              where id = $1 and state = 'needs_review' and review_count = $2
                 and not exists (select from payments other where other.booking_id = p.booking_id and other.{LIVE})"
         ),
         _ => "update payments
                  set state = case state when 'needs_review' then 'canceled' else state end, review = null
-               where id = $1 and review is not null"
+               where id = $1 and review is not null and review_count = $2"
             .to_owned(),
     };
     let statement = tx.prepare_cached(&sql).await?;
-    if tx.execute(&statement, &[&id]).await? == 0 {
+    if tx.execute(&statement, &[&id, &of.reason_count]).await? == 0 {
         return Ok(false);
     }
     match decision {
@@ -266,7 +283,7 @@ async fn decide(
     }
     let organization = Some(of.organizer.into());
     let entry = AuditEntry::new(caller, organization, format!("payment:{id}"));
-    let detail = json!({ "decision": decision, "why": of.reason, "note": note });
+    let detail = json!({ "decision": decision, "why": of.reasons.join("; "), "note": note });
     entry.with(detail).write(tx).await?;
     Ok(true)
 }
@@ -276,7 +293,12 @@ fn read(row: &tokio_postgres::Row) -> Result<PaymentForReview, StoreError> {
     let unknown = |_| StoreError::corrupt(format!("booking status {status}"));
     Ok(PaymentForReview {
         attempt: attempt(row)?,
-        reason: row.try_get(19)?,
+        reasons: row
+            .try_get::<_, &str>(19)?
+            .lines()
+            .map(str::to_owned)
+            .collect(),
+        reason_count: row.try_get(26)?,
         reference: row.try_get(20)?,
         booking: status.parse().map_err(unknown)?,
         organizer: row.try_get(22)?,

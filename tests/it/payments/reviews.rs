@@ -23,9 +23,18 @@ impl Shop {
     }
 
     async fn decide(&self, decision: &str) -> crate::support::caller::Answer {
+        let count = self.waiting().await["reason_count"].clone();
+        self.decide_after(decision, count).await
+    }
+
+    /// By somebody who has read so many reasons.
+    async fn decide_after(&self, decision: &str, count: Value) -> crate::support::caller::Answer {
         let id = self.waiting().await["id"].as_str().unwrap().to_owned();
         let path = format!("/api/v1/payments/{id}/review");
-        let verdict = json!({"decision": decision, "note": "as agreed"});
+        let mut verdict = json!({"decision": decision, "note": "as agreed"});
+        if !count.is_null() {
+            verdict["reason_count"] = count;
+        }
         self.staff().post(&path, &verdict).await
     }
 
@@ -117,6 +126,59 @@ async fn what_was_asked_back_during_a_dispute_goes_back_when_it_is_won() {
             }
         }
     }
+    shop.server.audit().await;
+}
+
+#[tokio::test]
+async fn a_decision_is_about_the_reasons_that_were_read() {
+    let shop = Shop::open(10).await;
+    let (held, intent) = shop.paid(2).await;
+    shop.stripe.tell(json!({"refunds": "pending"})).await;
+    let back = format!("/api/v1/bookings/{}/refunds", held.id);
+    let half = json!({ "amount": PRICE });
+    shop.staff().post(&back, &half).await.data(201);
+    let books = shop.stripe.books().await;
+    let fails = json!({"refund": books["refunds"][0]["id"], "ends": "failed"});
+    shop.stripe.tell(fails).await;
+    shop.until_waiting().await;
+    let read = shop.waiting().await["reason_count"].clone();
+    let dispute = json!({"dispute": intent, "amount": 100});
+    let dispute = shop.stripe.tell(dispute).await["id"].clone();
+    shop.until("select count(*) = 1 from disputes").await;
+    for count in [read.clone(), Value::Null] {
+        let listed = shop.waiting().await;
+        let unread = shop.decide_after("accept", count.clone()).await;
+        assert_eq!(unread.status, 409, "{count} of {listed}");
+        assert_eq!(unread.code(409), "REASONS_UNREAD");
+        let reasons = unread.body["data"]["reasons"].as_array().unwrap();
+        assert_eq!(reasons[0], "the cardholder disputes the payment");
+        assert!(reasons[1].as_str().unwrap().starts_with("a refund failed"));
+    }
+    shop.decide("accept").await.data(200);
+    let closed = json!({"dispute_closed": dispute, "status": "won"});
+    shop.stripe.tell(closed).await;
+    shop.until("select count(*) = 1 from disputes where state = 'won'")
+        .await;
+
+    // The same reason again is another one: what it is about was not seen.
+    shop.stripe.tell(json!({"refunds": "succeeded"})).await;
+    let mut read = Value::Null;
+    for (amount, back) in [(1_000, 1_000), (500, 1_500)] {
+        let there = json!({"refund_intent": intent, "amount": amount});
+        shop.stripe.tell(there).await;
+        shop.in_the_end(&format!("select refunded_amount = {back} from payments"))
+            .await;
+        if read.is_null() {
+            // Of the reasons that were decided about none is left.
+            assert_eq!(shop.waiting().await["reasons"].as_array().unwrap().len(), 1);
+            read = shop.waiting().await["reason_count"].clone();
+        }
+    }
+    let unread = shop.decide_after("accept", read).await;
+    assert_eq!(unread.code(409), "REASONS_UNREAD");
+    assert_eq!(shop.balance("unexplained movements").await, 1_500);
+    shop.decide("accept").await.data(200);
+    assert_eq!(shop.balance("unexplained movements").await, 0);
     shop.server.audit().await;
 }
 

@@ -1,6 +1,6 @@
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
 import { momentWords, sum } from '../../elements/internal/format.ts';
-import type { Money } from '../../sdk/index.ts';
+import { Refusal, type Money } from '../../sdk/index.ts';
 import { DeskPage } from '../desk-page.ts';
 import { jobName, providerName } from '../kinds.ts';
 import { List } from '../list.ts';
@@ -24,7 +24,8 @@ interface PaymentToReview {
   state: string;
   amount: Money;
   refunded: Money;
-  reason: string;
+  reasons: readonly string[];
+  reason_count: number;
   decisions: Decision[];
   created_at: string;
 }
@@ -111,7 +112,7 @@ export class ReviewPage extends DeskPage {
           ${rows.map(
             (row) => html`<tr>
               <th scope="row"><a href="/desk/events/${row.event_id}/bookings/${row.booking_id}">${row.reference}</a></th>
-              <td data-label=${words.why}><span>${reasonWords(this.language, row.reason)}</span></td>
+              <td data-label=${words.why}><span>${row.reasons.map((reason, place) => html`${place > 0 ? html`<br />` : nothing}${reasonWords(this.language, reason)}`)}</span></td>
               <td data-label=${words.amount} class="number"><span>${sum(this.language, row.amount)}${row.refunded.amount > 0 ? html`<br /><span class="soft small">${words.refunded(sum(this.language, row.refunded))}</span>` : nothing}</span></td>
               <td data-label=${words.provider}><span>${providerName(this.language, row.provider)}</span></td>
               <td data-label=${words.when}><span>${momentWords(this.language, row.created_at)}</span></td>
@@ -159,7 +160,7 @@ export class ReviewPage extends DeskPage {
     const words = WORDS[this.language];
     const close = (): void => void (this.asks = undefined);
     return html`<desk-dialog heading=${words.decideWho(payment.reference)} @close=${close}>
-      <p>${reasonWords(this.language, payment.reason)}</p>
+      ${payment.reasons.map((reason) => html`<p>${reasonWords(this.language, reason)}</p>`)}
       <p><strong>${sum(this.language, payment.amount)}</strong></p>
       <form id="decide" @submit=${this.#decide}>
         <fieldset>
@@ -205,13 +206,18 @@ export class ReviewPage extends DeskPage {
     this.busy = true;
     this.fault = undefined;
     try {
-      const request = { method: 'POST', body: { decision: typed.get('decision'), ...(note ? { note } : {}) } } as const;
+      const request = { method: 'POST', body: { decision: typed.get('decision'), reason_count: this.asks!.reason_count, ...(note ? { note } : {}) } } as const;
       await this.client.ask(`/payments/${this.asks!.id}/review`, request);
       this.asks = undefined;
       say((language) => WORDS[language].decided);
       await this.#payments.load();
     } catch (error) {
       this.fault = because(error);
+      if (error instanceof Refusal && error.code === 'REASONS_UNREAD') {
+        const { id } = this.asks!;
+        await this.#payments.load();
+        this.asks = this.#payments.rows?.find((row) => row.id === id);
+      }
     }
     this.busy = false;
   };
