@@ -102,6 +102,15 @@ mod tests {
     }
 
     #[test]
+    fn pages_count_as_the_server_does() {
+        let page = include_str!("../../web/src/elements/internal/format.ts");
+        for codes in [WHOLE, THREE] {
+            let pattern = format!("/{}/", codes.replace(' ', "|"));
+            assert!(page.contains(&pattern), "{pattern}");
+        }
+    }
+
+    #[test]
     fn every_minimum_is_of_a_currency() {
         for (code, least) in MINIMUM_CHARGES {
             assert!(Currency::of(code).is_some(), "{code}");

@@ -1,26 +1,17 @@
 /** Amounts as people type them: `45`, `45.00`, `۴۵٫۵`. */
-import { digits } from '../elements/internal/format.ts';
+import { decimals, digits } from '../elements/internal/format.ts';
 import type { Language } from '../elements/internal/language.ts';
 import { latin } from '../elements/internal/latin.ts';
 
-/** Digits of the currency's minor unit: two for the euro, none for the yen, three for the dinar. */
-function digitsOf(currency: string): number {
-  try {
-    return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
-  } catch {
-    return 2;
-  }
-}
-
 /** `4500` euro cents as `45.00`, for a field. */
 export function amountText(amount: number, currency: string): string {
-  const places = digitsOf(currency);
+  const places = decimals(currency);
   return (amount / 10 ** places).toFixed(places);
 }
 
 /** Minor units of a typed amount; undefined: it is none. */
 export function amountOf(text: string, currency: string): number | undefined {
-  return scaled(text, digitsOf(currency));
+  return scaled(text, decimals(currency));
 }
 
 /** Hundredths of a percent of a typed percentage: `7.5` is 750. */

@@ -1,12 +1,12 @@
 /** The worth of a refund before it is asked for, by the rule of `src/ticketing/refund.rs`. The server has the last word. */
+import { decimals } from '../../elements/internal/format.ts';
 import type { Booking, Money } from '../../sdk/index.ts';
 
 /** Amounts of currencies with three decimals are multiples of ten. */
 const STEP_OF_THREE_DECIMALS = 10n;
 
 function stepOf(currency: string): bigint {
-  const digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
-  return digits === 3 ? STEP_OF_THREE_DECIMALS : 1n;
+  return decimals(currency) === 3 ? STEP_OF_THREE_DECIMALS : 1n;
 }
 
 /**

@@ -32,10 +32,18 @@ export function roundSum(language: Language, money: Money): string {
   return formatted(language, money, { trailingZeroDisplay: 'stripIfInteger' });
 }
 
+/**
+ * Digits of the currency's minor unit, as the server counts it (`src/ticketing/currency.rs`): two for the euro, none for the yen,
+ * three for the dinar. Browsers do not agree about forints, rupiahs and others.
+ */
+export function decimals(currency: string): number {
+  if (/BIF|CLP|DJF|GNF|ISK|JPY|KMF|KRW|MGA|PYG|RWF|UGX|VND|VUV|XAF|XOF|XPF/.test(currency)) return 0;
+  return /BHD|IQD|JOD|KWD|LYD|OMR|TND/.test(currency) ? 3 : 2;
+}
+
 function formatted(language: Language, { amount, currency }: Money, options: Intl.NumberFormatOptions): string {
-  const format = new Intl.NumberFormat(LOCALES[language], { style: 'currency', currency, ...options });
-  // Minor units of the currency: two digits for the euro, none for the yen, three for the dinar.
-  const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
+  const digits = decimals(currency);
+  const format = new Intl.NumberFormat(LOCALES[language], { style: 'currency', currency, minimumFractionDigits: digits, ...options });
   // With a minus as wide as a digit, where formats have a hyphen.
   return format.format(amount / 10 ** digits).replace('-', '−');
 }
