@@ -383,6 +383,18 @@ impl Auth {
         }
     }
 
+    /// Whether the caller's token has ended, in its time or before.
+    pub fn is_over(&self, caller: &Caller, now: jiff::Timestamp) -> bool {
+        let expired = match caller {
+            Caller::User {
+                token_expires: Some(end),
+                ..
+            } => *end <= now,
+            _ => false,
+        };
+        expired || self.has_ended(caller)
+    }
+
     /// Whether this server can make tokens: it has the secret.
     pub fn can_issue(&self) -> bool {
         self.0.encoding.is_some()

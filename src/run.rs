@@ -180,7 +180,7 @@ pub async fn run(
         outputs,
     );
     let broadcasts_max = config.socket.broadcasts_waiting_max;
-    let broadcasts = broadcast::start(&mut back, broadcasts_max, &store, &hub);
+    let broadcasts = broadcast::start(&mut back, broadcasts_max, (&store, &auth), &hub);
     let mailer = Mailer::new(&config.mail, config.auth.dev)?;
     let outbox = mailer.as_ref().map(Mailer::router).unwrap_or_default();
     let demo = config.auth.dev.then(|| Demo::new(store.clone()));

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Caller;
+use crate::auth::{Auth, Caller};
 use crate::hub::{ErrandAnswer, Hub};
 use crate::protocol::code::{self, ErrorReply};
 use crate::store::edit::EditError;
@@ -50,11 +50,16 @@ impl Broadcasts {
 }
 
 /// Starts the task that stores what is said.
-pub(crate) fn start(back: &mut Tasks, waiting_max: usize, store: &Store, hub: &Hub) -> Broadcasts {
+pub(crate) fn start(
+    back: &mut Tasks,
+    waiting_max: usize,
+    (store, auth): (&Store, &Auth),
+    hub: &Hub,
+) -> Broadcasts {
     let (broadcasts, said) = Broadcasts::new(waiting_max);
     back.spawn_endless(
         "broadcasts",
-        run(said, store.clone(), hub.clone(), back.end()),
+        run(said, (store.clone(), auth.clone()), hub.clone(), back.end()),
     );
     broadcasts
 }
@@ -62,7 +67,7 @@ pub(crate) fn start(back: &mut Tasks, waiting_max: usize, store: &Store, hub: &H
 /// Stores broadcasts one after the other, so that each sender's keep their order.
 pub async fn run(
     mut said: mpsc::Receiver<Box<SentBroadcast>>,
-    store: Store,
+    (store, auth): (Store, Auth),
     hub: Hub,
     end: CancellationToken,
 ) {
@@ -72,7 +77,7 @@ pub async fn run(
             said = said.recv() => said,
         };
         let Some(said) = said else { return };
-        let outcome = tell(&store, said.event, &said.caller, &said.notice).await;
+        let outcome = tell((&store, &auth), said.event, &said.caller, &said.notice).await;
         let answer = ErrandAnswer {
             outcome,
             ..said.answer
@@ -83,12 +88,12 @@ pub async fn run(
 
 /// Stores a notice if `caller` may.
 async fn tell(
-    store: &Store,
+    (store, auth): (&Store, &Auth),
     event: EventId,
     caller: &Caller,
     notice: &NewNotice,
 ) -> Result<(), ErrorReply> {
-    in_force(caller)?;
+    in_force(auth, caller)?;
     match store.create_notice(event, caller, notice, None).await {
         Ok(_) => Ok(()),
         Err(EditError::Refused(refusal)) => Err(refused(event, &refusal)),
@@ -98,11 +103,11 @@ async fn tell(
 
 /// Stores all notices if `caller` may send every one of them, or none.
 async fn tell_all(
-    store: &Store,
+    (store, auth): (&Store, &Auth),
     caller: &Caller,
     notices: &[(EventId, NewNotice)],
 ) -> Result<(), ErrorReply> {
-    in_force(caller)?;
+    in_force(auth, caller)?;
     let Some((first, _)) = notices.first() else {
         return Ok(());
     };
@@ -113,13 +118,10 @@ async fn tell_all(
 }
 
 /// Checks the token again: it may have ended while the socket was open.
-fn in_force(caller: &Caller) -> Result<(), ErrorReply> {
-    match caller {
-        Caller::User {
-            token_expires: Some(end),
-            ..
-        } if *end <= Timestamp::now() => Err(code::INVALID_TOKEN.because("the token has ended")),
-        _ => Ok(()),
+fn in_force(auth: &Auth, caller: &Caller) -> Result<(), ErrorReply> {
+    match auth.is_over(caller, Timestamp::now()) {
+        true => Err(code::INVALID_TOKEN.because("the token has ended")),
+        false => Ok(()),
     }
 }
 

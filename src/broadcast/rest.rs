@@ -63,7 +63,7 @@ async fn deadline(State(patience): State<Duration>, request: Request, next: Next
 async fn several(State(doors): State<Doors>, headers: HeaderMap, body: Bytes) -> Response {
     let told = async {
         let caller = speaker(&doors.auth, &headers).await?;
-        tell_all(&doors.store, &caller, &read_messages(&body)?).await
+        tell_all((&doors.store, &doors.auth), &caller, &read_messages(&body)?).await
     };
     answer(told.await)
 }
@@ -79,7 +79,7 @@ async fn one(
         let caller = speaker(&doors.auth, &headers).await?;
         let payload = read_json(&body)?;
         let (id, notice) = read_message(&topic, event, payload)?;
-        tell(&doors.store, id, &caller, &notice).await
+        tell((&doors.store, &doors.auth), id, &caller, &notice).await
     };
     answer(told.await)
 }

@@ -113,6 +113,7 @@ impl ShardConfig {
             limits: &self.socket,
             auth: &self.auth,
             presence: &self.presence,
+            now: jiff::Timestamp::now(),
         }
     }
 

@@ -23,6 +23,7 @@ mod whereabouts;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 pub(crate) use self::answers::OpenedEvent;
 pub(crate) use self::effect::Effect;
@@ -68,6 +69,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) limits: &'a SocketConfig,
     pub(crate) auth: &'a Auth,
     pub(crate) presence: &'a PresenceConfig,
+    /// Tokens are over by it.
+    pub(crate) now: Timestamp,
 }
 
 impl Session {

@@ -17,7 +17,7 @@ impl Session {
         if let ("access_token", Payload::Json(payload)) = (&*frame.event, &frame.payload) {
             let token = payload.get("access_token");
             if token.is_some_and(serde_json::Value::is_null) {
-                self.sign_out();
+                self.sign_out(rules);
             }
             match self.sign_in(token.and_then(serde_json::Value::as_str), rules) {
                 Ok(()) => self.acknowledge(frame, effects),

@@ -39,7 +39,7 @@ impl Session {
     ) -> Result<(), ErrorReply> {
         let Some(token) = token else { return Ok(()) };
         if auth::is_api_key(token, self.api_key.as_deref()) {
-            self.sign_out();
+            self.sign_out(rules);
             return Ok(());
         }
         let caller = rules.auth.verify(token).map_err(|error| match error {
@@ -53,8 +53,9 @@ impl Session {
         Ok(())
     }
 
-    /// Resets the caller to that of the handshake.
-    pub(super) fn sign_out(&mut self) {
+    /// Resets the caller to that of the handshake, as far as its token is still good.
+    pub(super) fn sign_out(&mut self, rules: Rules<'_>) {
+        self.forget_ended_handshake(rules.auth, rules.now);
         self.caller_changed |= self.caller != self.opened_by;
         self.caller = self.opened_by.clone();
     }
@@ -80,18 +81,20 @@ impl Session {
     /// Whether a token has ended that a joined topic needs. If no topic needs it, the caller becomes anonymous: it goes on watching,
     /// but may not broadcast any more.
     pub(crate) fn token_has_ended(&mut self, auth: &Auth, now: Timestamp) -> bool {
-        let ended_early = auth.has_ended(&self.caller);
-        match *self.caller {
-            Caller::User {
-                token_expires: Some(end),
-                ..
-            } if end <= now || ended_early => {
-                if !self.needs_token {
-                    self.caller = Caller::Anonymous.into();
-                }
-                self.needs_token
-            }
-            _ => false,
+        self.forget_ended_handshake(auth, now);
+        if !auth.is_over(&self.caller, now) {
+            return false;
+        }
+        if !self.needs_token {
+            self.caller = Caller::Anonymous.into();
+        }
+        self.needs_token
+    }
+
+    /// The token of the handshake ends like any other: signing out must not bring back its rights.
+    fn forget_ended_handshake(&mut self, auth: &Auth, now: Timestamp) {
+        if auth.is_over(&self.opened_by, now) {
+            self.opened_by = Caller::Anonymous.into();
         }
     }
 }

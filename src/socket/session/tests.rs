@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::auth::Role;
+use crate::auth::{Role, Staffs, TokenSession};
 use crate::config::Config;
 use crate::config::inside::{EARLY_PUSH_BYTES_MAX, EARLY_PUSHES_MAX};
 use crate::hub::ErrandAnswer;
@@ -74,6 +74,7 @@ impl Talk {
             limits: &self.limits,
             auth: &self.auth,
             presence: &self.presence,
+            now: Timestamp::now(),
         };
         let frame = phoenix::decode_text(self.session.vsn, text);
         self.session
@@ -108,6 +109,7 @@ impl Talk {
             limits: &self.limits,
             auth: &self.auth,
             presence: &self.presence,
+            now: Timestamp::now(),
         };
         self.session.opened(place, opened, body, rules, effects);
     }
@@ -626,6 +628,47 @@ fn a_token_that_has_ended_broadcasts_no_more() {
     let said = r#"["1","7","realtime:event-updates:1","broadcast",
         {"type":"broadcast","event":"update","payload":{"updateType":"custom"}}]"#;
     assert_eq!(talk.ask(said)[4]["response"]["code"], "UNAUTHORIZED");
+}
+
+/// Rights that have ended do not come back by signing out, which makes the caller of the handshake the caller again.
+#[test]
+fn signing_out_brings_back_no_token_that_has_ended() {
+    let manager = |token_expires, generation| Caller::User {
+        id: UserId(2),
+        role: Role::Admin,
+        member: false,
+        token_expires: Some(token_expires),
+        session: Some(TokenSession {
+            id: None,
+            generation,
+        }),
+        staffs: Staffs::default(),
+    };
+    let minute = jiff::SignedDuration::from_secs(60);
+    let (past, future) = (Timestamp::now() - minute, Timestamp::now() + minute);
+    for (opened_by, is_good) in [
+        (manager(past, 3), false),
+        (manager(future, 2), false),
+        (manager(future, 3), true),
+    ] {
+        // Whether or not a visit has noticed the end.
+        for is_visited in [false, true] {
+            let mut talk = Talk::new();
+            talk.auth.ended().end_before(UserId(2), 3);
+            talk.session = Session::new(Vsn::V2, opened_by, None, &talk.limits, None);
+            let join = r#"["1","1","realtime:event-updates:1","phx_join",{}]"#;
+            assert_eq!(talk.say(join)[0], Did::Joined(EventId(1)));
+            if is_visited {
+                assert!(!talk.session.token_has_ended(&talk.auth, Timestamp::now()));
+            }
+            talk.say(
+                r#"["1","2","realtime:event-updates:1","access_token",{"access_token":null}]"#,
+            );
+            let caller = talk.session.caller();
+            assert_eq!(caller == opened_by, is_good, "{opened_by:?}");
+            assert_eq!(caller == Caller::Anonymous, !is_good, "{opened_by:?}");
+        }
+    }
 }
 
 fn answer(sender: Uuid, outcome: Result<(), ErrorReply>) -> ErrandAnswer {
