@@ -209,9 +209,14 @@ impl Shard {
                 .iter()
                 .for_each(|member| self.bring(member.connection as usize));
         }
-        // All are ended before anything is written, so that none is brought on in another history. Each leaves its place
-        // at once: the viewer that moves there is told so only while its own subscription lasts.
-        for member in &members {
+        self.end_members(&members, why);
+    }
+
+    /// Ends subscriptions, for good or so that clients join again. All are ended before anything is written, so that none is
+    /// brought on: to another history, or to a change that it may not see. Each leaves its place at once: the viewer that
+    /// moves there is told so only while its own subscription lasts.
+    fn end_members(&mut self, members: &[ChannelMember], why: NotOpened) {
+        for member in members {
             let id = member.connection as usize;
             if let Some(connection) = self.connections.get_mut(id) {
                 let (session, mut effects) = (&mut connection.session, Vec::new());
@@ -222,9 +227,9 @@ impl Shard {
                 effects.into_iter().for_each(|effect| self.act(id, effect));
             }
         }
-        members
-            .iter()
-            .for_each(|member| self.perform(member.connection as usize));
+        for member in members {
+            self.perform(member.connection as usize);
+        }
     }
 
     /// Ends viewers of an event that became a draft, except for its organizer.
@@ -236,15 +241,11 @@ impl Shard {
             return;
         }
         let state = history.state().clone();
-        for member in self.channels.members(event) {
-            let id = member.connection as usize;
-            if let Some(connection) = self.connections.get_mut(id)
-                && !connection.session.caller().may_see(&state.event)
-            {
-                let session = &mut connection.session;
-                session.end(member.subscription, &mut self.effects);
-                self.perform(id);
-            }
-        }
+        let mut members = self.channels.members(event);
+        members.retain(|member| {
+            let connection = self.connections.get(member.connection as usize);
+            connection.is_some_and(|connection| !connection.session.caller().may_see(&state.event))
+        });
+        self.end_members(&members, NotOpened::NoSuchEvent);
     }
 }

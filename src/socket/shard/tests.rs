@@ -11,12 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::auth::Auth;
 use crate::config::{AuthConfig, Config};
 use crate::hub::private::PrivateTopics;
-use crate::hub::{Hub, NotOpened, Opening, Publication, Watch};
+use crate::hub::{Hub, Mailbox, NotOpened, Opening, Publication, ToShard, Watch};
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
 use crate::socket::held::HeldShard;
-use crate::ticketing::EventId;
-use crate::ticketing::live::{Delta, samples};
+use crate::ticketing::live::{Delta, EventState, EventStatus, samples};
+use crate::ticketing::{EventId, Revision};
 
 /// A short text message as a client sends it, masked with zeros.
 fn say(client: &mut UnixStream, text: &str) {
@@ -25,12 +25,45 @@ fn say(client: &mut UnixStream, text: &str) {
     client.write_all(&frame).unwrap();
 }
 
-/// `checked_at` of the last beat among what has come.
-fn last_checked(client: &mut UnixStream) -> Option<Timestamp> {
+/// A shard that nothing has been sent to yet.
+fn held(mailbox: Mailbox<ToShard>) -> HeldShard {
+    let config = Config::default();
+    let auth = AuthConfig {
+        jwt_secret: Some("a secret of thirty-two bytes, or more".to_owned()),
+        ..config.auth.clone()
+    };
+    let auth = Arc::new(Auth::new(&auth).unwrap());
+    let private = PrivateTopics::new().0;
+    HeldShard::new(&config, auth, Presence::new().0, private, mailbox)
+}
+
+/// An opening of event 1 at this revision.
+fn opening(revision: Revision) -> Arc<Opening> {
+    Arc::new(Opening {
+        event: EventId(1),
+        state: Arc::new(samples::state(revision)),
+        ring: Vec::new(),
+        lost: 0,
+        proven_at: None,
+    })
+}
+
+fn publish(hub: &Hub, delta: Delta, state: EventState) {
+    let publication = Publication::new(EventId(1), Arc::new(delta), Arc::new(state));
+    hub.publish([0].into_iter().collect(), Arc::new(publication));
+}
+
+/// What has come to a client.
+fn heard(client: &mut UnixStream) -> String {
     let mut bytes = Vec::new();
     // The socket does not block, so this reads what has come and then fails.
     let _ = client.read_to_end(&mut bytes);
-    let text = String::from_utf8_lossy(&bytes).into_owned();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// `checked_at` of the last beat among what has come.
+fn last_checked(client: &mut UnixStream) -> Option<Timestamp> {
+    let text = heard(client);
     let (_, beat) = text.rsplit_once(r#""checked_at":""#)?;
     beat.split('"').next()?.parse().ok()
 }
@@ -38,20 +71,7 @@ fn last_checked(client: &mut UnixStream) -> Option<Timestamp> {
 #[test]
 fn no_beat_proves_what_waits_to_be_opened_anew() {
     let (hub, mut mailboxes, mut watches) = Hub::new(1);
-    let config = Config::default();
-    let auth = AuthConfig {
-        jwt_secret: Some("a secret of thirty-two bytes, or more".to_owned()),
-        ..config.auth.clone()
-    };
-    let auth = Arc::new(Auth::new(&auth).unwrap());
-    let mailbox = mailboxes.shards.remove(0);
-    let mut shard = HeldShard::new(
-        &config,
-        auth,
-        Presence::new().0,
-        PrivateTopics::new().0,
-        mailbox,
-    );
+    let mut shard = held(mailboxes.shards.remove(0));
     let mut client = shard.connect(Vsn::V2);
     shard.turn(0);
     say(&mut client, r#"["1","1","event:1","phx_join",{}]"#);
@@ -61,15 +81,6 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
         shard: 0,
     };
     assert_eq!(watches.try_recv().ok(), Some(watch));
-    let opening = |revision| {
-        Arc::new(Opening {
-            event: EventId(1),
-            state: Arc::new(samples::state(revision)),
-            ring: Vec::new(),
-            lost: 0,
-            proven_at: None,
-        })
-    };
     hub.opened(0, opening(5));
     let before = Timestamp::now() + SignedDuration::from_secs(100);
     hub.checked(before, true);
@@ -92,8 +103,7 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
         to: 7,
         ..Delta::default()
     };
-    let publication = Publication::new(EventId(1), Arc::new(delta), Arc::new(samples::state(7)));
-    hub.publish([0].into_iter().collect(), Arc::new(publication));
+    publish(&hub, delta, samples::state(7));
     assert_eq!(beat(&mut shard, &mut client), Some(before));
     assert_eq!(watches.try_recv().ok(), Some(watch));
     // The event cannot be opened now: still nothing is proven, and the request is repeated.
@@ -104,46 +114,57 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
     assert_eq!(beat(&mut shard, &mut client), Some(after));
 }
 
+/// A connection is ended on one topic of the event after the other; no frame may be made for the others meanwhile.
+#[test]
+fn an_event_that_becomes_a_draft_shows_its_last_change_on_no_topic() {
+    let (hub, mut mailboxes, _watches) = Hub::new(1);
+    let mut shard = held(mailboxes.shards.remove(0));
+    let mut client = shard.connect(Vsn::V2);
+    shard.turn(0);
+    let topics = ["seats:1", "event:1", "realtime:event-updates:1"];
+    for topic in topics {
+        say(
+            &mut client,
+            &format!(r#"["1","1","{topic}","phx_join",{{}}]"#),
+        );
+    }
+    shard.turn(10);
+    hub.opened(0, opening(5));
+    shard.turn(20);
+    let joined = heard(&mut client);
+    assert_eq!(joined.matches(r#""phx_reply""#).count(), 3, "{joined}");
+
+    let mut state = samples::state(6);
+    state.event.status = EventStatus::Draft;
+    state.event.title = "Secret".to_owned();
+    let delta = Delta {
+        from: 5,
+        to: 6,
+        event: Some(state.event.clone()),
+        ..Delta::default()
+    };
+    publish(&hub, delta, state);
+    for now_ms in 30..60 {
+        shard.turn(now_ms);
+    }
+    let heard = heard(&mut client);
+    assert_eq!(heard.matches("phx_close").count(), 3, "{heard}");
+    assert!(!heard.contains("Secret"), "{heard}");
+}
+
 #[test]
 fn publications_that_wait_are_one_fan_out_and_sockets_are_read_between_its_portions() {
     const VIEWERS: usize = 6;
     let (hub, mut mailboxes, _watches) = Hub::new(1);
-    let config = Config::default();
-    let auth = AuthConfig {
-        jwt_secret: Some("a secret of thirty-two bytes, or more".to_owned()),
-        ..config.auth.clone()
-    };
-    let auth = Arc::new(Auth::new(&auth).unwrap());
-    let mailbox = mailboxes.shards.remove(0);
-    let mut shard = HeldShard::new(
-        &config,
-        auth,
-        Presence::new().0,
-        PrivateTopics::new().0,
-        mailbox,
-    );
+    let mut shard = held(mailboxes.shards.remove(0));
     let mut clients: Vec<_> = (0..VIEWERS).map(|_| shard.connect(Vsn::V2)).collect();
     shard.turn(0);
     for client in &mut clients {
         say(client, r#"["1","1","event:1","phx_join",{}]"#);
     }
     shard.turn(1);
-    hub.opened(
-        0,
-        Arc::new(Opening {
-            event: EventId(1),
-            state: Arc::new(samples::state(5)),
-            ring: Vec::new(),
-            lost: 0,
-            proven_at: None,
-        }),
-    );
+    hub.opened(0, opening(5));
     shard.turn(2);
-    let heard = |client: &mut UnixStream| {
-        let mut bytes = Vec::new();
-        let _ = client.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    };
     for client in &mut clients {
         assert!(heard(client).contains(r#""revision":5"#));
     }
@@ -154,12 +175,7 @@ fn publications_that_wait_are_one_fan_out_and_sockets_are_read_between_its_porti
             to: from + 1,
             ..Delta::default()
         };
-        let publication = Publication::new(
-            EventId(1),
-            Arc::new(delta),
-            Arc::new(samples::state(from + 1)),
-        );
-        hub.publish([0].into_iter().collect(), Arc::new(publication));
+        publish(&hub, delta, samples::state(from + 1));
     }
     let update = r#""event:1","update",{"from":5,"to":8}"#;
     let mut sent = vec![String::new(); VIEWERS];
