@@ -19,6 +19,8 @@ pub(super) struct WaitingJoin {
     /// Of the connection: another one may have its number when the event is open.
     serial: u32,
     subscription: u32,
+    /// Of the join: another one of the same topic may be at its place when the event is open.
+    number: u32,
     key: ChannelKey,
     /// The client's revision.
     since: Option<Revision>,
@@ -46,10 +48,13 @@ impl Shard {
             let why = NotOpened::Restarting;
             return session.not_opened(subscription, event, why, &mut self.effects);
         }
+        self.joins = self.joins.wrapping_add(1);
+        session.number_join(subscription, self.joins);
         let waiter = WaitingJoin {
             connection: id,
             serial: connection.serial,
             subscription,
+            number: self.joins,
             since: session.since(subscription, &key),
             caller: session.caller(),
             key,
@@ -63,7 +68,7 @@ impl Shard {
     /// Answers a join whose event is open, and makes the client a viewer. Both happen in one turn, so nothing is published
     /// between the answer and the first frame.
     pub(super) fn answer(&mut self, event: EventId, waiter: WaitingJoin) {
-        if !self.is_here(&waiter) {
+        if !self.still_waits(&waiter) {
             return;
         }
         let WaitingJoin {
@@ -80,9 +85,6 @@ impl Shard {
         else {
             return;
         };
-        if !connection.session.waits_for(subscription, &key) {
-            return;
-        }
         let is_counted = !matches!(key.name, Topic::Admin(_));
         let channel_id = self.channels.enter(key, event);
         let Some(channel) = self.channels.get_mut(channel_id) else {
@@ -122,20 +124,24 @@ impl Shard {
         channel.era = self.watching.came(event);
     }
 
-    /// Whether the connection of a waiting join is still open.
-    fn is_here(&self, waiter: &WaitingJoin) -> bool {
+    /// Whether this very join still waits, on a connection that is still open. One that was left must not be taken for a
+    /// later one of the same topic, which may ask for more.
+    fn still_waits(&self, waiter: &WaitingJoin) -> bool {
         let connection = self.connections.get(waiter.connection);
-        connection.is_some_and(|connection| connection.serial == waiter.serial)
+        connection.is_some_and(|connection| {
+            let (session, place) = (&connection.session, waiter.subscription);
+            connection.serial == waiter.serial
+                && session.waits_for(place, &waiter.key)
+                && session.join_number(place) == waiter.number
+        })
     }
 
     pub(super) fn refuse(&mut self, event: EventId, waiter: &WaitingJoin, why: NotOpened) {
-        if !self.is_here(waiter) {
+        if !self.still_waits(waiter) {
             return;
         }
         let (id, subscription) = (waiter.connection, waiter.subscription);
-        if let Some(connection) = self.connections.get_mut(id)
-            && connection.session.waits_for(subscription, &waiter.key)
-        {
+        if let Some(connection) = self.connections.get_mut(id) {
             let session = &mut connection.session;
             session.not_opened(subscription, event, why, &mut self.effects);
             self.perform(id);

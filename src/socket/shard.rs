@@ -50,6 +50,8 @@ pub(super) struct Shard {
     pub(super) whereabouts: Whereabouts,
     pub(super) private: WatchedPrivate,
     pub(super) draining: Option<ShardDrain>,
+    /// The number of the last join that waited.
+    pub(super) joins: u32,
     /// Effects of sessions. Kept between turns to save the allocation.
     pub(super) effects: Vec<Effect>,
 }
@@ -84,6 +86,7 @@ impl Shard {
             whereabouts: Whereabouts::new(shard, config.presence_task.clone()),
             private: WatchedPrivate::default(),
             draining: None,
+            joins: 0,
             effects: Vec::new(),
             config,
             mailbox,

@@ -58,6 +58,7 @@ impl AskedToJoin {
             event,
             join: PendingJoin {
                 reference: frame.reference.clone(),
+                number: 0,
                 view: View::Native(view),
                 since: join.since,
                 early: Vec::new(),
@@ -87,6 +88,7 @@ impl AskedToJoin {
             event: topic.event(),
             join: PendingJoin {
                 reference: frame.reference.clone(),
+                number: 0,
                 view: View::Tables(Arc::new(config.bindings)),
                 since: None,
                 early: Vec::new(),

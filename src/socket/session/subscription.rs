@@ -44,6 +44,8 @@ pub(crate) enum JoinStage {
 #[derive(Debug)]
 pub(crate) struct PendingJoin {
     pub(super) reference: Option<Ref>,
+    /// Given by the shard to each join that it lets wait; 0 before.
+    pub(super) number: u32,
     pub(super) view: View,
     pub(super) since: Option<Revision>,
     /// Messages that came before the answer.
@@ -187,6 +189,26 @@ impl Session {
                 matches!(&subscription.stage, JoinStage::Waiting(join)
                 if subscription.topic == key.topic && join.view == key.view)
             })
+    }
+
+    /// Numbers the join that waits at this place.
+    pub(crate) fn number_join(&mut self, place: u32, number: u32) {
+        if let Some(Subscription {
+            stage: JoinStage::Waiting(join),
+            ..
+        }) = self.subscription_mut(place)
+        {
+            join.number = number;
+        }
+    }
+
+    /// The number of the join that waits at this place; 0 if none does.
+    pub(crate) fn join_number(&self, place: u32) -> u32 {
+        let subscription = self.subscriptions.get(place as usize);
+        match subscription.and_then(Option::as_ref).map(|one| &one.stage) {
+            Some(JoinStage::Waiting(join)) => join.number,
+            _ => 0,
+        }
     }
 
     /// The revision that the client of a waiting join has.

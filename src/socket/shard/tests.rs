@@ -152,6 +152,44 @@ fn an_event_that_becomes_a_draft_shows_its_last_change_on_no_topic() {
     assert!(!heard.contains("Secret"), "{heard}");
 }
 
+/// A client that leaves a join which waits for a revision, and joins again with a later one, gets no state older than that.
+#[test]
+fn a_join_is_not_answered_in_place_of_a_later_one() {
+    let (hub, mut mailboxes, mut watches) = Hub::new(1);
+    let mut shard = held(mailboxes.shards.remove(0));
+    let mut client = shard.connect(Vsn::V2);
+    shard.turn(0);
+    say(&mut client, r#"["1","1","event:1","phx_join",{"since":6}]"#);
+    shard.turn(10);
+    hub.opened(0, opening(5));
+    shard.turn(20);
+    say(&mut client, r#"["1","2","event:1","phx_leave",{}]"#);
+    say(&mut client, r#"["3","3","event:1","phx_join",{"since":8}]"#);
+    shard.turn(30);
+    heard(&mut client);
+
+    let moved = |to| Delta {
+        from: to - 1,
+        to,
+        ..Delta::default()
+    };
+    publish(&hub, moved(6), samples::state(6));
+    for now_ms in 40..60 {
+        shard.turn(now_ms);
+    }
+    let early = heard(&mut client);
+    assert!(!early.contains(r#""3","3""#), "{early}");
+    publish(&hub, moved(7), samples::state(7));
+    publish(&hub, moved(8), samples::state(8));
+    for now_ms in 60..80 {
+        shard.turn(now_ms);
+    }
+    let answer = heard(&mut client);
+    assert!(answer.contains(r#""3","3""#), "{answer}");
+    assert!(answer.contains(r#""revision":8"#), "{answer}");
+    while watches.try_recv().is_ok() {}
+}
+
 #[test]
 fn publications_that_wait_are_one_fan_out_and_sockets_are_read_between_its_portions() {
     const VIEWERS: usize = 6;
