@@ -1,55 +1,71 @@
 //! The database's clock as this node knows it, for all that judges whether something has ended: a node's own clock may be
 //! off, and then two nodes would show two things.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-/// How far the database's clock is ahead of ours, in microseconds; 0 until it was read.
-static AHEAD: Ahead = Ahead(AtomicI64::new(0));
+/// The beginning of this node's own count of time. It is monotonic: a wall clock may be set between two readings of the
+/// database's clock, and what is told by it would jump as far.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+static DATABASE: LearntClock = LearntClock(AtomicI64::new(UNKNOWN));
 
-/// The time by the database's clock, a little late at most.
+const UNKNOWN: i64 = i64::MIN;
+
+/// The time by the database's clock, a little late at most; by this node's until the database's was read.
 pub(crate) fn database_now() -> Timestamp {
-    AHEAD.after(Timestamp::now())
+    let known = DATABASE.after(START.elapsed());
+    known.unwrap_or_else(Timestamp::now)
 }
 
 /// Notes that the database's clock shows at least `at`.
 pub(crate) fn learn(at: Timestamp) {
-    AHEAD.learn(at, Timestamp::now());
+    DATABASE.learn(at, START.elapsed());
 }
 
-struct Ahead(AtomicI64);
+/// The time of another clock at [`START`], in microseconds since the epoch.
+struct LearntClock(AtomicI64);
 
-impl Ahead {
-    fn learn(&self, at: Timestamp, ours: Timestamp) {
-        let ahead = i64::try_from(ours.duration_until(at).as_micros()).unwrap_or(0);
-        self.0.store(ahead, Ordering::Relaxed);
+impl LearntClock {
+    fn learn(&self, at: Timestamp, elapsed: Duration) {
+        self.0
+            .store(at.as_microsecond() - micros(elapsed), Ordering::Relaxed);
     }
 
-    fn after(&self, ours: Timestamp) -> Timestamp {
-        let ahead = SignedDuration::from_micros(self.0.load(Ordering::Relaxed));
-        ours.checked_add(ahead).unwrap_or(ours)
+    /// `None` until it was read.
+    fn after(&self, elapsed: Duration) -> Option<Timestamp> {
+        let start = self.0.load(Ordering::Relaxed);
+        let is_known = start != UNKNOWN;
+        let now =
+            is_known.then(|| Timestamp::from_microsecond(start.saturating_add(micros(elapsed))));
+        now?.ok()
     }
+}
+
+fn micros(elapsed: Duration) -> i64 {
+    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use jiff::SignedDuration;
+
     use super::*;
 
     #[test]
-    fn core_11_the_databases_clock_is_known_by_how_far_it_is_ahead_or_behind() {
+    fn core_11_the_databases_clock_is_what_it_said_last_and_the_time_since() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let ahead = Ahead(AtomicI64::new(0));
-        assert_eq!(
-            ahead.after(at("2026-11-28T12:00:00Z")),
-            at("2026-11-28T12:00:00Z")
-        );
-        for database in ["2026-11-28T13:00:00Z", "2026-11-28T11:59:00Z"] {
-            ahead.learn(at(database), at("2026-11-28T12:00:00Z"));
-            let later = ahead.after(at("2026-11-28T12:00:01Z"));
-            assert_eq!(later, at(database) + SignedDuration::from_secs(1));
+        let clock = LearntClock(AtomicI64::new(UNKNOWN));
+        assert_eq!(clock.after(Duration::from_secs(7)), None);
+        for (database, elapsed_s) in [("2026-11-28T13:00:00Z", 7), ("2026-11-28T11:59:00Z", 8)] {
+            let elapsed = Duration::from_secs(elapsed_s);
+            clock.learn(at(database), elapsed);
+            let later = clock.after(elapsed + Duration::from_secs(1));
+            assert_eq!(later, Some(at(database) + SignedDuration::from_secs(1)));
         }
     }
 }
