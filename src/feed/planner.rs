@@ -93,6 +93,8 @@ pub(super) struct Planner {
     loading_since: HashMap<EventId, Instant>,
     /// Those of them that may answer from a database of before.
     outdated: BTreeSet<EventId>,
+    /// Those of them whose event rang since, or may have: it may have been made behind the load's back.
+    rung_unloaded: BTreeSet<EventId>,
     absent: Absent,
     rewinds: Rewinds,
     /// The log that the doorbell came to last, of those that could be noted.
@@ -129,6 +131,7 @@ impl Planner {
             to_load: VecDeque::new(),
             loading_since: HashMap::new(),
             outdated: BTreeSet::new(),
+            rung_unloaded: BTreeSet::new(),
             database: DatabaseState::Up,
             backoff: Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX),
             carried: false,
@@ -143,6 +146,9 @@ impl Planner {
     pub(super) fn on(&mut self, cause: FeedCause, now: Instant) -> Vec<FeedEffect> {
         if let FeedCause::Rang(event) | FeedCause::LookAgain(event) = cause {
             self.absent.forget(event);
+            if self.loading_since.contains_key(&event) {
+                self.rung_unloaded.insert(event);
+            }
         }
         match cause {
             FeedCause::Watch(Watch::Watch { event, shard }) => self.watch(event, shard, now),
@@ -163,6 +169,7 @@ impl Planner {
                     reading.outdated = true;
                 }
                 self.absent.clear();
+                self.rung_unloaded.extend(self.loading_since.keys());
                 if !mistaken!(SkipReread) {
                     self.read_all_soon(now);
                 }

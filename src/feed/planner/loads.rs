@@ -109,8 +109,11 @@ impl Planner {
     ) {
         let began = self.loading_since.remove(&event).unwrap_or(now);
         let is_outdated = self.outdated.remove(&event);
+        let has_rung = self.rung_unloaded.remove(&event);
         match result {
             Ok(_) if is_outdated => self.to_load.push_front(event),
+            // Clients do not ask again for an event that does not exist.
+            Ok(None) if has_rung => self.to_load.push_front(event),
             Ok(Some(live)) => {
                 let under_way = self.reading.iter_mut().chain(&mut self.again);
                 under_way.for_each(|reading| reading.opened(began));

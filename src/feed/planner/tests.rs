@@ -342,6 +342,31 @@ fn a_read_proves_no_more_of_an_event_that_was_opened_meanwhile_than_its_load_doe
 }
 
 #[test]
+fn an_event_that_is_made_behind_a_loads_back_is_loaded_again() {
+    for cause in [FeedCause::Rang(EventId(9)), FeedCause::Listening(None)] {
+        let mut world = watched();
+        world.watch(0, EventId(9));
+        assert_eq!(world.loads.pop(), Some(EventId(9)));
+        let made = LogHead {
+            revision: 1,
+            pruned: 0,
+            history: "",
+        };
+        world.rows.insert(EventId(9), made);
+        world.on(cause);
+        world.on(FeedCause::Loaded(EventId(9), Ok(None)));
+        assert_eq!(world.not_opened, [], "clients would not ask again");
+        world.finish_load();
+        assert_eq!(world.revision_shown(0, EventId(9)), Some(1));
+    }
+    // Without a ring it is believed.
+    let mut world = watched();
+    world.watch(0, EventId(9));
+    world.finish_load();
+    assert_eq!(world.not_opened.len(), 1);
+}
+
+#[test]
 fn the_first_change_goes_out_at_once_and_the_next_ones_as_one() {
     let mut world = watched();
     let start = world.now;
