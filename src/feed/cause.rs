@@ -51,7 +51,9 @@ pub(super) enum FeedEffect {
         /// Of all events: also check that the database still has these revisions, and these changes.
         marks: Option<Vec<LogMark>>,
     },
-    /// Read the event's state; answer with [`FeedCause::Loaded`].
+    /// The event is wanted again, and the read of its state that is under way serves: bus and board have to expect it.
+    Expect(EventId),
+    /// Expect the event, and read its state; answer with [`FeedCause::Loaded`].
     Load(EventId),
     /// All commits before the time, if there is one, are in the state; else all that are in those of the other events.
     Opened(ShardSet, Arc<Opening>, Option<Instant>),

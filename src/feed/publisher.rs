@@ -149,6 +149,10 @@ impl Publisher {
                 self.asked = moment;
                 queries.push(FeedQuery::Log { heads, marks });
             }
+            FeedEffect::Expect(event) => {
+                board.expect(event);
+                interest.add(event);
+            }
             FeedEffect::Load(event) => {
                 metrics::LOADS.add(1);
                 board.expect(event);

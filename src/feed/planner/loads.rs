@@ -87,6 +87,8 @@ impl Planner {
         }
         // One that was begun before everybody left and somebody came back serves as well: what it misses is read afterwards.
         if self.loading_since.contains_key(&event) {
+            // Bus and board forgot the event when everybody left.
+            self.effects.push(FeedEffect::Expect(event));
             return;
         }
         self.loading_since.insert(event, now);

@@ -39,6 +39,8 @@ struct PlannerWorld {
     reads_all: bool,
     marks: Vec<LogMark>,
     loads: Vec<EventId>,
+    /// The events that bus and board were told to expect.
+    expected: BTreeSet<EventId>,
     not_opened: Vec<(usize, EventId, NotOpened)>,
     closed: Vec<(usize, EventId, NotOpened)>,
     looked: Vec<(usize, EventId, u64)>,
@@ -106,6 +108,7 @@ impl PlannerWorld {
             reads_all: false,
             marks: Vec::new(),
             loads: Vec::new(),
+            expected: BTreeSet::new(),
             not_opened: Vec::new(),
             closed: Vec::new(),
             looked: Vec::new(),
@@ -136,8 +139,13 @@ impl PlannerWorld {
                 self.reads_all = marks.is_some();
                 self.marks = marks.unwrap_or_default();
             }
-            FeedEffect::Load(event) => self.loads.push(event),
+            FeedEffect::Expect(event) => drop(self.expected.insert(event)),
+            FeedEffect::Load(event) => {
+                self.expected.insert(event);
+                self.loads.push(event);
+            }
             FeedEffect::Opened(shards, opening, not_after) => {
+                assert!(self.expected.contains(&opening.event), "by bus and board");
                 self.opened_not_after = not_after;
                 let mut revision = opening.state.revision;
                 for delta in opening.ring.iter().rev() {
@@ -179,6 +187,7 @@ impl PlannerWorld {
                 }
             }
             FeedEffect::Left(event) => {
+                self.expected.remove(&event);
                 self.published.remove(&event);
                 self.left.push(event);
             }
@@ -364,6 +373,26 @@ fn an_event_that_is_made_behind_a_loads_back_is_loaded_again() {
     world.watch(0, EventId(9));
     world.finish_load();
     assert_eq!(world.not_opened.len(), 1);
+}
+
+/// [`PlannerWorld::carry_out`] asks for it whenever an event opens.
+#[test]
+fn an_event_that_is_watched_again_while_it_is_reloaded_is_expected_again() {
+    let mut world = watched();
+    let pruned = LogHead {
+        revision: 10,
+        pruned: 9,
+        history: "",
+    };
+    world.rows.insert(EventId(1), pruned);
+    world.on(FeedCause::Rang(EventId(1)));
+    world.finish_read();
+    assert_eq!(world.loads, [EventId(1)]);
+    world.unwatch(0, EventId(1));
+    assert_eq!(world.left, [EventId(1)]);
+    world.watch(0, EventId(1));
+    world.finish_load();
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(10));
 }
 
 #[test]
