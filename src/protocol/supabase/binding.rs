@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::System;
 use super::change::{self, TableMessage};
+use super::filter::BindingFilter;
 use super::source::{TableSource, sources};
 use super::table::{ColumnSet, PublishedTable, TABLES, TableChange};
 use crate::config::SocketConfig;
@@ -18,6 +19,9 @@ use crate::ticketing::live::{Delta, EventState, Op};
 
 /// Compiled patterns in all filters of one join; nothing else in a filter takes much memory.
 const REGEXES_MAX: usize = 2;
+/// Pieces of the `like` patterns of a join that may be compared at every place of a text: with a description of 10,000
+/// characters, a few milliseconds for each change.
+const LIKE_PIECES_MAX: usize = 256;
 
 /// Some clients read ids into signed 32-bit integers.
 const ID_MAX: u32 = i32::MAX as u32;
@@ -80,9 +84,14 @@ impl Bindings {
             let id = bindings.id_of(map, text);
             bindings.list.push(Binding::read(map, id));
         }
-        if bindings.regexes() > REGEXES_MAX {
+        if bindings.sum(BindingFilter::regexes) > REGEXES_MAX {
             return Err(too_much(format!(
                 "a join has at most {REGEXES_MAX} patterns"
+            )));
+        }
+        if bindings.sum(BindingFilter::like_pieces) > LIKE_PIECES_MAX {
+            return Err(too_much(format!(
+                "a join has at most {LIKE_PIECES_MAX} characters behind a % of like patterns"
             )));
         }
         Ok(bindings)
@@ -102,15 +111,13 @@ impl Bindings {
         id
     }
 
-    fn regexes(&self) -> usize {
+    /// The sum of something over all filters.
+    fn sum(&self, of: impl Fn(&BindingFilter) -> usize) -> usize {
         let sources = self
             .list
             .iter()
             .filter_map(|binding| binding.sources.as_ref().ok());
-        sources
-            .flatten()
-            .map(|source| source.filter.regexes())
-            .sum()
+        sources.flatten().map(|source| of(&source.filter)).sum()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -132,6 +132,15 @@ impl BindingFilter {
             })
     }
 
+    /// The pieces of its `like` patterns that may be compared at every place of a text.
+    pub(super) fn like_pieces(&self) -> usize {
+        let pieces = |condition: &FilterTerm| match &condition.test {
+            Test::Like(pattern) => pattern.costly_pieces(),
+            _ => 0,
+        };
+        self.conditions.iter().map(pieces).sum()
+    }
+
     /// The number of compiled patterns in it.
     pub(super) fn regexes(&self) -> usize {
         let is_regex = |condition: &&FilterTerm| matches!(condition.test, Test::Match(_));

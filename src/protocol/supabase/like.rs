@@ -41,6 +41,16 @@ impl LikePattern {
         })
     }
 
+    /// The pieces that may be compared at every place of a text: those behind the first `%`. Without any, a text is
+    /// gone through once.
+    pub(super) fn costly_pieces(&self) -> usize {
+        let first = self
+            .pieces
+            .iter()
+            .position(|&piece| piece == Piece::AnyText);
+        first.map_or(0, |first| self.pieces.len() - first - 1)
+    }
+
     /// The pattern as it was read.
     pub(crate) fn text(&self) -> &str {
         &self.text
@@ -50,7 +60,7 @@ impl LikePattern {
         self.ignores_case
     }
 
-    /// Takes at most pattern length × text length steps.
+    /// Takes at most [`LikePattern::costly_pieces`] × text length steps, beside one for each character.
     pub(super) fn matches(&self, text: &str) -> bool {
         let text: Vec<char> = text.chars().collect();
         let (mut at, mut piece) = (0, 0);

@@ -149,6 +149,17 @@ fn too_much_is_refused() {
             .reason
             .contains("patterns")
     );
+    // Half of the bound in each of two bindings. A pattern without a `%` before its end is compared once.
+    for (one, other, fits) in [(128, 128, true), (128, 129, false), (129, 128, false)] {
+        let like = |pieces| format!("name=not.like.%{}", "_".repeat(pieces));
+        let binding = |filter: String| json!({"table": "event_tickets", "filter": filter});
+        let free = format!("name=ilike.{}%", "a".repeat(300));
+        let bindings = [binding(like(one)), binding(like(other)), binding(free)];
+        let likes = json!({"config": {"postgres_changes": bindings}});
+        let read = JoinConfig::read(&likes, &limits());
+        assert_eq!(read.is_ok(), fits, "{one} {other}");
+        assert!(read.map_or_else(|error| error.reason.contains("like patterns"), |_| true));
+    }
 }
 
 #[test]
