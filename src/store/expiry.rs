@@ -10,8 +10,12 @@ use super::jobs::millis;
 use super::{Store, StoreError};
 use crate::ticketing::EventId;
 
-/// Most overdue holds that one query goes through. Further ones are found by later queries.
+/// Most overdue holds that one query goes through. Where there are more, they may all be of one event that somebody keeps from
+/// ending them, so the others are found by going from event to event.
 const HOLDS_LOOKED_AT_MAX: i64 = 10_000;
+
+/// Most events with holds that are gone through so.
+const EVENTS_LOOKED_AT_MAX: i64 = 10_000;
 
 /// Events with overdue holds, and the time to the next deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,11 +31,23 @@ impl Store {
     pub async fn due_holds(&self, events_max: usize, within: Duration) -> Result<Due, StoreError> {
         let client = self.client().await?;
         let events = "
-            select event_id
+            select event_id, (sum(count(*)) over ())::bigint
               from (select event_id, due_at from bookings
                      where due_at is not null and due_at <= statement_timestamp()
                      order by due_at limit $2) overdue
              group by event_id order by min(due_at) limit $1";
+        let from_event_to_event = "
+            with recursive held (event_id, due_at, looked_at) as (
+                (select event_id, due_at, 1::bigint from bookings where due_at is not null order by event_id, due_at limit 1)
+                union all
+                select next.event_id, next.due_at, held.looked_at + 1
+                  from held
+                  cross join lateral (select event_id, due_at from bookings b
+                                       where b.due_at is not null and b.event_id > held.event_id
+                                       order by b.event_id, b.due_at limit 1) next
+                 where held.looked_at < $2
+            )
+            select event_id from held where due_at <= statement_timestamp() order by due_at limit $1";
         let next = "
             select (extract(epoch from min(due_at) - statement_timestamp()) * 1000)::bigint
               from bookings where due_at is not null and due_at > statement_timestamp()
@@ -39,9 +55,16 @@ impl Store {
         let events = client.prepare_cached(events).await?;
         let next = client.prepare_cached(next).await?;
         let events_max = i64::try_from(events_max).unwrap_or(i64::MAX);
-        let rows = client
+        let mut rows = client
             .query(&events, &[&events_max, &HOLDS_LOOKED_AT_MAX])
             .await?;
+        let looked_at = rows.first().map_or(Ok(0), |row| row.try_get::<_, i64>(1))?;
+        if looked_at >= HOLDS_LOOKED_AT_MAX {
+            let statement = client.prepare_cached(from_event_to_event).await?;
+            rows = client
+                .query(&statement, &[&events_max, &EVENTS_LOOKED_AT_MAX])
+                .await?;
+        }
         let next: Option<i64> = client
             .query_one(&next, &[&(millis(within) as f64)])
             .await?

@@ -319,3 +319,33 @@ async fn an_event_whose_holds_cannot_be_ended_holds_up_no_other() {
     }
     server.audit().await;
 }
+
+/// One event has more overdue holds than a look goes through, and they cannot be ended: those of other events end in time.
+#[tokio::test]
+async fn many_holds_that_cannot_be_ended_hide_no_others() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let stage = || Show::new().ticket_type("Standing", 1_500, 4);
+    let (stuck, well) = (stage().stage(&client).await, stage().stage(&client).await);
+    hold(&server, &well, 4).await;
+    let sql = format!(
+        "create function fail() returns trigger language plpgsql as $$
+         begin
+             raise exception 'not this event';
+         end $$;
+         create trigger fail before update on bookings for each row
+            when (old.event_id = {event}) execute function fail();
+         insert into bookings (reference, event_id, status, quantity, total_amount, currency, expires_at)
+         select 'BK-S' || n, {event}, 'pending', 1, 1500, 'EUR', clock_timestamp() - interval '1 hour'
+           from generate_series(1, 10001) n",
+        event = stuck.event
+    );
+    client.batch_execute(&sql).await.unwrap();
+    end_in(&client, &well, 0.0).await;
+    let held = "select count(*) from claims where event_id = $1 and state = 'held'";
+    let patience = Instant::now() + DEADLINE;
+    while one::<i64>(&client, held, &[&well.event]).await > 0 {
+        assert!(Instant::now() < patience, "it is hidden by the others");
+        tokio::task::yield_now().await;
+    }
+}
