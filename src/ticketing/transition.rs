@@ -177,6 +177,13 @@ pub fn expire(stock: &mut Stock, hold: &OverdueHold) {
     release(stock, hold.booking_id, hold.user_id, &hold.claims);
 }
 
+/// All of the claims is left again, as it may be after a change.
+pub fn free(stock: &mut Stock, claims: &[Claim]) {
+    for claim in claims {
+        stock.give_back(claim);
+    }
+}
+
 fn confirm(
     stock: &mut Stock,
     standing: &mut Standing,
@@ -601,8 +608,8 @@ fn invalid(from: BookingStatus, to: BookingStatus) -> Refusal {
 }
 
 fn release(stock: &mut Stock, booking: BookingId, user: Option<UserId>, claims: &[Claim]) {
+    free(stock, claims);
     for claim in claims {
-        stock.give_back(claim);
         let Some(buyer) = user.and_then(|user| stock.buyers.get_mut(&user)) else {
             continue;
         };

@@ -371,3 +371,40 @@ async fn nobody_waits_for_more_or_less_than_a_ticket_type_is_sold_in() {
     let fits = join(&one, &show, of(&[floor, boxes], 3)).await;
     assert_eq!(fits.data(201)["status"], "waiting");
 }
+
+/// More people than a look takes stand first, and can be served with none of what is left.
+#[tokio::test]
+async fn those_who_cannot_be_served_hide_nobody_behind_them() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 1)
+        .ticket_type("VIP", 9_000, 2);
+    let show = show.stage(&client).await;
+    let (standing, vip) = (show.ticket_types[0], show.ticket_types[1]);
+    let [first, second] = [
+        customer(&server, &client).await,
+        customer(&server, &client).await,
+    ];
+    let held = book(&first, &show, 1).await.data(201).clone();
+    let items = json!([{"ticket_type_id": vip, "quantity": 1}]);
+    let body = json!({"event_id": show.event, "items": items});
+    second.post(BOOKINGS, &body).await.data(201);
+    let line = "
+        with people as (insert into users (name) select 'Waits ' || n from generate_series(1, 250) n returning id)
+        insert into waitlist (event_id, user_id, quantity, ticket_type_ids)
+        select $1, id, 2, array[$2::bigint] from people";
+    client.execute(line, &[&show.event, &vip]).await.unwrap();
+    let line = "
+        with people as (insert into users (name) select 'Waits ' || n from generate_series(1, 250) n returning id)
+        insert into waitlist (event_id, user_id, quantity) select $1, id, 3 from people";
+    client.execute(line, &[&show.event]).await.unwrap();
+    let last = customer(&server, &client).await;
+    let wish = json!({"quantity": 1, "ticket_type_ids": [standing]});
+    let joined = join(&last, &show, wish).await;
+    let id = joined.data(201)["id"].as_i64().unwrap();
+    // In the transaction that frees it, so nobody else gets it.
+    cancel(&first, &held).await.data(200);
+    assert_eq!(place(&last, id).await["status"], "offered");
+    server.audit().await;
+}

@@ -21,7 +21,7 @@ use crate::ticketing::stock::{
     Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Seat, Stock,
     TicketTypeTerms,
 };
-use crate::ticketing::transition::{OverdueHold, Standing};
+use crate::ticketing::transition::{self, OverdueHold, Standing};
 use crate::ticketing::waitlist::WaitingBuyer;
 use crate::ticketing::{BookingId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId};
 
@@ -145,6 +145,46 @@ impl StockReading {
         };
         let waited_for = self.waited_for.iter().copied();
         waited_for.filter(may_serve).collect()
+    }
+
+    /// The ticket types of these events of which somebody who waits may be offered something, with the most that there may be:
+    /// what is left, and what the transaction may free.
+    pub(super) fn open_types(&self, events: &[EventId]) -> OpenTypes {
+        let mut open = OpenTypes::default();
+        for id in events {
+            let Some(facts) = self.facts.events.get(id) else {
+                continue;
+            };
+            let mut stock = facts.stock.clone();
+            for hold in &facts.overdue {
+                transition::free(&mut stock, &hold.claims);
+            }
+            for found in self.facts.bookings.values() {
+                if let Found::Here(standing) = found
+                    && standing.booking.event_id == *id
+                {
+                    transition::free(&mut stock, &standing.claims);
+                }
+            }
+            let event = &stock.event;
+            for (ticket_type, terms) in &stock.ticket_types {
+                let is_sold = terms.on_sale(event.starts_at, self.facts.now) && !terms.hidden;
+                let bounds = [terms.max_per_booking, terms.max_per_user];
+                let bounds = bounds.into_iter().flatten();
+                let bounds = bounds.chain([event.max_per_booking, stock.left(terms)]);
+                let most = bounds.min().unwrap_or(0);
+                if is_sold && most > 0 {
+                    open.events.push(*id);
+                    open.types.push(*ticket_type);
+                    open.at_least.push(terms.min_per_booking);
+                    open.at_most.push(most);
+                    let members_only = terms.members_only || event.membership_required;
+                    open.members_only.push(members_only);
+                    open.per_user.push(terms.max_per_user);
+                }
+            }
+        }
+        open
     }
 
     pub(super) fn waiting(&mut self, row: &Row) -> Result<(), StoreError> {
@@ -334,6 +374,18 @@ impl StockReading {
         }
         Ok(())
     }
+}
+
+/// Ticket types that may be offered, a column for each of their terms.
+#[derive(Default)]
+pub(super) struct OpenTypes {
+    pub(super) events: Vec<EventId>,
+    pub(super) types: Vec<TicketTypeId>,
+    pub(super) at_least: Vec<i64>,
+    pub(super) at_most: Vec<i64>,
+    pub(super) members_only: Vec<bool>,
+    /// Of one buyer, in all their bookings.
+    pub(super) per_user: Vec<Option<i64>>,
 }
 
 fn empty_stock(event: EventTerms) -> Stock {

@@ -18,8 +18,11 @@ use crate::ticketing::{EventId, TicketTypeId, UserId};
 pub const OVERDUE_PER_EVENT_MAX: i64 = 500;
 const OVERDUE_MAX: i64 = 1_000;
 
-/// People on an event's waitlist that one transaction looks at.
+/// People on an event's waitlist whom one transaction may serve.
 const WAITING_MAX: i64 = 200;
+
+/// People on an event's waitlist that are gone through for them.
+const WAITING_LOOKED_AT_MAX: i64 = 5_000;
 
 /// Bookings that are counted of what one buyer has of an event; each has a ticket at least. Staff may have more, and
 /// have no share.
@@ -170,13 +173,34 @@ statements! {
                  limit {OVERDUE_MAX}) hold
           left join lateral (
               select * from claims c where c.booking_id = hold.id and c.state <> 'dead' limit 10000) c on true");
-    // Locked, so that nobody leaves the line meanwhile.
+    // Only those whom a ticket type could serve, by the terms that are given here: others may be many, and stand first. What
+    // else is in the way, the rules find. Locked, so that nobody leaves the line meanwhile.
     waiting = format!("
         select w.event_id, w.id, w.user_id, w.quantity, w.ticket_type_ids
           from unnest($1::bigint[]) asked (event_id)
           cross join lateral (
-              select * from waitlist where event_id = asked.event_id and status = 'waiting'
-               order by id limit {WAITING_MAX} for no key update skip locked) w
+              select line.id
+                from (select id, user_id, quantity, ticket_type_ids from waitlist
+                       where event_id = asked.event_id and status = 'waiting'
+                       order by id limit {WAITING_LOOKED_AT_MAX}) line
+               where exists (
+                   select from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bool[], $7::bigint[])
+                               open (event_id, ticket_type_id, at_least, at_most, members_only, per_user)
+                    where open.event_id = asked.event_id and line.quantity between open.at_least and open.at_most
+                      and (line.ticket_type_ids is null or open.ticket_type_id = any(line.ticket_type_ids))
+                      and (not open.members_only or is_member(line.user_id, statement_timestamp()))
+                      and (open.per_user is null or line.quantity <= open.per_user - (
+                          select coalesce(sum(c.quantity), 0) from bookings b
+                           cross join lateral (
+                               select quantity from claims
+                                where booking_id = b.id and ticket_type_id = open.ticket_type_id and state <> 'dead'
+                                limit 10000) c
+                           where b.event_id = asked.event_id and b.user_id = line.user_id
+                             and b.status in ('pending', 'confirmed')
+                             and (b.due_at is null or b.due_at > statement_timestamp()))))
+               order by line.id limit {WAITING_MAX}) served
+          cross join lateral (
+              select * from waitlist where id = served.id and status = 'waiting' limit 1 for no key update skip locked) w
          order by w.event_id, w.id");
     rules = prices::RULES;
     vouchers = prices::VOUCHERS;
@@ -301,19 +325,17 @@ pub(super) async fn begin(
     let (of_late, of_types): (Parameters<'_, 1>, Parameters<'_, 1>) = ([&late], [&types]);
     let all: Vec<Option<TicketTypeId>> = vec![None; whole.len()];
     let of_whole: Parameters<'_, 2> = [&whole, &all];
-    let of_waited_for: Parameters<'_, 1> = [&waited_for];
     // Rare: one more round trip. Ended holds give back stock of any ticket type, so all types are read.
     let more_priced = facts.priced_beside(&priced, &asked.booked, &waited_for);
     let of_more_priced: Parameters<'_, 1> = [&more_priced];
     known_priced.learn(&asked.booked, &facts.priced);
-    let (more_overdue, more_events, waiting, more_rules, mut rows) =
+    let (more_overdue, more_events, more_rules, mut rows) =
         match whole.is_empty() && types.is_empty() && more_priced.is_empty() {
-            true => (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new()),
+            true => (Vec::new(), Vec::new(), Vec::new(), Vec::new()),
             false => tokio::try_join!(
                 biased;
                 ask_if(client, !late.is_empty(), &sql.overdue, &of_late),
                 ask_if(client, !whole.is_empty(), &sql.events, &of_whole),
-                ask_if(client, !waited_for.is_empty(), &sql.waiting, &of_waited_for),
                 ask_if(client, !more_priced.is_empty(), &sql.rules, &of_more_priced),
                 ask_if(client, !types.is_empty() && waited_for.is_empty(), &sql.rows, &of_types),
             )?,
@@ -321,10 +343,26 @@ pub(super) async fn begin(
     for row in &more_events {
         facts.ticket_type(row)?;
     }
-    for row in &waiting {
-        facts.waiting(row)?;
+    for row in overdue.iter().chain(&more_overdue) {
+        facts.overdue(row)?;
+    }
+    for row in &bookings {
+        facts.booking(row)?;
     }
     if !waited_for.is_empty() {
+        let open = facts.open_types(&waited_for);
+        let of_line: Parameters<'_, 7> = [
+            &waited_for,
+            &open.events,
+            &open.types,
+            &open.at_least,
+            &open.at_most,
+            &open.members_only,
+            &open.per_user,
+        ];
+        for row in &client.query(&sql.waiting, &of_line).await? {
+            facts.waiting(row)?;
+        }
         // Only now is it known for whom and for which seats.
         types.extend(facts.seats_waited_for(&waited_for));
         types.sort_unstable();
@@ -342,9 +380,6 @@ pub(super) async fn begin(
         }
         rows = all_rows;
     }
-    for row in overdue.iter().chain(&more_overdue) {
-        facts.overdue(row)?;
-    }
     for row in &seats {
         facts.seat(row)?;
     }
@@ -357,9 +392,6 @@ pub(super) async fn begin(
     }
     for row in &guests {
         facts.guest(row)?;
-    }
-    for row in &bookings {
-        facts.booking(row)?;
     }
     for row in &keys {
         let (key, answer) = stored_answer(row)?;
