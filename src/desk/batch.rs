@@ -159,6 +159,8 @@ pub(super) struct Deciding {
     /// Bookings whose overdue hold this transaction ends.
     ended: BTreeSet<BookingId>,
     expired: BTreeMap<EventId, u64>,
+    /// Events of which this transaction ends bookings: uses of vouchers come free with them, and are counted by the database.
+    uses_freed: BTreeSet<EventId>,
     /// Buyers are written to.
     mails: bool,
 }
@@ -178,6 +180,8 @@ pub(super) enum CommandDecision {
     Effect(CommandEffect),
     /// Another transaction holds the event's turn, or the booking's row.
     Blocked,
+    /// To be decided again after this transaction, which frees what the command lacks.
+    Again,
 }
 
 /// A command's writes, and its answer after the commit.
@@ -207,6 +211,7 @@ impl Deciding {
             references: free.into_iter(),
             ended: BTreeSet::new(),
             expired: BTreeMap::new(),
+            uses_freed: BTreeSet::new(),
             mails,
         }
     }
@@ -235,6 +240,7 @@ impl Deciding {
                 transition::expire(&mut facts.stock, &hold);
             }
             self.ended.insert(hold.booking_id);
+            self.uses_freed.insert(event);
             *self.expired.entry(event).or_default() += 1;
             changed.push(ended(event, &hold));
         }
@@ -252,6 +258,7 @@ impl Deciding {
             facts.stock = stock;
         }
         self.expired.remove(&event);
+        self.uses_freed.remove(&event);
         for change in changed {
             self.ended.remove(&change.id);
         }
@@ -418,6 +425,9 @@ impl Deciding {
         };
         let grant = match booking::decide(&mut facts.stock, &book.request, self.facts.now) {
             Ok(grant) => grant,
+            Err(Refusal::VoucherUsedUp { .. }) if self.uses_freed.contains(&book.event_id) => {
+                return CommandDecision::Again;
+            }
             Err(refusal) => return CommandDecision::Said(Err(refusal.into())),
         };
         let reference = self.references.next();
@@ -516,6 +526,12 @@ impl Deciding {
                     ..Writes::default()
                 };
                 let booking = Arc::new(standing.booking.clone());
+                if !matches!(
+                    booking.status,
+                    BookingStatus::Pending | BookingStatus::Confirmed
+                ) {
+                    self.uses_freed.insert(event);
+                }
                 if !mistaken!(SnatchFreed) {
                     writes.extend(self.offer(event));
                 }

@@ -519,6 +519,7 @@ fn fate(decided: CommandDecision, deciding: &Deciding) -> Fate {
         CommandDecision::Said(verdict) => Fate::Answer(verdict),
         CommandDecision::Effect(effect) => Fate::Answer(deciding.said(effect)),
         CommandDecision::Blocked => Fate::Blocked,
+        CommandDecision::Again => Fate::Again,
     }
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::support::server::{DEADLINE, TestServer};
-use crate::support::show::{Show, Staged, one};
+use crate::support::show::{Show, Staged, one, user};
 use crate::support::websocket::WireVersion;
 
 const BOOKINGS: &str = "/api/v1/bookings";
@@ -126,6 +126,24 @@ async fn a_buyer_does_not_wait_for_the_sweeper() {
     let sql = "select status from bookings where id::text = $1";
     let status: String = one(&client, sql, &[&first["id"].as_str().unwrap()]).await;
     assert_eq!(status, "expired");
+    server.audit().await;
+}
+
+/// The last use of the voucher is with a hold that the buyer's own command ends.
+#[tokio::test]
+async fn a_use_of_a_voucher_comes_free_with_its_hold() {
+    let (server, client, show) = with_a_slow_sweeper().await;
+    let sql = "insert into vouchers (event_id, code, kind, value, uses_max) values ($1, 'ONCE', 'percent', 1000, 1)";
+    client.execute(sql, &[&show.event]).await.unwrap();
+    let items = json!([{"ticket_type_id": show.ticket_types[0], "quantity": 1}]);
+    let body = json!({"event_id": show.event, "items": items, "vouchers": ["ONCE"]});
+    let first = server.user(user(&client, "customer").await);
+    first.post(BOOKINGS, &body).await.data(201);
+    let second = server.user(user(&client, "customer").await);
+    let refused = second.post(BOOKINGS, &body).await;
+    assert_eq!(refused.code(409), "VOUCHER_USED_UP");
+    end_in(&client, &show, 0.0).await;
+    second.post(BOOKINGS, &body).await.data(201);
     server.audit().await;
 }
 
