@@ -49,18 +49,21 @@ impl Store {
             Box::pin(async move {
                 // In order of id, so that two writers of the same events cannot deadlock.
                 let events: BTreeSet<EventId> = notices.iter().map(|(event, _)| *event).collect();
+                let mut entries = Vec::with_capacity(events.len());
                 for event in events {
                     edit::take_turn(tx, event).await?;
                     match edit::authorized(tx, event, caller).await {
                         Ok(before) => {
                             let organizer = before.organizer_id;
-                            AuditEntry::of_event(caller, organizer, event)
-                                .write(tx)
-                                .await?;
+                            entries.push(AuditEntry::of_event(caller, organizer, event));
                         }
                         Err(EditError::Refused(refusal)) => return Ok(Err((event, refusal))),
                         Err(EditError::Store(error)) => return Err(error),
                     }
+                }
+                // Written only now: a refusal commits what was written before it.
+                for entry in &entries {
+                    entry.write(tx).await?;
                 }
                 for (event, notice) in *notices {
                     match insert_notice(tx, *event, caller.user_id(), notice).await {
