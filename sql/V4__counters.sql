@@ -607,6 +607,20 @@ create trigger pools_guard_update before update on pools for each row
     when (current_setting('xmlbinary') <> 'hex') execute function refuse_pool_write();
 create trigger pools_guard_delete before delete on pools for each row
     when (old.kind in ('event', 'ticket_type')) execute function refuse_pool_write();
+-- `xmlbinary = hex` tells the guards that one of our own functions writes, which run as the tables' owner. A session of another
+-- role can set it as well, and would get past them. Beside the guards, and only for columns that the roles may write, since
+-- the counters move with every sale.
+create function refuse_foreign_hex() returns trigger language plpgsql set search_path from current as $$
+begin
+    if not pg_has_role((select relowner from pg_class where oid = tg_relid), 'usage') then
+        raise exception '% is not written while xmlbinary is hex', tg_table_name
+            using errcode = '42501', constraint = tg_argv[0], table = tg_table_name, hint = 'Reset xmlbinary.';
+    end if;
+    return coalesce(new, old);
+end
+$$;
+create trigger pools_guard_hex before insert or update of name, capacity on pools for each row
+    when (current_setting('xmlbinary') = 'hex') execute function refuse_foreign_hex('pools_derived');
 create trigger pools_no_truncate before truncate on pools
     for each statement execute function refuse_truncate();
 
@@ -637,5 +651,7 @@ end
 $$;
 create trigger ticket_type_pools_check before insert or update or delete on ticket_type_pools for each row
     when (current_setting('xmlbinary') <> 'hex') execute function check_pool_link();
+create trigger ticket_type_pools_guard_hex before insert or delete on ticket_type_pools for each row
+    when (current_setting('xmlbinary') = 'hex') execute function refuse_foreign_hex('ticket_type_pools_derived');
 create trigger ticket_type_pools_no_truncate before truncate on ticket_type_pools
     for each statement execute function refuse_truncate();

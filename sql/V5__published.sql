@@ -296,6 +296,8 @@ create trigger ticket_types_guard_insert before insert on ticket_types for each 
 create trigger ticket_types_guard_update before update of seated on ticket_types for each row
     when (current_setting('xmlbinary') <> 'hex' and old.seated <> new.seated)
     execute function refuse_seated_write();
+create trigger ticket_types_guard_hex before update of capacity, seated on ticket_types for each row
+    when (current_setting('xmlbinary') = 'hex') execute function refuse_foreign_hex('ticket_types_seated_derived');
 -- No claim was on units of a type that gets its first seat, and none is on a seat of one that has lost its last. The turn is
 -- taken: seats are counted under it.
 create function claims_stay_as_type() returns trigger language plpgsql
