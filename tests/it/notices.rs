@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::caller::Caller;
 use crate::support::server::TestServer;
-use crate::support::show::{Show, Staged, one, user};
+use crate::support::show::{self, Show, Staged, user};
 use crate::support::websocket::{Socket, WireVersion};
 
 const SECRET: &str = "the tests' secret, of more than 32 bytes";
@@ -445,7 +445,7 @@ async fn broadcasts_come_in_by_rest_too() {
     let strange = Show::new().ticket_type("Standing", 1_000, 80);
     let strange = format!("event-updates:{}", strange.stage(&client).await.event);
     let written = "select count(*) from audit_trail";
-    let before: i64 = one(&client, written, &[]).await;
+    let before: i64 = show::one(&client, written, &[]).await;
     for (other, status) in [("event-updates:999999", 404), (&strange, 403)] {
         let (good, bad) = (message(topic.clone(), 9), message(other.to_owned(), 9));
         for messages in [[&good, &bad], [&bad, &good]] {
@@ -453,7 +453,7 @@ async fn broadcasts_come_in_by_rest_too() {
             assert_eq!(organizer.post(several, &body).await.status, status);
         }
     }
-    let after: i64 = one(&client, written, &[]).await;
+    let after: i64 = show::one(&client, written, &[]).await;
     assert_eq!(after, before, "the trail tells of what was refused");
     let stored = client.query_one("select count(*) from notices", &[]).await;
     assert_eq!(stored.unwrap().get::<_, i64>(0), 3);
