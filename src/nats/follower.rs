@@ -13,12 +13,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{BusMessage, Interest};
+use super::{BusMessage, Interest, Subjects};
 use crate::metrics;
 use crate::store::relay::read_log_row;
 use crate::ticketing::EventId;
 
-pub(super) const ANNOUNCEMENTS: &str = "seatcast.relay";
 /// How often the relay announces itself.
 pub(super) const ANNOUNCE_INTERVAL: Duration = Duration::from_millis(500);
 /// A relay that has not announced itself for this long counts as gone.
@@ -28,10 +27,6 @@ const TEND_INTERVAL: Duration = Duration::from_millis(500);
 /// Time that NATS has to take a message.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
-
-pub(super) fn subject(event: EventId) -> String {
-    format!("seatcast.change.{event}")
-}
 
 /// A client that connects to NATS in the background, and again after every loss.
 ///
@@ -66,13 +61,14 @@ fn count(event: Event) {
 
 /// Subscribes until `cancel`, and sends what comes to `heard`.
 pub(super) async fn follow(
-    client: Client,
+    (client, subjects): (Client, Subjects),
     interest: Interest,
     heard: mpsc::Sender<BusMessage>,
     cancel: CancellationToken,
 ) {
     let following = Follower {
         client,
+        subjects,
         interest,
         heard,
         changes: SelectAll::new(),
@@ -91,6 +87,7 @@ struct FeedEnded;
 
 struct Follower {
     client: Client,
+    subjects: Subjects,
     interest: Interest,
     heard: mpsc::Sender<BusMessage>,
     changes: SelectAll<BoxStream<'static, (EventId, Bytes)>>,
@@ -102,7 +99,7 @@ struct Follower {
 
 impl Follower {
     async fn run(mut self) -> Result<(), FeedEnded> {
-        let mut news = announcements(&self.client).await;
+        let mut news = announcements(&self.client, &self.subjects).await;
         let mut tick = interval(TEND_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let interest = self.interest.clone();
@@ -113,7 +110,7 @@ impl Follower {
                 Some((event, json)) = self.changes.next() => self.changed(event, &json).await?,
                 said = news.next() => match said {
                     Some(said) => self.announced(&said.payload).await?,
-                    None => news = announcements(&self.client).await,
+                    None => news = announcements(&self.client, &self.subjects).await,
                 },
                 () = sleep_until(self.silent_at), if self.carrier.is_some() => {
                     tracing::warn!("nobody carries the log: reading it here");
@@ -173,7 +170,7 @@ impl Follower {
         for event in wanted {
             if !self.subscribed.contains_key(&event) {
                 let Ok(Ok(messages)) =
-                    timeout(PATIENCE, self.client.subscribe(subject(event))).await
+                    timeout(PATIENCE, self.client.subscribe(self.subjects.change(event))).await
                 else {
                     break;
                 };
@@ -198,9 +195,9 @@ impl Follower {
     }
 }
 
-async fn announcements(client: &Client) -> Subscriber {
+async fn announcements(client: &Client, subjects: &Subjects) -> Subscriber {
     loop {
-        match client.subscribe(ANNOUNCEMENTS).await {
+        match client.subscribe(subjects.relay()).await {
             Ok(subscriber) => return subscriber,
             Err(error) => {
                 tracing::warn!(%error, "cannot subscribe to the relay");

@@ -2,10 +2,14 @@
 //! its event.
 //!
 //! Without it every node reads the log itself, which is right for a few nodes. With it one of them, the `relay`,
-//! publishes each change to `seatcast.change.<event>` and announces itself on `seatcast.relay` twice a second; the
-//! others subscribe to the events that they watch. NATS may lose anything: a missing revision shows as a gap, the
-//! log is still polled, and every node reads it once when the relay falls silent or another takes over. Postgres
-//! stays the only truth.
+//! publishes each change to `seatcast.<installation>.change.<event>` and announces itself on
+//! `seatcast.<installation>.relay` twice a second; the others subscribe to the events that they watch. NATS may lose
+//! anything: a missing revision shows as a gap, the log is still polled, and every node reads it once when the relay falls
+//! silent or another takes over. Postgres stays the only truth.
+//!
+//! The name of the installation is derived from its database and schema ([`Store::installation`]), so several may share one
+//! NATS. Nodes ask for it when they start: one that started before a dump was restored elsewhere has another name than one that
+//! started after it, and then reads the log itself.
 //!
 //! `follower` is the subscriber; it passes each [`BusMessage`] to the feed. Both sides are built with the feature `nats`.
 
@@ -69,10 +73,33 @@ impl Interest {
     }
 }
 
+/// The subjects of an installation.
+#[derive(Debug, Clone)]
+pub struct Subjects {
+    prefix: Arc<str>,
+}
+
+impl Subjects {
+    pub fn of(installation: &str) -> Subjects {
+        let prefix = format!("seatcast.{installation}").into();
+        Subjects { prefix }
+    }
+
+    /// Changes of an event.
+    pub fn change(&self, event: EventId) -> String {
+        format!("{}.change.{event}", self.prefix)
+    }
+
+    /// The relay's announcements.
+    pub fn relay(&self) -> String {
+        format!("{}.relay", self.prefix)
+    }
+}
+
 /// Starts what `--bus` asks for. What the bus brings: nothing ever, where there is none.
 ///
 /// # Errors
-/// The address of NATS is not one.
+/// The address of NATS is not one, or the database does not answer.
 #[cfg_attr(
     not(feature = "nats"),
     expect(unused_variables, clippy::unused_async, reason = "the feature is off")
@@ -87,11 +114,23 @@ pub(crate) async fn start(
     #[cfg(feature = "nats")]
     if config.bus.bus == Bus::Nats {
         let client = follower::connect(&config.bus.nats_url).await?;
-        let following = follower::follow(client.clone(), interest.clone(), out, back.end());
+        let subjects = Subjects::of(&store.installation().await?);
+        let following = follower::follow(
+            (client.clone(), subjects.clone()),
+            interest.clone(),
+            out,
+            back.end(),
+        );
         back.spawn_endless("the bus", following);
         let probe_interval = std::time::Duration::from_millis(config.feed.probe_interval_ms);
         let bus = config.bus.clone();
-        let relaying = relay::run(store.clone(), client, bus, probe_interval, back.end());
+        let relaying = relay::run(
+            store.clone(),
+            (client, subjects),
+            bus,
+            probe_interval,
+            back.end(),
+        );
         back.spawn_endless("the relay", relaying);
     }
     Ok(heard)

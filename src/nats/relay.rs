@@ -17,7 +17,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::follower::{ANNOUNCE_INTERVAL, ANNOUNCEMENTS, PATIENCE, subject};
+use super::Subjects;
+use super::follower::{ANNOUNCE_INTERVAL, PATIENCE};
 use crate::config::BusConfig;
 use crate::config::inside::RINGS_MAX;
 use crate::metrics;
@@ -37,7 +38,7 @@ const QUERY_PATIENCE: Duration = Duration::from_secs(3);
 /// Tries to be elected, and publishes the log while it is, until `cancel`.
 pub(super) async fn run(
     store: Store,
-    client: Client,
+    (client, subjects): (Client, Subjects),
     config: BusConfig,
     probe_interval: Duration,
     cancel: CancellationToken,
@@ -45,7 +46,13 @@ pub(super) async fn run(
     let outage = Outage::new();
     let standing = async {
         loop {
-            let carried = stand_and_carry(&store, &client, &config, probe_interval, &outage);
+            let carried = stand_and_carry(
+                &store,
+                (&client, &subjects),
+                &config,
+                probe_interval,
+                &outage,
+            );
             if let Err(error) = carried.await
                 && let Some(tries) = outage.failed()
             {
@@ -66,7 +73,7 @@ pub(super) async fn run(
 
 async fn stand_and_carry(
     store: &Store,
-    client: &Client,
+    (client, subjects): (&Client, &Subjects),
     config: &BusConfig,
     probe_interval: Duration,
     outage: &Outage,
@@ -85,6 +92,7 @@ async fn stand_and_carry(
     let relay = Relay {
         store,
         client,
+        subjects,
         config,
         candidacy,
         term: None,
@@ -108,6 +116,7 @@ fn is_connected(client: &Client) -> bool {
 struct Relay<'a> {
     store: &'a Store,
     client: &'a Client,
+    subjects: &'a Subjects,
     config: &'a BusConfig,
     candidacy: Candidacy,
     /// The name of this term; `None` while the doorbell is not connected.
@@ -162,7 +171,7 @@ impl Relay<'_> {
             return Err("the connection to NATS is lost".into());
         }
         if let Some(term) = self.term {
-            self.send(ANNOUNCEMENTS.to_owned(), term.to_string().into())
+            self.send(self.subjects.relay(), term.to_string().into())
                 .await?;
             if self.outage.over() {
                 tracing::info!("this node carries the log again");
@@ -200,7 +209,7 @@ impl Relay<'_> {
             metrics::BUS_DROPPED.one("large");
             Bytes::new()
         };
-        self.send(subject(row.event), payload).await?;
+        self.send(self.subjects.change(row.event), payload).await?;
         metrics::BUS_SENT.add(1);
         if self.heads.len() >= self.config.relay_events_max {
             self.heads.clear();

@@ -21,6 +21,7 @@ use std::time::Duration;
 use futures_util::future::Fuse;
 use futures_util::stream::{BoxStream, poll_fn};
 use futures_util::{FutureExt, StreamExt};
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_postgres::{AsyncMessage, Client};
@@ -40,9 +41,28 @@ const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// Tries to listen that failed.
 static DEAF: Outage = Outage::new();
 
+/// Place of the timeline in [`HistoryPlace`].
+const TIMELINE_AT: usize = 1;
+/// Bytes of a name of an installation; few share a bus.
+const INSTALLATION_BYTES: usize = 8;
+
 /// Names the log that is written: cluster, timeline, database, table. Another one after a dump was restored or a replica took over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryPlace(pub String);
+
+impl HistoryPlace {
+    /// A name that no log of another installation has: of another cluster, another database, or another schema in it. It is
+    /// the same on a replica that takes over, so it leaves the timeline out. Hexadecimal digits.
+    pub fn installation(&self) -> String {
+        let parts = self.0.split('/').enumerate();
+        let lasting: Vec<_> = parts.filter(|(at, _)| *at != TIMELINE_AT).collect();
+        let hash = Sha256::digest(format!("{lasting:?}"));
+        hash[..INSTALLATION_BYTES]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ring {
@@ -357,6 +377,21 @@ async fn ring_itself(store: &Store, probe: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_installation_is_the_same_after_a_takeover_and_another_elsewhere() {
+        let name = |place: &str| HistoryPlace(place.to_owned()).installation();
+        let here = name("7301/00000001/5/16384");
+        assert_eq!(here.len(), 2 * INSTALLATION_BYTES);
+        assert_eq!(name("7301/00000002/5/16384"), here);
+        for other in [
+            "7302/00000001/5/16384",
+            "7301/00000001/6/16384",
+            "7301/00000001/5/16385",
+        ] {
+            assert_ne!(name(other), here, "{other}");
+        }
+    }
 
     #[test]
     fn payloads_are_told_apart() {

@@ -4,12 +4,13 @@ use tokio_postgres::Client;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::changes::{LoggedChange, signed, unsigned};
+use super::doorbell::HistoryPlace;
 use super::{Store, StoreError};
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
 
-/// Key of the advisory lock: «relay» in ASCII.
-const RELAY_LOCK: i64 = 0x72_656c_6179;
+/// First key of the advisory lock: «rela» in ASCII. The second one is the log's table, since a database may have several.
+const RELAY_LOCK: i32 = 0x7265_6c61;
 
 /// A row of the log on its way to other nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl Candidacy {
     /// Takes the lock if it is free. It is tried again and again, since waiting for it in a transaction would hold back the
     /// database's vacuum.
     pub async fn is_elected(&self) -> Result<bool, StoreError> {
-        let sql = "select pg_try_advisory_lock($1)";
+        let sql = "select pg_try_advisory_lock($1, 'changes'::regclass::oid::int4)";
         Ok(self
             .client
             .query_one(sql, &[&RELAY_LOCK])
@@ -57,6 +58,13 @@ impl Candidacy {
 }
 
 impl Store {
+    /// Names this log among all whose nodes may share a bus.
+    pub async fn installation(&self) -> Result<String, StoreError> {
+        let client = self.client().await?;
+        let row = client.query_one("select history_place()", &[]).await?;
+        Ok(HistoryPlace(row.try_get(0)?).installation())
+    }
+
     pub async fn stand_for_relay(&self) -> Result<Candidacy, StoreError> {
         let (client, connection) = self
             .room

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use seatcast::nats::Subjects;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -135,7 +136,8 @@ async fn the_bus_counts_what_it_carries_and_what_it_loses() {
         viewers.push(viewer);
     }
     let bus = nats.client().await;
-    let subject = format!("seatcast.change.{}", show.event);
+    let installation = database.store().await.installation().await.unwrap();
+    let subject = Subjects::of(&installation).change(show.event);
     // Published until both have subscribed: what cannot be read is dropped, and counted.
     let unreadable = "seatcast_bus_changes_dropped_total{why=\"unreadable\"}";
     let heard = async {

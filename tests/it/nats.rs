@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use seatcast::config::Bus;
+use seatcast::nats::Subjects;
 use seatcast::store::Store;
 use seatcast::ticketing::EventId;
 use serde_json::{Value, json};
@@ -69,13 +70,14 @@ async fn changes_come_by_the_bus_and_by_the_log_where_it_has_a_gap() {
     let show = Show::new().ticket_type("Standing", 1_000, 80);
     let event = show.stage(&client).await.event;
     let bus = nats.client().await;
-    let subject = format!("seatcast.change.{event}");
+    let subjects = subjects(&first).await;
+    let subject = subjects.change(event);
     let mut changes = bus
         .subscribe(subject.clone())
         .await
         .expect("a subscription");
     let mut news = bus
-        .subscribe("seatcast.relay")
+        .subscribe(subjects.relay())
         .await
         .expect("a subscription");
     bus.flush().await.expect("a flush");
@@ -124,6 +126,51 @@ async fn changes_come_by_the_bus_and_by_the_log_where_it_has_a_gap() {
     }
 }
 
+async fn subjects(server: &TestServer) -> Subjects {
+    let store = server.database.store().await;
+    Subjects::of(&store.installation().await.expect("a name"))
+}
+
+/// A copy of the production's database, which has the same events.
+#[tokio::test]
+async fn two_installations_on_one_nats_hear_nothing_of_each_other() {
+    let nats = nats().await;
+    let url = nats.url();
+    let start = async || {
+        let builder = TestServer::builder().with(|config| {
+            config.bus.bus = Bus::Nats;
+            config.bus.nats_url.clone_from(&url);
+            config.feed.poll_interval_ms = NEVER_MS;
+        });
+        builder.start().await
+    };
+    let (production, staging) = (start().await, start().await);
+    let mut events = Vec::new();
+    let bus = nats.client().await;
+    let mut viewers = Vec::new();
+    for server in [&production, &staging] {
+        let subject = subjects(server).await.relay();
+        let mut news = bus.subscribe(subject).await.expect("a subscription");
+        bus.flush().await.expect("a flush");
+        next(&mut news).await;
+        let show = Show::new().ticket_type("Standing", 1_000, 80);
+        let event = show.stage(&server.client().await).await.event;
+        let mut viewer = server.ws(WireVersion::V2).await;
+        viewer.join(&format!("event:{event}"), json!({})).await;
+        events.push(event);
+        viewers.push(viewer);
+    }
+    assert_eq!(events[0], events[1]);
+    let event = events[0];
+    retitle(&staging.client().await, event, "Staging").await;
+    sees(&mut viewers[1], event, "Staging").await;
+    retitle(&production.client().await, event, "Production").await;
+    let update = viewers[0]
+        .next_on(&format!("event:{event}"), "update")
+        .await;
+    assert_eq!(update["event"]["title"], "Production", "{update}");
+}
+
 /// One of three nodes, each a process, and where its viewers find it.
 struct NodeProcess {
     args: Vec<String>,
@@ -169,7 +216,7 @@ impl NodeProcess {
 
 /// The database's process that serves the carrier's claim to its seat, once there is one that is not `before`.
 async fn carrier(client: &Client, before: Option<i32>) -> Option<i32> {
-    let sql = "select pid from pg_locks where locktype = 'advisory' and granted and classid = 114
+    let sql = "select pid from pg_locks where locktype = 'advisory' and granted and classid = x'72656c61'::int
                 and database = (select oid from pg_database where datname = current_database())";
     let waiting = async {
         loop {
