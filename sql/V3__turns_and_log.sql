@@ -47,6 +47,9 @@ declare
 begin
     begin
         cluster := (select system_identifier from pg_control_system());
+    exception when insufficient_privilege or undefined_function or feature_not_supported then null;
+    end;
+    begin
         timeline := left(pg_walfile_name(pg_current_wal_lsn()), 8);
     exception when insufficient_privilege or object_not_in_prerequisite_state or undefined_function or feature_not_supported then null;
     end;

@@ -206,9 +206,9 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
                 if DEAF.over() {
                     tracing::info!("the doorbell is listened to again");
                 }
-                let place = note_history(store).await;
+                let place = ear.place.clone();
                 hearers.tell_private(PrivateRing::Listening).await;
-                if out.send(Ring::Listening(place)).await.is_err() {
+                if out.send(Ring::Listening(Some(place))).await.is_err() {
                     return;
                 }
                 match listen(ear, store, probe_interval, hearers).await {
@@ -229,28 +229,11 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
     }
 }
 
-/// Notes that the history goes on in another database, if so. Where it cannot be noted, nobody resumes from before.
-async fn note_history(store: &Store) -> Option<HistoryPlace> {
-    let noting = async {
-        let client = store.client().await?;
-        let row = client.query_one("select note_history()", &[]).await?;
-        Ok::<_, StoreError>(HistoryPlace(row.try_get(0)?))
-    };
-    let error = match tokio::time::timeout(store.connect_timeout(), noting).await {
-        Ok(Ok(place)) => return Some(place),
-        Ok(Err(error)) => error,
-        Err(elapsed) => StoreError::Unavailable(elapsed.into()),
-    };
-    tracing::debug!(
-        error = %with_causes(&error),
-        "the place of the history is not noted"
-    );
-    None
-}
-
 /// A connection that listens. Dropping it ends the connection.
 struct Ear {
     messages: BoxStream<'static, Result<AsyncMessage, tokio_postgres::Error>>,
+    /// The log of the database in which it listens.
+    place: HistoryPlace,
     /// Closing the client would end the connection.
     _client: Client,
 }
@@ -275,17 +258,27 @@ impl Ear {
         let mut messages = poll_fn(move |context| connection.poll_message(context)).boxed();
         // The connection is polled here while LISTEN waits for its answer. Rings that come meanwhile are covered by
         // `Ring::Listening`.
-        tokio::select! {
-            listening = client.batch_execute(&listen) => listening?,
+        let place = tokio::select! {
+            place = listen_and_note(&client, &listen) => place?,
             () = drain(&mut messages) => {
                 return Err(StoreError::Unavailable("closed before LISTEN was answered".into()));
             }
-        }
+        };
         Ok(Ear {
             messages,
+            place,
             _client: client,
         })
     }
+}
+
+/// Listens, and notes that the history goes on in another database, if so. Both on one connection: after a failover another
+/// one may still lead to the old primary, and would answer that nothing has moved. It is not asked again until the doorbell
+/// connects again, so a failure is one of connecting.
+async fn listen_and_note(client: &Client, listen: &str) -> Result<HistoryPlace, StoreError> {
+    client.batch_execute(listen).await?;
+    let row = client.query_one("select note_history()", &[]).await?;
+    Ok(HistoryPlace(row.try_get(0)?))
 }
 
 /// Ends when the connection does.

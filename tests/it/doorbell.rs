@@ -29,16 +29,21 @@ impl HeardBell {
             ..Config::default().database
         };
         let store = Store::connect(&config, url).await.unwrap();
+        let mut bell = HeardBell::hang_unheard(store, probe_interval);
+        bell.place = Some(bell.listening().await);
+        bell
+    }
+
+    /// The same, without waiting until it listens.
+    fn hang_unheard(store: Store, probe_interval: Duration) -> HeardBell {
         let (out, rings) = mpsc::channel(16);
         let cancel = CancellationToken::new();
         tokio::spawn(doorbell::run(store, probe_interval, out, cancel.clone()));
-        let mut bell = HeardBell {
+        HeardBell {
             rings,
             place: None,
             _end: cancel.drop_guard(),
-        };
-        bell.place = Some(bell.listening().await);
-        bell
+        }
     }
 
     /// The place in which it listens. On a busy machine a connection may take longer than it has here.
@@ -217,4 +222,36 @@ async fn an_unreachable_database_is_said_at_once() {
         error.to_string().contains("address is not valid"),
         "{error}"
     );
+}
+
+/// It is asked for once, so a doorbell without it would not notice another database until its connection is lost.
+#[tokio::test]
+async fn it_listens_only_where_the_place_of_the_log_was_noted() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let rename = "alter function note_history() rename to note_history_later";
+    client.batch_execute(rename).await.unwrap();
+    let mut bell = HeardBell::hang_unheard(database.store().await, QUIET);
+    assert_eq!(bell.next().await, Ring::Lost);
+    let rename = "alter function note_history_later() rename to note_history";
+    client.batch_execute(rename).await.unwrap();
+    let place = bell.listening().await;
+    let row = client.query_one("select history_place()", &[]).await;
+    assert_eq!(place.0, row.unwrap().get::<_, String>(0));
+}
+
+/// A replica that takes over differs in the timeline only.
+#[tokio::test]
+async fn the_place_has_a_timeline_where_the_cluster_may_not_be_asked_for() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let deny = "create function pg_control_system(out system_identifier bigint) language plpgsql
+                    as $$ begin raise insufficient_privilege; end $$;
+                do $$ begin
+                    execute format('set search_path = %I, pg_catalog', current_schema());
+                end $$";
+    client.batch_execute(deny).await.unwrap();
+    let row = client.query_one("select history_place()", &[]).await;
+    let place: String = row.unwrap().get(0);
+    assert!(place.starts_with("/00000001/"), "{place}");
 }
