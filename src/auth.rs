@@ -616,6 +616,11 @@ fn validation(config: &AuthConfig, key: &DecodingKey, secret: bool) -> Validatio
     validation
 }
 
+/// The time by which tokens end. Whoever signs them means no database, so it is this node's.
+pub fn token_time() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// The token of an `Authorization` header.
 pub fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;

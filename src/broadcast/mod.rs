@@ -6,11 +6,10 @@
 
 pub mod rest;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{Auth, Caller};
+use crate::auth::{self, Auth, Caller};
 use crate::hub::{ErrandAnswer, Hub};
 use crate::protocol::code::{self, ErrorReply};
 use crate::store::edit::EditError;
@@ -119,7 +118,7 @@ async fn tell_all(
 
 /// Checks the token again: it may have ended while the socket was open.
 fn in_force(auth: &Auth, caller: &Caller) -> Result<(), ErrorReply> {
-    match auth.is_over(caller, Timestamp::now()) {
+    match auth.is_over(caller, auth::token_time()) {
         true => Err(code::INVALID_TOKEN.because("the token has ended")),
         false => Ok(()),
     }

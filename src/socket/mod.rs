@@ -48,7 +48,7 @@ use tokio_util::task::TaskTracker;
 
 use self::session::Rules;
 
-use crate::auth::{Auth, Caller};
+use crate::auth::{self, Auth, Caller};
 use crate::broadcast::Broadcasts;
 use crate::config::inside::{INTAKE_CONNECTIONS_MAX, PORTION_VIEWERS};
 use crate::config::{AvailabilityConfig, Config, PresenceConfig, Rate, SocketConfig, Switch};
@@ -113,7 +113,7 @@ impl ShardConfig {
             limits: &self.socket,
             auth: &self.auth,
             presence: &self.presence,
-            now: jiff::Timestamp::now(),
+            now: auth::token_time(),
         }
     }
 

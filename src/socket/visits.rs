@@ -1,6 +1,7 @@
 //! Timers of connections: beats, idle timeouts, ends of tokens, closes that take too long.
 
 use super::shard::Shard;
+use crate::auth;
 use crate::metrics;
 use crate::protocol::code;
 
@@ -50,7 +51,7 @@ impl Shard {
             self.end(id, code::POLICY.number, "nothing was joined in time");
         } else if connection
             .session
-            .token_has_ended(&self.config.auth, jiff::Timestamp::now())
+            .token_has_ended(&self.config.auth, auth::token_time())
         {
             self.end(
                 id,

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use utoipa::openapi::OpenApi;
@@ -24,7 +23,7 @@ use crate::api::envelope::Failure;
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
-use crate::auth::Caller;
+use crate::auth::{self, Caller};
 use crate::config::inside::{REACH_PATIENCE_MS, STREAM_KEY_MS_MAX};
 use crate::http::Cut;
 use crate::hub::{NativeView, NotOpened};
@@ -175,7 +174,7 @@ fn end_of(caller: &Caller) -> Option<Instant> {
         Caller::User {
             token_expires: Some(end),
             ..
-        } => Duration::try_from(Timestamp::now().duration_until(*end)).unwrap_or_default(),
+        } => Duration::try_from(auth::token_time().duration_until(*end)).unwrap_or_default(),
         Caller::Key { .. } => Duration::from_millis(STREAM_KEY_MS_MAX),
         _ => return None,
     };

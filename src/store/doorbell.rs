@@ -259,7 +259,7 @@ impl Ear {
         // The connection is polled here while LISTEN waits for its answer. Rings that come meanwhile are covered by
         // `Ring::Listening`.
         let place = tokio::select! {
-            place = listen_and_note(&client, &listen) => place?,
+            place = note_and_listen(&client, &listen) => place?,
             () = drain(&mut messages) => {
                 return Err(StoreError::Unavailable("closed before LISTEN was answered".into()));
             }
@@ -272,13 +272,14 @@ impl Ear {
     }
 }
 
-/// Listens, and notes that the history goes on in another database, if so. Both on one connection: after a failover another
+/// Notes that the history goes on in another database, if so, and listens. Both on one connection: after a failover another
 /// one may still lead to the old primary, and would answer that nothing has moved. It is not asked again until the doorbell
 /// connects again, so a failure is one of connecting.
-async fn listen_and_note(client: &Client, listen: &str) -> Result<HistoryPlace, StoreError> {
-    client.batch_execute(listen).await?;
+async fn note_and_listen(client: &Client, listen: &str) -> Result<HistoryPlace, StoreError> {
     let row = client.query_one("select note_history()", &[]).await?;
-    Ok(HistoryPlace(row.try_get(0)?))
+    let place = HistoryPlace(row.try_get(0)?);
+    client.batch_execute(listen).await?;
+    Ok(place)
 }
 
 /// Ends when the connection does.

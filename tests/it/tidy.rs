@@ -464,11 +464,8 @@ fn what_callers_are_told_goes_by_the_databases_clock() {
     none(
         "the database's clock is what nodes have in common",
         |source| {
-            // Tokens end by the time that whoever signs them means.
-            let own = ["socket/visits.rs", "sse/route.rs"].contains(&source.path.as_str());
             let told = ["api", "feed", "hub", "socket", "sse"].contains(&source.module());
-            (told && !own)
-                .then(|| first_of(source, &["Timestamp::now"]))
+            told.then(|| first_of(source, &["Timestamp::now"]))
                 .flatten()
         },
     );
