@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { accepted, FakeServer, refused } from '../../test/support/fake-server.ts';
 import { Unreachable } from '../sdk/index.ts';
+import { given } from '../sdk/rest.ts';
 import { DeskClient } from './desk-client.ts';
 
 const PATH = '/bookings/1/refunds';
@@ -23,7 +24,7 @@ const keys = (): (string | null)[] => server.requests.map(({ headers }) => heade
 
 /** Asks, and waits until it is answered or given up. */
 async function ask(body: object = WISH): Promise<unknown> {
-  const asked = client.make(PATH, body).catch((error: unknown) => error);
+  const asked = client.doOnce(PATH, body).then(given).catch((error: unknown) => error);
   await server.settle(60_000);
   return asked;
 }

@@ -45,16 +45,16 @@ export class DeskClient extends SeatcastClient {
     return { rows, total: Number(answer.headers.get('x-total-count') ?? rows.length), next: nextPage(path, answer.headers) };
   }
 
-  /**
-   * Makes something, once: it is sent again with the same key while nobody answers, and also when the same is asked for later.
-   * A refund whose answer got lost is no second refund when its button is pressed again.
-   */
+  /** Makes something: it is sent again with the same key while nobody answers. Asked for anew, another one is made. */
   async make<T>(path: string, body?: unknown): Promise<T> {
-    return given(await this.makeAnswer<T>(path, body));
+    return given(await signed(() => sendOnce<T>(this.rest, path, { method: 'POST', body }, newKey())));
   }
 
-  /** The same, with the answer's headers: `Location` names a job. */
-  async makeAnswer<T>(path: string, body?: unknown): Promise<Answer<T>> {
+  /**
+   * Does something, once: it has the same key also when the same is asked for later, while nobody has answered. A refund whose
+   * answer got lost is no second refund when its button is pressed again. With the answer's headers: `Location` names a job.
+   */
+  async doOnce<T>(path: string, body?: unknown): Promise<Answer<T>> {
     const wish = wishOf(path, body);
     const { key, at } = this.#known(wish) ?? { key: newKey(), at: Date.now() };
     this.#unanswered.delete(wish);

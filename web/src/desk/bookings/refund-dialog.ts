@@ -172,7 +172,7 @@ export class RefundDialog extends DeskPage {
     const [path, body] = [`/bookings/${this.booking.id}/refunds`, { ...what, ...(reason ? { reason } : {}) }];
     const isAgain = this.client.isUnanswered(path, body);
     try {
-      const answer = await this.client.makeAnswer<{ amount: Money }>(path, body);
+      const answer = await this.client.doOnce<{ amount: Money }>(path, body);
       const { amount } = given(answer);
       const isOld = isAgain && answer.headers.has('idempotent-replay');
       say((language) => WORDS[language][isOld ? 'wentBack' : 'givenBack'](sum(language, amount)));

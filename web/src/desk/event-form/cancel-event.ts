@@ -95,7 +95,7 @@ export class CancelEvent extends DeskPage {
     this.busy = true;
     this.problem = undefined;
     try {
-      const answer = await this.client.makeAnswer<EventDetails>(`/events/${this.event.id}/cancel`, { reason: typed.text('reason') });
+      const answer = await this.client.doOnce<EventDetails>(`/events/${this.event.id}/cancel`, { reason: typed.text('reason') });
       const job = /\/jobs\/\d+$/.exec(answer.headers.get('location') ?? '')?.[0];
       this.dispatchEvent(new CustomEvent('desk-cancelled', { detail: { event: answer.data, job } }));
     } catch (error) {

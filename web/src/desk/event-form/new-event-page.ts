@@ -1,6 +1,7 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { EventDetails, TicketTypeDetails } from '../../sdk/index.ts';
+import { given } from '../../sdk/rest.ts';
 import { amountOf, amountText, wholeOf } from '../amounts.ts';
 import { DeskPage } from '../desk-page.ts';
 import { choiceField, faultsIn, focusFault, inWords, NO_FAULTS, textField, Typed, type Faults } from '../fields.ts';
@@ -181,7 +182,7 @@ export class NewEventPage extends DeskPage {
     try {
       const organization = this.#organization();
       const body = { ...values, status, currency: this.currency, ticket_types: types.rows, ...organization };
-      const made = await this.client.make<EventDetails>('/events', body);
+      const made = given(await this.client.doOnce<EventDetails>('/events', body));
       const left = this.source ? await copyParts(this.client, this.source, made) : [];
       if (left.length > 0) complain((language) => WORDS[language].notCopied(left.map((part) => WORDS[language].parts[part]).join(', ')));
       say((language) => WORDS[language].made);

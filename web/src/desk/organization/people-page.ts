@@ -48,7 +48,7 @@ type Asks =
   | { what: 'remove'; member: Member }
   | { what: 'key' }
   | { what: 'revoke'; key: ApiKey }
-  | { what: 'made'; text: string };
+  | { what: 'made'; key: string | null };
 
 /** The people of an organization and their roles, its open invitations, and the keys of its programs. */
 export class PeoplePage extends DeskPage {
@@ -202,8 +202,7 @@ export class PeoplePage extends DeskPage {
     if (asks.what === 'revoke') return this.#sure(words.revokeTitle(asks.key.name), words.revokeHint, words.revoke, () => this.#revoke(asks.key));
     if (asks.what === 'made') {
       return html`<desk-dialog heading=${words.keyIs} @close=${this.#close}>
-        <p>${words.keyHint}</p>
-        <code class="key">${asks.text}</code>
+        ${asks.key === null ? html`<p>${words.keyLost}</p>` : html`<p>${words.keyHint}</p><code class="key">${asks.key}</code>`}
         <div slot="actions"><button class="button primary" type="button" @click=${this.#close}>${COMMON[this.language].close}</button></div>
       </desk-dialog>`;
     }
@@ -312,7 +311,7 @@ export class PeoplePage extends DeskPage {
     const wish = { name: String(typed.get('name')).trim(), scopes: typed.getAll('scope'), ...(ends ? { expires_at: new Date(ends).toISOString() } : {}) };
     await this.#do(async () => {
       const { key } = await this.client.make<ApiKey & { key: string | null }>(`/organizations/${this.organization}/api-keys`, wish);
-      this.asks = { what: 'made', text: key ?? '' };
+      this.asks = { what: 'made', key };
       await this.#keys.load();
     });
   };

@@ -459,7 +459,7 @@ describe('booking', () => {
       await drawn(server, element);
       expect(sent()).toEqual([2]);
       expect(made).toEqual(['b-1']);
-      expect(textOf(element)).toContain('You already hold tickets');
+      expect(textOf(element)).toContain('was booked after all');
       expect(source.clear).not.toHaveBeenCalled();
       expect(element.lines).toEqual([line(3)]);
       button().click();

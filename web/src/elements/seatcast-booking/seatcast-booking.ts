@@ -21,6 +21,9 @@ import type {} from '../seatcast-revealed/seatcast-revealed.ts';
 import type { SeatcastBookings } from '../seatcast-bookings/seatcast-bookings.ts';
 import type {} from '../seatcast-waitlist/seatcast-waitlist.ts';
 
+/** No refusal of the server's: an earlier attempt of which nobody knew how it ended was booked, so the new choice waits. */
+const BOOKED_BEFORE = 'BOOKED_BEFORE';
+
 /** Characters that the server takes of a name or an address. */
 const NAME_CHARS_MAX = 200;
 /** Characters of a voucher's code, and vouchers of a booking. */
@@ -432,7 +435,10 @@ export class SeatcastBooking extends SellingElement {
     } catch (error) {
       const isVoucher = error instanceof Refusal && this.#dropRefusedVoucher(error);
       if (!isVoucher) this.problem = new Problem(error);
-      if (error instanceof Refusal) {
+      if (error instanceof Refusal && error.code === BOOKED_BEFORE) {
+        await this.#loadBookings();
+        await this.#bookings?.reveal(String(error.data['booking_id']));
+      } else if (error instanceof Refusal) {
         if (error.code === 'EMAIL_PROOF_REQUIRED') {
           this.#proof = await import('./email-proof.ts').catch(() => undefined);
           this.proving = true;
@@ -460,7 +466,7 @@ export class SeatcastBooking extends SellingElement {
       });
       if (made) {
         this.dispatchEvent(new BookingMadeEvent(made));
-        throw new Refusal(409, '', { code: 'PENDING_BOOKING_EXISTS' });
+        throw new Refusal(409, '', { code: BOOKED_BEFORE, booking_id: made.id });
       }
     }
     return this.#send(this.#unknown ?? { request, key: newKey() });
