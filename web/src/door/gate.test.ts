@@ -13,6 +13,8 @@ class FakeDoors {
   ended = false;
   /** Merges fail, for a reason that is the server's. */
   broken = false;
+  /** Merges that it still takes before it asks to wait. */
+  mergesLeft = Infinity;
   readonly used = new Map<number, { nonce: string; at: string; gate: string | null }>();
   readonly checkins: ListedCheckin[] = [];
   readonly batches: Scan[][] = [];
@@ -62,6 +64,8 @@ class FakeDoors {
     this.#answer();
     if (this.ended) throw new Refusal(401, 'ended', { code: 'TOKEN_EXPIRED' });
     if (this.broken) throw new Refusal(500, 'broken', { code: 'INTERNAL_ERROR' });
+    if (this.mergesLeft === 0) throw new Unreachable('RATE_LIMITED', 1);
+    this.mergesLeft -= 1;
     this.batches.push(entries);
     if (!entries.every(isReadable)) throw new Refusal(422, 'unreadable', { code: 'VALIDATION_FAILED' });
     return entries.map((entry) => this.take(entry, true));
@@ -291,6 +295,41 @@ it('merges the others where the server refuses one scan, and sets that aside', a
   // For good: nothing is sent of them again.
   expect(await journal.scans(1)).not.toContainEqual(expect.objectContaining({ state: 'asking' }));
   expect(await journal.scans(1)).not.toContainEqual(expect.objectContaining({ state: 'kept' }));
+});
+
+/** Scans of before that wait to be merged, some of which no server can read. */
+async function waiting(codes: readonly string[]): Promise<MemoryJournal> {
+  const journal = new MemoryJournal();
+  for (const [at, code] of codes.entries()) {
+    const scanned_at = new Date(Date.UTC(2026, 0, 1, 0, 0, at)).toISOString();
+    await journal.put({ event_id: 1, gate: null, state: 'kept', result: 'admitted', nonce: `of-before-${at}`, shown: { code }, scanned_at });
+  }
+  return journal;
+}
+
+it('merges many in few requests where the server refuses one of them, in the order of the scans', async () => {
+  const codes = Array.from({ length: 150 }, (_, at) => `A-${at + 1}`);
+  const server = new FakeDoors(codes);
+  server.mergesLeft = 60;
+  const gate = await opened(server, await waiting(codes.with(97, '')));
+  expect([gate.waiting, gate.status, server.used.size]).toEqual([0, 'live', 149]);
+  expect(server.checkins.map(({ ticket_id }) => ticket_id)).toEqual(codes.map((_, at) => at + 1).filter((ticket) => ticket !== 98));
+  expect(gate.surprises).toMatchObject([{ nonce: 'of-before-97', merged: { result: 'unknown' } }]);
+});
+
+it('keeps what the server has answered where it asks to wait before the rest, so that all are merged in the end', async () => {
+  const codes = Array.from({ length: 150 }, (_, at) => `A-${at + 1}`);
+  const server = new FakeDoors(codes);
+  server.mergesLeft = 60;
+  const gate = await opened(server, await waiting(codes.map((code, at) => (at % 2 === 0 ? code : ''))));
+  for (let rounds = 1, before = codes.length; gate.waiting > 0; rounds += 1) {
+    expect(gate.status).toBe('offline');
+    expect(gate.waiting, `after ${rounds} rounds`).toBeLessThan(before);
+    before = gate.waiting;
+    server.mergesLeft = 60;
+    await gate.nudge();
+  }
+  expect([gate.status, server.used.size, server.checkins.length]).toEqual(['live', 75, 75]);
 });
 
 it('hears of other gates also where its merges fail', async () => {

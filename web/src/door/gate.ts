@@ -330,29 +330,33 @@ export class Gate extends EventTarget {
     for (;;) {
       const batch = this.#scans.filter((scan) => this.#isDue(scan)).reverse().slice(0, GATE.batchMax);
       if (batch.length === 0) return;
-      const results = await this.#mergeBatch(batch);
-      for (const merged of results) {
-        const scan = batch.find(({ nonce }) => nonce === merged.nonce);
-        if (scan) await this.#merged(scan, merged);
-      }
-      this.#changed();
+      await this.#mergeBatch(batch);
     }
   }
 
-  /** The server takes a batch or refuses it as a whole: then each is sent by itself, and those that it refuses are unknown to it. */
-  async #mergeBatch(batch: KeptScan[]): Promise<Scanned[]> {
+  /**
+   * The server takes a batch or refuses it as a whole: then its halves are sent, the earlier first, down to those scans that
+   * it refuses, which are unknown to it. Halves need few requests, of which the server takes only so many a second. Each
+   * answer is kept as it comes: where the server asks to wait, only the rest is sent again.
+   */
+  async #mergeBatch(batch: KeptScan[]): Promise<void> {
+    let results: Scanned[];
     try {
-      return await this.#signed(() => this.#rest.merge(this.event, batch.map(asSent)));
+      results = await this.#signed(() => this.#rest.merge(this.event, batch.map(asSent)));
     } catch (error) {
       if (!isUnreadable(error)) throw error;
-      const [only, ...others] = batch;
-      if (only && others.length === 0) {
-        return [{ id: null, nonce: only.nonce, result: 'unknown', ticket_id: null, code: null, at: null, gate: null, name: null }];
+      if (batch.length > 1) {
+        const half = Math.ceil(batch.length / 2);
+        await this.#mergeBatch(batch.slice(0, half));
+        return this.#mergeBatch(batch.slice(half));
       }
+      results = [{ id: null, nonce: batch[0]!.nonce, result: 'unknown', ticket_id: null, code: null, at: null, gate: null, name: null }];
     }
-    const results: Scanned[] = [];
-    for (const scan of batch) results.push(...(await this.#mergeBatch([scan])));
-    return results;
+    for (const merged of results) {
+      const scan = batch.find(({ nonce }) => nonce === merged.nonce);
+      if (scan) await this.#merged(scan, merged);
+    }
+    this.#changed();
   }
 
   async #merged(scan: KeptScan, merged: Scanned): Promise<void> {
