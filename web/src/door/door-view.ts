@@ -555,6 +555,8 @@ export class DoorView extends LitElement {
   async #check(text: string): Promise<void> {
     this.problem = undefined;
     const scan = await this.gate.scan(text);
+    // No sound either: this page has the door no more.
+    if (scan.result === undefined) return;
     this.last = scan;
     await this.updateComplete;
     this.renderRoot.querySelector('.result')?.scrollIntoView({ block: 'nearest' });

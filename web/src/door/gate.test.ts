@@ -424,6 +424,47 @@ it('names people without network while its door is open, and leaves no name behi
   expect(server.batches.flat()).toMatchObject([{ code: 'A-2' }]);
 });
 
+it('writes no name of a scan whose answer comes after its door was closed', async () => {
+  const server = new FakeDoors(['A-1']);
+  const journal = new MemoryJournal();
+  const gate = await opened(server, journal);
+  let answer = (): void => {};
+  const held = new Promise<void>((resolve) => (answer = resolve));
+  const asked = vi.spyOn(server, 'checkIn').mockImplementation(async (_, scan) => {
+    await held;
+    return server.take(scan, false);
+  });
+  const scanning = gate.scan('A-1');
+  await vi.waitFor(() => expect(asked).toHaveBeenCalled());
+  gate.stop();
+  await journal.forgetNames(1);
+  answer();
+  await scanning;
+  expect(await journal.scans(1)).toMatchObject([{ state: 'done', result: 'admitted' }]);
+  expect(JSON.stringify([await journal.lists(), await journal.scans(1)])).not.toContain('Ada');
+});
+
+it('decides nothing once another page has its door, and leaves the scan to that page', async () => {
+  const server = new FakeDoors(['A-1']);
+  const journal = new MemoryJournal();
+  const first = await opened(server, journal);
+  let fail = (): void => {};
+  const asked = vi.spyOn(server, 'checkIn').mockImplementationOnce(() => new Promise((_, reject) => (fail = () => reject(new Unreachable('away')))));
+  const scanning = first.scan('A-1');
+  await vi.waitFor(() => expect(asked).toHaveBeenCalled());
+  server.reachable = false;
+  first.stop();
+  const second = await opened(server, journal);
+  fail();
+  expect((await scanning).result).toBeUndefined();
+  expect(await journal.scans(1)).toMatchObject([{ state: 'asking' }]);
+  // The holder is asked to show it again.
+  expect(await second.scan('A-1')).toMatchObject({ result: 'admitted', offline: true });
+  server.reachable = true;
+  await second.nudge();
+  expect([second.waiting, server.used.size]).toEqual([0, 1]);
+});
+
 it('forgets names when the event ends, without network too, and lets people in as before', async () => {
   vi.useFakeTimers({ now: Date.parse('2031-06-01T21:00:00Z') });
   const server = new FakeDoors(['A-1', 'A-2', 'A-3']);

@@ -153,7 +153,7 @@ export class Gate extends EventTarget {
 
   // ── scans ───────────────────────────────────────────────────────────────────────────────────────
 
-  /** A code or the text of a QR was shown. */
+  /** A code or the text of a QR was shown. Without a result: the door was closed before there was an answer. */
   async scan(text: string): Promise<KeptScan> {
     const shown = shownBy(text);
     const scan: KeptScan = {
@@ -172,7 +172,8 @@ export class Gate extends EventTarget {
     this.#scans = [scan, ...this.#scans];
     await this.#keep(scan);
     if (isWaiting(scan) && (!mayAsk || !(await this.#ask(scan)))) await this.#decide(scan);
-    await this.#keep(scan);
+    // One without a result may be written by another page by now.
+    if (scan.result !== undefined) await this.#keep(scan);
     this.#asking.delete(scan);
     this.#changed();
     if (isWaiting(scan)) void this.nudge();
@@ -181,7 +182,8 @@ export class Gate extends EventTarget {
 
   /** A full disk keeps nobody out: the page says that it keeps nothing. */
   async #keep(scan: KeptScan): Promise<void> {
-    if (this.#isOver) forgetName(scan);
+    // Whoever closed the door has had the names forgotten; an answer that comes after that would bring one back.
+    if (this.#isOver || this.#ended) forgetName(scan);
     await this.#journal.put(scan).catch(() => (this.#isFull = true));
   }
 
@@ -208,6 +210,8 @@ export class Gate extends EventTarget {
 
   async #decide(scan: KeptScan): Promise<void> {
     const decision: Decision = this.#list ? this.#list.decide(await this.#seen(scan.shown, this.#list)) : { result: 'unchecked' };
+    // The scan is in the journal, for the page that has the door now. Nobody would see a decision of this one.
+    if (this.#ended) return;
     scan.result = decision.result;
     scan.offline = true;
     if ('ticket' in decision) this.#name(scan, decision.ticket);
