@@ -236,7 +236,11 @@ export class CheckInApp extends LitElement {
       this.gate?.signedIn();
       void this.#readChoices();
     } else if (attendance === 'away' && !this.choices) void this.#readChoices();
-    else if (attendance === 'nobody') this.#who = undefined;
+    else if (attendance === 'nobody') {
+      this.#who = undefined;
+      // Signing out in another tab closed the door there as well, and the next person may work at another one.
+      this.elsewhere = undefined;
+    }
   };
 
   async #readChoices(): Promise<void> {
@@ -299,7 +303,8 @@ export class CheckInApp extends LitElement {
   #lost(gate: Gate): void {
     if (this.gate !== gate) return;
     this.#stop();
-    this.elsewhere = { event: gate.event, name: gate.name };
+    // The end of the session may be heard of before the end of the door.
+    if (desk().attendance !== 'nobody') this.elsewhere = { event: gate.event, name: gate.name };
   }
 
   readonly #leave = async (): Promise<void> => {
