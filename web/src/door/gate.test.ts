@@ -1,5 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { Refusal, Unreachable } from '../sdk/index.ts';
+import { keys, ticket } from '../../test/support/passes.ts';
 import { Gate, GATE } from './gate.ts';
 import { MemoryJournal } from './journal.ts';
 import { hashOf } from './pass.ts';
@@ -42,7 +43,7 @@ class FakeDoors {
     const at = after ?? 0;
     const status = this.used.has(at + 1) ? 'used' : 'valid';
     const tickets = [{ id: at + 1, generation: 1, status, code_hash: (await hashOf(this.codes[at]!))!, name: `Ada the ${at + 1}.` } as const];
-    return { event_id: event, revision: 1, keys: [], tickets, next: at + 1 < this.codes.length ? at + 1 : null };
+    return { event_id: event, revision: 1, keys: [...keys].map(([id, key]) => ({ id, public: key })), tickets, next: at + 1 < this.codes.length ? at + 1 : null };
   }
 
   async news(): Promise<ListedCheckin[]> {
@@ -463,6 +464,20 @@ it('decides nothing once another page has its door, and leaves the scan to that 
   server.reachable = true;
   await second.nudge();
   expect([second.waiting, server.used.size]).toEqual([0, 1]);
+});
+
+it('knows after a reload without network that a ticket was handed on', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  const server = new FakeDoors(['A-1']);
+  const journal = new MemoryJournal();
+  const gate = await opened(server, journal);
+  server.reachable = false;
+  expect(await gate.scan(ticket({ event: 1, id: 1, generation: 2 }))).toMatchObject({ result: 'admitted', isUnlisted: true });
+  expect(await gate.scan('A-1')).toMatchObject({ result: 'replaced' });
+  await vi.advanceTimersByTimeAsync(GATE.keepListMs + GATE.againMs);
+  gate.stop();
+  const again = await opened(server, journal);
+  expect(await again.scan('A-1')).toMatchObject({ result: 'replaced' });
 });
 
 it('forgets names when the event ends, without network too, and lets people in as before', async () => {

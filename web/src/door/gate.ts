@@ -58,7 +58,7 @@ export class Gate extends EventTarget {
   /** Runs out when the event is over. */
   #overTimer: ReturnType<typeof setTimeout> | undefined;
   #listDueAt = 0;
-  #keptAdmitted = -1;
+  #keptChanges = -1;
   #keepListAt = 0;
   #ticking: Promise<void> | undefined;
   #isAskedAgain = false;
@@ -312,6 +312,7 @@ export class Gate extends EventTarget {
       } catch (error) {
         this.#unanswered(error);
       }
+      await this.#keepList();
     } while (this.#isAskedAgain);
     if (this.#ended) return;
     this.#timer = setTimeout(() => void this.#tick(), this.#status === 'live' ? GATE.newsMs : GATE.againMs);
@@ -406,7 +407,7 @@ export class Gate extends EventTarget {
     };
     this.#use(isOver(kept, askedAt) ? withoutNames(kept) : kept, askedAt);
     // With what is heard next.
-    [this.#keptAdmitted, this.#keepListAt] = [-1, 0];
+    [this.#keptChanges, this.#keepListAt] = [-1, 0];
     this.#listDueAt = Date.now() + GATE.listMsPerPart * parts;
     await this.#readNews();
     await this.#prune();
@@ -459,15 +460,16 @@ export class Gate extends EventTarget {
     for (const checkin of news.reverse()) this.#hear(checkin);
     this.#seenCheckin = news.at(-1)?.id ?? this.#seenCheckin;
     if (missesSome) this.#listDueAt = 0;
-    await this.#keepList();
   }
 
-  /** News of other gates outlive a reload as well; not written each time, since a list may be long. */
+  /**
+   * News of other gates outlive a reload as well, and so does what QRs say that are younger than the list, which without
+   * network nobody else says. Not written each time, since a list may be long.
+   */
   async #keepList(): Promise<void> {
-    const { admitted } = this.#list ?? { admitted: 0 };
     // Whoever left has had the names forgotten.
-    if (this.#ended || !this.#list || admitted === this.#keptAdmitted || Date.now() < this.#keepListAt) return;
-    [this.#keptAdmitted, this.#keepListAt] = [admitted, Date.now() + GATE.keepListMs];
+    if (this.#ended || !this.#list || this.#list.changes === this.#keptChanges || Date.now() < this.#keepListAt) return;
+    [this.#keptChanges, this.#keepListAt] = [this.#list.changes, Date.now() + GATE.keepListMs];
     await this.#journal.putList(this.#list.snapshot()).catch(() => (this.#isFull = true));
   }
 

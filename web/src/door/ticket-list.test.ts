@@ -77,6 +77,18 @@ it('takes a signed QR of a later generation for one that was handed on after the
   expect(list({ stands: false }).decide(pass(10, 2)).result).toBe('void');
 });
 
+it('keeps on the device that a ticket was handed on', () => {
+  const doors = list();
+  expect(doors.decide(pass(10, 2)).result).toBe('admitted');
+  doors.admit(10, { at: 'now', gate: 'North' });
+  const again = new TicketList(withoutNames(doors.snapshot()));
+  for (const seen of [pass(10, 1), { hash: 'ten' }]) expect(again.decide(seen)).toEqual({ result: 'replaced', ticket: 10 });
+  expect(again.decide(pass(10, 2)).result).toBe('already_used');
+  again.release(10);
+  for (const seen of [pass(10, 1), { hash: 'ten' }]) expect(again.decide(seen)).toEqual({ result: 'replaced', ticket: 10 });
+  expect(again.decide(pass(10, 2))).toEqual({ result: 'admitted', ticket: 10, isListed: false });
+});
+
 it('counts each admission once, and gives it back when it is undone', () => {
   const doors = list();
   expect([doors.admitted, doors.expected]).toEqual([1, 3]);
@@ -87,6 +99,20 @@ it('counts each admission once, and gives it back when it is undone', () => {
   for (let times = 0; times < 2; times += 1) doors.release(10);
   expect(doors.admitted).toBe(1);
   expect(doors.decide({ hash: 'ten' }).result).toBe('admitted');
+});
+
+it('knows when it has changed and is to be written again', () => {
+  const doors = list();
+  const changes = [() => doors.decide(pass(10, 2)), () => doors.admit(10, { at: 'now', gate: null }), () => doors.release(10), () => doors.decide(pass(12, 2))];
+  for (const change of changes) {
+    const before = doors.changes;
+    change();
+    expect(doors.changes).toBeGreaterThan(before);
+    const after = doors.changes;
+    doors.decide(pass(10, 2));
+    doors.release(11);
+    expect(doors.changes).toBe(after);
+  }
 });
 
 it('opens the doors of a cancelled event to nobody', () => {

@@ -7,6 +7,9 @@ import type { BundlePart } from './rest.ts';
 
 type TicketStatus = BundlePart['tickets'][number]['status'];
 
+/** `isHandedOn`: since the list was read, so that its code is the former holder's. */
+type KeptTicket = BundlePart['tickets'][number] & { isHandedOn?: boolean };
+
 /** A list as it is kept on the device. */
 export interface KeptList {
   event_id: number;
@@ -21,7 +24,7 @@ export interface KeptList {
   /** Names of ticket types. */
   types: [number, string][];
   keys: [number, string][];
-  tickets: BundlePart['tickets'];
+  tickets: KeptTicket[];
   /** When it was read, on this device's clock. */
   read_at: number;
 }
@@ -71,17 +74,17 @@ export type Seen = { hash: string | undefined } | { pass: Pass; signed: boolean 
 
 export class TicketList {
   readonly kept: KeptList;
-  /** `isHandedOn`: since the list was read, whose name and code are the former holder's. */
   readonly #tickets = new Map<number, { generation: number; status: TicketStatus; isHandedOn: boolean }>();
   readonly #byHash = new Map<string, number>();
   readonly #admissions = new Map<number, Admission>();
   #admitted = 0;
   #expected = 0;
+  #changes = 0;
 
   constructor(kept: KeptList) {
     this.kept = kept;
-    for (const { id, generation, status, code_hash } of kept.tickets) {
-      this.#tickets.set(id, { generation, status, isHandedOn: false });
+    for (const { id, generation, status, code_hash, isHandedOn = false } of kept.tickets) {
+      this.#tickets.set(id, { generation, status, isHandedOn });
       this.#byHash.set(code_hash, id);
       if (status !== 'void') this.#expected += 1;
       if (status === 'used') this.#admitted += 1;
@@ -91,6 +94,11 @@ export class TicketList {
   /** Tickets that are in. */
   get admitted(): number {
     return this.#admitted;
+  }
+
+  /** Grows with each change of what a snapshot says. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Tickets that may come in or are in. */
@@ -172,7 +180,9 @@ export class TicketList {
     if (!known || known.status === 'void') return;
     [known.generation, known.isHandedOn] = [generation, true];
     if (known.status === 'valid') known.status = 'transferred';
-    this.kept.tickets = this.kept.tickets.map((one) => (one.id === ticket ? { ...one, name: null } : one));
+    // With the new generation: after a reload, too, the former holder's QR and code are those of before.
+    this.kept.tickets = this.kept.tickets.map((one) => (one.id === ticket ? { ...one, generation, isHandedOn: true, name: null } : one));
+    this.#changes += 1;
   }
 
   #decideTicket(ticket: number): Decision {
@@ -191,6 +201,7 @@ export class TicketList {
     if (known && known.status !== 'void') known.status = 'used';
     if (wasIn || known?.status === 'void') return;
     this.#admitted += 1;
+    this.#changes += 1;
     if (!known) this.#expected += 1;
   }
 
@@ -202,6 +213,7 @@ export class TicketList {
     if (known?.status === 'used') known.status = known.generation > 1 ? 'transferred' : 'valid';
     if (!wasIn || known?.status === 'void') return;
     this.#admitted -= 1;
+    this.#changes += 1;
     if (!known) this.#expected -= 1;
   }
 
