@@ -41,8 +41,12 @@ export class Keeper {
     return [...keys].flatMap((key) => this.get(key) ?? []);
   }
 
-  set(key: string, text: string): void {
-    const kept = this.#stores.find((store) => write(store, key, text));
+  /** Writes it. With `oldWillDo`, an older text stays alone where it is rather than give way to this one in a lesser place. */
+  set(key: string, text: string, { oldWillDo = false } = {}): void {
+    const home = oldWillDo ? this.#stores.findIndex((store) => attempt(() => store.getItem(key))) : -1;
+    const stores = home < 0 ? this.#stores : this.#stores.slice(0, home + 1);
+    const kept = stores.find((store) => write(store, key, text));
+    if (!kept && home >= 0) return;
     // An older text elsewhere would be found as well.
     this.#remove(key, kept);
     if (!kept) this.#memory.set(key, text);

@@ -48,7 +48,8 @@ export function bookingStore(keeper: Keeper): BookingStore {
       const known = all();
       const before = known.find(({ id }) => id === booking.id);
       if (before && before.version >= booking.version) return;
-      keeper.set(PREFIX + booking.id, JSON.stringify(booking));
+      // The version only spares reading; a token must not leave the place that outlives the tab for its sake.
+      keeper.set(PREFIX + booking.id, JSON.stringify(booking), { oldWillDo: before?.token === booking.token });
       for (const { id } of known.slice(KEPT_MAX)) keeper.remove(PREFIX + id);
     },
   };

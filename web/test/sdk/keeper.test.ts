@@ -33,6 +33,8 @@ function page(storage?: TextStorage): SeatcastClient {
 }
 
 const keys = (storage: FakeStorage): string[] => Array.from({ length: storage.length }, (_, index) => storage.key(index)!);
+/** The site takes all the room that is left. */
+const fill = (storage: FakeStorage): void => storage.setItem('of the site', 'x'.repeat(ROOM - 11 - keys(storage).reduce((sum, key) => sum + key.length + storage.getItem(key)!.length, 0)));
 const own = async (of: SeatcastClient): Promise<string[]> => (await of.myBookings()).map(({ id }) => id);
 const forbidden = (storage: FakeStorage): TextStorage =>
   new Proxy(storage, {
@@ -65,16 +67,29 @@ describe("the proof of a guest's booking", () => {
     expect([keys(tab), keys(storage)]).toEqual([[], ['seatcast.booking.b-1']]);
   });
 
-  it('never steps back to an older text that could not be replaced', async () => {
+  it('stays where every tab finds it when a newer version does not fit there', async () => {
     const [storage, tab] = [new FakeStorage(ROOM), new FakeStorage()];
     vi.stubGlobal('sessionStorage', tab);
     const client = page(storage);
     await client.book(WISH);
-    storage.setItem('of the site', 'x'.repeat(ROOM - 11 - keys(storage).reduce((sum, key) => sum + key.length + storage.getItem(key)!.length, 0)));
+    fill(storage);
     server.routes.set('PUT /bookings/b-1/status', () => accepted({ ...BOOKING, version: 1_000 }));
     await client.cancel(BOOKING);
+    expect(keys(storage)).toEqual(['seatcast.booking.b-1', 'of the site']);
+    expect(keys(tab)).toEqual([]);
+    expect(await own(page(storage))).toEqual(['b-1']);
+  });
+
+  it('gives way to a newer token, wherever that fits', async () => {
+    const [storage, tab] = [new FakeStorage(ROOM), new FakeStorage()];
+    vi.stubGlobal('sessionStorage', tab);
+    const client = page(storage);
+    await client.book(WISH);
+    fill(storage);
+    server.routes.set('POST /bookings/open', () => accepted({ ...BOOKING, version: 2, token: 'a longer secret' }));
+    await client.openLink('link');
     expect(keys(storage)).toEqual(['of the site']);
-    expect(JSON.parse(tab.getItem('seatcast.booking.b-1')!)).toMatchObject({ version: 1_000, token: 'secret' });
+    expect(JSON.parse(tab.getItem('seatcast.booking.b-1')!)).toMatchObject({ version: 2, token: 'a longer secret' });
   });
 
   it('is known to this page where nothing keeps it, and the page is told before', async () => {
