@@ -235,7 +235,7 @@ export class SeatcastClient extends LiveClient {
   async seatMap(eventId: number, layout: number): Promise<SeatMapGeometry> {
     const path = `/events/${eventId}/seatmap?layout=${layout}&form=runs`;
     // Events without seats do without its reader.
-    const [answer, { columnsOf }] = await Promise.all([this.rest.send<SeatMapRuns | SeatMapGeometry>(path), import('./seat-runs.ts')]);
+    const [answer, { columnsOf }] = await Promise.all([this.rest.send<SeatMapRuns | SeatMapGeometry>(path), import('./seat-runs.ts').catch(notLoaded)]);
     const map = given(answer);
     // A server that does not know this form answers columns.
     return 'seats' in map ? map : columnsOf(map);
@@ -564,7 +564,7 @@ export class SeatcastClient extends LiveClient {
 
   /** Pages that show no tickets do without its reader. */
   async #file(path: string, headers: Record<string, string>): Promise<Blob> {
-    const { fileOf } = await import('./files.ts');
+    const { fileOf } = await import('./files.ts').catch(notLoaded);
     return fileOf(this.rest, path, headers);
   }
 
@@ -576,6 +576,11 @@ export class SeatcastClient extends LiveClient {
 /** For the owner of a booking without an account. */
 function proof(kept: KeptBooking | undefined): Record<string, string> {
   return kept ? { 'x-booking-token': kept.token } : {};
+}
+
+/** A part of this script that cannot be fetched, without a network or after a deployment, is as far away as its data. */
+function notLoaded(cause: unknown): never {
+  throw new Unreachable(String(cause));
 }
 
 /** A booking that is not there any more is none. A server that is busy or cannot be reached says nothing about it. */

@@ -105,14 +105,14 @@ export class Fallback {
     if (this.#isFetching) return;
     this.#isFetching = true;
     try {
-      const { Poller, Streams } = await import('./other-roads.ts');
-      const poller = new Poller(this.#rest, {
+      const roads = await import('./other-roads.ts');
+      const poller = new roads.Poller(this.#rest, {
         events: () => this.#uncarried<EventState>('event:'),
         seats: () => this.#uncarried<SeatsState>('seats:'),
         bookings: () => this.#uncarried<Bookings>('user:').get(Number(this.#own()?.slice('user:'.length))),
       });
       const streamed = (): Subscription<unknown>[] => this.#topics().filter(({ topic, joined }) => STREAMED.test(topic) && !joined);
-      this.#roads = { poller, streams: new Streams(this.#rest, streamed, () => poller.soon()) };
+      this.#roads = { poller, streams: new roads.Streams(this.#rest, streamed, () => poller.soon()) };
       if (this.#isNeeded) this.#start(this.#roads);
     } catch {
       this.#roads = undefined;

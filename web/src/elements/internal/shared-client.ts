@@ -5,6 +5,8 @@
 import { LiveClient, type ClientOptions } from '../../sdk/live-client.ts';
 import { storageOfPage } from '../../sdk/page.ts';
 
+export const FOLLOW_AGAIN_MS = 10_000;
+
 type ClientClass = new (options: ClientOptions) => LiveClient;
 
 let Client: ClientClass = LiveClient;
@@ -31,9 +33,9 @@ export function liveClient(): LiveClient {
   return shared;
 }
 
-/** What happens to the page is of no use before its first sight. */
+/** What happens to the page is of no use before its first sight. Tried again: a page may be loaded just as its network goes. */
 export function followLater(client: LiveClient): void {
-  import('../../sdk/follow-page.ts').then(({ followPage }) => followPage(client), () => undefined);
+  import('../../sdk/follow-page.ts').then((page) => page.followPage(client), () => setTimeout(followLater, FOLLOW_AGAIN_MS, client));
 }
 
 /** The address of the server that a script came from; its host may have other things beside it, as in `/tickets/`. */

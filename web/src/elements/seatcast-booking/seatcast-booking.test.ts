@@ -589,3 +589,26 @@ describe('booking', () => {
     expect(button().disabled).toBe(true);
   });
 });
+
+describe('a guest whose booking the browser would forget', () => {
+  beforeEach(async () => {
+    element.remove();
+    client.close();
+    client = server.client();
+    element = await mount(server, client, 'seatcast-booking', { event: '1' });
+    element.append(source);
+  });
+  afterEach(() => void vi.doUnmock('./unkept.ts'));
+
+  it.each(['come', 'do not come'])('is asked for an address, where the words about it %s', async (how) => {
+    if (how !== 'come') {
+      vi.doMock('./unkept.ts', () => {
+        throw new TypeError('Failed to fetch dynamically imported module');
+      });
+    }
+    await choose(line(2));
+    expect(find<HTMLInputElement>(element, 'input[name=email]').required).toBe(true);
+    expect(find<HTMLDetailsElement>(element, '.contact').open).toBe(true);
+    await vi.waitFor(() => expect(textOf(element).includes('only an e-mail address finds it again')).toBe(how === 'come'));
+  });
+});

@@ -99,7 +99,9 @@ export class SeatcastBooking extends SellingElement {
   #mailed: string | undefined;
   /** Loaded when a sale asks for it. */
   #proof: typeof import('./email-proof.ts') | undefined;
-  /** What a guest is told whose booking this browser would forget; loaded with the choice, where it would. */
+  /** Tried with each choice. */
+  #isKept = true;
+  /** What a guest is told whose booking this browser would forget; loaded where it would, and asked without where that fails. */
   #unkept: typeof import('./unkept.ts').UNKEPT | undefined;
   /** Loaded with the first code. */
   #codes: typeof import('./otherwise.ts') | undefined;
@@ -355,13 +357,14 @@ export class SeatcastBooking extends SellingElement {
 
   /** Paid elsewhere, the booking would be lost to its buyer: a page without storage has forgotten it on the way back. */
   get #isForgotten(): boolean {
-    return this.topic.client.isGuest && this.#unkept !== undefined;
+    return this.topic.client.isGuest && !this.#isKept;
   }
 
   async #tryMemory(): Promise<void> {
-    const isKept = this.topic.client.isRemembered;
-    this.#unkept = isKept ? undefined : (await import('./unkept.ts').catch(() => undefined))?.UNKEPT;
-    if (!isKept) this.requestUpdate();
+    this.#isKept = this.topic.client.isRemembered;
+    if (this.#isKept || this.#unkept) return;
+    this.#unkept = (await import('./unkept.ts').catch(() => undefined))?.UNKEPT;
+    this.requestUpdate();
   }
 
   #codeField(): TemplateResult | undefined {
