@@ -53,8 +53,7 @@ export class SeatcastClient extends LiveClient {
     this.#keeper = new Keeper(options.storage);
     this.#store = bookingStore(this.#keeper);
     this.#own = this.#ownBookings();
-    const caller = (): string => (this.identity.user === undefined ? 'guest' : `user:${this.identity.user}`);
-    this.#attempts = new Attempts({ send: (request, key) => this.#sendBooking(request, key), caller }, this.#keeper);
+    this.#attempts = new Attempts({ send: (request, key) => this.#sendBooking(request, key), caller: () => this.identity.caller }, this.#keeper);
     this.#tracker = new Tracker({
       rest: this.rest,
       address: `${this.url}/api/v1/interactions`,

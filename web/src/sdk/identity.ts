@@ -2,7 +2,6 @@
  * The caller: the bearer of a token, a user of a server in development mode, or a guest.
  */
 import { Emitter } from './emitter.ts';
-import { isObject } from './protocol.ts';
 
 export class Identity {
   /** The caller is another one. A fresh token of the same user is no change. */
@@ -33,12 +32,18 @@ export class Identity {
 
   /** Whether REST is told a caller at all. */
   get isSomebody(): boolean {
-    return this.#token !== undefined || this.#userId !== undefined;
+    return this.caller !== '';
+  }
+
+  /** Names the caller, also in storages. Accounts of other issuers have names that are no numbers; '' is a guest. */
+  get caller(): string {
+    return this.#token === undefined ? String(this.#userId ?? '') : nameIn(this.#token);
   }
 
   /** The user's id, if there is an account. */
   get user(): number | undefined {
-    return this.#token === undefined ? this.#userId : userOf(this.#token);
+    const user = Number(this.caller);
+    return Number.isSafeInteger(user) && user > 0 ? user : undefined;
   }
 
   /** For REST. */
@@ -53,20 +58,19 @@ export class Identity {
   }
 
   #change(set: () => void): void {
-    const [user, hadToken] = [this.user, this.#token !== undefined];
+    const { caller } = this;
     set();
-    if (user !== this.user || hadToken !== (this.#token !== undefined)) this.changed.emit();
+    if (caller !== this.caller) this.changed.emit();
   }
 }
 
-/** The user that a JWT names; whether the token is any good is for the server to say. */
-function userOf(token: string): number | undefined {
+/** The one that a JWT names; whether the token is any good is for the server to say. '-' where it names nobody, as API keys do. */
+function nameIn(token: string): string {
   try {
-    const claims: unknown = JSON.parse(atob((token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/')));
-    if (!isObject(claims) || claims['role'] === 'anon') return undefined;
-    const user = Number(claims['sub']);
-    return Number.isSafeInteger(user) && user > 0 ? user : undefined;
+    const { role, sub } = JSON.parse(atob(token.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/'))) as { role?: unknown; sub?: unknown };
+    if (sub && role !== 'anon') return String(sub);
   } catch {
-    return undefined;
+    // It is no JWT.
   }
+  return '-';
 }

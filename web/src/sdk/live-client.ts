@@ -82,7 +82,7 @@ export class LiveClient {
     this.rest = new Rest({
       url,
       identity: () => this.identity.headers,
-      caller: () => this.identity.user,
+      caller: () => this.identity.caller,
       clock: this.clock,
       ...(options.fetch ? { fetch: options.fetch } : {}),
       language: () => this.language,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Booking, SeatcastClient, UnsentBooking } from '../../src/sdk/index.ts';
-import { accepted, FakeServer, refused } from '../support/fake-server.ts';
+import { accepted, FakeServer, refused, tokenOf } from '../support/fake-server.ts';
 import { FakeStorage } from '../support/fake-storage.ts';
 
 let server: FakeServer;
@@ -117,6 +117,24 @@ describe('a page that is loaded again in the middle of a booking', () => {
     await server.settle(1_000);
     expect(posts()).toBe(before);
     expect(list()).toMatchObject([{ state: 'unsent', request }]);
+  });
+
+  it('shows nothing of another account of the same issuer, nor of a guest, and keeps no token', async () => {
+    behaves = 'request is lost';
+    const page = open();
+    page.setToken(tokenOf('auth0|ada'));
+    page.book(request).catch(() => {});
+    await server.settle(60_000);
+    const list = watched(page);
+    expect(list()).toHaveLength(1);
+    for (const other of [tokenOf('auth0|bo'), undefined, 'sk_key', 'sk_other']) {
+      page.setToken(other);
+      expect(list()).toEqual([]);
+    }
+    page.book(request).catch(() => {});
+    const kept = Array.from({ length: storage.length }, (_, index) => storage.getItem(storage.key(index)!)).join();
+    expect(kept).not.toContain('sk_');
+    expect(kept).not.toContain(tokenOf('auth0|ada'));
   });
 
   it('shows nothing of another caller', async () => {

@@ -130,6 +130,9 @@ describe('booking', () => {
     ['signs in', undefined, tokenOf(3)],
     ['signs out', tokenOf(3), undefined],
     ['is another one', tokenOf(3), tokenOf(4)],
+    ['signs in with an account of another issuer', undefined, tokenOf('auth0|ada')],
+    ['signs out of one', tokenOf('auth0|ada'), undefined],
+    ['is another one of theirs', tokenOf('auth0|ada'), tokenOf('auth0|bo')],
   ])('is not repeated under another name, where the caller %s meanwhile', async (_how, before, after) => {
     client.setToken(before);
     answers(new TypeError('fetch failed'), accepted(pending, {}, 201));
@@ -146,12 +149,12 @@ describe('booking', () => {
     expect(states).toEqual(['unsent']);
   });
 
-  it('is repeated with a fresh token of the same caller', async () => {
-    client.setToken(tokenOf(3));
+  it.each([3, 'auth0|ada'])('is repeated with a fresh token of the same caller, %s', async (user) => {
+    client.setToken(tokenOf(user));
     answers(new TypeError('fetch failed'), accepted(pending, {}, 201));
     const booked = client.book(request);
     await server.settle(10);
-    client.setToken(`${tokenOf(3)}x`);
+    client.setToken(`${tokenOf(user)}x`);
     await server.settle(60_000);
     expect(await booked).toMatchObject({ id: 'b-1' });
     expect(new Set(keys()).size).toBe(1);

@@ -614,7 +614,7 @@ function kindAndId(topic: string): [string, number] {
 }
 
 /** A token of a user, as an issuer would make it; its signature is no good, and nobody here looks at it. */
-export function tokenOf(user: number): string {
+export function tokenOf(user: number | string): string {
   return `e30.${btoa(JSON.stringify({ sub: String(user), role: 'customer' }))}.x`;
 }
 
