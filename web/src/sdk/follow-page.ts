@@ -15,10 +15,10 @@ const page = globalThis as Page;
  * live; and a booking that another tab wrote to the storage is seen at once. Until the signal says so.
  */
 export function followPage(client: LiveClient, signal?: AbortSignal): void {
-  const nudge = (): void => void (page.document?.visibilityState === 'hidden' || client.nudge());
   const acts: Record<string, Act> = {
-    online: nudge,
-    visibilitychange: nudge,
+    // Also while it is hidden: browsers slow the timers of such a page down, and it would be behind when it is shown.
+    online: () => client.nudge(),
+    visibilitychange: () => void (page.document?.visibilityState === 'hidden' || client.nudge()),
     offline: () => client.networkLost(),
     storage: ({ key }) => client.storageChanged(key),
   };
