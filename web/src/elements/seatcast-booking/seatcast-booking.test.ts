@@ -590,6 +590,35 @@ describe('booking', () => {
   });
 });
 
+describe('an element that choices come from', () => {
+  it('takes clicks again when it is taken out while its choice is being booked', async () => {
+    server.routes.set('POST /bookings', () => new Promise(() => {}));
+    await choose(line(2));
+    button().click();
+    expect(source.busy).toBe(true);
+    source.remove();
+    await drawn(server, element);
+    expect(source.busy).toBe(false);
+    expect(source.clear).toHaveBeenCalledOnce();
+  });
+
+  it('has left also when it moves to another booking, not when it is deep inside', async () => {
+    const shadow = element.appendChild(document.createElement('div')).attachShadow({ mode: 'open' });
+    shadow.append(source);
+    await choose(line(2));
+    element.append(document.createElement('p'));
+    await drawn(server, element);
+    expect(element.lines).toEqual([line(2)]);
+    const other = await mount<SeatcastBooking>(server, client, 'seatcast-booking', { event: '1' });
+    element.append(source);
+    await choose(line(2));
+    other.append(source);
+    await drawn(server, element);
+    expect(element.lines).toEqual([]);
+    expect(source.clear).toHaveBeenCalledOnce();
+  });
+});
+
 describe('a guest whose booking the browser would forget', () => {
   beforeEach(async () => {
     element.remove();

@@ -573,8 +573,10 @@ export class SeatcastBooking extends SellingElement {
     this.#tellMaps();
     for (const source of this.#choices.keys()) {
       // Else the whole booking is being put elsewhere.
-      if (!this.isConnected || source.isConnected) continue;
+      if (!this.isConnected || isInside(this, source)) continue;
       this.#choices.delete(source);
+      // It is not told when the booking that is being sent has ended.
+      source.busy = false;
       source.clear();
       this.#gather();
     }
@@ -589,6 +591,12 @@ export class SeatcastBooking extends SellingElement {
     this.sending = sending;
     for (const source of this.#choices.keys()) source.busy = sending;
   }
+}
+
+/** As `contains`, and through shadow roots: choices come from elements of the site's own elements as well. */
+function isInside(outer: Node, inner: Node): boolean {
+  const root = inner.getRootNode();
+  return outer.contains(inner) || (root instanceof ShadowRoot && isInside(outer, root.host));
 }
 
 /** Nothing of it is on sale to everybody: it has no ticket types, or hidden ones only. */
