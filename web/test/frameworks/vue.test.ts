@@ -37,6 +37,7 @@ afterEach(() => {
   app = undefined;
   document.body.replaceChildren();
   client.close();
+  vi.unstubAllGlobals();
   vi.useRealTimers();
 });
 
@@ -94,7 +95,6 @@ describe('Vue', () => {
     app = undefined;
     globalThis.dispatchEvent(Object.assign(new Event('storage'), { key: null }));
     expect(told).toHaveBeenCalledOnce();
-    vi.unstubAllGlobals();
   });
 
   it('lets go of its topics with the component', async () => {
