@@ -55,8 +55,9 @@ create trigger events_queue_refunds after update on events
     referencing old table as old_rows new table as new_rows
     for each statement execute function queue_refunds_of_events();
 
--- Invoices of sales, also of what was refunded and did not arrive, and credit notes of refunds, one for each such transaction of the ledger. The row is written with the
--- transaction and has no number yet: numbers have no gaps, so they are taken one after the other, by a job after the sale.
+-- Invoices of sales, also of what was refunded and did not arrive, and credit notes of refunds, one for each such
+-- transaction of the ledger. The row is written with the transaction and has no number yet: numbers have no gaps, so they
+-- are taken one after the other, by a job after the sale.
 create table invoices (
     transaction_id bigint not null constraint invoices_transaction_exists references ledger_transactions,
     organization_id bigint not null,

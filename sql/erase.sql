@@ -6,9 +6,10 @@
 -- Addresses are stored with their domain as DNS has it: for info@münchen.example write info@xn--mnchen-3ya.example.
 -- Where nobody has the address, it says so and fails, also when it is run again.
 --
--- It cannot be taken back. The person leaves all waitlists, and what is offered to them comes free within seconds. Tickets that the person holds stay good, but no mail reaches them any more;
--- tickets that the person is offered stay where they are. An organization keeps its name and its events. Answers that were
--- stored for repeated requests go by themselves (--idempotency-retention-hours), and so do backups only if you see to it.
+-- It cannot be taken back. The person leaves all waitlists, and what is offered to them comes free within seconds. Tickets
+-- that the person holds stay good, but no mail reaches them any more; tickets that the person is offered stay where they
+-- are. An organization keeps its name and its events. Answers that were stored for repeated requests go by themselves
+-- (--idempotency-retention-hours), and so do backups only if you see to it.
 -- For another schema change the next line.
 set search_path = seatcast;
 

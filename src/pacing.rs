@@ -226,6 +226,7 @@ impl TokenBucket {
             .saturating_mul(PARTS);
         let missing = self.full_at.saturating_add(wanted).saturating_sub(room);
         match u64::from(per_minute) {
+            _ if missing == 0 => 0,
             0 => u64::MAX,
             per_minute => missing.div_ceil(per_minute),
         }

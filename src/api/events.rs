@@ -307,8 +307,7 @@ pub(super) async fn revealed(
 }
 
 /// The hidden ticket types that the caller's voucher reveals, empty: all; `None` without one, or with one that reveals nothing.
-/// The
-/// bearer of a right code asks again whenever the event changes.
+/// The bearer of a right code asks again whenever the event changes.
 pub(super) async fn revealed_types(
     state: &ApiState,
     client: Client,

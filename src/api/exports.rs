@@ -28,6 +28,7 @@ use crate::config::inside::{EXPORT_CHUNK_BYTES, EXPORT_MS_MAX, EXPORT_STALL_MS_M
 use crate::store::StoreError;
 use crate::store::exports::{DoorRow, ExportRows, ReportRow};
 use crate::store::numbers::NumbersEvent;
+use crate::telemetry::with_causes;
 use crate::ticketing::EventId;
 use crate::ticketing::currency::Currency;
 use crate::ticketing::record::BookingStatus;
@@ -225,7 +226,7 @@ fn table<T: Send + 'static>(
         // Not later: what cuts the table waits for its reader as long as the connection lives.
         drop(place);
         if let Err(error) = written {
-            tracing::warn!(%error, "a table was cut");
+            tracing::warn!(error = %with_causes(&error), "a table was cut");
             // Without this the body would look whole to HTTP.
             let _ = chunks.send(Err(io::Error::other(error))).await;
         }

@@ -137,7 +137,8 @@ pub(super) struct LastPing(Mutex<Option<(Instant, Result<(), Obstacle>)>>);
 impl LastPing {
     async fn of(&self, store: &Store) -> Result<(), Obstacle> {
         let came = Instant::now();
-        let mut last = self.0.lock().await;
+        let turn = tokio::time::timeout(PING_TIMEOUT, self.0.lock()).await;
+        let mut last = turn.map_err(|_| Obstacle::Database)?;
         if let Some((began, found)) = *last
             && began >= came
         {

@@ -352,6 +352,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut client = self.client_of(of.event_id).await?;
         let transaction = client.transaction().await?;
+        // Payments before refunds, as everybody takes them.
+        let sql = "select from payments where id = $1 for no key update";
+        let statement = transaction.prepare_cached(sql).await?;
+        transaction.query_opt(&statement, &[&of.payment_id]).await?;
         let sql = "update refunds set state = $2, failure = left($3, 500)
                     where id = $1 and state in ('requested', 'pending')";
         let statement = transaction.prepare_cached(sql).await?;
@@ -553,12 +557,26 @@ pub(super) async fn keep_rest(tx: &Transaction<'_>, payment: PaymentId) -> Resul
         return Ok(());
     };
     let currency: String = row.try_get(3)?;
+    // Each refund that came back has a key of its own. What one gave back may stay in two parts, the second after another one
+    // came back.
+    let sql = "
+        select r.id from refunds r
+         where r.payment_id = $1 and r.state <> 'succeeded'
+           and exists (select from ledger_transactions
+                        where key = any(array['refund:' || r.id, 'explained:' || r.id, 'again:' || r.id]))
+           and not exists (select from ledger_transactions where key = 'kept:' || r.id)
+         order by r.id desc limit 1000";
+    let statement = tx.prepare_cached(sql).await?;
+    let unused = tx.query(&statement, &[&payment]).await?;
+    let mut unused = unused.iter();
     let mut booked = booked(tx, payment).await?;
-    for (id, refunded) in &booked.failed {
+    for (_, refunded) in &booked.failed {
         let amount = booked.rest.min(refunded.total());
         if amount <= 0 {
             continue;
         }
+        let Some(unused) = unused.next() else { break };
+        let id: RefundId = unused.try_get(0)?;
         let parts = booked.whole.kept(&booked.returned, refunded, amount);
         let belonging = Belonging {
             key: &format!("kept:{id}"),

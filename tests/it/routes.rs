@@ -441,7 +441,6 @@ async fn core_15_unknown_fields_of_any_body_are_refused_by_name() {
     read.data(200);
 }
 
-/// A field that means something beside another value of its neighbour is not dropped beside this one.
 #[tokio::test]
 async fn a_name_that_is_there_twice_is_refused_with_its_place() {
     let server = TestServer::start().await;
@@ -456,6 +455,7 @@ async fn a_name_that_is_there_twice_is_refused_with_its_place() {
     }
 }
 
+/// A field that means something beside another value of its neighbour is not dropped beside this one.
 #[tokio::test]
 async fn fields_that_do_not_go_together_are_refused_by_name() {
     let server = TestServer::start().await;
