@@ -59,6 +59,12 @@ impl JobTable for MoneyNode {
             self.world
                 .with(|shared| shared.fail(MoneyCheck::Survival, what));
         }
+        // While this is on its way the lease may end, and the job be done once more.
+        let excuse = |by: i32| {
+            let excuse = |job: &mut SimJob| job.excuses = job.excuses.saturating_add_signed(by);
+            self.world.with(|shared| shared.with_job(taken, excuse));
+        };
+        excuse(1);
         let settling = self.world.store(|shared| {
             let job = shared.jobs.get_mut(&taken.id);
             let Some(job) = job.filter(|job| is_leased(job, taken)) else {
@@ -90,9 +96,8 @@ impl JobTable for MoneyNode {
             true
         });
         let settled = settling.await;
-        if !matches!(settled, Ok(true)) {
-            self.world
-                .with(|shared| shared.with_job(taken, |job| job.excuses += 1));
+        if matches!(settled, Ok(true)) {
+            excuse(-1);
         }
         settled
     }

@@ -186,8 +186,13 @@ async fn an_error_of_the_provider_keeps_nobody_from_paying() {
         let made = buyer.post("/api/v1/bookings", &body).await;
         let booking = made.data(201)["id"].as_str().unwrap().to_owned();
         let path = format!("/api/v1/bookings/{booking}/payment");
+        // Unless its job was quicker than the answer.
         let began = buyer.post(&path, &json!({})).await;
-        assert_eq!(began.data(201)["status"], "creating", "{on}");
+        let status = began.data(201)["status"].as_str().unwrap();
+        assert!(
+            ["creating", "requires_action"].contains(&status),
+            "{on}: {status}"
+        );
         let began = buyer.post(&path, &json!({})).await;
         assert_eq!(began.data(201)["status"], "requires_action", "{on}");
     }

@@ -316,8 +316,7 @@ async fn a_sale_whose_charge_was_let_go_meanwhile_is_left_to_a_person() {
     let path = format!("/api/v1/payments/{id}/review");
     let accept = json!({"decision": "accept", "note": "paid in cash"});
     staff.post(&path, &accept).await.data(200);
-    let again =
-        "update jobs set state = 'waiting', run_at = clock_timestamp() where kind = 'payment'";
+    let again = "update jobs set state = 'waiting', lease_until = null, run_at = clock_timestamp() where kind = 'payment'";
     shop.client.execute(again, &[]).await.unwrap();
     shop.in_the_end(
         "select count(*) = 0 from jobs where state in ('waiting', 'leased') and kind = 'payment'",

@@ -17,6 +17,7 @@ beforeEach(() => {
 afterEach(() => {
   client.close();
   vi.useRealTimers();
+  vi.restoreAllMocks();
 });
 
 const request = { event_id: 1, items: [{ ticket_type_id: 7, quantity: 2 }] };
@@ -134,6 +135,8 @@ describe('booking', () => {
     ['signs out of one', tokenOf('auth0|ada'), undefined],
     ['is another one of theirs', tokenOf('auth0|ada'), tokenOf('auth0|bo')],
   ])('is not repeated under another name, where the caller %s meanwhile', async (_how, before, after) => {
+    // The pause after the first try is long enough for the change.
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
     client.setToken(before);
     answers(new TypeError('fetch failed'), accepted(pending, {}, 201));
     const booked = client.book(request).catch((error: unknown) => error);
