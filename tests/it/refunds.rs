@@ -290,7 +290,7 @@ async fn one_ticket_goes_back_once_whoever_asks_at_once() {
         });
         let asked = futures_util::future::join_all(asked);
         let freed = async {
-            let waiting = "select count(*) > 5 from pg_stat_activity
+            let waiting = "select count(*) > 3 from pg_stat_activity
                             where datname = current_database() and wait_event_type = 'Lock'";
             eventually(&client, "requests that wait", waiting).await;
             row.rollback().await.unwrap();

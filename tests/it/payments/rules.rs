@@ -267,12 +267,14 @@ async fn a_sale_whose_charge_the_provider_denies_is_left_to_a_person() {
     let shop = Shop::open(2).await;
     let held = shop.hold(1).await;
     let intent = shop.begin(&held).await;
-    let broken = json!([{"on": "POST /v1/payment_intents/.*/capture", "does": "cut_before", "times": 1_000}]);
-    shop.stripe.tell(json!({"faults": broken})).await;
+    let broken =
+        json!({"on": "POST /v1/payment_intents/.*/capture", "does": "cut_before", "times": 1_000});
+    shop.stripe.tell(json!({"faults": [&broken]})).await;
     shop.stripe.give_card(&intent, GOOD).await;
     shop.until_status(&held, "confirmed").await;
-    let denied = json!([{"on": "GET /v1/payment_intents/.*", "does": "404", "times": 1_000}]);
-    shop.stripe.tell(json!({"faults": denied})).await;
+    // It is confirmed before its charge is captured.
+    let denied = json!({"on": "GET /v1/payment_intents/.*", "does": "404", "times": 1_000});
+    shop.stripe.tell(json!({"faults": [broken, denied]})).await;
     shop.in_the_end(
         "select count(*) = 1 from payments where state = 'needs_review' and review is not null",
     )
