@@ -14,7 +14,9 @@ use axum::routing::any;
 use serde_json::json;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ArrayBuilder, Object, OneOfBuilder, Ref, Schema};
+use utoipa::openapi::schema::{
+    ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Ref, Schema, Type,
+};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -97,6 +99,13 @@ struct ReadQuery {
     offset: Option<i64>,
 }
 
+fn profile() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["public"]))
+        .build()
+}
+
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "documents the headers that `headers` reads")]
@@ -108,7 +117,7 @@ struct ReadHeaders {
     #[param(rename = "Range")]
     range: Option<String>,
     /// The schema; there is only `public`.
-    #[param(rename = "Accept-Profile")]
+    #[param(rename = "Accept-Profile", schema_with = profile, required = false)]
     accept_profile: Option<String>,
 }
 
