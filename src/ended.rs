@@ -9,6 +9,7 @@ use crate::config::inside::{ACCESS_TOKEN_S, ENDED_TOKENS_MAX, ENDED_TOKENS_POLL_
 use crate::store::accounts::Ended;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
+use crate::telemetry::with_causes;
 
 /// Longer than a token lives, in seconds, by the clocks of other nodes.
 const REMEMBERED_S: f64 = ACCESS_TOKEN_S as f64 + 60.0;
@@ -34,7 +35,7 @@ async fn run(store: &Store, ended: &EndedTokens, end: &CancellationToken) {
             // Then all that was missed meanwhile is read.
             Err(error) => {
                 reads = 0;
-                tracing::debug!(%error, "ended tokens were not read");
+                tracing::debug!(error = %with_causes(&error), "ended tokens were not read");
             }
         }
         tokio::select! {

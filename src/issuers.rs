@@ -83,7 +83,7 @@ async fn keep_keys(
             }
             Err(error) => {
                 metrics::JWKS_FETCHES.one("failed");
-                tracing::warn!(issuer = issuer.config.name, %error, "an issuer's keys cannot be fetched; those that are known stay");
+                tracing::warn!(issuer = issuer.config.name, error = %with_causes(&*error), "an issuer's keys cannot be fetched; those that are known stay");
                 issuer.fetch_ends(None);
                 backoff.jittered()
             }

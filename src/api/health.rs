@@ -129,8 +129,8 @@ enum Obstacle {
     Draining,
 }
 
-/// What the database answered last, and when it was asked. However many ask, one does at a time, for all who have come
-/// before: they cannot take the connections that buyers need.
+/// The database's last answer, and when it was asked. However many ask, one does at a time, for all who have come before:
+/// they cannot take the connections that buyers need.
 #[derive(Default)]
 pub(super) struct LastPing(Mutex<Option<(Instant, Result<(), Obstacle>)>>);
 

@@ -270,7 +270,7 @@ pub(super) async fn decide(
     Ok(Reply::ok("PAYMENT_DECIDED", Decided { decision }))
 }
 
-/// Whoever decides has not read all reasons.
+/// The refusal of a decision that was made without reading all reasons.
 fn unread(of: &PaymentForReview) -> ApiError {
     ApiError::conflict("REASONS_UNREAD")
         .with("reasons", json!(of.reasons))

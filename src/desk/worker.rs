@@ -261,7 +261,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                 FailureKind::Database => self.all(&error),
                 _ if self.waiting.len() == 1 => vec![self.fate(&self.waiting[0], &error)],
                 _ => {
-                    tracing::debug!(%error, "a batch is decided one by one");
+                    tracing::debug!(error = %with_causes(&error), "a batch is decided one by one");
                     self.one_by_one().await
                 }
             },

@@ -160,13 +160,15 @@ async fn look(table: &impl JobTable, free: OfLanes, tidies: bool) -> Vec<TakenJo
     if tidies {
         match table.tidy().await {
             Ok(backlog) => tell(backlog),
-            Err(error) => tracing::debug!(%error, "jobs cannot be tidied yet"),
+            Err(error) => {
+                tracing::debug!(error = %with_causes(&error), "jobs cannot be tidied yet")
+            }
         }
     }
     match free {
         [0, 0, 0] => Vec::new(),
         free => table.take(free).await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "jobs cannot be taken yet");
+            tracing::debug!(error = %with_causes(&error), "jobs cannot be taken yet");
             Vec::new()
         }),
     }
@@ -273,7 +275,7 @@ async fn carried_out<S: Future<Output = ()> + Send + 'static>(
                 Ok(true) => lease = next,
                 Ok(false) => return None,
                 // Once more, while it lasts.
-                Err(error) => tracing::debug!(%error, job = job.id, "a lease cannot be renewed"),
+                Err(error) => tracing::debug!(error = %with_causes(&error), job = job.id, "a lease cannot be renewed"),
             },
         }
     }

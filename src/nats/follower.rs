@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{BusMessage, Interest, Subjects};
 use crate::metrics;
 use crate::store::relay::read_log_row;
+use crate::telemetry::with_causes;
 use crate::ticketing::EventId;
 
 /// How often the relay announces itself.
@@ -200,7 +201,7 @@ async fn announcements(client: &Client, subjects: &Subjects) -> Subscriber {
         match client.subscribe(subjects.relay()).await {
             Ok(subscriber) => return subscriber,
             Err(error) => {
-                tracing::warn!(%error, "cannot subscribe to the relay");
+                tracing::warn!(error = %with_causes(&error), "cannot subscribe to the relay");
                 tokio::time::sleep(RECONNECT_PAUSE_MAX).await;
             }
         }

@@ -202,7 +202,7 @@ impl Parts {
     pub fn kept(&self, returned: &ReturnedParts, refunded: &Parts, amount: i64) -> Parts {
         match returned.uneven {
             true => refunded.up_to(amount),
-            // What stays given back is the first of the whole again, as `of_refund` wants it.
+            // The part that stays given back is the first of the whole again, as `of_refund` wants it.
             false => self.of_refund(returned.parts.total() - amount, amount),
         }
     }

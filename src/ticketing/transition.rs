@@ -554,7 +554,7 @@ fn refund(
         .any(|ticket| ticket.status != TicketStatus::Void);
     if !is_left {
         booking.status = BookingStatus::Refunded;
-        // Whatever its claims are of by now: nobody else would give them back.
+        // All its claims, also those on other seats by now: nobody else would give them back.
         freed.append(&mut standing.claims);
     }
     booking.version += 1;

@@ -131,7 +131,7 @@ impl WantedBooking {
         self.event_id
     }
 
-    /// Whoever names vouchers, as somebody who may be guessing them.
+    /// The caller as somebody who may be guessing codes; nobody, where no voucher is named.
     pub(super) fn guesser<'a>(
         &self,
         state: &'a ApiState,

@@ -16,6 +16,7 @@ use crate::auth::Caller;
 use crate::desk::{Change, DeskError};
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
+use crate::telemetry::with_causes;
 use crate::ticketing::booking::{ExpectedTotal, Request, Wish};
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::stock::Share;
@@ -142,7 +143,7 @@ pub(in crate::api) async fn swap(
     state.board.committed(event_id, answer.revision);
     // The swap is done; if this fails, the attempt is looked at a little later.
     if let Err(error) = state.payments.repriced(id).await {
-        tracing::debug!(%error, booking = %id, "an attempt to pay is not looked at yet");
+        tracing::debug!(error = %with_causes(&error), booking = %id, "an attempt to pay is not looked at yet");
     }
     let said = match answer.booking.status {
         BookingStatus::Confirmed => "BOOKING_CONFIRMED",

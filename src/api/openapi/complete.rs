@@ -28,7 +28,7 @@ const EITHER: [(&str, [&str; 2]); 3] = [
     ("SeatsPatch", ["blocked", "ticket_type_id"]),
 ];
 
-/// What null empties in the bodies of changes ([`Input::IS_CHANGE`](crate::api::fields::Input::IS_CHANGE)); of their other
+/// Fields that null empties in the bodies of changes ([`Input::IS_CHANGE`](crate::api::fields::Input::IS_CHANGE)); of their other
 /// fields it is refused.
 const EMPTIED: [(&str, &[&str]); 6] = [
     (

@@ -236,7 +236,7 @@ fn an_opening_is_proven_by_its_load_until_the_log_was_read() {
     world.turn();
     assert_eq!(proven(&world), at(5));
     world.hub.checked(at(5), true);
-    // What is said after a lost message proves nothing until the event is opened anew.
+    // A message after a lost one proves nothing until the event is opened anew.
     world.hub.publish(shards(), publication(6, 7));
     world.hub.checked(at(12), true);
     world.turn();

@@ -53,7 +53,7 @@ fn publish(hub: &Hub, delta: Delta, state: EventState) {
     hub.publish([0].into_iter().collect(), Arc::new(publication));
 }
 
-/// What has come to a client.
+/// The frames that have come to a client.
 fn heard(client: &mut UnixStream) -> String {
     let mut bytes = Vec::new();
     // The socket does not block, so this reads what has come and then fails.

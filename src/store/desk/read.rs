@@ -360,7 +360,7 @@ pub(super) async fn begin(
             &open.members_only,
             &open.per_user,
         ];
-        for row in &client.query(&sql.waiting, &of_line).await? {
+        for row in &ask_if(client, !open.types.is_empty(), &sql.waiting, &of_line).await? {
             facts.waiting(row)?;
         }
         // Only now is it known for whom and for which seats.

@@ -182,7 +182,7 @@ export class Gate extends EventTarget {
 
   /** A full disk keeps nobody out: the page says that it keeps nothing. */
   async #keep(scan: KeptScan): Promise<void> {
-    // Whoever closed the door has had the names forgotten; an answer that comes after that would bring one back.
+    // Names were forgotten when the door was closed; an answer that comes after that would bring one back.
     if (this.#isOver || this.#ended) forgetName(scan);
     await this.#journal.put(scan).catch(() => (this.#isFull = true));
   }

@@ -60,7 +60,7 @@ it('takes a signed QR of a later generation for one that was handed on after the
   const doors = list();
   doors.kept.tickets[0]!.name = 'Ada Lovelace';
   expect(doors.decide(pass(10, 2))).toEqual({ result: 'admitted', ticket: 10, isListed: false });
-  // Whoever held it before knows no newer QR: nor does its code open anything, nor a QR between the two.
+  // Its former holder knows no newer QR: nor does its code open anything, nor a QR between the two.
   for (const seen of [pass(10, 1), { hash: 'ten' }]) expect(doors.decide(seen)).toEqual({ result: 'replaced', ticket: 10 });
   expect(doors.nameOf(10)).toBe(undefined);
   expect(doors.decide(pass(10, 3)).result).toBe('admitted');
