@@ -173,7 +173,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("limits", &["config", "ticketing"]),
     ("embedded", &["config"]),
     ("dev", &["api", "store", "telemetry", "ticketing", "web"]),
-    ("ended", &["auth", "config", "store"]),
+    ("ended", &["auth", "config", "store", "telemetry"]),
     (
         "issuers",
         &["auth", "config", "outgoing", "store", "telemetry"],
