@@ -9,12 +9,18 @@
 -- It cannot be taken back. The person leaves all waitlists, and what is offered to them comes free within seconds. Tickets
 -- that the person holds stay good, but no mail reaches them any more; tickets that the person is offered stay where they
 -- are. An organization keeps its name and its events. Answers that were stored for repeated requests go by themselves
--- (--idempotency-retention-hours), and so do backups only if you see to it.
+-- (--idempotency-retention-hours), and so do backups only if you see to it. A mail that is under way meanwhile may fail and
+-- leave the address as its reason: run it once more after two minutes, which erases that or says that nobody has the address.
 -- For another schema change the next line.
 set search_path = seatcast;
 
 begin;
 select set_config('seatcast.erased_email', lower(:'email'), true);
+-- The address in what mail servers said, but not where it is the end or the beginning of another one: ali@example.org has
+-- li@example.org in it. Quotes may stand around it.
+select set_config('seatcast.erased_pattern',
+                  '(?<![[:alnum:].!#$%&*+/?^_{|}~-])' || regexp_replace(lower(:'email'), '[^[:alnum:]]', '\\\&', 'g')
+                      || '(?!-*[[:alnum:]]|[.][[:alnum:]])', true);
 do $$
 declare
     wanted constant text := current_setting('seatcast.erased_email');
@@ -30,7 +36,8 @@ begin
         and not exists (select from organization_invitations where email = wanted)
         and not exists (select from account_links where email = wanted)
         and not exists (select from jobs
-                         where state <> 'leased' and strpos(payload::text || lower(coalesce(reason, '')), wanted) > 0) then
+                         where lower(payload ->> 'email') = wanted
+                            or lower(reason) ~ current_setting('seatcast.erased_pattern')) then
         raise exception 'nobody has the address %', wanted;
     end if;
 end
@@ -55,8 +62,11 @@ with person as (select id from users where email = lower(:'email')),
                     where state = 'pending' and id in (select transfer_id from offered)),
      invitations as (delete from organization_invitations where email = lower(:'email')),
      links as (delete from account_links where email = lower(:'email') or user_id in (select id from person)),
-     -- Mail servers name the one whom they refuse.
-     sent as (delete from jobs where state <> 'leased' and strpos(payload::text || lower(coalesce(reason, '')), lower(:'email')) > 0),
+     letters as (delete from jobs where lower(payload ->> 'email') = lower(:'email')),
+     -- Mail servers name the one whom they refuse. The job stays with the code of its reason: it may be about others as well.
+     refusals as (update jobs set reason = split_part(reason, ':', 1)
+                   where lower(reason) ~ current_setting('seatcast.erased_pattern')
+                     and lower(payload ->> 'email') is distinct from lower(:'email')),
      steps as (update interactions set user_id = null, session_id = null, page_url = null, user_agent = null, data = '{}'
                 where user_id in (select id from person)),
      signed_in as (delete from sessions where user_id in (select id from person)),

@@ -889,6 +889,15 @@ async fn an_erased_person_is_in_no_table() {
             values ('account_mail', 'a-key', '{\"email\": \"luca@seatcast.example\"}', now() + interval '1 day');
         insert into jobs (kind, key, payload, state, reason, expires_at)
             values ('confirmation', 'b-key', '{}', 'needs_review', 'MAIL_REFUSED: no luca@seatcast.example here', now() + interval '1 day');
+        insert into jobs (kind, key, payload, state, lease_until, expires_at)
+            values ('email_code', 'c-key', '{\"email\": \"luca@seatcast.example\"}', 'leased', now() + interval '1 day', now() + interval '1 day');
+        insert into jobs (kind, key, payload, reason, expires_at)
+            values ('confirmation', 'd-key', '{}', 'MAIL_DEFERRED: later, ''Luca@seatcast.example''.', now() + interval '1 day');
+        insert into jobs (kind, key, payload, reason, expires_at)
+            values ('account_mail', 'of-others-1', '{\"email\": \"gianluca@seatcast.example\"}', null, now() + interval '1 day'),
+                   ('account_mail', 'of-others-2', '{\"email\": \"luca@seatcast.example.com\"}', null, now() + interval '1 day'),
+                   ('confirmation', 'of-others-3', '{}', 'MAIL_DEFERRED: not now, <gian.luca@seatcast.example>', now() + interval '1 day'),
+                   ('confirmation', 'of-others-4', '{}', 'MAIL_DEFERRED: not now, luca@seatcast.example-hall.org', now() + interval '1 day');
         with offered as (insert into transfers (ticket_id, event_id, generation)
                          select id, event_id, 1 from tickets order by id desc limit 1 returning id)
         insert into transfer_contacts (transfer_id, name, email) select id, 'Luca', 'luca@seatcast.example' from offered";
@@ -911,10 +920,28 @@ async fn an_erased_person_is_in_no_table() {
     };
     let mistyped = erases("lucas@seatcast.example").await.unwrap();
     assert_eq!(mistyped, "nobody has the address lucas@seatcast.example");
+    // These are the ends of others' addresses, and of the person's own.
+    for part in ["uca@seatcast.example", "an.luca@seatcast.example"] {
+        let part_of = erases(part).await.unwrap();
+        assert_eq!(part_of, format!("nobody has the address {part}"));
+    }
+    let of_others = "select concat_ws(' ', key, state, payload, reason) from jobs where key like 'of-others-%' order by key";
+    let before = rows(&client, of_others).await;
+    assert_eq!(before.len(), 4);
     let unicode = erases("luca@sitzplätze.example").await.unwrap();
     assert!(unicode.contains("xn--"), "{unicode}");
     assert!(!tables_with(&client, EMAIL).await.is_empty());
     assert_eq!(erases("Luca@Seatcast.example").await, None);
+    assert_eq!(rows(&client, of_others).await, before);
+    let reasons = "select concat_ws(' ', key, reason) from jobs where key like '_-key' order by key";
+    assert_eq!(
+        rows(&client, reasons).await,
+        ["b-key MAIL_REFUSED", "d-key MAIL_DEFERRED"]
+    );
+    client
+        .batch_execute("delete from jobs where key like 'of-others-%'")
+        .await
+        .unwrap();
     assert_eq!(tables_with(&client, EMAIL).await, [""; 0]);
     assert!(audit(&store).await.unwrap().is_clean());
     let signed_out = "select exists (select from ended_tokens where user_id = 6)";
