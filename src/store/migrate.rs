@@ -1,8 +1,11 @@
 //! Brings the schema up to date with the numbered files of `sql/`.
 
+use std::error::Error;
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::address::DatabaseAddress;
 use super::{Store, StoreError};
@@ -16,6 +19,13 @@ mod embedded {
 
 /// Key of the advisory lock («seatcast» in ASCII), so that nodes that start together migrate one after the other.
 const MIGRATION_LOCK: i64 = 0x7365_6174_6361_7374;
+/// Time that a file waits for a table that somebody reads, as pg_dump does for hours. Whoever wants the table meanwhile, as
+/// every booking does, waits behind it.
+const TABLE_WAIT_S: u64 = 2;
+/// Pause before the file is tried again, in which those who waited behind it come through.
+const TABLE_PAUSE: Duration = Duration::from_secs(3);
+/// After this the migration fails, and whoever started it is told.
+const TABLE_PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// Applies missing migrations, and returns their number.
 ///
@@ -69,6 +79,16 @@ pub(super) async fn versions(client: &tokio_postgres::Client) -> Result<(i64, i6
     Ok((newest, *NEWEST))
 }
 
+/// The number of migrations that the database has.
+async fn applied(client: &Client) -> Result<usize, StoreError> {
+    if versions(client).await?.0 == 0 {
+        return Ok(0);
+    }
+    let count = "select count(*) from refinery_schema_history";
+    let count: i64 = client.query_one(count, &[]).await?.try_get(0)?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 async fn under_lock(client: &mut Client, schema: &str) -> Result<usize, StoreError> {
     // Waiting for another node's migration may take as long as that needs.
     client
@@ -77,11 +97,50 @@ async fn under_lock(client: &mut Client, schema: &str) -> Result<usize, StoreErr
     client
         .execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK])
         .await?;
-    let applied = apply(client, schema).await;
+    client
+        .batch_execute(&format!("set lock_timeout = '{TABLE_WAIT_S}s'"))
+        .await?;
+    let applied = with_patience(client, schema).await;
     client
         .execute("select pg_advisory_unlock($1)", &[&MIGRATION_LOCK])
         .await?;
     applied
+}
+
+/// Files that were applied stay so when a later one has to be tried again.
+async fn with_patience(client: &mut Client, schema: &str) -> Result<usize, StoreError> {
+    let mut before = None;
+    let deadline = Instant::now() + TABLE_PATIENCE;
+    let mut is_said = false;
+    loop {
+        match apply(client, schema, &mut before).await {
+            Err(error) if waits_for_a_table(&error) && Instant::now() < deadline => {
+                if !std::mem::replace(&mut is_said, true) {
+                    tracing::warn!(
+                        "a migration waits for a table that somebody else uses: a backup, or a transaction that stays open"
+                    );
+                }
+                tokio::time::sleep(TABLE_PAUSE).await;
+            }
+            Err(error) => return Err(error),
+            Ok(()) => {
+                let before = before.unwrap_or_default();
+                return Ok(applied(client).await?.saturating_sub(before));
+            }
+        }
+    }
+}
+
+fn waits_for_a_table(error: &StoreError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let postgres = error.downcast_ref::<tokio_postgres::Error>();
+        if postgres.and_then(tokio_postgres::Error::code) == Some(&SqlState::LOCK_NOT_AVAILABLE) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Tables, views and types of the files.
@@ -122,8 +181,13 @@ async fn refuse_namesakes(client: &Client, schema: &str) -> Result<(), StoreErro
     }
 }
 
-/// Applies the files. Names in them, and refinery's own table, are in our schema through the connection's search path.
-async fn apply(client: &mut Client, schema: &str) -> Result<usize, StoreError> {
+/// Applies the files, and notes how many there were before. Names in them, and refinery's own table, are in our schema through
+/// the connection's search path.
+async fn apply(
+    client: &mut Client,
+    schema: &str,
+    before: &mut Option<usize>,
+) -> Result<(), StoreError> {
     let exists = "select exists (select from pg_namespace where nspname = $1)";
     if !client
         .query_one(exists, &[&schema])
@@ -135,8 +199,20 @@ async fn apply(client: &mut Client, schema: &str) -> Result<usize, StoreError> {
             .batch_execute(&format!("create schema {schema}"))
             .await?;
     }
+    if before.is_none() {
+        *before = Some(applied(client).await?);
+    }
+    let (newest, known) = versions(client).await?;
+    if newest > known {
+        // In the middle of an upgrade: refinery takes a file that it does not have for a fault, and a node that ended by accident
+        // could not start again.
+        tracing::warn!(
+            "the database has migration {newest}, of a newer version of Seatcast; this one knows {known} and leaves it as it is"
+        );
+        return Ok(());
+    }
     refuse_namesakes(client, schema).await?;
     let report = embedded::migrations::runner().run_async(client).await;
-    let report = report.map_err(|error| StoreError::Migration(error.into()))?;
-    Ok(report.applied_migrations().len())
+    report.map_err(|error| StoreError::Migration(error.into()))?;
+    Ok(())
 }

@@ -31,6 +31,45 @@ async fn nodes_that_start_together_migrate_once() {
     assert!(audit(&store).await.unwrap().is_clean());
 }
 
+/// An old node that ends by accident while newer ones start must come up again.
+#[tokio::test]
+async fn a_node_starts_on_a_schema_that_a_newer_one_made() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let newer = "insert into refinery_schema_history (version, name, applied_on, checksum)
+                 select max(version) + 1, 'newer', max(applied_on), '1' from refinery_schema_history";
+    client.batch_execute(newer).await.unwrap();
+    let config = Config::default().database;
+    assert_eq!(migrate(&config, database.url()).await.unwrap(), 0);
+}
+
+/// Behind a migration that waits for a backup to end, all bookings would wait as well.
+#[tokio::test]
+async fn a_migration_waits_for_no_table_for_long() {
+    const WAITS: &str = "select exists (select from pg_locks
+                          where not granted and relation = 'refinery_schema_history'::regclass)";
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let mut reading = database.client().await;
+    let reading = reading.transaction().await.unwrap();
+    let lock = "lock table refinery_schema_history in access exclusive mode";
+    reading.batch_execute(lock).await.unwrap();
+    let config = Config::default().database;
+    let url = database.url().to_owned();
+    let migrating = tokio::spawn(async move { migrate(&config, &url).await });
+    for waits in [true, false, true, false] {
+        let seen = async {
+            while client.query_one(WAITS, &[]).await.unwrap().get::<_, bool>(0) != waits {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let seen = tokio::time::timeout(std::time::Duration::from_secs(20), seen).await;
+        assert!(seen.is_ok(), "it does not come to {waits}");
+    }
+    reading.rollback().await.unwrap();
+    assert_eq!(migrating.await.unwrap().unwrap(), 0);
+}
+
 /// Viewers' state may change in no way that goes unlogged.
 #[tokio::test]
 async fn every_published_table_has_its_triggers() {
