@@ -103,6 +103,7 @@ pub static COUNTERS_WRONG: Gauge = Gauge::new();
 pub static STORAGE_FULL: Gauge = Gauge::new();
 pub static FREE_BYTES: Gauge = Gauge::new();
 
+pub static DATABASE_READ_ONLY: Gauge = Gauge::new();
 /// Name, meaning and number of each metric, in the order of the page.
 static ALL: &[Metric] = &[
     Metric(
@@ -449,6 +450,11 @@ pub fn router() -> Router {
     Router::new().route("/metrics", get(page))
 }
 
+    Metric(
+        "seatcast_database_read_only",
+        "1 while the database answers and takes no writes.",
+        MetricKind::Gauge(&DATABASE_READ_ONLY),
+    ),
 async fn page() -> impl IntoResponse {
     let mut text = String::new();
     for entry in ALL {

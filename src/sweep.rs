@@ -41,6 +41,8 @@ const CROSSED_PAUSE: Duration = Duration::from_millis(50);
 const OFFER_PAUSE: Duration = Duration::from_secs(1);
 /// Pause between two looks for buyers to be reminded.
 const REMINDER_PAUSE: Duration = Duration::from_secs(5);
+/// Pause between two looks whether the database takes writes.
+const WRITABLE_PAUSE: Duration = Duration::from_secs(5);
 /// Events that one look at the deadlines takes on.
 const EVENTS_MAX: usize = 1_000;
 
@@ -79,6 +81,7 @@ pub async fn run(
         keep_pruning(&store, &config, log_retention_hours, &cancel),
         keep_offering(&store, &desk, pushes, &cancel),
         keep_reminding(&store, &desk, &cancel),
+        keep_trying_to_write(&store, &cancel),
     );
 }
 
@@ -209,6 +212,23 @@ async fn keep_reminding(store: &Store, desk: &Desk, cancel: &CancellationToken) 
             Err(error) => {
                 tracing::debug!(error = %with_causes(&error), "reminders are not written");
             }
+        }
+    }
+}
+
+/// Notices that a database takes writes again, or no more, also where nobody asks for this node's health.
+async fn keep_trying_to_write(store: &Store, cancel: &CancellationToken) {
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(WRITABLE_PAUSE) => {}
+        }
+        let tried = async {
+            store.takes_writes().await?;
+            store.has_room().await
+        };
+        if let Err(error) = tried.await {
+            tracing::debug!(error = %with_causes(&error), "whether the database takes writes is not known");
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Health {
     migrated: bool,
     /// Whether this node was told to stop: it finishes requests under way, and soon takes no new ones.
     draining: bool,
+    /// Whether the database takes writes: its disk has room, and it is not read-only.
+    writable: bool,
     listener: Listener,
 }
 
@@ -51,8 +53,8 @@ struct Listener {
 
 /// Name, version and health of this node
 ///
-/// 503 when the database does not answer, lacks migrations or is full, when the LISTEN connection is down, and when
-/// the node is shutting down.
+/// 503 when the database does not answer, lacks migrations, is full or read-only, when the LISTEN connection is down, and
+/// when the node is shutting down.
 #[utoipa::path(get, path = "/api", tag = "health",
     responses(
         (status = 200, body = Envelope<Health>),
@@ -75,6 +77,7 @@ pub(super) async fn about(State(state): State<ApiState>) -> ApiResult<Reply<Heal
         migrated: !matches!(readiness, Err(Obstacle::Database | Obstacle::Migrations)),
         draining: state.shutdown.is_cancelled(),
         listener: Listener {
+        writable: matches!(readiness, Ok(()) | Err(Obstacle::Draining)),
             connected: freshness.listening,
             lag_ms: lag.map(|lag| i64::try_from(lag.as_millis()).unwrap_or(i64::MAX).max(0)),
         },
@@ -94,22 +97,21 @@ pub(super) async fn alive() -> Reply<Alive> {
 /// Requests can be served
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses(
+///
+/// Also while the database takes no writes: every other node has the same one, reads and live numbers go on, and
+/// a balancer that took all nodes out would end those too. `why` tells of it.
         (status = 200, body = Envelope<Alive>),
         (status = 503, body = Failure, description = "`UNAVAILABLE {why}`: the `database` does not answer, \
             `migrations` are missing in it, its `storage` is full, or the node is `draining`"),
     ))]
 pub(super) async fn ready(State(state): State<ApiState>) -> ApiResult<Reply<Alive>> {
     match readiness(&state).await {
-        Ok(()) => Ok(Reply::ok("HEALTHY", Alive { alive: true })),
-        Err(obstacle) => {
-            let why = match obstacle {
-                Obstacle::Database => "database",
-                Obstacle::Migrations => "migrations",
-                Obstacle::Storage => "storage",
-                Obstacle::Draining => "draining",
-            };
-            Err(ApiError::unavailable("UNAVAILABLE", PING_TIMEOUT.as_secs()).with("why", why))
-        }
+        Ok(()) => serves(None),
+        Err(Obstacle::Storage) => serves(Some(Shortage::Storage)),
+        Err(Obstacle::ReadOnly) => serves(Some(Shortage::ReadOnly)),
+        Err(Obstacle::Database) => refuses("database"),
+        Err(Obstacle::Migrations) => refuses("migrations"),
+        Err(Obstacle::Draining) => refuses("draining"),
     }
 }
 
@@ -132,6 +134,24 @@ enum Obstacle {
 /// The database's last answer, and when it was asked. However many ask, one does at a time, for all who have come before:
 /// they cannot take the connections that buyers need.
 #[derive(Default)]
+/// Requests can be served.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Ready {
+    alive: bool,
+    /// Why nothing can be booked or changed, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<Shortage>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Shortage {
+    /// The database's disk is full.
+    Storage,
+    /// The database is read-only.
+    ReadOnly,
+}
+
 pub(super) struct LastPing(Mutex<Option<(Instant, Result<(), Obstacle>)>>);
 
 impl LastPing {
@@ -139,6 +159,8 @@ impl LastPing {
         let came = Instant::now();
         let turn = tokio::time::timeout(PING_TIMEOUT, self.0.lock()).await;
         let mut last = turn.map_err(|_| Obstacle::Database)?;
+    /// The same of a database that takes no writes.
+    ReadOnly,
         if let Some((began, found)) = *last
             && began >= came
         {
@@ -171,3 +193,8 @@ async fn readiness(state: &ApiState) -> Result<(), Obstacle> {
         found => found,
     }
 }
+    match store.takes_writes().await {
+        Ok(true) => {}
+        Ok(false) => return Err(Obstacle::ReadOnly),
+        Err(_) => return Err(Obstacle::Database),
+    }

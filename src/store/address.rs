@@ -202,9 +202,22 @@ fn session(config: &DatabaseConfig, theirs: &str) -> String {
     // Generic plans are costed without the parameters' values, so JIT would compile cheap statements. And a plan that was
     // made while a table was empty may be used for a minute or more; so plans have to use indexes from the start.
     format!(
-        "{timeouts}set search_path = {}, pg_temp;set jit = off;set enable_seqscan = off;set enable_bitmapscan = off;",
+        "{timeouts}set search_path = {}, pg_temp;set jit = off;set enable_seqscan = off;set enable_bitmapscan = off;\
+         do $$ begin if pg_is_in_recovery() then raise '{STANDBY}' using errcode = 'cannot_connect_now'; end if; end $$",
         config.schema
     )
+}
+
+/// A session on a standby ends with this: behind a name that moves when another server takes over, one that was opened a moment
+/// too early would stay in its pool for good, refuse every write, and read what is old.
+const STANDBY: &str = "the database is a standby";
+
+/// Whether a connection could not be opened because the database is a standby.
+pub(super) fn is_of_standby(error: &tokio_postgres::Error) -> bool {
+    let said = error.as_db_error();
+    said.is_some_and(|said| {
+        *said.code() == SqlState::CANNOT_CONNECT_NOW && said.message() == STANDBY
+    })
 }
 
 /// Our connections' name in `pg_stat_activity`.

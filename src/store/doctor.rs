@@ -204,6 +204,29 @@ async fn settings(client: &Client, found: &mut Diagnosis) -> Result<(), StoreErr
         ),
     };
     found.note("durability", says, bad);
+    let sql = "
+        select current_setting('transaction_read_only') = 'on',
+               has_database_privilege(current_database(), 'temporary')";
+    let row = client.query_one(sql, &[]).await?;
+    let (is_read_only, tries): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+    let (says, bad) = match (is_read_only, tries) {
+        (true, _) => (
+            "the database is read-only: nothing can be booked",
+            Some((
+                Condition::Ill,
+                "see why default_transaction_read_only is on: providers set it when the disk is full",
+            )),
+        ),
+        (false, false) => (
+            "the database takes writes; after a full disk nobody can try whether there is room again",
+            Some((
+                Condition::Warning,
+                "grant temporary on the database to the role, as sql/roles.sql does",
+            )),
+        ),
+        (false, true) => ("the database takes writes", None),
+    };
+    found.note("writes", says, bad);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::WrongType;
 
-use super::{room, tls};
+use super::{read_only, room, tls};
 use crate::tasks::BoxError;
 
 /// Causes are kept as sources, to be logged once, at the edge.
@@ -180,6 +180,10 @@ impl From<tokio_postgres::Error> for StoreError {
 /// their texts.
 fn without_reply(error: tokio_postgres::Error) -> StoreError {
     if tls::is_failure(&error) {
+            SqlState::READ_ONLY_SQL_TRANSACTION => {
+                read_only::refused();
+                StoreError::Unavailable(error.into())
+            }
         return StoreError::Unavailable(Box::new(NotEncrypted {
             advice: tls::advice(&error),
             source: error,
@@ -199,7 +203,7 @@ fn without_reply(error: tokio_postgres::Error) -> StoreError {
 }
 
 /// Classifies by SQLSTATE class: 08 connection exception, 53 out of resources, 57 operator intervention (shutdown,
-/// restart), 22 data exception, 25 the transaction was ended for idling.
+/// restart), 22 data exception, 25 the transaction was ended for idling, or may not write.
 fn by_class(class: &str, error: tokio_postgres::Error) -> StoreError {
     match class {
         "08" | "57" | "25" => StoreError::Unavailable(error.into()),

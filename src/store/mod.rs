@@ -51,6 +51,7 @@ mod provider_customers;
 pub mod prune;
 pub(crate) mod published;
 pub mod push;
+mod read_only;
 pub mod refunds;
 pub mod relay;
 pub mod reviews;
@@ -238,7 +239,14 @@ impl Store {
     /// A connection for reads and single statements.
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {
         let asked = Instant::now();
-        let client = self.crowd.get(&self.pool, &self.room, self.pool_wait).await;
+        let mut client = self.crowd.get(&self.pool, &self.room, self.pool_wait).await;
+        while let Ok(old) = &client
+            && read_only::is_of_before(Object::metrics(old).created)
+            && asked.elapsed() < self.pool_wait
+        {
+            drop(client.map(Object::take));
+            client = self.crowd.get(&self.pool, &self.room, self.pool_wait).await;
+        }
         metrics::POOL_WAIT.took(asked.elapsed());
         metrics::POOL_FAILURES.add(u64::from(client.is_err()));
         Ok(client?)

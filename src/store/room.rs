@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 
 use super::{Store, StoreError};
 use crate::metrics;
+use crate::telemetry::with_causes;
 
 /// Set by the first failed write, cleared by a successful probe. One for the process, since it has one database.
 static MISSING: AtomicBool = AtomicBool::new(false);
@@ -50,7 +51,12 @@ impl Store {
         {
             Ok(()) => {}
             Err(StoreError::Full(_)) => return Ok(false),
-            Err(error) => return Err(error),
+            Err(error) if error.is_transient() => return Err(error),
+            // It cannot be tried: the role may make no temporary tables, say. The next write that fails tells again.
+            Err(error) => {
+                let error = with_causes(&error);
+                tracing::warn!(error, "whether the disk has room again cannot be tried");
+            }
         }
         MISSING.store(false, Ordering::Relaxed);
         metrics::STORAGE_FULL.set(0);

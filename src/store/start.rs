@@ -8,7 +8,7 @@ use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::address::{Connection, DatabaseAddress, GOODBYE_MAX};
+use super::address::{Connection, DatabaseAddress, GOODBYE_MAX, is_of_standby};
 use crate::config::DatabaseConfig;
 use crate::pacing::Backoff;
 
@@ -18,6 +18,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 const LOOKS: usize = 3;
 /// Time that a notification has to arrive.
 const RING_PATIENCE: Duration = Duration::from_secs(5);
+/// Connections that one look opens.
+const LOOK_CONNECTIONS: u32 = 2;
 
 /// Returns when the database can be used. Waits at most `wait_s` for one that cannot be reached, starts or recovers; any
 /// other obstacle is an error at once.
@@ -26,7 +28,9 @@ const RING_PATIENCE: Duration = Duration::from_secs(5);
 /// [`StoreError::Pooler`] if a pooler between us and the database gives each transaction another session.
 pub async fn until_ready(config: &DatabaseConfig, url: &str) -> Result<(), StoreError> {
     let address = DatabaseAddress::read(config, url)?;
-    let patience = Duration::from_millis(config.connect_timeout_ms);
+    // For the whole look: a notification that never arrives is a pooler's doing, and to be told as such.
+    let patience =
+        Duration::from_millis(config.connect_timeout_ms) * LOOK_CONNECTIONS + RING_PATIENCE;
     let deadline = Instant::now() + Duration::from_secs(config.wait_s);
     let mut back_off = Backoff::new(PAUSE_MIN, PAUSE_MAX);
     let mut said = "";
@@ -54,9 +58,6 @@ pub async fn until_ready(config: &DatabaseConfig, url: &str) -> Result<(), Store
 
 pub(super) async fn look(address: &DatabaseAddress) -> Result<(), StoreError> {
     let mut one = ProbeSession::open(address).await?;
-    if one.value("select pg_is_in_recovery()").await? == "t" {
-        return Err(StoreError::Standby);
-    }
     let mut two = ProbeSession::open(address).await?;
     let good = !are_pooled(&mut one, &mut two).await? && hears(&mut one, &mut two).await?;
     one.end().await;
@@ -98,7 +99,10 @@ struct ProbeSession {
 
 impl ProbeSession {
     async fn open(address: &DatabaseAddress) -> Result<ProbeSession, StoreError> {
-        let (client, connection) = address.connect().await?;
+        let (client, connection) = match address.connect().await {
+            Err(error) if is_of_standby(&error) => return Err(StoreError::Standby),
+            opened => opened?,
+        };
         Ok(ProbeSession {
             client,
             connection,

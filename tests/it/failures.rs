@@ -1,8 +1,10 @@
 //! Answers to callers when something below fails: a code and a request id, and nothing of the inside.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use crate::support::binary::ServerProcess;
+use crate::support::binary::{ServerProcess, output, seatcast};
 use crate::support::caller::Caller;
 use crate::support::cut::Link;
 use crate::support::database::{TestDatabase, connect};
@@ -91,6 +93,64 @@ async fn a_failure_of_ours_tells_a_request_id_and_nothing_else() {
     }
 }
 
+/// Providers make a database read-only when its disk is full; sessions that begin meanwhile stay so.
+#[tokio::test]
+async fn a_read_only_database_is_said_and_healed() {
+    let postgres = ThrowawayPostgres::start().unwrap();
+    // A process of its own: that the database is read-only is known to all of a process.
+    let server = ServerProcess::start(&["--database-url", postgres.url()]);
+    let caller = Caller::new(http_client(), server.url.clone());
+    let client = connect(postgres.url()).await;
+    let show = Show::new().ticket_type("Seat", 0, 100).stage(&client).await;
+    let organizer = caller
+        .clone()
+        .with_header("x-user-id", show.organizer.to_string());
+    let path = format!("/api/v1/events/{}", show.event);
+    let set = async |change: &str| {
+        let sql = format!(
+            "alter database seatcast {change};
+             select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and application_name = 'seatcast'"
+        );
+        client.batch_execute(&sql).await.unwrap();
+    };
+    let becomes = async |why: &serde_json::Value| {
+        let turned = async {
+            loop {
+                let ready = caller.get("/readyz").await;
+                if ready.status == 200 && ready.body["data"]["why"] == *why {
+                    break;
+                }
+            }
+        };
+        let turned = tokio::time::timeout(DEADLINE, turned).await;
+        turned.unwrap_or_else(|_| panic!("/readyz does not say {why}"));
+    };
+    set("set default_transaction_read_only = on").await;
+    becomes(&json!("read_only")).await;
+    let refused = organizer.patch(&path, &json!({"title": "Now"})).await;
+    assert_eq!(refused.code(503), "UNAVAILABLE");
+    caller.get(&path).await.data(200);
+    let about = caller.get("/api").await;
+    assert_eq!(about.code(503), "UNHEALTHY");
+    assert_eq!(about.body["data"]["writable"], json!(false));
+    let page = caller.get("/metrics").await.text;
+    assert!(page.contains("\nseatcast_database_read_only 1\n"));
+    let said = output(&mut seatcast(&["doctor", "--database-url", postgres.url()]));
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("FAIL  writes"), "{said}");
+
+    // The sessions that the server has stay as they are.
+    let again = "alter database seatcast reset default_transaction_read_only";
+    client.batch_execute(again).await.unwrap();
+    becomes(&json!(null)).await;
+    organizer
+        .patch(&path, &json!({"title": "Then"}))
+        .await
+        .data(200);
+    let bought = json!({"event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[0], "quantity": 1}]});
+    organizer.post("/api/v1/bookings", &bought).await.data(201);
+}
+
 /// It once was answered with BUSY, «too many requests at once», while `/readyz` said that all was well.
 #[tokio::test]
 async fn faults_7_a_full_disk_is_said_and_healed() {
@@ -135,9 +195,12 @@ async fn faults_7_a_full_disk_is_said_and_healed() {
         .expect("it fills up");
     assert_eq!(refused.code(503), "STORAGE_FULL");
     assert!(refused.header("retry-after").is_some());
+    // No other node would be better off, and reads go on.
     let ready = caller.get("/readyz").await;
-    assert_eq!(ready.code(503), "UNAVAILABLE");
-    assert_eq!(ready.body["data"]["why"], "storage");
+    assert_eq!(ready.data(200)["why"], "storage");
+    let about = caller.get("/api").await;
+    assert_eq!(about.code(503), "UNHEALTHY");
+    assert_eq!(about.body["data"]["writable"], json!(false));
     caller.get(&path).await.data(200);
     for _ in 0..30 {
         describe("while it is full").await;
@@ -150,6 +213,16 @@ async fn faults_7_a_full_disk_is_said_and_healed() {
     assert_eq!(said("the disk of the database is full"), 1);
 
     postgres.scratch().make_room();
-    caller.get("/readyz").await.data(200);
+    // Nobody asks for its health.
+    let noticed = async {
+        while !(caller.get("/metrics").await.text).contains("\nseatcast_storage_full 0\n") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, noticed)
+        .await
+        .expect("noticed by itself");
+    let ready = caller.get("/readyz").await;
+    assert_eq!(ready.data(200).get("why"), None);
     describe("after").await.data(200);
 }

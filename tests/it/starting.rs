@@ -14,7 +14,9 @@ use seatcast::store::{Store, StoreError};
 use serde_json::json;
 
 use crate::support::binary::{ServerProcess, output, seatcast};
-use crate::support::database::TestDatabase;
+use crate::support::caller::Caller;
+use crate::support::database::{TestDatabase, connect};
+use crate::support::http_client;
 use crate::support::pgbouncer::PgBouncer;
 use crate::support::postgres::ThrowawayPostgres;
 use crate::support::server::{DEADLINE, TestServer};
@@ -96,6 +98,112 @@ async fn faults_8_a_database_that_starts_or_recovers_is_waited_for_within_bounds
 
 #[tokio::test]
 async fn nobody_waits_for_what_does_not_pass() {
+/// Behind a name that moves when a replica takes over, sessions on the replica would stay in a pool, and refuse every write.
+#[tokio::test]
+async fn a_standby_is_waited_for_and_has_no_sessions_of_ours() {
+    let postgres = ThrowawayPostgres::start().unwrap();
+    postgres.stop().unwrap();
+    std::fs::write(postgres.cluster().join("standby.signal"), "").unwrap();
+    postgres.resume().unwrap();
+    let now = config(|database| database.wait_s = 0);
+    let refused = until_ready(&now, postgres.url()).await;
+    assert!(matches!(refused, Err(StoreError::Standby)), "{refused:?}");
+    let refused = Store::connect(&now, postgres.url()).await.err();
+    assert!(
+        matches!(refused, Some(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    let client = connect(postgres.url()).await;
+    client.batch_execute("select pg_promote()").await.unwrap();
+    until_ready(&now, postgres.url()).await.unwrap();
+    Store::connect(&now, postgres.url()).await.unwrap();
+}
+
+/// A supervisor that hears nothing would end the node in the middle of a migration, again and again.
+#[tokio::test]
+async fn a_node_that_starts_for_long_lives_and_is_not_ready() {
+    let database = TestDatabase::new().await;
+    let migrating = database.client().await;
+    // As another node does that migrates: «seatcast» in ASCII.
+    let lock = "select pg_advisory_lock(x'7365617463617374'::bigint)";
+    migrating.batch_execute(lock).await.unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let port = address.port().to_string();
+    let args = [
+        "serve",
+        "--dev",
+        "--port",
+        &port,
+        "--database-url",
+        database.url(),
+    ];
+    let node = Caller::new(http_client(), format!("http://{address}"));
+    let says = async |why: &str| {
+        let says = async {
+            loop {
+                let answer = node.try_send(Method::GET, "/readyz", None).await;
+                if answer.is_ok_and(|answer| answer.body["data"]["why"] == why) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let said = tokio::time::timeout(DEADLINE, says).await;
+        said.unwrap_or_else(|_| panic!("/readyz never says {why}"));
+    };
+
+    let mut ended = seatcast(&args).stdout(Stdio::null()).spawn().unwrap();
+    says("starting").await;
+    node.get("/healthz").await.data(200);
+    assert_eq!(node.get("/api/v1/events").await.code(503), "UNAVAILABLE");
+    let pid = Pid::from_child(&ended);
+    kill_process(pid, Signal::TERM).unwrap();
+    let ended = tokio::task::spawn_blocking(move || ended.wait().unwrap());
+    let ended = tokio::time::timeout(DEADLINE, ended).await;
+    assert!(ended.expect("it heeds the signal").unwrap().success());
+
+    let starting = tokio::task::spawn_blocking({
+        let command = seatcast(&args);
+        move || ServerProcess::run(command, Stdio::inherit())
+    });
+    says("starting").await;
+    drop(migrating);
+    let server = tokio::time::timeout(DEADLINE, starting).await;
+    let _server = server.expect("it starts").unwrap();
+    node.get("/readyz").await.data(200);
+}
+
+/// It once said that a secret is missing, or that there is no database of ours.
+#[tokio::test]
+async fn a_schema_that_is_old_or_closed_is_named() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let refused = |url: &str| {
+        let args = [
+            "serve",
+            "--dev",
+            "--port=0",
+            "--no-migrate",
+            "--database-url",
+            url,
+        ];
+        let refused = output(&mut seatcast(&args));
+        assert!(!refused.status.success());
+        String::from_utf8(refused.stderr).unwrap()
+    };
+    let older = "delete from refinery_schema_history
+                  where version = (select max(version) from refinery_schema_history);
+                 create role of_somebody_else";
+    client.batch_execute(older).await.unwrap();
+    let said = refused(database.url());
+    assert!(said.contains("the schema is at version"), "{said}");
+    let as_another = format!("{}&options=-c%20role%3Dof_somebody_else", database.url());
+    let said = refused(&as_another);
+    assert!(said.contains("of_somebody_else has no rights"), "{said}");
+}
+
     let (url, asked) = refuses_with("28P01");
     let refused = until_ready(&config(|database| database.wait_s = 60), &url).await;
     assert!(refused.is_err());

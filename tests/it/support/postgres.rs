@@ -136,6 +136,11 @@ impl ThrowawayPostgres {
         self.scratch.path()
     }
 
+    /// Where its files are.
+    pub(crate) fn cluster(&self) -> PathBuf {
+        self.scratch.path().join("postgres/data")
+    }
+
     pub(crate) fn scratch(&self) -> &Scratch {
         &self.scratch
     }
