@@ -1,7 +1,9 @@
--- Roles for a database that Seatcast shares with others. Run it with psql as a role that may create
--- roles, before the first `seatcast migrate` and again after each one (it may be repeated):
+-- Roles for a database that Seatcast shares with others. Run it with psql as a role that may create roles (CREATEROLE) and
+-- schemas in the database, before the first `seatcast migrate` and again after each one (it may be repeated):
 --
---     psql "$DATABASE_URL" -f sql/roles.sql
+--     psql "$DATABASE_URL" -v ON_ERROR_STOP=1 -f sql/roles.sql
+--
+-- A role that is no superuser becomes a member of the owner, as it could not make or grant what is the owner's otherwise.
 --
 -- For another schema change the next line. The roles' names begin with the schema's.
 set search_path = seatcast;
@@ -36,8 +38,21 @@ begin
             execute format('create role %I', home || '_' || role);
         end if;
     end loop;
+    if not (select rolsuper from pg_roles where rolname = current_user) then
+        begin
+            execute format('grant %I to %I', home || '_owner', current_user);
+        exception when insufficient_privilege then
+            -- Somebody else made the roles; if this one is a member already, the rest succeeds.
+            null;
+        end;
+    end if;
     execute format('create schema if not exists %I authorization %I', home, home || '_owner');
     execute format('grant usage on schema %I to %I, %I, %I', home, home || '_server', home || '_writer', home || '_reader');
+    -- After a full disk the server tries in a temporary table whether there is room again. Everybody may make some where nobody
+    -- took that right from public.
+    if not has_database_privilege(home || '_server', current_database(), 'temporary') then
+        execute format('grant temporary on database %I to %I', current_database(), home || '_server');
+    end if;
     if to_regclass('turns') is null then
         raise notice 'roles are there; run `seatcast migrate` as %_owner, and this file again', home;
         return;

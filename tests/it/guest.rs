@@ -372,6 +372,29 @@ async fn core_31_guards_look_at_the_function_and_not_at_the_depth() {
     assert_eq!(live.recent.len(), 1, "and it was logged");
 }
 
+/// Providers give nobody a superuser.
+#[tokio::test]
+async fn a_role_that_may_create_roles_makes_ours() {
+    let postgres = ThrowawayPostgres::start().expect("a throw-away Postgres");
+    let admin = connect(postgres.url()).await;
+    let hardened = "create role installer createrole;
+                    revoke all on database seatcast from public;
+                    grant connect on database seatcast to public;
+                    grant create, temporary on database seatcast to installer with grant option";
+    admin.batch_execute(hardened).await.unwrap();
+    let as_installer = format!("{}&options=-c%20role%3Dinstaller", postgres.url());
+    grant(&as_installer).await;
+    let config = Config::default().database;
+    let owner = acting_as("owner", postgres.url());
+    migrate(&config, &owner).await.unwrap();
+    grant(&as_installer).await;
+    grant(&as_installer).await;
+    let server = connect(&acting_as("server", postgres.url())).await;
+    let serves = "insert into seatcast.users (name) values ('Somebody');
+                  create temporary table seatcast_room (n int)";
+    server.batch_execute(serves).await.unwrap();
+}
+
 /// Logical replication applies rows without triggers of statements: it is refused with the first row.
 #[tokio::test]
 async fn logical_replication_is_refused_core_35() {
