@@ -263,7 +263,7 @@ static ALL: &[Metric] = &[
     ),
     Metric(
         "seatcast_bus_connected",
-        "1 while there is a connection to NATS.",
+        "1 while there is a connection to NATS, 0 while there should be one; -1 without a bus.",
         MetricKind::Gauge(&BUS_CONNECTED),
     ),
     Metric(

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{BusMessage, Interest, Subjects};
 use crate::metrics;
 use crate::store::relay::read_log_row;
+use crate::telemetry::outage::Outage;
 use crate::telemetry::with_causes;
 use crate::ticketing::EventId;
 
@@ -28,6 +29,9 @@ const TEND_INTERVAL: Duration = Duration::from_millis(500);
 /// Time that NATS has to take a message.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Tries to reach NATS that failed.
+static UNREACHED: Outage = Outage::new();
 
 /// A client that connects to NATS in the background, and again after every loss.
 ///
@@ -49,7 +53,22 @@ pub(super) async fn connect(url: &str) -> Result<Client, async_nats::ConnectErro
 
 fn count(event: Event) {
     match event {
-        Event::Connected => metrics::BUS_CONNECTED.set(1),
+        Event::Connected => {
+            metrics::BUS_CONNECTED.set(1);
+            if UNREACHED.over() {
+                tracing::info!("NATS is reached");
+            }
+        }
+        // Also before it was ever reached: a wrong address or password would be seen by nothing but the load of the database.
+        Event::ClientError(error) => {
+            if let Some(tries) = UNREACHED.failed() {
+                tracing::warn!(
+                    tries,
+                    %error,
+                    "NATS is not reached: every node reads the log itself"
+                );
+            }
+        }
         Event::Disconnected => {
             metrics::BUS_CONNECTED.set(0);
             metrics::BUS_LOST.add(1);

@@ -28,6 +28,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::config::Bus;
 use crate::config::Config;
 use crate::config::inside::HEARD_CHANGES_MAX;
+use crate::metrics;
 use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::ticketing::EventId;
@@ -111,8 +112,10 @@ pub(crate) async fn start(
     interest: &Interest,
 ) -> Result<mpsc::Receiver<BusMessage>, Box<dyn Error + Send + Sync>> {
     let (out, heard) = mpsc::channel(HEARD_CHANGES_MAX);
+    metrics::BUS_CONNECTED.set(-1);
     #[cfg(feature = "nats")]
     if config.bus.bus == Bus::Nats {
+        metrics::BUS_CONNECTED.set(0);
         let client = follower::connect(&config.bus.nats_url).await?;
         let subjects = Subjects::of(&store.installation().await?);
         let following = follower::follow(

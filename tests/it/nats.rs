@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::binary::ServerProcess;
 use crate::support::database::TestDatabase;
+use crate::support::http_client;
 use crate::support::nats::Nats;
 use crate::support::rush::{grows, show, write};
 use crate::support::server::{DEADLINE, TestServer};
@@ -51,6 +52,33 @@ async fn sees(viewer: &mut Socket, event: EventId, title: &str) {
         async { while viewer.next_on(&topic, "update").await["event"]["title"] != title {} };
     let seen = tokio::time::timeout(DEADLINE, reading).await;
     seen.unwrap_or_else(|_| panic!("never saw {title}"));
+}
+
+/// A wrong address is said, and to be seen in the metrics: the server serves without NATS.
+#[tokio::test]
+async fn a_bus_that_was_never_reached_is_told() {
+    let database = TestDatabase::new().await;
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let stderr = log.reopen().unwrap().into();
+    let wrong = ["--bus", "nats", "--nats-url", "nats://127.0.0.1:1"];
+    let args = [&["--database-url", database.url()][..], &wrong].concat();
+    let server = ServerProcess::start_logging(&args, stderr);
+    let page = async |url: &str| http_client().get(format!("{url}/metrics")).send().await;
+    let metrics = page(&server.url).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("\nseatcast_bus_connected 0\n"));
+    let told = async {
+        while !std::fs::read_to_string(log.path())
+            .unwrap()
+            .contains("NATS is not reached")
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, told).await.expect("told");
+    drop(server);
+    let server = ServerProcess::start(&["--database-url", database.url()]);
+    let metrics = page(&server.url).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("\nseatcast_bus_connected -1\n"));
 }
 
 #[tokio::test]
