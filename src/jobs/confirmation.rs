@@ -70,9 +70,9 @@ impl Kind for Confirmation {
     }
 }
 
-/// Whether the booking still stands.
+/// Whether the booking still stands. One of a cancelled event does so until its money is given back; its tickets open nothing.
 pub(crate) fn is_due(told: &BookingToTell) -> bool {
-    told.status == BookingStatus::Confirmed || mistaken!(ConfirmUndone)
+    told.status == BookingStatus::Confirmed && !told.event_cancelled || mistaken!(ConfirmUndone)
 }
 
 /// Prints those of the tickets for which there is something to print.

@@ -17,6 +17,7 @@ use crate::store::transfers::{
     TICKET_GIVEN_JOB, TICKET_SENT_JOB, TRANSFER_OFFER_JOB, given_key, sent_key,
 };
 use crate::ticketing::calendar::{self, CalendarEntry};
+use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::TicketStatus;
 use crate::ticketing::{EventId, TransferId};
 
@@ -36,13 +37,14 @@ impl Kind for TransferOffer {
         format!("transfer-offer-{}", self.transfer_id)
     }
 
-    /// Sends nothing once the offer was accepted or withdrawn.
+    /// Sends nothing once the offer was accepted or withdrawn, or the event is cancelled.
     async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
         let store = &hands.store;
         let Some(offered) = store.transfer_to_tell(self.transfer_id).await? else {
             return Ok(End::Done);
         };
-        let Some(ticket) = ticket_of(hands, self.transfer_id).await? else {
+        let ticket = ticket_of(hands, self.transfer_id).await?;
+        let Some(ticket) = ticket.filter(takes_place) else {
             return Ok(End::Done);
         };
         let link = hands.proofs.transfer_link(self.transfer_id);
@@ -72,9 +74,10 @@ impl Kind for TicketSent {
         sent_key(self.transfer_id)
     }
 
-    /// Sends nothing once the ticket went further, or was taken back.
+    /// Sends nothing once the ticket went further, or was taken back, or the event is cancelled.
     async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
-        let Some(ticket) = ticket_of(hands, self.transfer_id).await? else {
+        let ticket = ticket_of(hands, self.transfer_id).await?;
+        let Some(ticket) = ticket.filter(takes_place) else {
             return Ok(End::Done);
         };
         let is_theirs = is_theirs(self.generation, ticket.generation, ticket.status);
@@ -107,6 +110,11 @@ impl Kind for TicketSent {
         hands.mailer()?.send(mail).await?;
         Ok(End::Done)
     }
+}
+
+/// Whether the ticket may still open a door.
+fn takes_place(ticket: &TicketInFull) -> bool {
+    ticket.event.status != EventStatus::Cancelled
 }
 
 /// Whether the ticket is still that of the holder to whom this generation of it went.

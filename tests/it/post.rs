@@ -167,6 +167,111 @@ async fn a_mail_that_is_sent_again_is_the_same_mail() {
 
 /// As a stable code and a sentence in the reader's language; the server's own words, which name the address, for those who
 /// may know it.
+/// A booking of a cancelled event stands until its money is given back, and a mail may be late.
+#[tokio::test]
+async fn no_tickets_are_mailed_of_an_event_that_is_cancelled() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Seat", 1_500, 10);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let booking = book(&server, &show, 1, "en").await;
+    let status = format!("{booking}/status");
+    organizer.put(&status, &paid()).await.data(200);
+    let told = all_mails(&mut smtp, &server, &client).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    // As if neither mail had gone out before, and nobody had begun to give money back.
+    let late = format!(
+        "begin;
+         update events set status = 'cancelled' where id = {event};
+         delete from jobs;
+         insert into transfers (ticket_id, event_id, generation)
+             select id, event_id, generation + 1 from tickets where event_id = {event};
+         insert into transfer_contacts (transfer_id, name, email) select id, 'Bo', 'bo@example.org' from transfers;
+         insert into jobs (kind, key, payload, expires_at)
+             select 'confirmation', 'late-tickets', jsonb_build_object('booking_id', id, 'event_id', event_id), now() + interval '1 day'
+               from bookings where event_id = {event} and status = 'confirmed';
+         insert into jobs (kind, key, payload, expires_at)
+             select 'transfer_offer', 'late-offer', jsonb_build_object('transfer_id', id, 'event_id', event_id), now() + interval '1 day'
+               from transfers;
+         commit",
+        event = show.event
+    );
+    client.batch_execute(&late).await.unwrap();
+    let told = all_mails(&mut smtp, &server, &client).await;
+    assert_eq!(told, [json!(null); 0]);
+}
+
+/// They were once `done`, as if they had gone out.
+#[tokio::test]
+async fn mails_whose_time_ran_out_wait_for_a_person() {
+    let smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Seat", 0, 10).stage(&client).await;
+    let late = format!(
+        "insert into jobs (kind, key, payload, reason, created_at, expires_at) values
+             ('cancellation', 'late-mail', '{{\"event_id\": {event}, \"booking_id\": \"{nil}\"}}', 'MAIL_DEFERRED: not now',
+              now() - interval '8 days', now() - interval '1 minute'),
+             ('email_code', 'late-code', '{{}}', 'MAIL_DEFERRED: not now', now() - interval '1 day', now() - interval '1 minute')",
+        event = show.event,
+        nil = uuid::Uuid::nil()
+    );
+    client.batch_execute(&late).await.unwrap();
+    waits(&client, NOTHING_LEFT).await;
+    let states = "select string_agg(state, ' ' order by key) = 'done needs_review' from jobs where key like 'late-%'";
+    waits(&client, states).await;
+    let organizer = server.user(show.organizer);
+    let mails = format!("/api/v1/mails?event_id={}", show.event);
+    for path in [mails.as_str(), "/api/v1/jobs"] {
+        let listed = organizer.get(path).await;
+        let one = listed.data(200)[0].clone();
+        assert_eq!(one["status"], "needs_review");
+        assert_eq!(one["code"], "JOB_NOT_IN_TIME");
+        assert_eq!(one["detail"], "MAIL_DEFERRED: not now");
+    }
+    let page = server.anonymous().get("/metrics").await.text;
+    assert!(page.contains("seatcast_payments_for_review"), "{page}");
+}
+
+/// Messages to browsers stay due for months where no node sends them any more.
+#[tokio::test]
+async fn jobs_that_nobody_takes_hold_up_no_mails_and_go_when_their_time_is_over() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let client = database.client().await;
+    let untaken = "
+        insert into jobs (kind, key, payload, expires_at)
+            select 'push', 'push-' || n, '{}', now() + interval '1 day' from generate_series(1, 60) n;
+        insert into jobs (kind, key, payload, reason, expires_at) values
+            ('push', 'late-push', '{}', null, now() - interval '1 day'),
+            ('refund', 'late-refund', '{}', 'JOB_FAILED: it is away', now() - interval '1 day'),
+            ('cancellation', 'late-mail', '{}', null, now() - interval '1 day'),
+            ('refund_mail', 'taken', '{}', null, now() - interval '1 day');
+        insert into jobs (kind, key, payload, state, reason, expires_at) values
+            ('confirmation', 'undecided', '{\"event_id\": 7}', 'needs_review', 'MAIL_REFUSED: no ada@example.org', now() - interval '8 days'),
+            ('confirmation', 'to be decided', '{}', 'needs_review', 'MAIL_REFUSED: no', now() - interval '6 days')";
+    client.batch_execute(untaken).await.unwrap();
+    assert_eq!(store.due_jobs(JobLane::Mail, 50).await.unwrap(), 2);
+    assert_eq!(store.due_jobs(JobLane::Push, 50).await.unwrap(), 50);
+    let late = store
+        .tidy_jobs(100, &["refund_mail"], &["push"])
+        .await
+        .unwrap();
+    assert_eq!((late.parked, late.dropped), (2, 1));
+    let left = "select string_agg(concat_ws(' ', key, state, reason), ', ' order by key) from jobs where kind <> 'push'";
+    let left: String = client.query_one(left, &[]).await.unwrap().get(0);
+    assert_eq!(
+        left,
+        "late-mail needs_review JOB_NOT_IN_TIME, late-refund needs_review JOB_NOT_IN_TIME: JOB_FAILED: it is away, \
+         taken waiting, to be decided needs_review MAIL_REFUSED: no"
+    );
+    let trace = "select action || ' ' || (detail ->> 'kind') || ' ' || (detail ->> 'why') from audit_trail where object like 'job:%'";
+    let trace: String = client.query_one(trace, &[]).await.unwrap().get(0);
+    assert_eq!(trace, "job given up confirmation MAIL_REFUSED");
+}
+
 #[tokio::test]
 async fn a_mail_that_is_refused_says_why() {
     let smtp = Smtp::start().await;
