@@ -11,6 +11,8 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
+#[cfg(test)]
+pub(crate) use kinds::VALUES_MAX;
 pub use kinds::{Counter, Gauge, GaugeGuard, Histogram, Labelled, Since};
 use kinds::{Metric, MetricKind};
 
@@ -93,6 +95,8 @@ pub static JOBS: Labelled = Labelled::new("outcome");
 pub static JOBS_DUE: Gauge = Gauge::new();
 pub static JOBS_OLDEST_MS: Gauge = Gauge::new();
 pub static JOBS_FOR_REVIEW: Gauge = Gauge::new();
+pub static PAYMENTS_FOR_REVIEW: Gauge = Gauge::new();
+pub static REFUNDS_FOR_REVIEW: Gauge = Gauge::new();
 pub static MAILS: Labelled = Labelled::new("outcome");
 pub static PUSHES: Labelled = Labelled::new("outcome");
 pub static JWKS_FETCHES: Labelled = Labelled::new("outcome");
@@ -101,9 +105,9 @@ pub static JWKS_FETCHES: Labelled = Labelled::new("outcome");
 
 pub static COUNTERS_WRONG: Gauge = Gauge::new();
 pub static STORAGE_FULL: Gauge = Gauge::new();
+pub static DATABASE_READ_ONLY: Gauge = Gauge::new();
 pub static FREE_BYTES: Gauge = Gauge::new();
 
-pub static DATABASE_READ_ONLY: Gauge = Gauge::new();
 /// Name, meaning and number of each metric, in the order of the page.
 static ALL: &[Metric] = &[
     Metric(
@@ -412,6 +416,16 @@ static ALL: &[Metric] = &[
         MetricKind::Gauge(&JOBS_FOR_REVIEW),
     ),
     Metric(
+        "seatcast_payments_for_review",
+        "Payments that wait for a person, of all nodes.",
+        MetricKind::Gauge(&PAYMENTS_FOR_REVIEW),
+    ),
+    Metric(
+        "seatcast_refunds_for_review",
+        "Refunds that wait for a person, of all nodes: their money is neither back nor given up.",
+        MetricKind::Gauge(&REFUNDS_FOR_REVIEW),
+    ),
+    Metric(
         "seatcast_mails_total",
         "Attempts to send a mail, by outcome: `sent`, `failed` (it may be tried again).",
         MetricKind::Labelled(&MAILS),
@@ -439,6 +453,11 @@ static ALL: &[Metric] = &[
         MetricKind::Gauge(&STORAGE_FULL),
     ),
     Metric(
+        "seatcast_database_read_only",
+        "1 while the database answers and takes no writes.",
+        MetricKind::Gauge(&DATABASE_READ_ONLY),
+    ),
+    Metric(
         "seatcast_database_free_bytes",
         "Free on the database's disk, every five minutes; -1 where it is on another machine, or its user may not know.",
         MetricKind::Gauge(&FREE_BYTES),
@@ -450,11 +469,6 @@ pub fn router() -> Router {
     Router::new().route("/metrics", get(page))
 }
 
-    Metric(
-        "seatcast_database_read_only",
-        "1 while the database answers and takes no writes.",
-        MetricKind::Gauge(&DATABASE_READ_ONLY),
-    ),
 async fn page() -> impl IntoResponse {
     let mut text = String::new();
     for entry in ALL {

@@ -118,6 +118,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("JOB_DROPPED", "Job dropped", "ยกเลิกงานประมวลผลแล้ว", "کار کنار گذاشته شد"),
     ("JOB_FAILED", "It did not succeed", "ไม่สำเร็จ", "انجام نشد"),
     ("JOB_NOT_FOUND", "Job not found", "ไม่พบงานประมวลผลนี้", "کار یافت نشد"),
+    ("JOB_NOT_IN_TIME", "It did not succeed in time", "ไม่สำเร็จภายในเวลา", "به‌موقع انجام نشد"),
     ("JOB_NOT_WAITING", "The job waits for nobody", "งานประมวลผลนี้ไม่ได้รอการตัดสินใจ", "این کار در انتظار کسی نیست"),
     ("JOB_PANICKED", "A fault of the server; its log says more", "เซิร์ฟเวอร์ขัดข้อง ดูรายละเอียดในบันทึกของเซิร์ฟเวอร์", "خطای سرور؛ گزارش سرور بیشتر می‌گوید"),
     ("JOB_RETRIED", "The job will be tried again", "จะลองทำงานประมวลผลนี้อีกครั้ง", "کار دوباره انجام خواهد شد"),

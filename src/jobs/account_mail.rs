@@ -52,6 +52,7 @@ pub struct AccountMail {
 impl Kind for AccountMail {
     const NAME: &'static str = "account_mail";
     const WORTH: Duration = Duration::from_secs(60 * 60);
+    const DROPPED_WHEN_LATE: bool = true;
     /// One mail in this time to an address and for one purpose, whoever asks.
     const QUIET: Duration = Duration::from_secs(60);
     const NEEDS_MAIL: bool = true;

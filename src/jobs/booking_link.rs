@@ -23,6 +23,7 @@ pub struct BookingLink {
 impl Kind for BookingLink {
     const NAME: &'static str = "booking_link";
     const WORTH: Duration = Duration::from_secs(24 * 3_600);
+    const DROPPED_WHEN_LATE: bool = true;
     /// One mail in this time about a booking, whoever asks.
     const QUIET: Duration = Duration::from_secs(60);
     const NEEDS_MAIL: bool = true;

@@ -20,6 +20,7 @@ impl Kind for EmailCode {
     const NAME: &'static str = "email_code";
     /// A code that comes later than this would hardly be good any more.
     const WORTH: Duration = Duration::from_secs(10 * 60);
+    const DROPPED_WHEN_LATE: bool = true;
     /// One mail in this time to an address, whoever asks.
     const QUIET: Duration = Duration::from_secs(60);
     const NEEDS_MAIL: bool = true;

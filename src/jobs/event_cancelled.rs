@@ -1,5 +1,5 @@
 //! Tells everybody who had a booking of a cancelled event. It goes through the bookings in the order in which they were
-//! made, some at a time and only while few jobs wait, so that nothing else waits for thousands of mails.
+//! made, some at a time and only while few mails wait, so that nothing else waits for thousands of mails.
 
 use std::time::Duration;
 
@@ -9,12 +9,14 @@ use serde_json::Value;
 
 use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
+use crate::store::jobs::JobLane;
 use crate::store::letters::{EVENT_CANCELLED_JOB, LETTER_WORTH, ToldUpTo};
 use crate::ticketing::EventId;
 
 /// Bookings between two notes of progress.
 const BATCH_MAX: i64 = 50;
-/// Jobs that may wait before more mails are written, and the pause until then.
+/// Mails that may wait before more are written, and the pause until then. Jobs of other lanes are no reason to wait: messages to
+/// browsers may stay due for months where no node sends them any more.
 const WAITING_MAX: i64 = 50;
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -39,7 +41,7 @@ impl Kind for EventCancelled {
             return Ok(End::Done);
         }
         let store = &hands.store;
-        if store.jobs_backlog(WAITING_MAX).await?.due >= WAITING_MAX {
+        if store.due_jobs(JobLane::Mail, WAITING_MAX).await? >= WAITING_MAX {
             return Ok(End::Rests(PAUSE, task.progress().clone()));
         }
         let after = serde_json::from_value::<Option<ToldUpTo>>(task.progress().clone());

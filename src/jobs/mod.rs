@@ -75,8 +75,10 @@ const TIMES_MAX: i32 = 5;
 pub trait Kind: Serialize + DeserializeOwned + Send + Sync {
     /// As the table of jobs names it.
     const NAME: &'static str;
-    /// How long it is worth doing; then it is dropped.
+    /// How long it is worth doing.
     const WORTH: Duration;
+    /// Nobody misses it after that, so it is forgotten. Any other waits for a person then.
+    const DROPPED_WHEN_LATE: bool = false;
     /// How long after it the same request leads to nothing.
     const QUIET: Duration = Duration::ZERO;
     /// A node without a way for mails leaves it to others.
@@ -185,6 +187,15 @@ macro_rules! kinds {
         /// Each kind with its lane.
         pub fn lanes() -> Vec<(&'static str, JobLane)> {
             vec![$((<$kind>::NAME, <$kind>::LANE)),*]
+        }
+
+        /// Kinds that are forgotten once their time has run out.
+        fn dropped_when_late() -> Vec<&'static str> {
+            [$((<$kind>::NAME, <$kind>::DROPPED_WHEN_LATE)),*]
+                .into_iter()
+                .filter(|(_, is_dropped)| *is_dropped)
+                .map(|(name, _)| name)
+                .collect()
         }
 
         fn pause_max(kind: &str) -> Duration {
@@ -376,6 +387,7 @@ pub(crate) fn start(back: &mut Tasks, mut hands: JobHands) -> Jobs {
     let table = worker::Table {
         store: hands.store.clone(),
         kinds: names(jobs.has_mail, hands.pusher.is_some()),
+        dropped_when_late: dropped_when_late(),
     };
     let (woken, end) = (jobs.woken.clone(), back.end());
     let working = async move {
@@ -392,6 +404,10 @@ impl Hands for JobHands {
 
     fn pause_max(&self, taken: &TakenJob) -> Duration {
         pause_max(&taken.kind)
+    }
+
+    fn is_dropped_when_late(&self, taken: &TakenJob) -> bool {
+        dropped_when_late().contains(&taken.kind.as_str())
     }
 }
 

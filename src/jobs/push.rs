@@ -56,6 +56,7 @@ pub(crate) enum AfterPush {
 impl Kind for PushJob {
     const NAME: &'static str = PUSH_JOB;
     const WORTH: Duration = PUSH_JOB_WORTH;
+    const DROPPED_WHEN_LATE: bool = true;
     const NEEDS_PUSH: bool = true;
     const PAUSE_MAX: Duration = PAUSE_MAX;
 

@@ -21,6 +21,7 @@ impl Kind for PackSeatmap {
     const NAME: &'static str = SEATMAP_JOB;
     /// Without it the first reader of each node waits.
     const WORTH: Duration = Duration::from_secs(24 * 3_600);
+    const DROPPED_WHEN_LATE: bool = true;
 
     fn key(&self, _: &Proofs) -> String {
         format!("seatmap:{}", self.event_id)

@@ -20,6 +20,7 @@ pub struct WaitlistOffer {
 impl Kind for WaitlistOffer {
     const NAME: &'static str = OFFER_MAIL;
     const WORTH: Duration = OFFER_MAIL_WORTH;
+    const DROPPED_WHEN_LATE: bool = true;
     const NEEDS_MAIL: bool = true;
 
     fn key(&self, _: &Proofs) -> String {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
 use crate::pacing::Backoff;
-use crate::store::jobs::{Backlog, JobLane, OfLanes, Settled, TakenJob, why};
+use crate::store::jobs::{Backlog, JobLane, JobReason, LateJobs, OfLanes, Settled, TakenJob, why};
 use crate::store::{Store, StoreError};
 use crate::telemetry::with_causes;
 
@@ -72,6 +72,11 @@ pub(crate) trait Hands {
     /// Longest pause between two attempts.
     fn pause_max(&self, _job: &TakenJob) -> Duration {
         AGAIN_MAX
+    }
+
+    /// Nobody misses it once its time has run out. Any other is left to a person then.
+    fn is_dropped_when_late(&self, _job: &TakenJob) -> bool {
+        false
     }
 }
 
@@ -197,19 +202,7 @@ async fn attempt<S: Future<Output = ()> + Send + 'static>(
         let _ = table.settle(&job, &Settled::Done { quiet }).await;
     }
     let settled = match job.is_expired {
-        true => {
-            metrics::JOBS.one("dropped");
-            let (kind, attempts) = (&job.kind, job.attempts);
-            tracing::warn!(
-                job = job.id,
-                kind,
-                attempts,
-                "a job came to nothing in time"
-            );
-            Settled::Done {
-                quiet: Duration::ZERO,
-            }
-        }
+        true => late(&job, hands.is_dropped_when_late(&job)),
         false => {
             let Some(outcome) = carried_out(table, hands, sleep, &job, lease).await else {
                 let kind = &job.kind;
@@ -309,6 +302,24 @@ fn settled(job: &TakenJob, outcome: JobOutcome, pause_max: Duration) -> Settled 
     }
 }
 
+/// Its time ran out.
+fn late(job: &TakenJob, is_dropped: bool) -> Settled {
+    if !is_dropped {
+        return review(job, JobReason::not_in_time(job.reason.as_deref()));
+    }
+    metrics::JOBS.one("dropped");
+    let (kind, attempts) = (&job.kind, job.attempts);
+    tracing::warn!(
+        job = job.id,
+        kind,
+        attempts,
+        "a job came to nothing in time"
+    );
+    Settled::Done {
+        quiet: Duration::ZERO,
+    }
+}
+
 fn review(job: &TakenJob, reason: String) -> Settled {
     metrics::JOBS.one("needs_review");
     let (kind, attempts) = (&job.kind, job.attempts);
@@ -334,12 +345,16 @@ fn tell(backlog: Backlog) {
     metrics::JOBS_DUE.set(backlog.due);
     metrics::JOBS_OLDEST_MS.set(backlog.oldest_ms);
     metrics::JOBS_FOR_REVIEW.set(backlog.for_review);
+    metrics::PAYMENTS_FOR_REVIEW.set(backlog.payments_for_review);
+    metrics::REFUNDS_FOR_REVIEW.set(backlog.refunds_for_review);
 }
 
 /// The table in the database, of the kinds that this node carries out.
 pub(crate) struct Table {
     pub(crate) store: Store,
     pub(crate) kinds: Vec<&'static str>,
+    /// Of all nodes.
+    pub(crate) dropped_when_late: Vec<&'static str>,
 }
 
 impl JobTable for Table {
@@ -356,7 +371,16 @@ impl JobTable for Table {
     }
 
     async fn tidy(&self) -> Result<Backlog, StoreError> {
-        self.store.tidy_jobs(TIDIED_MAX).await?;
+        let (taken, dropped) = (&self.kinds, &self.dropped_when_late);
+        let late = self.store.tidy_jobs(TIDIED_MAX, taken, dropped).await?;
+        if late != LateJobs::default() {
+            let LateJobs { parked, dropped } = late;
+            tracing::warn!(
+                parked,
+                dropped,
+                "jobs that nobody took came to nothing in time"
+            );
+        }
         self.store.jobs_backlog(COUNTED_MAX).await
     }
 }
@@ -425,6 +449,7 @@ mod tests {
                     times: 1,
                     is_expired: false,
                     taken_at: Timestamp::UNIX_EPOCH,
+                    reason: None,
                 };
                 attempt(&stuck, &stuck, &sleep, job, lease(&sleep)).await;
             }

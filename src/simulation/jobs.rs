@@ -348,6 +348,7 @@ fn taken_job(id: i64, attempts: i32) -> TakenJob {
         failures: attempts - 1,
         times: 1,
         is_expired: false,
+        reason: None,
         taken_at: Timestamp::UNIX_EPOCH,
     }
 }

@@ -23,6 +23,8 @@ use crate::ticketing::{OrganizationId, PaymentId};
 pub const JOB_FORGOTTEN_HOURS: i32 = 1;
 /// How long after its end a job waits for a person.
 const REVIEW_DAYS: i32 = 7;
+/// The audit trail's action of a job that waited so long for a person.
+const GIVEN_UP: &str = "job given up";
 
 /// A job to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,6 +103,8 @@ pub struct TakenJob {
     pub is_expired: bool,
     /// By the database's clock.
     pub taken_at: Timestamp,
+    /// Why the last attempt failed.
+    pub reason: Option<String>,
 }
 
 /// How a job goes on.
@@ -197,12 +201,13 @@ pub mod why {
     pub const MAIL_DEFERRED: &str = "MAIL_DEFERRED";
     pub const MAIL_REFUSED: &str = "MAIL_REFUSED";
     pub const MAIL_UNANSWERED: &str = "MAIL_UNANSWERED";
+    pub const NOT_IN_TIME: &str = "JOB_NOT_IN_TIME";
     pub const NOTHING_GIVEN_BACK: &str = "NOTHING_GIVEN_BACK";
     pub const NO_MAIL: &str = "NO_MAIL";
     pub const PUSH_FAILED: &str = "PUSH_FAILED";
     pub const REFUNDS_NEED_REVIEW: &str = "REFUNDS_NEED_REVIEW";
 
-    pub const ALL: [&str; 11] = [
+    pub const ALL: [&str; 12] = [
         FAILED,
         PANICKED,
         TOO_LONG,
@@ -210,6 +215,7 @@ pub mod why {
         MAIL_DEFERRED,
         MAIL_REFUSED,
         MAIL_UNANSWERED,
+        NOT_IN_TIME,
         NOTHING_GIVEN_BACK,
         NO_MAIL,
         PUSH_FAILED,
@@ -221,6 +227,14 @@ impl JobReason {
     /// A reason as it is stored.
     pub fn text(code: &'static str, detail: impl std::fmt::Display) -> String {
         format!("{code}: {detail}")
+    }
+
+    /// Of a job whose time ran out, with why its last attempt failed.
+    pub fn not_in_time(last: Option<&str>) -> String {
+        match last {
+            Some(last) => JobReason::text(why::NOT_IN_TIME, last),
+            None => why::NOT_IN_TIME.to_owned(),
+        }
     }
 
     /// Reads what was stored.
@@ -243,7 +257,7 @@ impl JobReason {
 
     /// Whether the detail may name the one who was written to.
     pub fn is_of_mail(&self) -> bool {
-        [why::MAIL_DEFERRED, why::MAIL_REFUSED].contains(&self.code)
+        [why::MAIL_DEFERRED, why::MAIL_REFUSED, why::NOT_IN_TIME].contains(&self.code)
     }
 }
 
@@ -256,6 +270,18 @@ pub struct Backlog {
     pub oldest_ms: i64,
     /// Jobs that wait for a person, at most the bound that was given.
     pub for_review: i64,
+    /// The same of payments.
+    pub payments_for_review: i64,
+    /// The same of refunds.
+    pub refunds_for_review: i64,
+}
+
+/// Jobs whose time ran out while nobody took them: of a kind that no node carries out any more, say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LateJobs {
+    /// They wait for a person.
+    pub parked: u64,
+    pub dropped: u64,
 }
 
 /// Writes a job that is due after `after`, or lets the one with its key be due by then: also one that is done or that waits
@@ -539,7 +565,7 @@ impl Store {
                              where state = 'waiting' and lane = asked.lane and run_at <= statement_timestamp() and kind = any($3)
                              order by run_at, id limit asked.jobs_max for update skip locked) due))
             returning id, kind, key, payload, attempts, times, expires_at <= statement_timestamp(),
-                      statement_timestamp(), progress, failures, lane";
+                      statement_timestamp(), progress, failures, lane, reason";
         let statement = client.prepare_cached(sql).await?;
         let asked = JobLane::ALL.into_iter().zip(jobs_max);
         let (lanes, jobs_max): (Vec<&str>, Vec<i64>) = asked
@@ -565,6 +591,7 @@ impl Store {
                     .map_or(Value::Null, |progress| progress.0),
                 failures: row.try_get(9)?,
                 lane: JobLane::of(row.try_get(10)?)?,
+                reason: row.try_get(11)?,
             })
         });
         taken.collect()
@@ -588,8 +615,15 @@ impl Store {
         Ok(alone.contains(&true))
     }
 
-    /// Gives back the jobs of nodes that died at them, and forgets those that are done and those that nobody looked at.
-    pub async fn tidy_jobs(&self, jobs_max: usize) -> Result<(), StoreError> {
+    /// Gives back the jobs of nodes that died at them, and forgets those that are done and those that nobody decided. Those whose
+    /// time ran out and that are of no kind that is `taken` here are dropped if they are `dropped_when_late`, and else left to a
+    /// person.
+    pub async fn tidy_jobs(
+        &self,
+        jobs_max: usize,
+        taken: &[&str],
+        dropped_when_late: &[&str],
+    ) -> Result<LateJobs, StoreError> {
         let client = self.client().await?;
         let jobs_max = i64::try_from(jobs_max).unwrap_or(i64::MAX);
         let forgotten = format!(
@@ -598,11 +632,16 @@ impl Store {
                   where state = 'done' and run_at <= statement_timestamp() - interval '{JOB_FORGOTTEN_HOURS} hours'
                   order by run_at limit $1 for update skip locked))"
         );
+        // The audit trail tells of them: somebody may have bought a ticket that was never mailed.
         let given_up = format!(
-            "delete from jobs where id = any(array(
-                 select id from jobs
-                  where state = 'needs_review' and expires_at <= statement_timestamp() - interval '{REVIEW_DAYS} days'
-                  order by expires_at limit $1 for update skip locked))"
+            "with gone as (
+                 delete from jobs where id = any(array(
+                     select id from jobs
+                      where state = 'needs_review' and expires_at <= statement_timestamp() - interval '{REVIEW_DAYS} days'
+                      order by expires_at limit $1 for update skip locked))
+                 returning id, kind, organization_id, split_part(reason, ':', 1) as why)
+             insert into audit_trail (organization_id, action, object, detail)
+             select organization_id, '{GIVEN_UP}', 'job:' || id, jsonb_build_object('kind', kind, 'why', why) from gone"
         );
         for sql in [
             "update jobs set state = 'waiting', lease_until = null, failures = failures + 1, reason = 'its node was lost'
@@ -615,10 +654,50 @@ impl Store {
             let statement = client.prepare_cached(sql).await?;
             client.execute(&statement, &[&jobs_max]).await?;
         }
-        Ok(())
+        let lanes = JobLane::ALL.map(JobLane::as_str);
+        let late = async |act: &str, kinds: &str| {
+            // Along the index of those that are due, as no index has the ends of their time.
+            let sql = format!(
+                "{act} where id = any(array(
+                     select id from jobs where state = 'waiting' and id = any(array(
+                         select one.id from unnest((select $2::text[])) as asked (lane)
+                          cross join lateral (select id, kind, expires_at from jobs
+                                               where state = 'waiting' and lane = asked.lane and run_at <= statement_timestamp()
+                                               order by run_at, id limit $1) one
+                          where one.expires_at <= statement_timestamp() and one.kind <> all($4) and {kinds}))
+                        for update skip locked))"
+            );
+            let statement = client.prepare_cached(&sql).await?;
+            let values: [&(dyn ToSql + Sync); 4] =
+                [&jobs_max, &&lanes[..], &dropped_when_late, &taken];
+            let count = client.execute(&statement, &values).await?;
+            Ok::<u64, StoreError>(count)
+        };
+        let park = format!(
+            "update jobs set state = 'needs_review', reason = concat_ws(': ', '{}', reason)",
+            why::NOT_IN_TIME
+        );
+        Ok(LateJobs {
+            parked: late(&park, "one.kind <> all($3)").await?,
+            dropped: late("delete from jobs", "one.kind = any($3)").await?,
+        })
     }
 
-    /// The numbers of waiting jobs, counted up to `count_max`.
+    /// The number of jobs of a lane that are due, counted up to `count_max`.
+    pub async fn due_jobs(&self, lane: JobLane, count_max: i64) -> Result<i64, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select count(*) from (select from jobs
+                                   where state = 'waiting' and lane = $1 and run_at <= statement_timestamp()
+                                   order by run_at, id limit $2) as due";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client
+            .query_one(&statement, &[&lane.as_str(), &count_max])
+            .await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// The numbers of waiting jobs, and of what waits for a person, counted up to `count_max`.
     pub async fn jobs_backlog(&self, count_max: i64) -> Result<Backlog, StoreError> {
         let client = self.client().await?;
         let sql = "
@@ -630,7 +709,9 @@ impl Store {
             )
             select least((select count(*) from due), $1),
                    coalesce((select extract(epoch from statement_timestamp() - min(run_at)) * 1000 from due), 0)::bigint,
-                   (select count(*) from (select from jobs where state = 'needs_review' limit $1) as review)";
+                   (select count(*) from (select from jobs where state = 'needs_review' limit $1) as review),
+                   (select count(*) from (select from payments where review is not null limit $1) as review),
+                   (select count(*) from (select from refunds where state = 'needs_review' limit $1) as review)";
         let statement = client.prepare_cached(sql).await?;
         let lanes = JobLane::ALL.map(JobLane::as_str);
         let row = client
@@ -640,6 +721,8 @@ impl Store {
             due: row.try_get(0)?,
             oldest_ms: row.try_get(1)?,
             for_review: row.try_get(2)?,
+            payments_for_review: row.try_get(3)?,
+            refunds_for_review: row.try_get(4)?,
         })
     }
 }

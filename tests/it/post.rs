@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use seatcast::store::jobs::JobLane;
 use seatcast::store::prune::OldRows;
 use seatcast::store::refunds::{NewRefund, RefundBegun};
 use seatcast::ticketing::ledger::RefundedParts;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::mail::{PAGES, mailing, waits};
+use crate::support::database::TestDatabase;
 use crate::support::http_client;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, user};
@@ -165,8 +167,6 @@ async fn a_mail_that_is_sent_again_is_the_same_mail() {
     waits(&client, NOTHING_LEFT).await;
 }
 
-/// As a stable code and a sentence in the reader's language; the server's own words, which name the address, for those who
-/// may know it.
 /// A booking of a cancelled event stands until its money is given back, and a mail may be late.
 #[tokio::test]
 async fn no_tickets_are_mailed_of_an_event_that_is_cancelled() {
@@ -272,6 +272,8 @@ async fn jobs_that_nobody_takes_hold_up_no_mails_and_go_when_their_time_is_over(
     assert_eq!(trace, "job given up confirmation MAIL_REFUSED");
 }
 
+/// As a stable code and a sentence in the reader's language; the server's own words, which name the address, for those who
+/// may know it.
 #[tokio::test]
 async fn a_mail_that_is_refused_says_why() {
     let smtp = Smtp::start().await;

@@ -141,6 +141,7 @@ fn taken_job(id: i64, job: &SimJob) -> TakenJob {
         failures: job.failures,
         times: 1,
         is_expired: false,
+        reason: None,
         taken_at: at(now_ms()),
     }
 }

@@ -254,7 +254,7 @@ async fn a_job_is_settled_as_the_one_with_its_lease_says() {
     let lost = take().await;
     let late = "update jobs set lease_until = clock_timestamp() - interval '1 s' where id = $1";
     till.client.execute(late, &[&id]).await.unwrap();
-    till.store.tidy_jobs(10).await.unwrap();
+    till.store.tidy_jobs(10, &[], &[]).await.unwrap();
     let ours = take().await;
     let quiet = Duration::from_secs(1);
     let (done, again) = (

@@ -45,6 +45,7 @@ const REASONS: Readonly<Record<string, readonly [string, string, string]>> = {
   card_declined: ['The card was declined', 'บัตรถูกปฏิเสธ', 'کارت پذیرفته نشد'],
   // Codes of jobs and mails.
   JOB_FAILED: ['It did not succeed', 'ไม่สำเร็จ', 'انجام نشد'],
+  JOB_NOT_IN_TIME: ['It did not succeed in time', 'ไม่สำเร็จภายในเวลา', 'به‌موقع انجام نشد'],
   JOB_PANICKED: ['A fault of the server; its log says more', 'เซิร์ฟเวอร์ขัดข้อง ดูรายละเอียดในบันทึกของเซิร์ฟเวอร์', 'خطای سرور؛ گزارش سرور بیشتر می‌گوید'],
   JOB_TOO_LONG: ['It took too long', 'ใช้เวลานานเกินไป', 'بیش از حد طول کشید'],
   JOB_UNREADABLE: ['This version of the server cannot read it', 'เซิร์ฟเวอร์รุ่นนี้อ่านข้อมูลไม่ได้', 'این نسخهٔ سرور آن را نمی‌خواند'],
@@ -59,14 +60,15 @@ const REASONS: Readonly<Record<string, readonly [string, string, string]>> = {
 
 const PLACES: Readonly<Record<Language, number>> = { en: 0, th: 1, fa: 2 };
 
-/** The reason in words; of one that goes on behind a colon, both parts. */
+/** The reason in words; of one that goes on behind colons, all parts. */
 export function reasonWords(language: Language, reason: string): string {
   const known = (text: string): string | undefined => (Object.hasOwn(REASONS, text) ? REASONS[text]?.[PLACES[language]] : undefined);
   const colon = reason.indexOf(': ');
   const head = colon < 0 ? undefined : known(reason.slice(0, colon));
   if (head === undefined) return known(reason) ?? reason;
   const rest = reason.slice(colon + 2);
-  return `${head}: ${known(rest) ?? asSaid(language, rest)}`;
+  const words = reasonWords(language, rest);
+  return `${head}: ${words === rest ? asSaid(language, rest) : words}`;
 }
 
 /** Others' words run from left to right, numbers first, whatever stands before them. */

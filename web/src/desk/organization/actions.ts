@@ -51,6 +51,7 @@ const ACTIONS: Readonly<Record<string, readonly [string, string, string]>> = {
   'POST /waitlist/{waiting_id}/decline': ['Declined an offer of the waitlist', 'ปฏิเสธข้อเสนอจากรายการรอ', 'پیشنهاد فهرست انتظار را رد کرد'],
   'POST /jobs/{job_id}/retry': ['Had work tried again', 'ให้ลองงานอีกครั้ง', 'خواست کاری دوباره انجام شود'],
   'POST /jobs/{job_id}/drop': ['Dropped work', 'ทิ้งงาน', 'کاری را کنار گذاشت'],
+  'job given up': ['Work that nobody decided about was given up', 'เลิกทำงานที่ไม่มีใครตัดสิน', 'کاری که کسی درباره‌اش تصمیم نگرفت رها شد'],
   // People and programs
   'POST /organizations/{organization_id}/members': ['Invited somebody', 'เชิญคน', 'کسی را دعوت کرد'],
   'PUT /organizations/{organization_id}/members/{user_id}': ['Changed somebody’s role', 'เปลี่ยนบทบาท', 'نقش کسی را تغییر داد'],
