@@ -8,6 +8,7 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,9 @@ use crate::auth::{Auth, AuthSetupError};
 use crate::board::Board;
 use crate::broadcast;
 use crate::config::inside::{PRESENCE_RINGS_MAX, RINGS_MAX};
-use crate::config::{AuthConfig, Config, InvalidConfig, MailConfig, StripeConfig, Switch};
+use crate::config::{
+    AuthConfig, Config, HttpConfig, InvalidConfig, MailConfig, StripeConfig, Switch,
+};
 use crate::descriptors::{self, TooFewDescriptors};
 use crate::desk::Desk;
 use crate::dev;
@@ -58,6 +61,10 @@ use crate::web::{self, Asked, Pages, ShownEvent};
 
 /// Time for the back to end, once nobody needs it any more.
 const BACK_PATIENCE: Duration = Duration::from_secs(5);
+/// A start that takes longer is told to those who ask for the node's health; until then they wait, and are served by the node.
+const QUIET_START: Duration = Duration::from_secs(1);
+/// Connections that are told so at a time.
+const STARTING_CLIENTS_MAX: usize = 64;
 
 /// Why the server could not start, or ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -122,14 +129,22 @@ pub async fn run(
         tracing::warn!("limits are off: one client may ask, join and hold as much as it likes");
     }
     let address = listener.local_addr().map_err(RunError::Address)?;
-    let waiting = start::until_ready(&config.database, &database_url);
-    match shutdown.run_until_cancelled(waiting).await {
-        Some(ready) => ready?,
+    let preparing = async {
+        start::until_ready(&config.database, &database_url).await?;
+        if !config.no_migrate {
+            migrate(&config.database, &database_url).await?;
+        }
+        Ok::<(), StoreError>(())
+    };
+    let preparing = told_meanwhile(listener, &config.http, preparing);
+    let listener = match shutdown.run_until_cancelled(preparing).await {
+        Some(prepared) => {
+            let (listener, prepared) = prepared.map_err(RunError::Address)?;
+            prepared?;
+            listener
+        }
         None => return Ok(()),
-    }
-    if !config.no_migrate {
-        migrate(&config.database, &database_url).await?;
-    }
+    };
     let store = Store::connect(&config.database, &database_url).await?;
     store.insist_on_a_schema().await?;
     let guests_secret = store.guests_secret().await?;
@@ -304,6 +319,34 @@ pub async fn run(
         .await;
     back.finish(BACK_PATIENCE).await;
     outcome
+}
+
+/// Does `work`. If it lasts, as a long migration does, those who ask how the node is are told that it lives and is not ready: a
+/// supervisor that hears nothing would end it in the middle, again and again.
+async fn told_meanwhile<T>(
+    listener: TcpListener,
+    config: &HttpConfig,
+    work: impl Future<Output = T>,
+) -> io::Result<(TcpListener, T)> {
+    let mut work = pin!(work);
+    if let Ok(done) = tokio::time::timeout(QUIET_START, &mut work).await {
+        return Ok((listener, done));
+    }
+    let listener = listener.into_std()?;
+    let meanwhile = TcpListener::from_std(listener.try_clone()?)?;
+    let listener = TcpListener::from_std(listener)?;
+    let router = || api::starting().merge(metrics::router());
+    let routers = http::Routers {
+        all: router(),
+        spare: router(),
+    };
+    let endless = CancellationToken::new();
+    tokio::select! {
+        done = &mut work => Ok((listener, done)),
+        () = http::serve(meanwhile, routers, config, STARTING_CLIENTS_MAX, endless) => {
+            Err(io::Error::other("the accept loop ended"))
+        }
+    }
 }
 
 /// The beginning of links in mails.

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::extract::State;
+use axum::routing::get;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
@@ -28,10 +30,10 @@ pub(super) struct Health {
     database: bool,
     /// Whether the database has every migration that this version needs.
     migrated: bool,
-    /// Whether this node was told to stop: it finishes requests under way, and soon takes no new ones.
-    draining: bool,
     /// Whether the database takes writes: its disk has room, and it is not read-only.
     writable: bool,
+    /// Whether this node was told to stop: it finishes requests under way, and soon takes no new ones.
+    draining: bool,
     listener: Listener,
 }
 
@@ -75,9 +77,9 @@ pub(super) async fn about(State(state): State<ApiState>) -> ApiResult<Reply<Heal
         },
         database: readiness != Err(Obstacle::Database),
         migrated: !matches!(readiness, Err(Obstacle::Database | Obstacle::Migrations)),
+        writable: matches!(readiness, Ok(()) | Err(Obstacle::Draining)),
         draining: state.shutdown.is_cancelled(),
         listener: Listener {
-        writable: matches!(readiness, Ok(()) | Err(Obstacle::Draining)),
             connected: freshness.listening,
             lag_ms: lag.map(|lag| i64::try_from(lag.as_millis()).unwrap_or(i64::MAX).max(0)),
         },
@@ -95,16 +97,19 @@ pub(super) async fn alive() -> Reply<Alive> {
 }
 
 /// Requests can be served
-#[utoipa::path(get, path = "/readyz", tag = "health",
-    responses(
 ///
 /// Also while the database takes no writes: every other node has the same one, reads and live numbers go on, and
 /// a balancer that took all nodes out would end those too. `why` tells of it.
-        (status = 200, body = Envelope<Alive>),
+#[utoipa::path(get, path = "/readyz", tag = "health",
+    responses(
+        (status = 200, body = Envelope<Ready>),
         (status = 503, body = Failure, description = "`UNAVAILABLE {why}`: the `database` does not answer, \
-            `migrations` are missing in it, its `storage` is full, or the node is `draining`"),
+            `migrations` are missing in it, or the node is `starting` or `draining`"),
     ))]
-pub(super) async fn ready(State(state): State<ApiState>) -> ApiResult<Reply<Alive>> {
+pub(super) async fn ready(State(state): State<ApiState>) -> ApiResult<Reply<Ready>> {
+    let serves = |why| Ok(Reply::ok("HEALTHY", Ready { alive: true, why }));
+    let refuses =
+        |why| Err(ApiError::unavailable("UNAVAILABLE", PING_TIMEOUT.as_secs()).with("why", why));
     match readiness(&state).await {
         Ok(()) => serves(None),
         Err(Obstacle::Storage) => serves(Some(Shortage::Storage)),
@@ -115,25 +120,20 @@ pub(super) async fn ready(State(state): State<ApiState>) -> ApiResult<Reply<Aliv
     }
 }
 
+/// While the database is waited for, or migrated: the process lives, and everything else has to come back.
+pub(super) fn starting() -> Router {
+    let later = || async {
+        ApiError::unavailable("UNAVAILABLE", PING_TIMEOUT.as_secs()).with("why", "starting")
+    };
+    Router::new().route("/healthz", get(alive)).fallback(later)
+}
+
 /// A sign of life.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Alive {
     alive: bool,
 }
 
-/// Why requests cannot be served, the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Obstacle {
-    Database,
-    Migrations,
-    /// The database's disk is full: reads go on, nothing can be booked.
-    Storage,
-    Draining,
-}
-
-/// The database's last answer, and when it was asked. However many ask, one does at a time, for all who have come before:
-/// they cannot take the connections that buyers need.
-#[derive(Default)]
 /// Requests can be served.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Ready {
@@ -152,6 +152,21 @@ enum Shortage {
     ReadOnly,
 }
 
+/// Why requests cannot be served, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    Database,
+    Migrations,
+    /// The database's disk is full: reads go on, nothing can be booked.
+    Storage,
+    /// The same of a database that takes no writes.
+    ReadOnly,
+    Draining,
+}
+
+/// The database's last answer, and when it was asked. However many ask, one does at a time, for all who have come before:
+/// they cannot take the connections that buyers need.
+#[derive(Default)]
 pub(super) struct LastPing(Mutex<Option<(Instant, Result<(), Obstacle>)>>);
 
 impl LastPing {
@@ -159,8 +174,6 @@ impl LastPing {
         let came = Instant::now();
         let turn = tokio::time::timeout(PING_TIMEOUT, self.0.lock()).await;
         let mut last = turn.map_err(|_| Obstacle::Database)?;
-    /// The same of a database that takes no writes.
-    ReadOnly,
         if let Some((began, found)) = *last
             && began >= came
         {
@@ -180,6 +193,11 @@ async fn ping(store: &Store) -> Result<(), Obstacle> {
         Ok(false) => return Err(Obstacle::Migrations),
         Err(_) => return Err(Obstacle::Database),
     }
+    match store.takes_writes().await {
+        Ok(true) => {}
+        Ok(false) => return Err(Obstacle::ReadOnly),
+        Err(_) => return Err(Obstacle::Database),
+    }
     match store.has_room().await {
         Ok(true) => Ok(()),
         Ok(false) => Err(Obstacle::Storage),
@@ -193,8 +211,3 @@ async fn readiness(state: &ApiState) -> Result<(), Obstacle> {
         found => found,
     }
 }
-    match store.takes_writes().await {
-        Ok(true) => {}
-        Ok(false) => return Err(Obstacle::ReadOnly),
-        Err(_) => return Err(Obstacle::Database),
-    }

@@ -417,6 +417,13 @@ pub fn spare(state: ApiState) -> Router {
         .with_state(state)
 }
 
+/// For the time until the node can serve: it lives, and is not ready.
+pub fn starting() -> Router {
+    health::starting()
+        .layer(from_fn(layers::observe))
+        .layer(layers::cors())
+}
+
 /// Wraps routes of another stage in the layers for caller, envelope and CORS; without deadline and gzip, since
 /// their answers may be endless.
 pub fn with_callers(state: ApiState, routes: Router) -> Router {

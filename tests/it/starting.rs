@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
+use rustix::process::{Pid, Signal, kill_process};
 use seatcast::config::{Config, DatabaseConfig};
 use seatcast::store::start::until_ready;
 use seatcast::store::{Store, StoreError};
