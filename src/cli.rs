@@ -203,10 +203,13 @@ fn serve(config: Config) -> CliResult {
 
 fn doctor(config: &Config) -> CliResult {
     let given = config.database.given_url();
-    if given.is_none()
-        && let Some(diagnosis) = crate::tools::doctor::examine_without_database(config)
-    {
-        return told(&diagnosis);
+    if given.is_none() {
+        // What would send mails is made to see whether it can be, and has tasks.
+        let runtime = Runtime::new()?;
+        let _inside = runtime.enter();
+        if let Some(diagnosis) = crate::tools::doctor::examine_without_database(config) {
+            return told(&diagnosis);
+        }
     }
     let database = &config.database;
     on_database(

@@ -415,17 +415,25 @@ async fn load(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError> 
         format!("{:.1} % of the queue in use", share * 100.0),
         bad,
     );
+    // Those of other roles are shown to members of pg_read_all_stats only.
     let sql = "
-        select coalesce(max(extract(epoch from clock_timestamp() - xact_start)) / 60, 0)::bigint
+        select coalesce(max(extract(epoch from clock_timestamp() - xact_start)) / 60, 0)::bigint,
+               pg_has_role('pg_read_all_stats', 'usage')
           from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'";
-    let minutes: i64 = client.query_one(sql, &[]).await?.try_get(0)?;
+    let row = client.query_one(sql, &[]).await?;
+    let (minutes, sees_all): (i64, bool) = (row.try_get(0)?, row.try_get(1)?);
     let bad = (minutes >= TRANSACTION_MINUTES_MAX).then_some((
         Condition::Warning,
         "end it, or set idle_in_transaction_session_timeout: it keeps dead rows and may keep turns",
     ));
     found.note(
         "transactions",
-        format!("the oldest is {minutes} min old"),
+        match sees_all {
+            true => format!("the oldest is {minutes} min old"),
+            false => format!(
+                "the oldest of this role is {minutes} min old; those of others are not shown to it"
+            ),
+        },
         bad,
     );
     Ok(())

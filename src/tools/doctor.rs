@@ -2,11 +2,16 @@
 
 use std::net::IpAddr;
 
+use crate::auth::Auth;
 use crate::config::{Config, Switch};
 use crate::descriptors;
 use crate::embedded::{Embedded, Prospect};
+use crate::mail::Mailer;
+use crate::payments::stripe::Stripe;
+use crate::run::RunError;
 use crate::store::StoreError;
 use crate::store::doctor::{self, Condition, Diagnosis};
+use crate::telemetry::{choose_cryptography, with_causes};
 
 /// Looks at everything that can be looked at; what cannot be reached is a symptom, not an error.
 ///
@@ -44,10 +49,31 @@ pub fn examine_without_database(config: &Config) -> Option<Diagnosis> {
 fn with_machine(config: &Config, database: Diagnosis) -> Diagnosis {
     let mut found = Diagnosis::default();
     let is_demo = database.is_demo();
+    settings(config, &mut found);
     files(config, is_demo, &mut found);
     proxies(config, is_demo, &mut found);
     found.0.extend(database.0);
     found
+}
+
+/// What the server would refuse to start with.
+fn settings(config: &Config, found: &mut Diagnosis) {
+    choose_cryptography();
+    let checked = || -> Result<(), RunError> {
+        config.validate()?;
+        Auth::new(&config.auth)?;
+        Mailer::new(&config.mail, config.auth.dev)?;
+        Stripe::new(&config.stripe)?;
+        Ok(())
+    };
+    match checked() {
+        Ok(()) => found.note("settings", "the server starts with them", None),
+        Err(error) => {
+            let mend = "see the message, and docs/configuration.md";
+            let says = with_causes(&error);
+            found.note("settings", says, Some((Condition::Ill, mend)));
+        }
+    }
 }
 
 /// How the clients of a proxy are told apart: limits and guests' shares of an event go by address.

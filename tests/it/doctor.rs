@@ -75,8 +75,13 @@ fn where_there_is_no_database_yet_it_says_what_the_first_start_would_make() {
         let text = String::from_utf8_lossy(&said.stdout).into_owned();
         (said.status.success(), text)
     };
-    let (is_well, said) = asked(&[]);
+    let (is_well, said) = asked(&["--dev"]);
     assert!(is_well, "{said}");
+    // Without any key the server would not start.
+    let (is_well, said) = asked(&[]);
+    assert!(!is_well && said.contains("FAIL  settings"), "{said}");
+    let (is_well, said) = asked(&["--dev", "--smtp-url", "smtp://localhost"]);
+    assert!(!is_well && said.contains("FAIL  settings"), "{said}");
     assert!(said.contains("WARN  database: none yet"), "{said}");
     let (is_well, said) = asked(&["--pg-bin-dir", empty.to_str().unwrap()]);
     assert!(
