@@ -270,7 +270,7 @@ pub struct DatabaseConfig {
 #[derive(Debug, Clone, Args)]
 pub struct AuthConfig {
     /// Secret of HS256 tokens, at least 32 bytes.
-    #[arg(long, env = "SEATCAST_JWT_SECRET", hide_env_values = true)]
+    #[arg(long, env = "SEATCAST_JWT_SECRET", value_parser = trimmed, hide_env_values = true)]
     pub jwt_secret: Option<String>,
     /// File with the public key (PEM; RSA, EC or Ed25519) of the tokens' issuer, in place of a secret.
     #[arg(long, env = "SEATCAST_JWT_PUBLIC_KEY")]
@@ -303,7 +303,7 @@ pub struct AuthConfig {
 #[derive(Debug, Clone, Args)]
 pub struct MailConfig {
     /// Server that mails go to, as in `smtp://user:password@host:587?tls=required` or `smtps://user:password@host`.
-    #[arg(long, env = "SEATCAST_SMTP_URL", hide_env_values = true)]
+    #[arg(long, env = "SEATCAST_SMTP_URL", value_parser = trimmed, hide_env_values = true)]
     pub smtp_url: Option<String>,
     /// Sender of mails, as in `Box office <tickets@example.org>`. Required with `--smtp-url`.
     #[arg(long, env = "SEATCAST_MAIL_FROM")]
@@ -329,17 +329,17 @@ pub struct StripeConfig {
     /// Stripe's secret key.
     #[arg(
         long = "stripe-secret-key",
-        env = "STRIPE_SECRET_KEY",
+        env = "STRIPE_SECRET_KEY", value_parser = trimmed,
         hide_env_values = true
     )]
     pub secret_key: Option<String>,
     /// Stripe's publishable key, which pages use.
-    #[arg(long = "stripe-publishable-key", env = "STRIPE_PUBLISHABLE_KEY")]
+    #[arg(long = "stripe-publishable-key", env = "STRIPE_PUBLISHABLE_KEY", value_parser = trimmed)]
     pub publishable_key: Option<String>,
     /// Secrets with which Stripe signs its webhooks. Several are separated by commas, while one replaces another.
     #[arg(
         long = "stripe-webhook-secret",
-        env = "STRIPE_WEBHOOK_SECRET",
+        env = "STRIPE_WEBHOOK_SECRET", value_parser = trimmed,
         hide_env_values = true
     )]
     pub webhook_secret: Option<String>,
@@ -523,7 +523,7 @@ pub struct BusConfig {
     #[cfg(feature = "nats")]
     #[arg(
         long,
-        env = "NATS_URL",
+        env = "NATS_URL", value_parser = trimmed,
         default_value = "nats://127.0.0.1:4222",
         hide_env_values = true
     )]

@@ -359,6 +359,12 @@ mod tests {
         }
     }
 
+    /// An alert on a code that is counted among others would be blind.
+    #[test]
+    fn the_metrics_have_room_for_every_code() {
+        assert!(TABLE.len() <= crate::metrics::VALUES_MAX);
+    }
+
     /// Everything in the sources of REST and of the rules that is spelt like a code.
     fn codes_named() -> std::collections::BTreeSet<String> {
         fn files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {

@@ -52,8 +52,9 @@ impl Drop for GaugeGuard {
     }
 }
 
-/// Distinct values of one label; further ones count as `other`.
-const VALUES_MAX: usize = 96;
+/// Distinct values of one label; further ones count as `other`. Room for every code of a refusal: one that comes late in the
+/// life of a process, as `BUSY` may, is counted as well.
+pub(crate) const VALUES_MAX: usize = 384;
 
 /// Counters of one name with a label, whose values are fixed words in the code.
 pub struct Labelled {

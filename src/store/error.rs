@@ -39,6 +39,15 @@ pub enum StoreError {
     Corrupt { what: String },
     #[error("no Seatcast database here; run `seatcast migrate` or `seed`")]
     NotMigrated,
+    #[error(
+        "the schema is at version {applied}, and this version of Seatcast needs {needed}: run `seatcast migrate`"
+    )]
+    OldSchema { applied: i64, needed: i64 },
+    /// The role does not see the tables.
+    #[error(
+        "{role} has no rights in the schema {schema}: run sql/roles.sql, and connect as its server's role"
+    )]
+    NoRights { role: String, schema: String },
     /// The schema could not be brought up to date.
     #[error("the migrations failed")]
     Migration(#[source] BoxError),
@@ -171,6 +180,10 @@ impl From<tokio_postgres::Error> for StoreError {
                 room::was_missing();
                 StoreError::Full(error.into())
             }
+            SqlState::READ_ONLY_SQL_TRANSACTION => {
+                read_only::refused();
+                StoreError::Unavailable(error.into())
+            }
             state => by_class(state.code().get(..2).unwrap_or_default(), error),
         }
     }
@@ -180,10 +193,6 @@ impl From<tokio_postgres::Error> for StoreError {
 /// their texts.
 fn without_reply(error: tokio_postgres::Error) -> StoreError {
     if tls::is_failure(&error) {
-            SqlState::READ_ONLY_SQL_TRANSACTION => {
-                read_only::refused();
-                StoreError::Unavailable(error.into())
-            }
         return StoreError::Unavailable(Box::new(NotEncrypted {
             advice: tls::advice(&error),
             source: error,

@@ -59,11 +59,26 @@ impl Store {
     }
 
     /// # Errors
-    /// [`StoreError::NotMigrated`]: the database has nothing of ours.
+    /// [`StoreError::NotMigrated`]: the database has nothing of ours; [`StoreError::NoRights`]: nothing that the role may see;
+    /// [`StoreError::OldSchema`]: not all that this program needs.
     pub async fn insist_on_a_schema(&self) -> Result<(), StoreError> {
-        match versions(&*self.client().await?).await? {
-            (0, _) => Err(StoreError::NotMigrated),
-            _ => Ok(()),
+        let client = self.client().await?;
+        let (applied, needed) = versions(&client).await?;
+        if applied >= needed {
+            return Ok(());
+        }
+        if applied > 0 {
+            return Err(StoreError::OldSchema { applied, needed });
+        }
+        let schema = self.address().schema();
+        let sql = "select current_user::text from pg_namespace
+                    where nspname = $1 and not has_schema_privilege(oid, 'usage')";
+        match client.query_opt(sql, &[&schema]).await? {
+            None => Err(StoreError::NotMigrated),
+            Some(row) => Err(StoreError::NoRights {
+                role: row.try_get(0)?,
+                schema: schema.to_owned(),
+            }),
         }
     }
 }

@@ -59,7 +59,13 @@ async fn a_migration_waits_for_no_table_for_long() {
     let migrating = tokio::spawn(async move { migrate(&config, &url).await });
     for waits in [true, false, true, false] {
         let seen = async {
-            while client.query_one(WAITS, &[]).await.unwrap().get::<_, bool>(0) != waits {
+            while client
+                .query_one(WAITS, &[])
+                .await
+                .unwrap()
+                .get::<_, bool>(0)
+                != waits
+            {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         };
@@ -972,7 +978,8 @@ async fn an_erased_person_is_in_no_table() {
     assert!(!tables_with(&client, EMAIL).await.is_empty());
     assert_eq!(erases("Luca@Seatcast.example").await, None);
     assert_eq!(rows(&client, of_others).await, before);
-    let reasons = "select concat_ws(' ', key, reason) from jobs where key like '_-key' order by key";
+    let reasons =
+        "select concat_ws(' ', key, reason) from jobs where key like '_-key' order by key";
     assert_eq!(
         rows(&client, reasons).await,
         ["b-key MAIL_REFUSED", "d-key MAIL_DEFERRED"]

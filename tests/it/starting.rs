@@ -98,8 +98,6 @@ async fn faults_8_a_database_that_starts_or_recovers_is_waited_for_within_bounds
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
-#[tokio::test]
-async fn nobody_waits_for_what_does_not_pass() {
 /// Behind a name that moves when a replica takes over, sessions on the replica would stay in a pool, and refuse every write.
 #[tokio::test]
 async fn a_standby_is_waited_for_and_has_no_sessions_of_ours() {
@@ -206,6 +204,8 @@ async fn a_schema_that_is_old_or_closed_is_named() {
     assert!(said.contains("of_somebody_else has no rights"), "{said}");
 }
 
+#[tokio::test]
+async fn nobody_waits_for_what_does_not_pass() {
     let (url, asked) = refuses_with("28P01");
     let refused = until_ready(&config(|database| database.wait_s = 60), &url).await;
     assert!(refused.is_err());
