@@ -43,6 +43,7 @@ impl ShownPicture {
                 picture.title = state.event.title.clone();
                 let types = state.ticket_types.values();
                 picture.types = types
+                    .filter(|t| !t.hidden)
                     .map(|t| (t.id.0, json!([t.name, t.available, t.held, t.sold])))
                     .collect();
                 let notices = state.notices.values();
@@ -57,7 +58,18 @@ impl ShownPicture {
         picture
     }
 
-    fn apply(&mut self, body: &Value) {
+    /// The picture that a whole state is. Its rows are taken as they are, so a row that is none does not fit any state.
+    fn whole(body: &Value) -> Self {
+        let mut picture = ShownPicture::default();
+        picture.apply(body, true);
+        picture
+    }
+
+    fn change(&mut self, body: &Value) {
+        self.apply(body, false);
+    }
+
+    fn apply(&mut self, body: &Value, is_whole: bool) {
         for (id, version) in own::bookings(body) {
             let have = self.bookings.entry(id).or_default();
             *have = version.max(*have);
@@ -68,10 +80,10 @@ impl ShownPicture {
         if let Some(title) = body["event"]["title"].as_str() {
             self.title = title.to_owned();
         }
-        merge(&mut self.types, &body["ticket_types"], |row| {
+        merge(&mut self.types, &body["ticket_types"], is_whole, |row| {
             json!([row["name"], row["available"], row["held"], row["sold"]])
         });
-        merge(&mut self.notices, &body["notices"], |row| {
+        merge(&mut self.notices, &body["notices"], is_whole, |row| {
             row["message"].clone()
         });
         if let Some(layout) = body["layout"].as_u64() {
@@ -93,10 +105,15 @@ impl ShownPicture {
     }
 }
 
-fn merge(rows: &mut BTreeMap<i64, Value>, changes: &Value, shown: impl Fn(&Value) -> Value) {
+fn merge(
+    rows: &mut BTreeMap<i64, Value>,
+    changes: &Value,
+    is_whole: bool,
+    shown: impl Fn(&Value) -> Value,
+) {
     for change in changes.as_array().into_iter().flatten() {
         let id = change["id"].as_i64().expect("an id");
-        if change["removed"] == true {
+        if change["removed"] == true && !is_whole {
             rows.remove(&id);
         } else {
             rows.insert(id, shown(change));
@@ -321,12 +338,14 @@ impl SimulatedClient {
         let state = &response["state"];
         self.total = state["presence"]["total"].as_u64().unwrap_or(self.total);
         let level = self.revision() == Some(revision) && response["resumed"] == true;
-        let mut picture = match &self.have {
-            Some(_) if level && mistaken!(ForgetWhenLevel) => ShownPicture::default(),
-            Some((_, picture)) if response["resumed"] == true => picture.clone(),
-            _ => ShownPicture::default(),
+        let picture = match self.have.take() {
+            Some(_) if level && mistaken!(ForgetWhenLevel) => ShownPicture::whole(state),
+            Some((_, mut picture)) if response["resumed"] == true => {
+                picture.change(state);
+                picture
+            }
+            _ => ShownPicture::whole(state),
         };
-        picture.apply(state);
         self.have = Some((revision, picture));
     }
 
@@ -343,9 +362,10 @@ impl SimulatedClient {
             return NextMove::Rejoin;
         }
         if from == 0 {
-            *picture = ShownPicture::default();
+            *picture = ShownPicture::whole(update);
+        } else {
+            picture.change(update);
         }
-        picture.apply(update);
         *have = to;
         NextMove::Nothing
     }

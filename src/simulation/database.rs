@@ -11,7 +11,7 @@ use crate::protocol::presence::Counts;
 use crate::store::doorbell::HistoryPlace;
 use crate::store::presence::{NodeLease, PresenceRing};
 use crate::store::{LiveEvent, LogMark};
-use crate::ticketing::live::{Delta, EventState, Op, RowChange, SeatStatus, samples};
+use crate::ticketing::live::{Delta, EventState, Op, RowChange, SeatStatus, TicketType, samples};
 use crate::ticketing::{EventId, NoticeId, Revision, TicketTypeId};
 
 pub(super) struct Database {
@@ -263,7 +263,10 @@ fn change(state: &EventState, delta: &mut Delta, dice: &mut Dice) {
             let change = if state.ticket_types.contains_key(&id) {
                 RowChange::delete()
             } else {
-                let row = Some(samples::ticket_type(id, 0, 0, revision));
+                let row = Some(TicketType {
+                    hidden: dice.percent(30),
+                    ..samples::ticket_type(id, 0, 0, revision)
+                });
                 RowChange {
                     op: Op::Insert,
                     row,

@@ -25,16 +25,22 @@ pub fn event_state<'a>(
         notices: Vec<&'a Notice>,
         presence: &'a Counts,
     }
-    let shown = state.ticket_types.values().filter(|row| !row.hidden);
-    let mut types: Vec<_> = shown.collect();
-    types.sort_by_key(|row| (row.sort, row.id));
     let pricing = Pricing::of(state, limits);
+    let types = shown_types(state).into_iter();
     JoinedState {
         event: &state.event,
-        ticket_types: types.into_iter().map(|row| pricing.row(row)).collect(),
+        ticket_types: types.map(|row| pricing.row(row)).collect(),
         notices: state.notices_at(now).collect(),
         presence,
     }
+}
+
+/// The ticket types that viewers see, in the order in which they are to be shown.
+fn shown_types(state: &EventState) -> Vec<&TicketType> {
+    let shown = state.ticket_types.values().filter(|row| !row.hidden);
+    let mut types: Vec<_> = shown.collect();
+    types.sort_by_key(|row| (row.sort, row.id));
+    types
 }
 
 /// The changes for an `event:` viewer, as the state of a resumed join.
@@ -59,7 +65,8 @@ pub fn event_changes<'a>(
     }
 }
 
-/// An `update` for `event:` viewers. From revision 0 it holds everything, including empty lists.
+/// An `update` for `event:` viewers. From revision 0 it holds everything as [`event_state`] does, including empty lists;
+/// only presence, which has no revision, is missing.
 pub fn event_update<'a>(
     delta: &'a Delta,
     state: &'a EventState,
@@ -94,30 +101,56 @@ struct EventChanges<'a> {
 
 impl<'a> EventChanges<'a> {
     fn new(delta: &'a Delta, state: &'a EventState, limits: &AvailabilityConfig) -> Self {
-        let is_whole = delta.from == 0;
+        let pricing = Pricing::of(state, limits);
+        if delta.from == 0 {
+            // Clients replace all that they have by these rows, so none may be a removed one, and their order is the one
+            // that is shown. A delta has both removed and hidden rows, by id.
+            return EventChanges {
+                ticket_types: Some(Rows::whole(shown_types(state), |row| &row.id, pricing)),
+                event: Some(&state.event),
+                notices: Some(Rows::whole(state.notices.values(), |row| &row.id, AsItIs)),
+                deleted: delta.deleted,
+            };
+        }
         // The layout's version is a field of the event, but a change of the seat map may come alone.
         let relaid = delta.layout.map(|_| &state.event);
-        let pricing = Pricing::of(state, limits);
-        let types = Rows::new(&delta.ticket_types, pricing);
-        let notices = Rows::new(&delta.notices, AsItIs);
+        let types = Rows::changed(&delta.ticket_types, pricing);
+        let notices = Rows::changed(&delta.notices, AsItIs);
         EventChanges {
-            ticket_types: Some(types).filter(|rows| is_whole || !rows.changes.is_empty()),
+            ticket_types: Some(types).filter(|rows| !rows.rows.is_empty()),
             event: delta.event.as_ref().or(relaid),
-            notices: Some(notices).filter(|rows| is_whole || !rows.changes.is_empty()),
+            notices: Some(notices).filter(|rows| !rows.rows.is_empty()),
             deleted: delta.deleted,
         }
     }
 }
 
-/// Changed rows as an array; a removed one as `{"id", "removed": true}`, and so a hidden one.
+/// Rows as an array; a removed one, which has no row here, as `{"id", "removed": true}`.
 struct Rows<'a, Id, T, V> {
-    changes: &'a BTreeMap<Id, RowChange<T>>,
+    rows: Vec<(&'a Id, Option<&'a T>)>,
     view: V,
 }
 
-impl<'a, Id, T, V> Rows<'a, Id, T, V> {
-    fn new(changes: &'a BTreeMap<Id, RowChange<T>>, view: V) -> Self {
-        Rows { changes, view }
+impl<'a, Id, T, V: WireForm<'a, T>> Rows<'a, Id, T, V> {
+    fn whole(rows: impl IntoIterator<Item = &'a T>, id: fn(&T) -> &Id, view: V) -> Self {
+        let rows = rows.into_iter().map(|row| (id(row), Some(row)));
+        Rows {
+            rows: rows.collect(),
+            view,
+        }
+    }
+
+    /// A row that is hidden from viewers is removed for them.
+    fn changed(changes: &'a BTreeMap<Id, RowChange<T>>, view: V) -> Self {
+        let shown = |change: &'a RowChange<T>| {
+            let row = change.row.as_ref().filter(|row| V::is_shown(row));
+            row.filter(|_| change.op != Op::Delete)
+        };
+        let rows = changes.iter().map(|(id, change)| (id, shown(change)));
+        Rows {
+            rows: rows.collect(),
+            view,
+        }
     }
 }
 
@@ -129,11 +162,9 @@ impl<'a, Id: Serialize, T, V: WireForm<'a, T>> Serialize for Rows<'a, Id, T, V> 
             Row(R),
             Removed { id: Id, removed: bool },
         }
-        serializer.collect_seq(self.changes.iter().map(|(id, change)| match &change.row {
-            Some(row) if change.op != Op::Delete && V::is_shown(row) => {
-                ChangedRow::Row(self.view.row(row))
-            }
-            _ => ChangedRow::Removed { id, removed: true },
+        serializer.collect_seq(self.rows.iter().map(|&(id, row)| match row {
+            Some(row) => ChangedRow::Row(self.view.row(row)),
+            None => ChangedRow::Removed { id, removed: true },
         }))
     }
 }

@@ -16,8 +16,8 @@ use crate::protocol::fixtures::{
 };
 use crate::protocol::presence::Counts;
 use crate::protocol::topic::Topic;
-use crate::ticketing::EventId;
-use crate::ticketing::live::{Delta, RowChange, SeatMap, SeatStatus};
+use crate::ticketing::live::{Delta, RowChange, SeatMap, SeatStatus, TicketType};
+use crate::ticketing::{EventId, TicketTypeId};
 
 fn limits() -> AvailabilityConfig {
     Config::default().availability
@@ -162,6 +162,34 @@ fn a_whole_update_replaces_everything_even_by_nothing() {
     let state = state();
     let seats = json_of(&seats_update(&state.whole(), &state));
     assert_eq!(seats["seats"], json_of(&seats_state(&state))["seats"]);
+}
+
+/// Clients replace their rows by those of a whole update: a removed one among them would be shown as a ticket type without
+/// a price.
+#[test]
+fn a_whole_update_shows_what_a_join_shows() {
+    let mut state = state();
+    let secret = TicketType {
+        id: TicketTypeId(103),
+        hidden: true,
+        ..stalls(10, 0, 0)
+    };
+    state.ticket_types.insert(secret.id, secret);
+    // As merged by a viewer's shard: the whole state, and a change after it that took rows away.
+    let (mut whole, gone) = (state.whole(), removed());
+    state.apply(&gone).unwrap();
+    whole.merge(&gone);
+    let limits = limits();
+    let update = json_of(&event_update(&whole, &state, &limits));
+    let joined = json_of(&event_state(
+        &state,
+        Timestamp::UNIX_EPOCH,
+        &Counts::default(),
+        &limits,
+    ));
+    for part in ["event", "ticket_types", "notices"] {
+        assert_eq!(update[part], joined[part], "{part}");
+    }
 }
 
 #[test]

@@ -49,13 +49,14 @@ export interface Model<S> {
 }
 
 export const eventModel: Model<EventState> = {
-  whole(state) {
+  whole(state, before) {
     if (!isObject(state['event'])) throw new TypeError('an event topic without an event');
     return {
       event: state['event'] as unknown as EventInfo,
-      ticket_types: rows<TicketType>(state['ticket_types']),
-      notices: rows<Notice>(state['notices']),
-      presence: countsOf(state['presence']) ?? null,
+      ticket_types: merged([], rows<TicketType>(state['ticket_types'])),
+      notices: merged([], rows<Notice>(state['notices'])),
+      // A join's reply and a snapshot have it, an update has not.
+      presence: countsOf(state['presence']) ?? before?.presence ?? null,
       deleted: state['deleted'] === true,
     };
   },

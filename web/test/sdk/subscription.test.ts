@@ -124,6 +124,18 @@ describe('updates', () => {
     expect(last()).toMatchObject({ revision: 8, status: 'live', state: { ticket_types: [] } });
   });
 
+  it('from 0 keep the people who are here, and show nothing of rows that were removed', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.push('event:1', 'presence', { total: 3, by_step: { viewing: 3 } });
+    const { event, ticketTypes } = server.event(1);
+    const gone = [{ id: 9, removed: true }];
+    server.push('event:1', 'update', { from: 0, to: 8, event, ticket_types: [ticketTypes.get(7), ...gone], notices: gone });
+    expect(last().state?.presence).toEqual({ total: 3, by_step: { viewing: 3 } });
+    expect(last().state?.ticket_types.map(({ id }) => id)).toEqual([7]);
+    expect(last().state?.notices).toEqual([]);
+  });
+
   it('drop a removed row', async () => {
     const { last } = watchEvent();
     await server.settle(10);
