@@ -28,8 +28,8 @@ pub(super) struct Connection {
     /// The socket is full: wait for the poller before writing again.
     blocked: bool,
     phase: Phase,
-    /// Milliseconds of the shard's clock.
-    pub(super) opened_ms: u64,
+    /// The client has the time for a first join from here on. Milliseconds of the shard's clock, as the next.
+    pub(super) may_join_ms: u64,
     pub(super) heard_ms: u64,
     /// Tells it from others that have its number before or after it.
     pub(super) serial: u32,
@@ -81,7 +81,7 @@ impl Connection {
             outbox: Outbox::default(),
             blocked: false,
             phase: Phase::Open,
-            opened_ms: now_ms,
+            may_join_ms: now_ms,
             heard_ms: now_ms,
             serial: 0,
             beat_in: 1,

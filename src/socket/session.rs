@@ -38,7 +38,7 @@ use crate::auth::{Auth, Caller};
 use crate::config::inside::REFUSED_FRAMES_MAX;
 use crate::config::{PresenceConfig, SocketConfig};
 use crate::pacing::{SharedTokenBucket, TokenBucket};
-use crate::protocol::code;
+use crate::protocol::code::{self, ErrorReply, Retry};
 use crate::protocol::phoenix::{ClientFrame, Malformed, Vsn};
 
 #[derive(Debug)]
@@ -56,11 +56,20 @@ pub(crate) struct Session {
     joins_of_address: Option<Arc<SharedTokenBucket>>,
     pushes: TokenBucket,
     refused_frames: u32,
-    pub(crate) joined_once: bool,
+    first_join: FirstJoin,
     /// Whether a joined topic needs the caller's token.
     needs_token: bool,
     /// Whether a new token came, so that the rights of joined topics have to be checked again.
     caller_changed: bool,
+}
+
+/// Whether the client has joined anything. One that does not in time is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstJoin {
+    Awaited,
+    /// A join was answered «later» since the last visit.
+    ToldLater,
+    Answered,
 }
 
 /// Configuration and state of the server that a session needs to judge a frame.
@@ -92,9 +101,30 @@ impl Session {
             joins_of_address,
             pushes: TokenBucket::new(limits.pushes_per_s_max),
             refused_frames: 0,
-            joined_once: false,
+            first_join: FirstJoin::Awaited,
             needs_token: false,
             caller_changed: false,
+        }
+    }
+
+    /// Whether the client neither joined anything nor waits for the answer to a join.
+    pub(crate) fn has_asked_for_nothing(&self) -> bool {
+        self.first_join != FirstJoin::Answered && self.subscriptions.iter().all(Option::is_none)
+    }
+
+    /// Whether a first join was answered «later» since this was last asked.
+    pub(crate) fn take_told_later(&mut self) -> bool {
+        let told = self.first_join == FirstJoin::ToldLater;
+        if told {
+            self.first_join = FirstJoin::Awaited;
+        }
+        told
+    }
+
+    /// Notes that a join is refused.
+    fn refuses_join(&mut self, error: &ErrorReply) {
+        if error.retry == Retry::Later && self.first_join == FirstJoin::Awaited {
+            self.first_join = FirstJoin::ToldLater;
         }
     }
 

@@ -37,8 +37,12 @@ impl Shard {
             }
             return;
         }
+        if connection.session.take_told_later() {
+            // It tried, and was told to try again: closed as one that broke a rule, it would not come back after an outage.
+            connection.may_join_ms = now_ms;
+        }
         let silent_ms = now_ms.saturating_sub(connection.heard_ms);
-        let open_ms = now_ms.saturating_sub(connection.opened_ms);
+        let unjoined_ms = now_ms.saturating_sub(connection.may_join_ms);
         if silent_ms > limits.idle_timeout_ms {
             metrics::SILENT_CLOSES.add(1);
             // Not closed as a violation of policy, so that a laptop that slept comes back by itself.
@@ -47,7 +51,9 @@ impl Shard {
                 code::GOING_AWAY.number,
                 "no frame for too long: send heartbeats",
             );
-        } else if !connection.session.joined_once && open_ms > limits.first_join_timeout_ms {
+        } else if connection.session.has_asked_for_nothing()
+            && unjoined_ms > limits.first_join_timeout_ms
+        {
             self.end(id, code::POLICY.number, "nothing was joined in time");
         } else if connection
             .session

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
-    Effect, JoinStage, ReplyTo, Rules, Session, ShownTopic, Subscription, SubscriptionPresence,
+    Effect, FirstJoin, JoinStage, ReplyTo, Rules, Session, ShownTopic, Subscription,
+    SubscriptionPresence,
 };
 use crate::auth::Right;
 use crate::hub::presence as here;
@@ -116,7 +117,7 @@ impl Session {
                 since: None,
             });
         }
-        self.joined_once = true;
+        self.first_join = FirstJoin::Answered;
         self.needs_token |= is_admin || event.status == EventStatus::Draft;
         self.take_early(place, early, rules, effects);
         true
@@ -144,6 +145,7 @@ impl Session {
 
     /// Answers a waiting join with an error, and drops it.
     fn refuse_join(&mut self, place: u32, error: ErrorReply, effects: &mut Vec<Effect>) {
+        self.refuses_join(&error);
         let Some(subscription) = self
             .subscriptions
             .get_mut(place as usize)

@@ -1,6 +1,6 @@
 //! Private topics: rights to join them, and answers to joins.
 
-use super::{Effect, JoinStage, ReplyTo, Rules, Session, Subscription};
+use super::{Effect, FirstJoin, JoinStage, ReplyTo, Rules, Session, Subscription};
 use crate::auth::Right;
 use crate::hub::NotOpened;
 use crate::hub::private::Picture;
@@ -89,7 +89,7 @@ impl Session {
         let early = subscription.stage.take_early();
         subscription.stage = JoinStage::Told;
         metrics::JOINS.one("private");
-        (self.joined_once, self.needs_token) = (true, true);
+        (self.first_join, self.needs_token) = (FirstJoin::Answered, true);
         self.take_early(place, early, rules, effects);
     }
 
@@ -119,6 +119,7 @@ impl Session {
                 code::UNAVAILABLE.because("the database does not answer")
             }
         };
+        self.refuses_join(&error);
         effects.push(self.refuse(at, error));
         effects.extend(self.refuse_early(subscription.stage.take_early()));
         effects.extend(

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::auth::Auth;
+use crate::config::inside::SOCKET_FIRST_JOIN_TIMEOUT_MS;
 use crate::config::{AuthConfig, Config};
 use crate::hub::private::PrivateTopics;
 use crate::hub::{Hub, Mailbox, NotOpened, Opening, Publication, ToShard, Watch};
@@ -150,6 +151,34 @@ fn an_event_that_becomes_a_draft_shows_its_last_change_on_no_topic() {
     let heard = heard(&mut client);
     assert_eq!(heard.matches("phx_close").count(), 3, "{heard}");
     assert!(!heard.contains("Secret"), "{heard}");
+}
+
+/// In an outage joins are answered «later». That is no breach of the rules, so the client is not closed as if it were one:
+/// it would not come back.
+#[test]
+fn a_client_that_is_told_to_join_later_may_go_on_trying() {
+    let (hub, mut mailboxes, _watches) = Hub::new(1);
+    let mut shard = held(mailboxes.shards.remove(0));
+    let mut client = shard.connect(Vsn::V2);
+    let limit_ms = SOCKET_FIRST_JOIN_TIMEOUT_MS;
+    for now_ms in (0..4 * limit_ms).step_by(100) {
+        if now_ms % (limit_ms / 2) == 0 {
+            say(&mut client, r#"["1","1","event:1","phx_join",{}]"#);
+        }
+        if now_ms % (limit_ms / 2) == limit_ms / 4 {
+            hub.not_opened(0, EventId(1), NotOpened::Unavailable);
+        }
+        shard.turn(now_ms);
+    }
+    let answers = heard(&mut client);
+    assert_eq!(answers.matches("UNAVAILABLE").count(), 8, "{answers}");
+    assert!(!answers.contains("nothing was joined"), "{answers}");
+    // One that gives up is closed, as one that never asked.
+    for now_ms in (4 * limit_ms..6 * limit_ms).step_by(100) {
+        shard.turn(now_ms);
+    }
+    let last = heard(&mut client);
+    assert!(last.contains("nothing was joined"), "{last}");
 }
 
 /// A client that leaves a join which waits for a revision, and joins again with a later one, gets no state older than that.
