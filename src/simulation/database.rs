@@ -264,7 +264,7 @@ fn change(state: &EventState, delta: &mut Delta, dice: &mut Dice) {
                 RowChange::delete()
             } else {
                 let row = Some(TicketType {
-                    hidden: dice.percent(30),
+                    hidden: revision % 3 == 0,
                     ..samples::ticket_type(id, 0, 0, revision)
                 });
                 RowChange {
