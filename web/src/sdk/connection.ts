@@ -84,6 +84,9 @@ export class LinkError extends Error {
   override name = 'LinkError';
 }
 
+const NOT_CONNECTED = 'not connected';
+const NO_ANSWER = 'no answer';
+
 interface Pending {
   resolve(response: JsonObject): void;
   reject(error: unknown): void;
@@ -128,6 +131,11 @@ export class Connection {
     return this.#state;
   }
 
+  /** No attempt is under way, though somebody listens. */
+  get isDown(): boolean {
+    return this.#state === 'waiting' || this.#state === 'closed';
+  }
+
   /** Topics that it has. */
   get topics(): number {
     return this.#channels.size;
@@ -162,7 +170,7 @@ export class Connection {
    */
   async join(topic: string, payload: JsonObject, accepted: (response: JsonObject) => void): Promise<void> {
     const attached = this.#channels.get(topic);
-    if (!attached) throw new LinkError(`${topic} is not attached`);
+    if (!attached) throw new LinkError(NOT_CONNECTED);
     const ref = this.#ref();
     attached.joinRef = ref;
     const token = this.#options.token?.();
@@ -188,9 +196,9 @@ export class Connection {
     abandoned?.close(1000, reason);
   }
 
-  /** Tries again now if waiting: the network is said to be back. */
+  /** Tries again now if waiting, or closed: the network is said to be back, or the caller is another one. */
   nudge(): void {
-    if (this.#state !== 'waiting') return;
+    if (!this.isDown) return;
     clearTimeout(this.#retryTimer);
     this.#connect();
   }
@@ -209,7 +217,7 @@ export class Connection {
     const generation = this.#generation;
     const current = (): boolean => generation === this.#generation;
     this.#enter('connecting');
-    this.#openTimer = setTimeout(() => this.reset('no answer'), CONNECTION.openTimeoutMs);
+    this.#openTimer = setTimeout(() => this.reset(NO_ANSWER), CONNECTION.openTimeoutMs);
     this.#transport = this.#options.transport(`${this.#options.url}?vsn=2.0.0`, {
       opened: () => current() && this.#opened(),
       received: (text) => current() && this.#received(text),
@@ -266,7 +274,7 @@ export class Connection {
     for (const attached of this.#channels.values()) attached.joinRef = null;
     for (const [ref, pending] of [...this.#pending]) {
       this.#settle(ref, pending);
-      pending.reject(new LinkError('the link went down'));
+      pending.reject(new LinkError(NOT_CONNECTED));
     }
   }
 
@@ -329,7 +337,7 @@ export class Connection {
   }
 
   #request(frame: Frame & { ref: string }, accepted?: (response: JsonObject) => void): Promise<JsonObject> {
-    if (this.#state !== 'open') return Promise.reject(new LinkError('not connected'));
+    if (this.#state !== 'open') return Promise.reject(new LinkError(NOT_CONNECTED));
     return new Promise((fulfil, reject) => {
       const resolve = (response: JsonObject): void => {
         try {
@@ -341,7 +349,7 @@ export class Connection {
       };
       const timer = setTimeout(() => {
         this.#pending.delete(frame.ref);
-        reject(new LinkError(`no answer to ${frame.event} on ${frame.topic}`));
+        reject(new LinkError(NO_ANSWER));
       }, CONNECTION.replyTimeoutMs);
       this.#pending.set(frame.ref, { resolve, reject, timer });
       this.#send(frame);

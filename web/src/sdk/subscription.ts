@@ -44,7 +44,7 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
       seekElsewhere: () => this.nodeIsNoHelp.emit(),
     });
     // While a first attempt is under way we are not «down» yet.
-    if (connection.state === 'waiting' || connection.state === 'closed') this.freshness.linkDown(now());
+    if (connection.isDown) this.freshness.linkDown(now());
   }
 
   /** Whether the socket brings this topic's frames. If not, a stream may. */
@@ -82,7 +82,10 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
 
   /** The caller is another one, who may be given what was refused before. */
   callerChanged(): void {
-    if (this.view.refused && this.connection.state === 'open') void this.#joining.now();
+    if (!this.view.refused) return;
+    if (this.connection.state === 'open') void this.#joining.now();
+    // Where all topics were refused, the server has closed it.
+    else this.connection.nudge();
   }
 
   protected fetchMissing(): void {

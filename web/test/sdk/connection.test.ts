@@ -111,6 +111,14 @@ describe('a close code', () => {
     expect(view).toMatchObject({ status: 'live', revision: 2 });
   });
 
+  it('of a policy is not for ever: a page that is shown again opens another link', async () => {
+    server.close(1008);
+    await server.settle(60_000);
+    client.nudge();
+    await server.settle(10);
+    expect([server.links, view.status]).toEqual([2, 'live']);
+  });
+
   it('of an ended token gets a new one first', async () => {
     client.close();
     const refreshed = server.client({ token: 'old', refreshToken: async () => 'new' });

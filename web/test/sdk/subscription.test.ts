@@ -36,6 +36,17 @@ describe('joining', () => {
     expect(left(last())).toBe(100);
   });
 
+  it('is asked for again by another caller, though the server has closed the link on which it was refused', async () => {
+    client.watch('event:9', () => {});
+    await server.settle(10);
+    server.close(1008);
+    await server.settle(60_000);
+    expect(server.links).toBe(1);
+    client.setToken('another');
+    await server.settle(10);
+    expect(server.links).toBe(2);
+  });
+
   it('says why a topic is refused, and does not ask again', async () => {
     let refused: unknown;
     client.watch('event:9', (view) => (refused = view.refused));
