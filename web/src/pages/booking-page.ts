@@ -6,6 +6,8 @@ import { explain } from '../elements/internal/refusals.ts';
 import { save } from '../elements/internal/save.ts';
 import { BookingsController } from '../elements/internal/own-controllers.ts';
 import { payingOf } from '../elements/seatcast-bookings/paying.ts';
+import { bringFiles } from '../sdk/client.ts';
+import * as files from '../sdk/files.ts';
 import { Refusal, type Booking, type EventDetails } from '../sdk/index.ts';
 import { signInAddress } from '../elements/internal/sign-in.ts';
 import { SIGN_IN_PAGE } from './router.ts';
@@ -16,6 +18,8 @@ import { PageElement, titled } from './page-element.ts';
 import { poster } from './poster.ts';
 import '../elements/seatcast-bookings/seatcast-bookings.ts';
 import './find-booking.ts';
+
+bringFiles(files);
 
 const DONE = svg`<path d="m4 12.5 5.5 5.5L20 7" />`;
 const CLOCK = svg`<circle cx="12" cy="12" r="9" /><path d="M12 7v5l3.5 2" />`;

@@ -2,7 +2,8 @@
  * Keeps the visitor signed in: the session lies in `localStorage`, all tabs share it, and it is renewed before its access
  * token ends. Elements on other sites know nothing of it.
  */
-import { followLater, useClient } from '../elements/internal/shared-client.ts';
+import { useClient } from '../elements/internal/shared-client.ts';
+import { followPage } from '../sdk/follow-page.ts';
 import { storageOfPage } from '../sdk/page.ts';
 import { Keeper } from '../sdk/keeper.ts';
 import { Refusal, SeatcastClient, type Account, type Session, type TextStorage } from '../sdk/index.ts';
@@ -188,7 +189,7 @@ function begun(Client: typeof SeatcastClient): SignedIn {
     refreshToken: () => made.another(),
   });
   useClient(client);
-  followLater(client);
+  followPage(client);
   const made = new SignedIn(client, storage);
   return made;
 }

@@ -563,13 +563,23 @@ export class SeatcastClient extends LiveClient {
 
   /** Pages that show no tickets do without its reader. */
   async #file(path: string, headers: Record<string, string>): Promise<Blob> {
-    const { fileOf } = await import('./files.ts').catch(notLoaded);
+    const { fileOf } = files ?? (await import('./files.ts').catch(notLoaded));
     return fileOf(this.rest, path, headers);
   }
 
   #kept(bookingId: string): KeptBooking | undefined {
     return this.#store.all().find(({ id }) => id === bookingId);
   }
+}
+
+let files: typeof import('./files.ts') | undefined;
+
+/**
+ * Scripts that offer files bring their reader. Loaded with the first file, at a gate where the network flickers, it may fail,
+ * and some browsers never load a part again that once failed to load.
+ */
+export function bringFiles(reader: typeof import('./files.ts')): void {
+  files = reader;
 }
 
 /** For the owner of a booking without an account. */

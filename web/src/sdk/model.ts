@@ -53,8 +53,8 @@ export const eventModel: Model<EventState> = {
     if (!isObject(state['event'])) throw new TypeError('an event topic without an event');
     return {
       event: state['event'] as unknown as EventInfo,
-      ticket_types: merged([], rows<TicketType>(state['ticket_types'])),
-      notices: merged([], rows<Notice>(state['notices'])),
+      ticket_types: merged<TicketType>([], state['ticket_types']),
+      notices: merged<Notice>([], state['notices']),
       // A join's reply and a snapshot have it, an update has not.
       presence: countsOf(state['presence']) ?? before?.presence ?? null,
       deleted: state['deleted'] === true,
@@ -89,10 +89,11 @@ export function rows<T>(value: unknown): T[] {
 }
 
 /** The rows with the changed ones in place of their old selves; new ones come last. */
-function merged<T extends { id: number }>(before: T[], changes: (T | Removed)[] | undefined): T[] {
-  if (!changes || changes.length === 0) return before;
+function merged<T extends { id: number }>(before: T[], changes: unknown): T[] {
+  const changed = rows<T | Removed>(changes);
+  if (!changed[0]) return before;
   const byId = new Map(before.map((row) => [row.id, row]));
-  for (const change of changes) {
+  for (const change of changed) {
     if (isRemoved(change)) byId.delete(change.id);
     else byId.set(change.id, change);
   }

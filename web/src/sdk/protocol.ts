@@ -208,15 +208,12 @@ export function decodeFrame(text: string): Frame {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new MalformedFrame('not JSON');
+    // No array either.
   }
-  if (!Array.isArray(value) || value.length < 5) throw new MalformedFrame('not an array of five');
-  const [joinRef, ref, topic, event, payload] = value as unknown[];
-  if (!isTextOrNull(joinRef) || !isTextOrNull(ref)) throw new MalformedFrame('a ref is no string');
-  if (typeof topic !== 'string' || typeof event !== 'string') {
-    throw new MalformedFrame('topic or event is no string');
+  const [joinRef, ref, topic, event, payload] = Array.isArray(value) ? (value as unknown[]) : [];
+  if (!isTextOrNull(joinRef) || !isTextOrNull(ref) || typeof topic !== 'string' || typeof event !== 'string' || !isObject(payload)) {
+    throw new MalformedFrame();
   }
-  if (!isObject(payload)) throw new MalformedFrame('payload is no object');
   return { joinRef, ref, topic, event, payload };
 }
 

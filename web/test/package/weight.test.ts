@@ -14,6 +14,8 @@ const EVENT_PAGE_BYTES_MAX = 60_000;
 /** Names of all files that a browser fetches before the first drawing, and what each weighs, packed. */
 let weights: Map<string, number>;
 let imports: Map<string, readonly string[]>;
+/** Modules that each script is made of. */
+let modules: Map<string, readonly string[]>;
 /** Style sheets that the HTML of the pages names. */
 let sheets: string[];
 let outDir: string;
@@ -29,6 +31,7 @@ beforeAll(async () => {
   const html = built.output.find(({ fileName }) => fileName === 'index.html');
   sheets = [...String(html && 'source' in html ? html.source : '').matchAll(/rel="stylesheet"[^>]*href="\/([^"]+)"/g)].map(([, name]) => name!);
   imports = new Map(built.output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file.imports] as const] : [])));
+  modules = new Map(built.output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file.moduleIds] as const] : [])));
 }, 60_000);
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -45,6 +48,19 @@ function loaded(name: string, seen = new Set<string>()): Set<string> {
 function weightOf(names: Iterable<string>): number {
   return [...names].reduce((sum, name) => sum + weights.get(name)!, 0);
 }
+
+/**
+ * Some browsers never load a part again that once failed to load. So a part that is of use when the network was away comes
+ * with the script that will need it.
+ */
+it.each([
+  ['embed/availability.js', /\/follow-page\.ts$/],
+  ['seatcast-tickets.ts', /\/sdk\/files\.ts$/],
+  ['booking-page.ts', /\/sdk\/files\.ts$/],
+])('%s brings what cannot wait for the network', (script, part) => {
+  const brings = [...modules].find(([name, ids]) => name === script || ids.some((id) => id.endsWith(`/${script}`)))!;
+  expect([...loaded(brings[0])].some((name) => modules.get(name)?.some((id) => part.test(id)))).toBe(true);
+});
 
 it('availability alone is at most 20 kB, packed', () => {
   const files = loaded('embed/availability.js');

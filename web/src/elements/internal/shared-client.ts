@@ -2,10 +2,9 @@
  * The client that elements use when they are not given one. Elements that only show numbers make do with a `LiveClient`, which
  * is half as large; those that sell bring `full-client.ts`, and then it is a `SeatcastClient`.
  */
+import { followPage } from '../../sdk/follow-page.ts';
 import { LiveClient, type ClientOptions } from '../../sdk/live-client.ts';
 import { storageOfPage } from '../../sdk/page.ts';
-
-export const FOLLOW_AGAIN_MS = 10_000;
 
 type ClientClass = new (options: ClientOptions) => LiveClient;
 
@@ -28,14 +27,9 @@ export function liveClient(): LiveClient {
   if (!shared) {
     const storage = storageOfPage();
     shared = new Client({ url: serverOf(import.meta.url), ...(storage ? { storage } : {}) });
-    followLater(shared);
+    followPage(shared);
   }
   return shared;
-}
-
-/** What happens to the page is of no use before its first sight. Tried again: a page may be loaded just as its network goes. */
-export function followLater(client: LiveClient): void {
-  import('../../sdk/follow-page.ts').then((page) => page.followPage(client), () => setTimeout(followLater, FOLLOW_AGAIN_MS, client));
 }
 
 /** The address of the server that a script came from; its host may have other things beside it, as in `/tickets/`. */

@@ -1,4 +1,6 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { bringFiles } from '../../sdk/client.ts';
+import * as files from '../../sdk/files.ts';
 import { Refusal, type Booking, type SeatcastClient, type Ticket } from '../../sdk/index.ts';
 import { keepFocus } from '../internal/keep-focus.ts';
 import { LanguageController, type Language } from '../internal/language.ts';
@@ -9,6 +11,8 @@ import { save } from '../internal/save.ts';
 import { sharedClient } from '../internal/full-client.ts';
 import { styles } from './seatcast-tickets.styles.ts';
 import { WORDS } from './words.ts';
+
+bringFiles(files);
 
 /** Characters that the server takes of a name or an address. */
 const NAME_CHARS_MAX = 200;
