@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { accepted, FakeServer, refused } from '../../test/support/fake-server.ts';
 import { Unreachable } from '../sdk/index.ts';
 import { given } from '../sdk/rest.ts';
+import { pageSession } from '../pages/session.ts';
 import { DeskClient } from './desk-client.ts';
 
 const PATH = '/bookings/1/refunds';
@@ -28,6 +29,17 @@ async function ask(body: object = WISH): Promise<unknown> {
   await server.settle(60_000);
   return asked;
 }
+
+it('something that is made keeps its key when the session ends between two tries: the server may have heard the first', async () => {
+  vi.spyOn(pageSession(), 'another').mockResolvedValue('new');
+  server.routes.set('POST /events/1/fees', () => new Response('lost', { status: 502 }));
+  const made = client.make('/events/1/fees', WISH).catch((error: unknown) => error);
+  await server.settle(10);
+  server.routes.set('POST /events/1/fees', () => refused(401, 'INVALID_TOKEN'));
+  await server.settle(60_000);
+  await made;
+  expect(new Set(keys()).size).toBe(1);
+});
 
 describe('a wish that nobody answered', () => {
   it('is sent with its key when it is made again: the server may have heard it', async () => {

@@ -47,7 +47,8 @@ export class DeskClient extends SeatcastClient {
 
   /** Makes something: it is sent again with the same key while nobody answers. Asked for anew, another one is made. */
   async make<T>(path: string, body?: unknown): Promise<T> {
-    return given(await signed(() => sendOnce<T>(this.rest, path, { method: 'POST', body }, newKey())));
+    const key = newKey();
+    return given(await signed(() => sendOnce<T>(this.rest, path, { method: 'POST', body }, key)));
   }
 
   /**
