@@ -241,6 +241,34 @@ it('sends a scan whose answer was lost again with its nonce: it counts once', as
   expect(scan).toMatchObject({ state: 'done', merged: { result: 'admitted' } });
   expect(server.checkins).toHaveLength(1);
   expect(gate.surprises).toEqual([]);
+  // Whoever shows it next is somebody else.
+  expect(await gate.scan('A-1')).toMatchObject({ result: 'already_used' });
+});
+
+it('lets somebody in whom the server let in without being heard, when the ticket is shown again', async () => {
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const gate = await opened(server);
+  // Sold after the list was read: without an answer nobody knows it.
+  server.codes.push('A-3');
+  server.deaf = true;
+  expect(await gate.scan('A-3')).toMatchObject({ result: 'unknown', state: 'done' });
+  expect(server.used.has(3)).toBe(true);
+  server.deaf = false;
+  await gate.nudge();
+  expect(await gate.scan('A-3')).toMatchObject({ result: 'admitted' });
+  expect(server.checkins).toHaveLength(1);
+  expect(gate.scans).toHaveLength(1);
+  // From then on it is used, as any other.
+  expect(await gate.scan('A-3')).toMatchObject({ result: 'already_used' });
+  // Long after a lost answer somebody else may hold the ticket.
+  server.codes.push('A-4');
+  server.deaf = true;
+  await gate.scan('A-4');
+  server.deaf = false;
+  await gate.nudge();
+  vi.setSystemTime(Date.now() + GATE.shownAgainMs);
+  expect(await gate.scan('A-4')).toMatchObject({ result: 'already_used' });
+  vi.useRealTimers();
 });
 
 it('goes by its list while scans wait, since the server does not know yet whom it let in', async () => {

@@ -23,6 +23,8 @@ export const GATE = {
   keepListMs: 15_000,
   /** Without an answer the server is asked again after this. */
   againMs: 3_000,
+  /** A ticket that is shown again within this is the same scan, if the server may have heard of it without our hearing back. */
+  shownAgainMs: 60_000,
   /** As many as the server takes at once. */
   batchMax: 200,
   /** Scans that are shown and kept when nothing is left to send. */
@@ -156,8 +158,9 @@ export class Gate extends EventTarget {
   /** A code or the text of a QR was shown. Without a result: the door was closed before there was an answer. */
   async scan(text: string): Promise<KeptScan> {
     const shown = shownBy(text);
+    const before = this.#unheard(shown);
     const scan: KeptScan = {
-      nonce: newKey(),
+      nonce: before?.nonce ?? newKey(),
       event_id: this.event,
       shown,
       gate: this.name || null,
@@ -169,7 +172,7 @@ export class Gate extends EventTarget {
     if ('code' in shown && shown.code === '') Object.assign(scan, { result: 'unknown', state: 'done' });
     const mayAsk = this.waiting === 0 && this.#status === 'live' && !this.#isSignedOut;
     this.#asking.add(scan);
-    this.#scans = [scan, ...this.#scans];
+    this.#scans = [scan, ...this.#scans.filter((other) => other !== before)];
     await this.#keep(scan);
     if (isWaiting(scan) && (!mayAsk || !(await this.#ask(scan)))) await this.#decide(scan);
     // One without a result may be written by another page by now.
@@ -178,6 +181,17 @@ export class Gate extends EventTarget {
     this.#changed();
     if (isWaiting(scan)) void this.nudge();
     return scan;
+  }
+
+  /**
+   * The scan of the same ticket whose answer was lost a moment ago, and which the list did not let in: the server may have.
+   * With another nonce it would be told that the ticket is used.
+   */
+  #unheard(shown: Shown): KeptScan | undefined {
+    const text = JSON.stringify(shown);
+    const since = Date.now() - GATE.shownAgainMs;
+    const isUnheard = ({ unheard, result, merged }: KeptScan): boolean => unheard === true && result !== 'admitted' && !merged;
+    return this.#scans.find((scan) => isUnheard(scan) && Date.parse(scan.scanned_at) > since && JSON.stringify(scan.shown) === text);
   }
 
   /** A full disk keeps nobody out: the page says that it keeps nothing. */
@@ -197,6 +211,7 @@ export class Gate extends EventTarget {
       if (scanned.result === 'admitted' && scanned.ticket_id !== null) this.#let(scanned.ticket_id, scanned);
       return true;
     } catch (error) {
+      if (error instanceof Unreachable) scan.unheard = true;
       this.#unanswered(error);
       return false;
     }

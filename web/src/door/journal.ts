@@ -23,6 +23,8 @@ export interface KeptScan {
   result?: ScanResult | 'unchecked';
   /** Decided here, without the server. */
   offline?: boolean;
+  /** The server was asked, and its answer was lost. */
+  unheard?: boolean;
   ticket_id?: number | null;
   name?: string | null;
   code?: string | null;

@@ -37,6 +37,8 @@ export class DoorListPage extends EventDeskPage {
   declare query: string;
   declare wrong: readonly ListedCheckin[];
   declare busy: boolean;
+  /** Nonces of people who were let in, by code, until the server has answered. */
+  readonly #unheard = new Map<string, string>();
   readonly #list: List<TicketAttendee> = new List<TicketAttendee>(
     this,
     () => `/events/${this.event.id}/attendees?limit=${PAGE_ROWS}${this.query ? `&q=${encodeURIComponent(this.query)}` : ''}`,
@@ -130,9 +132,13 @@ export class DoorListPage extends EventDeskPage {
   };
 
   async #letIn(who: string, code: string): Promise<void> {
-    const scan = { code, nonce: newKey(), scanned_at: new Date().toISOString() };
+    // Pressed again after an answer that was lost, it is the same check-in: the server may have heard of the first.
+    const nonce = this.#unheard.get(code) ?? newKey();
+    this.#unheard.set(code, nonce);
+    const scan = { code, nonce, scanned_at: new Date().toISOString() };
     await this.#do(async () => {
       const { result } = await new DoorRest(this.client).checkIn(this.event.id, scan);
+      this.#unheard.delete(code);
       if (result === 'admitted') say((language) => WORDS[language].wasLetIn(who));
       else complain((language) => `${who}: ${WORDS[language].result[result as ScanResult]}`);
     });
