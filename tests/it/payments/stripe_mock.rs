@@ -20,15 +20,17 @@ use tokio::process::{Child, Command};
 
 use super::shop::{GOOD, Shop};
 use crate::support::server::DEADLINE;
+use crate::support::show::user;
 use crate::support::stripe::Stripe;
 
 /// The requests that the server makes of Stripe, with `:id` for a name.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "GET /v1/disputes",
     "GET /v1/events",
     "GET /v1/payment_intents/:id",
     "GET /v1/refunds",
     "GET /v1/refunds/:id",
+    "POST /v1/customers",
     "POST /v1/payment_intents",
     "POST /v1/payment_intents/:id/cancel",
     "POST /v1/payment_intents/:id/capture",
@@ -171,12 +173,23 @@ async fn stripes_own_description_has_every_request_that_is_made() {
     let made = staff.post(&path, &json!({"amount": 500})).await;
     assert_eq!(made.data(201)["amount"]["amount"], 500);
     shop.a_minute_later().await;
-    // Held, begun, and cancelled.
-    let left = shop.hold(1).await;
-    shop.begin(&left).await;
-    let path = format!("/api/v1/bookings/{}/status", left.id);
+    // Held by an account, begun, and cancelled.
+    let buyer = shop.server.user(user(&shop.client, "customer").await);
+    let body = json!({"event_id": shop.show.event, "quantity": 1});
+    let held = buyer.post("/api/v1/bookings", &body).await;
+    let path = format!(
+        "/api/v1/bookings/{}",
+        held.data(201)["id"].as_str().unwrap()
+    );
+    buyer
+        .post(&format!("{path}/payment"), &json!({}))
+        .await
+        .data(201);
     let cancelled = json!({"status": "cancelled"});
-    shop.buyer(&left).put(&path, &cancelled).await.data(200);
+    buyer
+        .put(&format!("{path}/status"), &cancelled)
+        .await
+        .data(200);
     shop.a_minute_later().await;
     shop.stripe.tell(json!({"dispute": intent})).await;
 
