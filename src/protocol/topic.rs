@@ -91,6 +91,11 @@ const KINDS: [TopicPrefix; 7] = [
 ];
 
 impl Topic {
+    /// The beginnings of all topics that can be joined; a number follows.
+    pub fn prefixes() -> [&'static str; KINDS.len()] {
+        KINDS.map(|(prefix, _)| prefix)
+    }
+
     /// # Errors
     /// The text is not a topic; the error becomes an error reply.
     pub fn parse(text: &str) -> Result<Topic, TopicError> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
+use seatcast::protocol::topic::Topic;
 use seatcast::ticketing::UserId;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -176,6 +177,13 @@ impl World {
         }
     }
 
+    /// Of a kind of caller; without its key, which no socket takes.
+    async fn socket(&self, kind: &str) -> Socket {
+        let token = self.token(kind).unwrap_or_default();
+        let query = format!("&token={token}");
+        Socket::connect_with(self.server.address(), WireVersion::V2, &query).await
+    }
+
     /// The buyer's place on the event's waitlist.
     pub(crate) async fn waiting(&self, staged: &Staged) -> i64 {
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
@@ -277,6 +285,7 @@ impl Operation {
             "{file}" => format!("{}.pdf", booked["id"].as_str().unwrap()),
             "{waiting_id}" => waiting.to_string(),
             "{reference}" => booked["reference"].as_str().unwrap().to_owned(),
+            "{table}" => "event_tickets".to_owned(),
             // Not the key that asks.
             "{api_key_id}" => "999999".to_owned(),
             part if part.starts_with('{') => "1".to_owned(),
@@ -300,10 +309,7 @@ impl Operation {
 async fn every_route_admits_whom_the_table_names_and_nobody_else() {
     let table = table("Routes");
     let world = World::new().await;
-    let operations: Vec<_> = operations()
-        .into_iter()
-        .filter(|one| one.path.starts_with("/api/v1/"))
-        .collect();
+    let operations = operations();
     let served: BTreeSet<_> = operations.iter().map(Operation::name).collect();
     let named: BTreeSet<_> = table.keys().cloned().collect();
     assert_eq!(served, named, "docs/access.md has a row for each route");
@@ -343,24 +349,83 @@ async fn every_route_admits_whom_the_table_names_and_nobody_else() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-#[tokio::test]
-async fn every_topic_admits_whom_the_table_names_and_nobody_else() {
-    let world = World::new().await;
-    let (staged, _) = world.show().await;
-    for (topic, admitted) in table("Topics") {
+/// Asks to join every topic of a table as every kind of caller.
+async fn topics_admit(world: &World, of: &str, staged: &Staged) {
+    let table = table(of);
+    for (topic, admitted) in &table {
         let buyer = world.people["buyer"];
         let name = topic
             .replace("{event_id}", &staged.event.to_string())
             .replace("{user_id}", &buyer.to_string());
         // A socket takes tokens, not keys.
         for kind in CALLERS.iter().filter(|kind| **kind != "key") {
-            let token = world.token(kind).unwrap_or_default();
-            let query = format!("&token={token}");
-            let mut socket =
-                Socket::connect_with(world.server.address(), WireVersion::V2, &query).await;
+            let mut socket = world.socket(kind).await;
             let answer = socket.ask(&name, "phx_join", json!({})).await;
             let joined = answer["status"] == "ok";
             assert_eq!(joined, admitted.contains(kind), "{topic}, {kind}: {answer}");
+        }
+    }
+    let named: BTreeSet<&str> = table
+        .keys()
+        .map(|topic| &topic[..topic.find('{').unwrap()])
+        .collect();
+    // A user's own has nothing to do with drafts.
+    let joinable = Topic::prefixes().into_iter();
+    let joinable = joinable.filter(|prefix| of == "Topics" || *prefix != "user:");
+    assert_eq!(named, joinable.collect(), "docs/access.md has each topic");
+}
+
+#[tokio::test]
+async fn every_topic_admits_whom_the_table_names_and_nobody_else() {
+    let world = World::new().await;
+    let (staged, _) = world.show().await;
+    topics_admit(&world, "Topics", &staged).await;
+}
+
+#[tokio::test]
+async fn a_drafts_topics_admit_whom_the_table_names_and_nobody_else() {
+    let world = World::new().await;
+    let draft = Show::new().ticket_type("Seat", 1_500, 10);
+    let draft = draft
+        .by(world.organizer)
+        .then("update events set status = 'draft' where id = $event");
+    let staged = draft.stage(&world.client).await;
+    topics_admit(&world, "Topics of a draft", &staged).await;
+}
+
+#[tokio::test]
+async fn every_way_to_broadcast_admits_whom_the_table_names_and_nobody_else() {
+    let world = World::new().await;
+    let (staged, _) = world.show().await;
+    let topic = format!("event-updates:{}", staged.event);
+    let payload = json!({"updateType": "custom", "data": {}});
+    for (way, admitted) in table("Broadcasts") {
+        for kind in CALLERS {
+            let by_rest = |path: &str, body: Value| {
+                let (caller, path) = (world.caller(kind), path.to_owned());
+                async move { caller.post(&path, &body).await.status == 202 }
+            };
+            let was_sent = match &*way {
+                "realtime:event-updates:{event_id}" => {
+                    let mut socket = world.socket(kind).await;
+                    let topic = format!("realtime:{topic}");
+                    let config = json!({"config": {"broadcast": {"ack": true}}});
+                    socket.ask(&topic, "phx_join", config).await;
+                    let sent = json!({"type": "broadcast", "event": "update", "payload": payload});
+                    socket.ask(&topic, "broadcast", sent).await["status"] == "ok"
+                }
+                "POST /realtime/v1/api/broadcast" => {
+                    let message = json!({"topic": topic, "event": "update", "payload": payload});
+                    let body = json!({"messages": [message]});
+                    by_rest("/realtime/v1/api/broadcast", body).await
+                }
+                "POST /realtime/v1/api/broadcast/{topic}/events/{event}" => {
+                    let path = format!("/realtime/v1/api/broadcast/{topic}/events/update");
+                    by_rest(&path, payload.clone()).await
+                }
+                other => panic!("{other} is no way to broadcast"),
+            };
+            assert_eq!(was_sent, admitted.contains(kind), "{way}, {kind}");
         }
     }
 }

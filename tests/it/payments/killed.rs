@@ -4,6 +4,9 @@
 //! browsers do. Beside them the server is killed again and again, and sometimes Postgres, of which one backend is killed:
 //! then all of them end, and it recovers from its log. Afterwards the provider's books and ours must agree.
 //!
+//! Then the event is cancelled. While all its money goes back, servers and Postgres die again, and the provider wants to be
+//! asked less often, loses requests and loses answers.
+//!
 //! `SEATCAST_PURCHASES=2000` runs more of them.
 
 use std::sync::Arc;
@@ -207,14 +210,35 @@ async fn whatever_is_killed_money_ends_in_tickets_or_goes_back() {
     buying.await.unwrap();
     assert!(deaths.0 > 0 && deaths.1 > 0, "{deaths:?}");
 
-    let ended = Instant::now();
     let mut client = again(&url).await;
+    let settled = settles(&shop, &mut client, &url).await;
+    nobody_had_to_look(&client, &url).await;
+    let sold = count(
+        &client,
+        "select count(*) from bookings where status = 'confirmed'",
+    )
+    .await;
+    assert!(sold > purchases as i64 / 3, "{sold}");
+    eprintln!("{purchases} purchases, {sold} sold; {deaths:?} deaths; settled after {settled:?}");
+
+    cancel_event(&shop, &url, &mut random).await;
+    let mut client = again(&url).await;
+    let settled = settles(&shop, &mut client, &url).await;
+    let confirmed = "select count(*) from bookings where status = 'confirmed'";
+    assert_eq!(count(&client, confirmed).await, 0, "all have ended");
+    nobody_had_to_look(&client, &url).await;
+    eprintln!("all money of {sold} bookings is back; settled {settled:?} after the last death");
+}
+
+/// Waits until nothing is open any more; how long that took.
+async fn settles(shop: &Rush, client: &mut Client, url: &str) -> Duration {
+    let began = Instant::now();
     let left = loop {
-        match open(&shop, &client).await {
-            Ok(left) if left.is_empty() || ended.elapsed() >= SETTLED => break left,
-            Err(error) if ended.elapsed() >= SETTLED => panic!("{error}"),
+        match open(shop, client).await {
+            Ok(left) if left.is_empty() || began.elapsed() >= SETTLED => break left,
+            Err(error) if began.elapsed() >= SETTLED => panic!("{error}"),
             Ok(_) => sleep(Duration::from_millis(500)).await,
-            Err(_) => client = again(&url).await,
+            Err(_) => *client = again(url).await,
         }
     };
     assert!(
@@ -223,24 +247,56 @@ async fn whatever_is_killed_money_ends_in_tickets_or_goes_back() {
         left.len(),
         left[0]
     );
-    let settled = ended.elapsed();
-    let review = count(
-        &client,
-        "select count(*) from payments where state = 'needs_review'",
-    )
-    .await;
-    assert_eq!(review, 0, "nobody had to look");
-    let sold = count(
-        &client,
-        "select count(*) from bookings where status = 'confirmed'",
-    )
-    .await;
-    assert!(sold > purchases as i64 / 3, "{sold}");
-    eprintln!("{purchases} purchases, {sold} sold; {deaths:?} deaths; settled after {settled:?}");
+    began.elapsed()
+}
+
+async fn nobody_had_to_look(client: &Client, url: &str) {
+    for of in ["payments", "refunds"] {
+        let sql = format!("select count(*) from {of} where state = 'needs_review'");
+        assert_eq!(count(client, &sql).await, 0, "{of}");
+    }
     // Bookings that were let go end by themselves.
     let config = Config::default().database;
-    let report = audit(&Store::connect(&config, &url).await.unwrap())
+    let report = audit(&Store::connect(&config, url).await.unwrap())
         .await
         .unwrap();
     assert!(report.is_clean(), "{report}");
+}
+
+/// Ends when a few have died since, and every booking of the event is over.
+async fn cancel_event(shop: &Rush, url: &str, random: &mut StdRng) {
+    let troubles = [
+        ("POST /v1/refunds", "429", 20),
+        ("POST /v1/refunds", "cut_before", 3),
+        ("POST /v1/refunds", "cut_after", 3),
+    ];
+    let faults: Vec<Value> = troubles
+        .iter()
+        .map(|(on, does, times)| json!({"on": on, "does": does, "times": times}))
+        .collect();
+    shop.servers.stripe.tell(json!({ "faults": faults })).await;
+    let path = format!("/api/v1/events/{}/cancel", shop.show.event);
+    let organizer = [("x-user-id", shop.show.organizer.to_string())];
+    let body = json!({"reason": "The band is ill."});
+    let cancelled = shop.ask(&path, &organizer, &body).await;
+    assert_eq!(cancelled.status, 202, "{}", cancelled.text);
+    let mut client = again(url).await;
+    let (began, mut deaths) = (Instant::now(), 0);
+    let is_over =
+        "select not exists (select from bookings where status in ('pending', 'confirmed'))";
+    loop {
+        sleep(Duration::from_millis(random.random_range(DEATHS_MS) / 2)).await;
+        match deaths {
+            1 => drop(crash(url).await),
+            0 | 2 => shop.servers.kill().await,
+            _ => {}
+        }
+        deaths += 1;
+        match client.query_one(is_over, &[]).await {
+            Ok(row) if row.get(0) && deaths > 2 => return,
+            Ok(_) => {}
+            Err(_) => client = again(url).await,
+        }
+        assert!(began.elapsed() < SETTLED, "bookings stand");
+    }
 }
