@@ -326,7 +326,7 @@ pub(super) async fn batch(
         (status = 200, description = "Undone, now or before", body = Envelope<Option<StillIn>>,
             headers(("X-Event-Revision" = u64))),
         (status = 404, description = "`CHECKIN_NOT_FOUND`: there is none, or it let nobody in", body = Failure),
-        (status = 409, description = "`TICKET_VOID`: the ticket was taken back since", body = Failure),
+        (status = 409, description = "`TICKET_VOID`: the ticket was taken back since, or its booking ended", body = Failure),
     )
 )]
 pub(super) async fn undo(

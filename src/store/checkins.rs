@@ -154,7 +154,7 @@ pub struct StillIn {
 pub enum NotUndone {
     /// There is no such check-in, or it let nobody in.
     NotFound,
-    /// The ticket was taken back since.
+    /// The ticket was taken back since, or its booking ended.
     Void,
 }
 
@@ -212,8 +212,8 @@ impl Store {
         self.in_turn(event, &given, |tx, (event, id, by, audit)| {
             Box::pin(async move {
                 tx.execute("select take_turn($1)", &[event]).await?;
-                let sql = "select c.ticket_id, c.undone_at is not null, k.status, k.generation
-                             from checkins c join tickets k on k.id = c.ticket_id
+                let sql = "select c.ticket_id, c.undone_at is not null, k.status, k.generation, b.status = 'confirmed'
+                             from checkins c join tickets k on k.id = c.ticket_id join bookings b on b.id = k.booking_id
                             where c.id = $1 and c.event_id = $2 and c.result = 'admitted'";
                 let Some(row) = tx.query_opt(sql, &[id, event]).await? else {
                     return Ok(Err(NotUndone::NotFound));
@@ -222,6 +222,10 @@ impl Store {
                 if row.try_get(1)? {
                     let still = still_in(tx, ticket).await?;
                     return Ok(Ok((still, edit::revision(tx, *event).await?)));
+                }
+                // A booking that ended with its event keeps its used tickets, and has nothing that they would stand for.
+                if !row.try_get::<_, bool>(4)? {
+                    return Ok(Err(NotUndone::Void));
                 }
                 let status = ticket_status(row.try_get(2)?)?;
                 let Some(status) = admission::undone(status, generation(row.try_get(3)?)?) else {
@@ -447,7 +451,9 @@ async fn one(
                 select {HAPPENED} as at, gate from checkins where ticket_id = k.id and result = 'admitted' and undone_at is null
                  limit 1) as admitted on true
                 {HOLDERS} {ATTENDEE}
-          where k.id = $1 for update of k"
+          -- A refund keeps its tickets by `for key share`, without the turn, and may wait for a booking that is locked here. What
+          -- hands a ticket on locks it as this does, or for longer.
+          where k.id = $1 for no key update of k"
     );
     let row = match ticket {
         None => None,
