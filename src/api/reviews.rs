@@ -17,9 +17,10 @@ use super::refunds::not_given;
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::desk::{Change, DeskError};
-use crate::payments::give_back::{NotGiven, RefundOrder, give_back};
+use crate::payments::give_back::{NotGiven, RefundOrder, give_back, with_cancellation};
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
+use crate::store::bookings::Name;
 use crate::store::refunds::DECIDED;
 use crate::store::refunds::RefundState;
 use crate::store::reviews::PaymentForReview;
@@ -192,7 +193,7 @@ pub(super) struct Decided {
 ///
 /// `accept`: all stays as it is, an attempt whose money did not come ends, and so does a refund that failed: its amount can be
 /// given back another time. `refund`: what is left goes back, and the
-/// tickets become void. `cancel`: the booking is cancelled, and no money moves. `retry`: the provider is asked again. The
+/// tickets become void. `cancel`: the booking is cancelled, and what was paid for it otherwise goes back. `retry`: the provider is asked again. The
 /// list says which of them are possible.
 #[utoipa::path(
     post, path = "/payments/{id}/review", tag = "payments", request_body = ReviewVerdict, params(("id" = Uuid, Path)),
@@ -313,8 +314,14 @@ async fn cancel(
     let cancel = Transition::Cancel {
         by: Canceller::Staff,
         reason: (!note.is_empty()).then(|| note.to_owned()),
+        as_unpaid: false,
     };
     let mut change = Change::new(attempt.event_id, attempt.booking_id, cancel);
+    // It may be paid otherwise, by another attempt or at the desk, also in this moment: that goes back.
+    let found = state.store.booking(Name::Id(attempt.booking_id)).await?;
+    if let Some(found) = found {
+        change.with = with_cancellation(&found.booking, None);
+    }
     let entry = AuditEntry::of_booking(caller, of.organizer, attempt.booking_id);
     change.with.audit = Some(entry.with(json!({ "status": "cancelled" })));
     match state.desk.change(change).await {

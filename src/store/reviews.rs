@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{GenericClient, Transaction};
+use deadpool_postgres::Transaction;
 use serde_json::json;
 use tokio_postgres::types::ToSql;
 
@@ -58,6 +58,9 @@ const MORE: &str = "p.review, b.reference, b.status, e.organizer_id,
                and other.state in ('creating', 'requires_action', 'authorized', 'processing')),
     (select coalesce(sum(amount), 0)::bigint from refunds where payment_id = p.id and state = 'needs_review'),
     p.review_count";
+
+/// The constraint that keeps a booking from two live attempts.
+const ONE_LIVE: &str = "payments_one_live";
 
 /// A job that waits is worth so much longer when it is tried again.
 const JOB_AGAIN: Duration = Duration::from_secs(24 * 3_600);
@@ -118,15 +121,30 @@ impl Store {
         note: &str,
     ) -> Result<bool, StoreError> {
         let given = (caller, of, decision, note);
-        self.transaction(&given, |tx, (caller, of, decision, note)| {
-            Box::pin(decide(tx, caller, of, *decision, note))
-        })
-        .await
+        let decided = self
+            .transaction(&given, |tx, (caller, of, decision, note)| {
+                Box::pin(decide(tx, caller, of, *decision, note))
+            })
+            .await;
+        match decided {
+            // Another attempt began in this moment.
+            Err(error) if error.constraint() == Some(ONE_LIVE) => Ok(false),
+            decided => decided,
+        }
     }
 
     /// Frees the amounts of refunds of a payment that came to nothing, so that they can be given back otherwise.
     pub async fn give_up_refunds(&self, payment: PaymentId) -> Result<(), StoreError> {
-        give_up_refunds(&self.client().await?, payment).await
+        self.transaction(&payment, |tx, payment| {
+            Box::pin(async move {
+                // Payments before refunds, as everybody takes them.
+                let sql = "select from payments where id = $1 for no key update";
+                let statement = tx.prepare_cached(sql).await?;
+                tx.query_opt(&statement, &[payment]).await?;
+                give_up_refunds(tx, *payment).await
+            })
+        })
+        .await
     }
 
     /// Refunds of a payment that came to nothing.
@@ -230,21 +248,20 @@ impl Store {
     }
 }
 
-async fn give_up_refunds(
-    client: &impl GenericClient,
-    payment: PaymentId,
-) -> Result<(), StoreError> {
+/// Of a payment whose row this transaction has locked.
+async fn give_up_refunds(tx: &Transaction<'_>, payment: PaymentId) -> Result<(), StoreError> {
     let sql = "
         with ended as (
             update refunds set state = 'failed'
              where id = any(array(select id from refunds where payment_id = $1 and state = 'needs_review'
                                    order by payment_id, id limit 1000))
+               and state = 'needs_review'
             returning amount
         )
         update payments set refunded_amount = refunded_amount - coalesce((select sum(amount) from ended), 0)::bigint
          where id = $1 and exists (select from ended)";
-    let statement = client.prepare_cached(sql).await?;
-    client.execute(&statement, &[&payment]).await?;
+    let statement = tx.prepare_cached(sql).await?;
+    tx.execute(&statement, &[&payment]).await?;
     Ok(())
 }
 

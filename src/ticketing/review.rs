@@ -19,7 +19,7 @@ pub enum Decision {
     Accept,
     /// The remainder goes back, and the tickets become void.
     Refund,
-    /// The booking is cancelled; no money moves.
+    /// The booking is cancelled. The payment moves no money; what another one has paid goes back.
     Cancel,
     /// The provider is asked again.
     Retry,

@@ -504,3 +504,89 @@ async fn an_invoice_and_its_credit_notes_are_printed_for_those_who_may_see_the_b
         "INVOICE_NOT_FOUND"
     );
 }
+
+/// The first attempt goes to a person while the booking is held, and the second one pays: who cancels the booking because of
+/// the first cancels what the second has paid.
+#[tokio::test]
+async fn a_booking_that_is_cancelled_for_one_attempt_gives_back_what_another_paid() {
+    let shop = Shop::open(2).await;
+    let held = shop.hold(1).await;
+    let first = shop.begin(&held).await;
+    let wrong = json!({"intent": first, "amount": 1});
+    shop.stripe.tell(json!({ "tamper": wrong })).await;
+    shop.stripe.give_card(&first, GOOD).await;
+    shop.until_payment(&held, "needs_review").await;
+    let second = shop.begin(&held).await;
+    shop.stripe.give_card(&second, GOOD).await;
+    shop.until_payment(&held, "captured").await;
+    shop.decide("cancel").await.data(200);
+    shop.until_status(&held, "cancelled").await;
+    shop.in_the_end(
+        "select count(*) = 1 from refunds where key like 'cancelled:%' and state = 'succeeded'",
+    )
+    .await;
+    assert_eq!(shop.kept(&second).await, 0);
+    shop.server.audit().await;
+}
+
+/// Two of the staff at once: the amount of the refund that failed comes free once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_that_two_give_up_at_once_frees_its_amount_once() {
+    let shop = Shop::open(10).await;
+    let (held, intent) = shop.paid(2).await;
+    let back = format!("/api/v1/bookings/{}/refunds", held.id);
+    let part = json!({"amount": 900});
+    shop.staff().post(&back, &part).await.data(201);
+    shop.stripe.tell(json!({"refunds": "pending"})).await;
+    shop.staff().post(&back, &part).await.data(201);
+    let books = shop.stripe.books().await;
+    let mut refunds = books["refunds"].as_array().unwrap().iter();
+    let stuck = refunds.find(|one| one["status"] == "pending").unwrap();
+    let fails = json!({"refund": stuck["id"], "ends": "failed"});
+    shop.stripe.tell(fails).await;
+    shop.until_waiting().await;
+    shop.stripe.tell(json!({"refunds": "succeeded"})).await;
+    let mut somebody = shop.server.client().await;
+    let writes = somebody.transaction().await.unwrap();
+    let sql = "select from bookings for no key update";
+    writes.execute(sql, &[]).await.unwrap();
+    let both = async { tokio::join!(shop.decide("refund"), shop.decide("refund")) };
+    let then = async {
+        let sql = "select count(*) = 2 from pg_stat_activity
+                    where datname = current_database() and wait_event_type = 'Lock'";
+        shop.until(sql).await;
+        writes.commit().await.unwrap();
+    };
+    let ((one, other), ()) = tokio::join!(both, then);
+    let said = [one, other];
+    let said: Vec<_> = said.iter().map(|one| (one.status, &one.body)).collect();
+    assert!(said.iter().any(|(status, _)| *status == 200), "{said:?}");
+    assert_eq!(shop.kept(&intent).await, 0);
+    let waits = "select count(*) from refunds where state not in ('succeeded', 'failed')";
+    let waits: i64 = crate::support::show::one(&shop.client, waits, &[]).await;
+    assert_eq!(waits, 0);
+    shop.server.audit().await;
+}
+
+/// Its buyer begins another attempt in the moment in which staff want the first one asked after again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_is_not_asked_after_again_beside_a_new_one() {
+    let shop = Shop::open(2).await;
+    let held = shop.hold(1).await;
+    let first = shop.begin(&held).await;
+    let wrong = json!({"intent": first, "amount": 1});
+    shop.stripe.tell(json!({ "tamper": wrong })).await;
+    shop.stripe.give_card(&first, GOOD).await;
+    shop.until_payment(&held, "needs_review").await;
+    let mut somebody = shop.server.client().await;
+    let begins = somebody.transaction().await.unwrap();
+    let sql = "insert into payments (booking_id, event_id, provider, amount, currency)
+               select booking_id, event_id, 'offline', amount, currency from payments";
+    begins.execute(sql, &[]).await.unwrap();
+    let then = async {
+        crate::support::database::wait_for_a_lock(&shop.client).await;
+        begins.commit().await.unwrap();
+    };
+    let (retried, ()) = tokio::join!(shop.decide("retry"), then);
+    assert_eq!(retried.code(409), "DECISION_IMPOSSIBLE");
+}

@@ -31,7 +31,7 @@ const english = {
   effect: {
     accept: 'Nothing changes. An attempt whose money did not come ends, and so does a refund that failed.',
     refund: 'What is left goes back to the buyer, and the tickets become void.',
-    cancel: 'The booking is cancelled; no money moves.',
+    cancel: 'The booking is cancelled; what was paid for it otherwise goes back.',
     retry: 'The provider is asked what became of it.',
   } as Record<Decision, string>,
   note: 'Note',
