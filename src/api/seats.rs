@@ -35,7 +35,7 @@ use crate::store::seats::{HiddenSeats, SeatsChange};
 use crate::ticketing::availability::EventVersion;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::{Delta, EventState};
-use crate::ticketing::transition::{SEATS_WITHDRAWN, Transition};
+use crate::ticketing::transition::{Canceller, SEATS_WITHDRAWN, Transition};
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 
 /// The revision to start from.
@@ -347,8 +347,12 @@ const FORCED_ROUNDS_MAX: u32 = 3;
 /// two seats does not want one.
 async fn end_holds(state: &ApiState, event_id: EventId, seats: &[SeatId]) -> ApiResult<()> {
     for booking_id in state.store.holders(seats).await? {
-        let reason = SEATS_WITHDRAWN.to_owned();
-        let release = Change::new(event_id, booking_id, Transition::Release { reason });
+        let release = Transition::Release {
+            by: Canceller::Staff,
+            reason: Some(SEATS_WITHDRAWN.to_owned()),
+            seats: Some(seats.to_vec()),
+        };
+        let release = Change::new(event_id, booking_id, release);
         match state.desk.change(release).await {
             // It ended by itself, or was paid meanwhile: the next round sees.
             Ok(_) | Err(DeskError::Refused(_)) => {}

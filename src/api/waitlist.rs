@@ -328,7 +328,11 @@ pub(super) async fn decline(
         WaitingStatus::Declined => waiting,
         status => return Err(no_offer(status)),
     };
-    Ok(Reply::ok("LEFT", waiting))
+    match waiting.status {
+        // It was paid in this moment: what was sold is cancelled, if at all, as a booking.
+        WaitingStatus::Accepted => Err(no_offer(WaitingStatus::Accepted)),
+        _ => Ok(Reply::ok("LEFT", waiting)),
+    }
 }
 
 /// A place on a waitlist, if it is the caller's.
@@ -364,16 +368,19 @@ async fn give_back(
 ) -> ApiResult<WaitingRow> {
     if let Some(booking) = waiting.booking_id {
         // Without a reason, which would be in one language: the place says that it was declined.
-        let (by, reason) = (Canceller::Owner, None);
-        let cancel = Transition::Cancel { by, reason };
-        let mut change = Change::new(waiting.event_id, booking, cancel);
+        let release = Transition::Release {
+            by: Canceller::Owner,
+            reason: None,
+            seats: None,
+        };
+        let mut change = Change::new(waiting.event_id, booking, release);
         change.with.audit = audit(state, caller, waiting).await?;
         match state.desk.change(change).await {
             Ok(outcome) => {
                 let (answer, _) = made(outcome)?;
                 state.board.committed(waiting.event_id, answer.revision);
             }
-            // It ran out meanwhile.
+            // It ran out meanwhile, or was paid.
             Err(DeskError::Refused(_)) => {}
             Err(error) => return Err(error.into()),
         }

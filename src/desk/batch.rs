@@ -619,8 +619,7 @@ fn mails(was: &Standing, is: &Booking, transition: &Transition) -> Vec<QueuedJob
         ..
     } = was;
     let by_staff = match transition {
-        Transition::Cancel { by, .. } => *by == Canceller::Staff,
-        Transition::Release { .. } => true,
+        Transition::Cancel { by, .. } | Transition::Release { by, .. } => *by == Canceller::Staff,
         _ => false,
     };
     let mut jobs = Vec::new();

@@ -13,8 +13,10 @@ use crate::desk::{Change, DeskError};
 use crate::payments::give_back::{NotGiven, RefundOrder, give_back, with_cancellation};
 use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::Name;
+use crate::store::refunds::RefundState;
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::refund::RefundWish;
+use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Transition};
 use crate::ticketing::{BookingId, OrganizationId};
 
@@ -127,23 +129,34 @@ impl BulkBookings {
         hands: &JobHands,
         id: BookingId,
     ) -> Result<Result<(), &'static str>, Failed> {
-        let Some(found) = hands.store.booking(Name::Id(id)).await? else {
-            return Ok(Err("BOOKING_NOT_FOUND"));
-        };
-        if found.booking.is_paid() && !self.may_refund {
-            return Ok(Err("FORBIDDEN"));
-        }
-        let transition = Transition::Cancel {
-            by: Canceller::Staff,
-            reason: Some(self.reason.clone()).filter(|reason| !reason.is_empty()),
-        };
-        let mut change = Change::new(found.booking.event_id, id, transition);
-        change.with = with_cancellation(&found.booking, None);
-        change.with.audit = Some(self.entry(id));
-        match hands.desk.change(change).await {
-            Ok(_) => Ok(Ok(())),
-            Err(DeskError::Refused(refusal)) if refusal.status() < 500 => Ok(Err(refusal.code())),
-            Err(error) => Err(Failed::Later(error.to_string())),
+        loop {
+            let Some(found) = hands.store.booking(Name::Id(id)).await? else {
+                return Ok(Err("BOOKING_NOT_FOUND"));
+            };
+            let booking = found.booking;
+            if booking.is_paid() && !self.may_refund {
+                return Ok(Err("FORBIDDEN"));
+            }
+            let transition = Transition::Cancel {
+                by: Canceller::Staff,
+                reason: Some(self.reason.clone()).filter(|reason| !reason.is_empty()),
+                as_unpaid: !booking.is_paid(),
+            };
+            let mut change = Change::new(booking.event_id, id, transition);
+            change.with = with_cancellation(&booking, None);
+            change.with.audit = Some(self.entry(id));
+            return match hands.desk.change(change).await {
+                Ok(_) => Ok(Ok(())),
+                // It was a hold, and was sold meanwhile: it is judged again, once.
+                Err(DeskError::Refused(Refusal::InvalidTransition {
+                    from: BookingStatus::Confirmed,
+                    ..
+                })) if booking.status != BookingStatus::Confirmed => continue,
+                Err(DeskError::Refused(refusal)) if refusal.status() < 500 => {
+                    Ok(Err(refusal.code()))
+                }
+                Err(error) => Err(Failed::Later(error.to_string())),
+            };
         }
     }
 
@@ -164,6 +177,8 @@ impl BulkBookings {
         };
         Ok(
             match give_back(&hands.store, &hands.payments, wish).await? {
+                // Somebody was admitted meanwhile.
+                Ok(refund) if refund.state == RefundState::Failed => Err("NOT_REFUNDABLE"),
                 Ok(_) => Ok(()),
                 Err(NotGiven::NoBooking) => Err("BOOKING_NOT_FOUND"),
                 Err(NotGiven::Exceeds { .. }) => Err("REFUND_EXCEEDS"),

@@ -186,6 +186,7 @@ impl EventRefunds {
         let transition = Transition::Cancel {
             by: Canceller::Event,
             reason,
+            as_unpaid: false,
         };
         let mut change = Change::new(self.event_id, id, transition);
         // Its money may be about to come in.

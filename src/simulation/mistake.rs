@@ -66,6 +66,11 @@ pub(crate) enum Mistake {
     RefuseTogether,
     AskTheAbsent,
     KeepPlace,
+    SellLetGo,
+    GiveBackSold,
+    ReleaseUnread,
+    CancelPaid,
+    LeaveInProcess,
 }
 
 impl Mistake {

@@ -79,6 +79,8 @@ pub enum Transition {
     Cancel {
         by: Canceller,
         reason: Option<String>,
+        /// It was judged as a booking that nobody has paid: one that was paid since is refused, and judged again.
+        as_unpaid: bool,
     },
     /// Takes tickets back, by their codes; `None`: all of them.
     Refund {
@@ -88,10 +90,13 @@ pub enum Transition {
         /// Their owner gives them back: none that somebody else holds.
         by_owner: bool,
     },
-    /// Ends a hold, and nothing that was paid meanwhile. The server's own reasons are [`SEATS_WITHDRAWN`] and
+    /// Ends a hold, and nothing that was sold meanwhile. The server's own reasons are [`SEATS_WITHDRAWN`] and
     /// [`PAYMENT_CANCELED`].
     Release {
-        reason: String,
+        by: Canceller,
+        reason: Option<String>,
+        /// Only while it holds one of these; `None`: whatever it holds.
+        seats: Option<Vec<SeatId>>,
     },
 }
 
@@ -156,7 +161,17 @@ pub fn decide(
         Transition::Reclaim {
             payment, amount, ..
         } => reclaim(stock, standing, *payment, amount, now),
-        Transition::Cancel { by, reason } => cancel(stock, standing, *by, reason.as_deref(), now),
+        Transition::Cancel {
+            as_unpaid: true, ..
+        } if status(&standing.booking, now) == BookingStatus::Confirmed
+            && standing.booking.is_paid()
+            && !mistaken!(CancelPaid) =>
+        {
+            Err(invalid(BookingStatus::Confirmed, BookingStatus::Cancelled))
+        }
+        Transition::Cancel { by, reason, .. } => {
+            cancel(stock, standing, *by, reason.as_deref(), now)
+        }
         Transition::Refund {
             tickets,
             used_too,
@@ -165,11 +180,20 @@ pub fn decide(
             let whose = (*used_too, *by_owner);
             refund(stock, standing, tickets.as_ref(), whose, now)
         }
-        Transition::Release { reason } => match status(&standing.booking, now) {
+        Transition::Release { by, reason, seats } => match status(&standing.booking, now) {
             from @ BookingStatus::Confirmed => Err(invalid(from, BookingStatus::Cancelled)),
-            _ => cancel(stock, standing, Canceller::Staff, Some(reason), now),
+            BookingStatus::Pending if !holds_one_of(standing, seats.as_deref()) => {
+                Ok(Moved::Before)
+            }
+            _ => cancel(stock, standing, *by, reason.as_deref(), now),
         },
     }
+}
+
+/// Its buyer may have swapped the seats for others.
+fn holds_one_of(standing: &Standing, seats: Option<&[SeatId]>) -> bool {
+    let mut held = standing.claims.iter().filter_map(|claim| claim.seat_id);
+    seats.is_none_or(|seats| held.any(|seat| seats.contains(&seat)))
 }
 
 /// The hold ends at its deadline: its stock is on sale again, its buyer may book again.

@@ -454,7 +454,11 @@ async fn the_revision_of_an_answer_is_the_databases() {
     assert_eq!(confirmed.booking.tickets.len(), 4);
     let by = Canceller::Staff;
     let reason = None;
-    let cancel = Transition::Cancel { by, reason };
+    let cancel = Transition::Cancel {
+        by,
+        reason,
+        as_unpaid: false,
+    };
     let cancel = Change::new(event_id, booking_id, cancel);
     let cancelled = made(desk.change(cancel.clone()).await);
     assert_eq!(cancelled.revision, revision().await);

@@ -578,6 +578,11 @@ async fn every_booking_ends_with_its_event() {
     let sold = "select sold::bigint from pools where kind = 'event'";
     let sold: i64 = client.query_one(sold, &[]).await.unwrap().get(0);
     assert_eq!(sold, 0, "the stock is back");
+    // Nor does it come back: the door stays shut, and nobody could void it again.
+    let admitted: i64 = crate::support::show::one(&client, "select id from checkins", &[]).await;
+    let undo = format!("/api/v1/checkins/{admitted}/undo");
+    let undone = staff.post(&undo, &json!({})).await;
+    assert_eq!(undone.code(409), "TICKET_VOID");
     server.audit().await;
     assert_eq!(staff.delete(&event).await.status, 200);
 }
@@ -1289,4 +1294,84 @@ async fn a_box_office_gives_no_money_back_by_cancelling() {
     )
     .await;
     server.audit().await;
+}
+
+/// Holds the event's turn.
+async fn hold_the_turn(client: &mut Client, show: &Staged) {
+    client.batch_execute("begin").await.unwrap();
+    let hold = "select from turns where event_id = $1 for no key update";
+    client.execute(hold, &[&show.event.0]).await.unwrap();
+}
+
+/// The refund is written, and the desk is busy: the same request again finds it, and is answered with what was done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tickets_that_are_on_their_way_back_are_asked_for_again() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let staff = server.user(show.organizer);
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    let by_ticket = json!({"percent": 50, "by_ticket": true});
+    staff.put(&policy, &by_ticket).await.data(200);
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 3).await;
+    let status = path(&booking, "/status");
+    for (number, caller) in [&buyer, &staff].into_iter().enumerate() {
+        let code = booking["tickets"][number]["code"].as_str().unwrap();
+        let wish = json!({"status": "cancelled", "ticket_ids": [code]});
+        let mut somebody = server.client().await;
+        hold_the_turn(&mut somebody, &show).await;
+        caller.put(&status, &wish).await;
+        somebody.batch_execute("commit").await.unwrap();
+        let again = caller.put(&status, &wish).await;
+        assert_eq!(again.data(200)["tickets"][number]["status"], "void");
+    }
+    let made: i64 = crate::support::show::one(&client, "select count(*) from refunds", &[]).await;
+    assert_eq!(made, 2);
+    server.audit().await;
+}
+
+/// Somebody is admitted between the refund and its turn: nothing goes back, and the job says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_says_of_which_bookings_nothing_went_back() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 1).await;
+    let mut gate = server.client().await;
+    hold_the_turn(&mut gate, &show).await;
+    let body = json!({"action": "refund", "booking_ids": [booking["id"]]});
+    staff.post("/api/v1/bookings/bulk", &body).await.data(202);
+    crate::support::database::wait_for_a_lock(&client).await;
+    let admits = "update tickets set status = 'used'; commit";
+    gate.batch_execute(admits).await.unwrap();
+    let done = "select state = 'done' from jobs where kind = 'bulk_bookings'";
+    eventually(&client, "an end", done).await;
+    let failed = "select progress->'failed' from jobs where kind = 'bulk_bookings'";
+    let failed: Value = client.query_one(failed, &[]).await.unwrap().get(0);
+    let expected = json!([{"booking_id": booking["id"], "code": "NOT_REFUNDABLE"}]);
+    assert_eq!(failed, expected);
+}
+
+/// A refund keeps its tickets from being handed on, without the event's turn: a gate that has the turn does not wait for it,
+/// since the refund may wait for a booking that the gate has locked.
+#[tokio::test]
+async fn a_gate_does_not_wait_for_a_refund() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 1).await;
+    let code = booking["tickets"][0]["code"].as_str().unwrap();
+    let mut refund = server.client().await;
+    let refund = refund.transaction().await.unwrap();
+    let keep = "select from tickets where code = $1 for key share";
+    refund.execute(keep, &[&code]).await.unwrap();
+    let scanned = scan(&staff, &show, code, "beside-a-refund");
+    let scanned = tokio::time::timeout(Duration::from_secs(3), scanned).await;
+    assert_eq!(scanned.expect("it waits"), "admitted");
+    refund.commit().await.unwrap();
 }

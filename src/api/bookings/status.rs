@@ -18,21 +18,22 @@ use crate::api::idempotency::made;
 use crate::api::refunds::{codes, not_given, ticket_codes, used_of, with_revision};
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
-use crate::desk::{Change, Companions};
+use crate::desk::{Answer, Change, Companions, DeskError};
 use crate::payments::give_back::{NotGiven, RefundOrder, give_back, with_cancellation};
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::{Belongs, Name};
+use crate::store::idempotency::Once;
 use crate::store::payment_terms::PolicyOf;
 use crate::store::payments::staff_paid_job;
-use crate::store::refunds::RefundState;
 use crate::store::refunds::TICKETS_GIVEN_BACK;
-use crate::ticketing::BookingId;
+use crate::store::refunds::{Refund, RefundState};
 use crate::ticketing::record::{Booking, BookingKind, BookingStatus, PaidBy, Ticket, TicketStatus};
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::refund_policy::PolicyRefusal;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Paid, Transition, is_over_for_owners};
+use crate::ticketing::{BookingId, EventId};
 
 #[derive(ToSchema)]
 #[schema(example = json!({"status": "cancelled", "reason": "I cannot come"}))]
@@ -154,22 +155,20 @@ pub(in crate::api) async fn set_status(
     let found = found.ok_or_else(not_found)?;
     let staff = caller.may(Right::Sell, found.organizer_id);
     let event_id = found.event_id;
-    let mut with = Companions::default();
-    let (said, transition) = match body.input {
+    let paid_by = match body.input {
         NewStatus::Confirmed { .. } if !staff => return Err(ApiError::forbidden()),
-        NewStatus::Confirmed { paid_by } => {
-            let paid = Paid::ByStaff(paid_by);
-            ("BOOKING_CONFIRMED", Transition::Confirm { paid })
-        }
-        NewStatus::Cancelled { reason, tickets } => {
+        NewStatus::Confirmed { paid_by } => paid_by,
+        NewStatus::Cancelled {
+            reason,
+            tickets: Some(tickets),
+        } => {
             let booking = read(&state, id).await?;
             let by = canceller(&state, &caller, &found, &booking, token)?;
-            if let Some(tickets) = tickets {
-                let of = (&found, &booking);
-                return give_tickets_back(&state, &caller, of, by, (tickets, reason)).await;
-            }
-            with = given_back(&state, &booking, by).await?;
-            ("BOOKING_CANCELLED", Transition::Cancel { by, reason })
+            let of = (&found, &booking);
+            return give_tickets_back(&state, &caller, of, by, (tickets, reason)).await;
+        }
+        NewStatus::Cancelled { reason, .. } => {
+            return cancel(&state, &caller, &found, token, reason).await;
         }
         NewStatus::Other(to) => {
             let from = read(&state, id).await?.status;
@@ -182,27 +181,60 @@ pub(in crate::api) async fn set_status(
             .into());
         }
     };
-    let act = match &transition {
-        Transition::Confirm {
-            paid: Paid::ByStaff(by),
-        } => Some(json!({ "status": "confirmed", "paid_by": by })),
-        Transition::Cancel {
-            by: Canceller::Staff,
-            ..
-        } => Some(json!({ "status": "cancelled" })),
-        _ => None,
-    };
-    let mut change = Change::new(event_id, id, transition);
-    change.with = with;
-    change.with.audit =
-        act.map(|act| AuditEntry::of_booking(&caller, found.organizer_id, id).with(act));
-    if let Transition::Confirm { .. } = change.transition {
-        change.with.jobs.push(staff_paid_job(id));
-    }
-    let (answer, _) = made(state.desk.change(change).await?)?;
+    let paid = Paid::ByStaff(paid_by);
+    let mut change = Change::new(event_id, id, Transition::Confirm { paid });
+    let act = json!({ "status": "confirmed", "paid_by": paid_by });
+    let entry = AuditEntry::of_booking(&caller, found.organizer_id, id);
+    change.with.audit = Some(entry.with(act));
+    change.with.jobs.push(staff_paid_job(id));
+    let outcome = state.desk.change(change).await?;
+    changed(&state, event_id, "BOOKING_CONFIRMED", outcome)
+}
+
+fn changed(
+    state: &ApiState,
+    event_id: EventId,
+    said: &'static str,
+    outcome: Once<Answer>,
+) -> ApiResult<Reply<BookingData>> {
+    let (answer, _) = made(outcome)?;
     state.board.committed(event_id, answer.revision);
     let data = BookingData::answered(answer.booking, answer.now);
     Ok(Reply::ok(said, data).revision(answer.revision))
+}
+
+/// Cancels the whole booking. Who may, and what goes back, is judged by the booking as it is read. If it was a hold then, and is
+/// paid before its turn comes, it is judged again.
+async fn cancel(
+    state: &ApiState,
+    caller: &Caller,
+    of: &Belongs,
+    token: Option<&str>,
+    reason: Option<String>,
+) -> ApiResult<Reply<BookingData>> {
+    loop {
+        let booking = read(state, of.id).await?;
+        let by = canceller(state, caller, of, &booking, token)?;
+        let cancel = Transition::Cancel {
+            by,
+            reason: reason.clone(),
+            as_unpaid: !booking.is_paid(),
+        };
+        let mut change = Change::new(of.event_id, of.id, cancel);
+        change.with = given_back(state, &booking, by).await?;
+        if by == Canceller::Staff {
+            let entry = AuditEntry::of_booking(caller, of.organizer_id, of.id);
+            change.with.audit = Some(entry.with(json!({ "status": "cancelled" })));
+        }
+        match state.desk.change(change).await {
+            // A booking that was sold is no hold again, so this comes once.
+            Err(DeskError::Refused(Refusal::InvalidTransition {
+                from: BookingStatus::Confirmed,
+                ..
+            })) if booking.status != BookingStatus::Confirmed => {}
+            outcome => return changed(state, of.event_id, "BOOKING_CANCELLED", outcome?),
+        }
+    }
 }
 
 /// The one who cancels a booking: its owner, or staff. Those who sold it are staff, although it is under their name; somebody
@@ -296,6 +328,15 @@ async fn give_tickets_back(
     if is_done {
         return answered(state, of).await;
     }
+    if let Some(begun) = begun_before(state, of, &tickets).await? {
+        for refund in begun.iter().filter(|one| one.state.is_open()) {
+            drop(state.payments.drive_refund(refund.id).await);
+        }
+        // Nothing went back where somebody was admitted meanwhile: then it is judged as any other.
+        if begun_before(state, of, &tickets).await?.is_some() {
+            return answered(state, of).await;
+        }
+    }
     let audit = AuditEntry::of_booking(caller, of.organizer_id, of.id);
     let (wish, audit) = match by {
         Canceller::Owner => {
@@ -346,6 +387,25 @@ async fn give_tickets_back(
         }
         Err(refusal) => Err(not_given(refusal)),
     }
+}
+
+/// The refunds by which all of these tickets go back, or went: their request was made before, and its answer was lost, or the
+/// desk was busy.
+async fn begun_before(
+    state: &ApiState,
+    of: &Belongs,
+    tickets: &BTreeSet<String>,
+) -> ApiResult<Option<Vec<Refund>>> {
+    let refunds = state.store.refunds_of(of.id).await?;
+    let named = |one: &Refund| {
+        let codes = one.tickets.iter().flatten();
+        codes.filter(|code| tickets.contains(*code)).count()
+    };
+    let stand = refunds.into_iter();
+    let stand = stand.filter(|one| one.state != RefundState::Failed && named(one) > 0);
+    let stand: Vec<Refund> = stand.collect();
+    let all = stand.iter().map(named).sum::<usize>() == tickets.len();
+    Ok((all && !tickets.is_empty()).then_some(stand))
 }
 
 /// Takes tickets back for which no money goes.

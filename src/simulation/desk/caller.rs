@@ -213,8 +213,11 @@ impl DeskCaller {
                     self.change(&booking, &Transition::Accept, sent_ms).await;
                 }
                 1 => {
-                    let (by, reason) = (Canceller::Owner, None);
-                    let decline = Transition::Cancel { by, reason };
+                    let decline = Transition::Release {
+                        by: Canceller::Owner,
+                        reason: None,
+                        seats: None,
+                    };
                     self.change(&booking, &decline, sent_ms).await;
                 }
                 _ => {}
@@ -241,9 +244,12 @@ impl DeskCaller {
             35..60 => Transition::Cancel {
                 by: Canceller::Owner,
                 reason: None,
+                as_unpaid: false,
             },
             60..70 => Transition::Release {
-                reason: "withdrawn".to_owned(),
+                by: Canceller::Staff,
+                reason: Some("withdrawn".to_owned()),
+                seats: None,
             },
             70..78 => Transition::Extend,
             78..92 => {

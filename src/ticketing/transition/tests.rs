@@ -142,7 +142,9 @@ fn cash() -> Transition {
 #[test]
 fn a_release_ends_a_hold_and_nothing_that_was_paid() {
     let release = Transition::Release {
-        reason: "seats withdrawn".to_owned(),
+        by: Canceller::Staff,
+        reason: Some("seats withdrawn".to_owned()),
+        seats: None,
     };
     let mut standing = pending();
     let moved = decide(&mut stock(), &mut standing, &release, now());
@@ -159,7 +161,46 @@ fn a_release_ends_a_hold_and_nothing_that_was_paid() {
 
 fn cancel_by(by: Canceller) -> Transition {
     let reason = Some("ill".to_owned());
-    Transition::Cancel { by, reason }
+    Transition::Cancel {
+        by,
+        reason,
+        as_unpaid: false,
+    }
+}
+
+#[test]
+fn a_release_for_its_seats_leaves_a_hold_that_has_others() {
+    let release = |seat| Transition::Release {
+        by: Canceller::Staff,
+        reason: None,
+        seats: Some(vec![seat]),
+    };
+    let mut standing = pending();
+    let seat = SeatId(7_001);
+    standing.claims[0].seat_id = Some(seat);
+    let before = standing.clone();
+    let other = decide(&mut stock(), &mut standing, &release(SeatId(7_002)), now());
+    assert_eq!((other, &standing), (Ok(Moved::Before), &before));
+    decide(&mut stock(), &mut standing, &release(seat), now()).unwrap();
+    assert_eq!(standing.booking.status, BookingStatus::Cancelled);
+}
+
+#[test]
+fn what_was_paid_since_is_not_cancelled_as_unpaid() {
+    let cancel = Transition::Cancel {
+        by: Canceller::Staff,
+        reason: None,
+        as_unpaid: true,
+    };
+    let (mut event, mut standing) = (stock(), pending());
+    decide(&mut event, &mut standing, &cash(), now()).unwrap();
+    let before = standing.clone();
+    let refused = decide(&mut event, &mut standing, &cancel, now());
+    assert!(matches!(refused, Err(Refusal::InvalidTransition { .. })));
+    assert_eq!(standing, before);
+    let mut held = pending();
+    let moved = decide(&mut stock(), &mut held, &cancel, now());
+    assert_eq!(moved, Ok(Moved::Now));
 }
 
 fn counts(stock: &Stock) -> Vec<(i64, i64)> {

@@ -115,6 +115,7 @@ impl DeskBuyer {
             _ => Transition::Cancel {
                 by: Canceller::Staff,
                 reason: None,
+                as_unpaid: false,
             },
         };
         let change = Change::new(event_id, booking_id, transition);
