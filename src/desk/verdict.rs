@@ -7,6 +7,7 @@ use super::command::{Command, DeskError, busy};
 use crate::store::StoreError;
 use crate::store::constraint::{self, Rule};
 use crate::ticketing::booking::{Item, Wish};
+use crate::ticketing::record::BookingStatus;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::{SeatId, TicketTypeId};
 
@@ -49,6 +50,12 @@ pub(super) fn refused(rule: Rule, command: &Command) -> DeskError {
         Rule::VoucherUses => Refusal::VoucherUsedUp { voucher: None },
         // It was deleted after it was read.
         Rule::VoucherInUse => return busy(),
+        Rule::LetGo => Refusal::InvalidTransition {
+            from: BookingStatus::Pending,
+            to: BookingStatus::Confirmed,
+            used: false,
+            started: false,
+        },
         Rule::Late | Rule::Changed | Rule::Again | Rule::UnitsClaimed => return busy(),
         _ => return DeskError::Internal,
     })

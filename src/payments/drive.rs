@@ -18,7 +18,7 @@ use crate::ticketing::payment::{
     Attempt, Attempted, Buyer, Charge, ChargeStatus, Next, PaymentState, ProviderName, captured,
     next, offline_charge, refused, sold,
 };
-use crate::ticketing::record::{Booking, BookingStatus};
+use crate::ticketing::record::Booking;
 use crate::ticketing::refusal::Refusal;
 
 /// Steps of one attempt at the job; a sale takes four.
@@ -54,7 +54,7 @@ pub(crate) trait PaymentTable: Sync {
         gives_back: bool,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// Ends an attempt that brings no money, or lays it before a person. `false`: it stays as it is, since it ended before, its
-    /// booking is sold to it, or the provider has begun after all; and a person who has decided is not asked again.
+    /// booking is sold to it, or the provider has begun after all.
     fn end(
         &self,
         of: &Attempt,
@@ -161,11 +161,7 @@ async fn step(
         return watch(table, provider, &attempt).await;
     }
     if !attempt.state.is_live() {
-        // A request that let it go may have been at it in the moment of the sale, while the sale waited for its turn.
-        return match is_sold_unpaid(&attempt, &booking) {
-            true => review(table, &attempt, UNPAID).await,
-            false => Ok(Step::End(Driven::Done)),
-        };
+        return Ok(Step::End(Driven::Done));
     }
     let asked = match &attempt.provider_ref {
         None => start(table, provider, &attempt).await,
@@ -271,7 +267,7 @@ async fn step(
                 } = &again;
                 attempt.state.is_live() && next(attempt, &charge, booking, *now) == step
             });
-            if !stands {
+            if !stands && !mistaken!(ReleaseUnread) {
                 return Ok(Step::On);
             }
             desk.release(&attempt).await?;
@@ -279,15 +275,6 @@ async fn step(
         }
         Next::Review { reason } => review(table, &attempt, reason).await,
     }
-}
-
-const UNPAID: &str = "the booking is confirmed and its money did not come";
-
-/// Whether the attempt ended without money, and its booking is sold to it nevertheless.
-fn is_sold_unpaid(of: &Attempt, booking: &Booking) -> bool {
-    matches!(of.state, PaymentState::Canceled | PaymentState::Failed)
-        && booking.status == BookingStatus::Confirmed
-        && booking.payment_id == Some(of.id)
 }
 
 /// Ends an attempt that brings no money.

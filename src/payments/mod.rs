@@ -41,11 +41,13 @@ use crate::ticketing::payment::{
 };
 use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::transition::{PAYMENT_CANCELED, Transition};
+use crate::ticketing::transition::{Canceller, PAYMENT_CANCELED, Transition};
 use crate::ticketing::{BookingId, PaymentId, RefundId, SeatId};
 
 /// Looks until staff's money is in the books: at another attempt, at theirs, at the end, and again where a job was first.
 const STAFF_STEPS_MAX: u32 = 6;
+
+const JUST_ENDED: &str = "the attempt of before ended in this moment";
 
 /// Why a provider did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -310,10 +312,7 @@ impl Payments {
                 let why = "the attempt of before is not let go yet";
                 return Err(StoreError::Unavailable(why.into()));
             }
-            Begun::JustEnded => {
-                let why = "the attempt of before ended in this moment";
-                return Err(StoreError::Unavailable(why.into()));
-            }
+            Begun::JustEnded => return Err(StoreError::Unavailable(JUST_ENDED.into())),
             Begun::NotPayable(status) => return Ok(Started::NotPayable(status)),
             Begun::NoBooking => return Ok(Started::NoBooking),
             Begun::NoTerms => return Ok(Started::NoTerms),
@@ -352,7 +351,7 @@ impl Payments {
                 if store.end_payment(&attempt, failed, Some(&why)).await? {
                     return Ok(Started::Refused(why));
                 }
-                // Its job was at it as well, and has begun.
+                // Its job was at it as well, and has begun, or another request, and was refused.
                 None
             }
         };
@@ -360,7 +359,11 @@ impl Payments {
             Some(heard) => heard,
             None => store.payment(attempt.id).await?.unwrap_or(attempt),
         };
-        Ok(Started::Attempt(Box::new(now), hold))
+        match now.state {
+            PaymentState::Failed => Ok(Started::Refused(now.failure.unwrap_or_default())),
+            PaymentState::Canceled => Err(StoreError::Unavailable(JUST_ENDED.into())),
+            _ => Ok(Started::Attempt(Box::new(now), hold)),
+        }
     }
 
     /// Cancels what the provider holds for an attempt that a person ends; answers the amount that it has taken and still has,
@@ -538,8 +541,12 @@ impl Sales for Desk {
     }
 
     async fn release(&self, of: &Attempt) -> Result<(), DeskError> {
-        let reason = PAYMENT_CANCELED.to_owned();
-        let release = Change::new(of.event_id, of.booking_id, Transition::Release { reason });
+        let release = Transition::Release {
+            by: Canceller::Staff,
+            reason: Some(PAYMENT_CANCELED.to_owned()),
+            seats: None,
+        };
+        let release = Change::new(of.event_id, of.booking_id, release);
         match self.change(release).await {
             Ok(_) => Ok(()),
             Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(()),

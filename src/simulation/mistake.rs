@@ -67,7 +67,6 @@ pub(crate) enum Mistake {
     AskTheAbsent,
     KeepPlace,
     SellLetGo,
-    GiveBackSold,
     ReleaseUnread,
     CancelPaid,
     LeaveInProcess,

@@ -9,11 +9,12 @@
 //!
 //! | check | promise |
 //! |---|---|
-//! | `Begun` | nobody fails to begin since the provider lost a customer, and no charge is under somebody else's |
+//! | `Begun` | nobody fails to begin since the provider lost a customer, and no charge is under somebody else's; nor since an attempt is in the way that nobody wants |
 //! | `Covered` | in the end all money that was taken belongs to a confirmed booking, went back as is written down, or waits for a person |
 //! | `TicketOnce` | a ticket goes back by one refund, however many ask for it at once |
-//! | `Paid` | in the end every confirmed booking is paid in full, once, or a person looks at it |
+//! | `Paid` | in the end every confirmed booking is paid in full, once, and none of it went back as too late, or a person looks at it |
 //! | `Kept` | nobody loses a hold since an attempt was let go for another one |
+//! | `Judged` | what is cancelled was paid, or not, as whoever decided about it saw it |
 //! | `Sold` | money is taken only for what is sold to this attempt, and nothing is sold twice |
 //! | `Told` | a webhook that was acknowledged has its effect |
 //! | `Ends` | no attempt, no refund and no browser that is to be told is left without an end |
@@ -60,7 +61,7 @@ const EVENT: EventId = EventId(1);
 const TYPE: TicketTypeId = TicketTypeId(1);
 
 /// Each mistake with the check that has to catch it.
-const MISTAKES: [(Mistake, MoneyCheck, &str); 14] = [
+const MISTAKES: [(Mistake, MoneyCheck, &str); 18] = [
     (
         Mistake::CaptureUnsold,
         MoneyCheck::Sold,
@@ -122,6 +123,26 @@ const MISTAKES: [(Mistake, MoneyCheck, &str); 14] = [
         "whoever's customer the provider lost cannot pay",
     ),
     (
+        Mistake::SellLetGo,
+        MoneyCheck::Paid,
+        "the sale does not look whether its buyer has asked to pay otherwise since",
+    ),
+    (
+        Mistake::ReleaseUnread,
+        MoneyCheck::Kept,
+        "whoever finds a charge cancelled takes it for the bank's doing",
+    ),
+    (
+        Mistake::CancelPaid,
+        MoneyCheck::Judged,
+        "whoever gives back a hold that is paid in this moment is not asked what the policy says",
+    ),
+    (
+        Mistake::LeaveInProcess,
+        MoneyCheck::Begun,
+        "a payment in process is let go, which nobody can stop, and nobody can pay otherwise",
+    ),
+    (
         Mistake::PushTwice,
         MoneyCheck::MailedOnce,
         "a browser that was told is told again",
@@ -140,6 +161,7 @@ enum MoneyCheck {
     TicketOnce,
     Paid,
     Kept,
+    Judged,
     Sold,
     Told,
     Ends,

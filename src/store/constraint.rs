@@ -50,6 +50,8 @@ pub enum Rule {
     Late,
     /// Another transaction has changed a booking since it was read.
     Changed,
+    /// The attempt that a booking is sold to ended, or was let go, since its charge was looked at.
+    LetGo,
     /// A random reference exists already, or another transaction stored the same idempotency key: a new try succeeds, or
     /// finds the stored answer.
     Again,
@@ -81,6 +83,7 @@ pub fn rule(name: &str) -> Option<Rule> {
         "ticket_types_limits_ordered" => Rule::LimitsOrdered,
         super::desk::IN_TIME => Rule::Late,
         super::desk::AS_READ => Rule::Changed,
+        super::desk::STILL_PAYING => Rule::LetGo,
         "bookings_reference_unique"
         | "tickets_code_unique"
         | "ticket_holders_code_unique"

@@ -57,6 +57,8 @@ use crate::ticketing::{
 pub const IN_TIME: &str = "command_in_time";
 /// The constraint that refuses to change a booking that another transaction has changed since it was read.
 pub const AS_READ: &str = "booking_as_read";
+/// The constraint that refuses to sell to an attempt that ended, or that its buyer does not want any more.
+pub const STILL_PAYING: &str = "payment_still_wanted";
 
 /// A database as the desk uses it. The simulation has another one.
 pub(crate) trait DeskDatabase: Send {

@@ -16,7 +16,7 @@ use super::together::{Answers, FREE, LOCKED, in_order, place_of};
 use super::{Store, StoreError};
 use crate::config::inside::PAYMENT_FIRST_LOOK_S;
 use crate::ticketing::payment::{
-    Attempt, Attempted, Charge, PaymentState, ProviderName, takes_days,
+    Attempt, Attempted, Charge, PaymentState, ProviderName, stays_unwanted, takes_days,
 };
 use crate::ticketing::record::{BookingStatus, Money};
 use crate::ticketing::transition::EXTENSION_S;
@@ -107,6 +107,7 @@ pub(super) struct HeardCharge {
     client_secret: Option<String>,
     redirect_url: Option<String>,
     failure: Option<String>,
+    stays_unwanted: bool,
 }
 
 /// How far the books are with what staff were paid for a booking.
@@ -366,6 +367,7 @@ impl Store {
             client_secret: charge.client_secret.clone(),
             redirect_url: charge.redirect_url.clone(),
             failure: charge.failure.clone(),
+            stays_unwanted: stays_unwanted(charge.status),
         };
         let noted = self.lines.heard_charges.ask(self, heard.clone()).await?;
         if noted.is_some() {
@@ -376,7 +378,7 @@ impl Store {
     }
 
     /// The attempt ended without money, or a person has to look. `false`: it stays as it is. An attempt that its booking is sold
-    /// to does not end without a person, who is asked once; nor does one fail that the provider has begun.
+    /// to does not end without a person, nor does one fail that the provider has begun.
     pub async fn end_payment(
         &self,
         of: &Attempt,
@@ -390,8 +392,7 @@ impl Store {
         };
         let sql = format!(
             "with asked as materialized (
-                 select id, booking_id, provider_ref, {LIVE} as is_live from payments
-                  where id = $1 and ({LIVE} or state in ('canceled', 'failed')) {LOCKED}
+                 select id, booking_id, provider_ref from payments where id = $1 and {LIVE} {LOCKED}
              ), found as materialized (
                  -- Locked, so that a sale which is written in this moment is seen.
                  select asked.*, b.status = 'confirmed' and coalesce(b.payment_id = asked.id, false) as is_sold
@@ -403,11 +404,9 @@ impl Store {
                from found
               where p.id = found.id
                 and case $2
-                        when 'needs_review' then found.is_live or found.is_sold and not exists (
-                             select from audit_trail
-                              where object = 'payment:' || found.id and detail ->> 'decision' <> 'retry')
-                        when 'failed' then found.is_live and not found.is_sold and found.provider_ref is null
-                        else found.is_live and not found.is_sold end"
+                        when 'needs_review' then true
+                        when 'failed' then not found.is_sold and found.provider_ref is null
+                        else not found.is_sold end"
         );
         let statement = client.prepare_cached(&sql).await?;
         let reason: Option<String> = reason.map(|reason| reason.chars().take(500).collect());
@@ -590,18 +589,19 @@ async fn hear(
             set provider_ref = ($2::text[])[array_position($1, p.id)], state = ($3::text[])[array_position($1, p.id)],
                 client_secret = coalesce(($4::text[])[array_position($1, p.id)], client_secret),
                 redirect_url = coalesce(($5::text[])[array_position($1, p.id)], redirect_url),
-                failure = ($6::text[])[array_position($1, p.id)]
+                failure = ($6::text[])[array_position($1, p.id)],
+                unwanted = unwanted and ($7::boolean[])[array_position($1, p.id)]
           where p.id = any(array(select id from free)) and p.{LIVE}
             and coalesce(p.provider_ref = ($2::text[])[array_position($1, p.id)], true)
-            and (provider_ref, state, failure) is distinct from
+            and (provider_ref, state, failure, unwanted) is distinct from
                 (($2::text[])[array_position($1, p.id)], ($3::text[])[array_position($1, p.id)],
-                 ($6::text[])[array_position($1, p.id)])
+                 ($6::text[])[array_position($1, p.id)], unwanted and ($7::boolean[])[array_position($1, p.id)])
          returning {ATTEMPT}, array_position($1, p.id)"
     );
     let order = in_order(heard, |heard| heard.payment.0);
     let sorted = || order.iter().map(|place| &heard[*place]);
     let statement = client.prepare_cached(&sql).await?;
-    let values: [&(dyn ToSql + Sync); 6] = [
+    let values: [&(dyn ToSql + Sync); 7] = [
         &sorted().map(|heard| heard.payment).collect::<Vec<_>>(),
         &sorted()
             .map(|heard| heard.provider_ref.as_str())
@@ -617,6 +617,9 @@ async fn hear(
             .collect::<Vec<_>>(),
         &sorted()
             .map(|heard| heard.failure.as_deref())
+            .collect::<Vec<_>>(),
+        &sorted()
+            .map(|heard| heard.stays_unwanted)
             .collect::<Vec<_>>(),
     ];
     let mut answers = vec![None; heard.len()];

@@ -14,9 +14,9 @@ use super::refunds::{NewRefund, PAID_TOO_LATE, insert_refund, refund_job};
 use super::together::{Answers, FREE, LOCKED, in_order, place_of};
 use super::{Store, StoreError};
 use crate::ticketing::ledger::{Parts, Posting, RefundedParts, fee, sale};
-use crate::ticketing::payment::{Attempt, Charge, ProviderName};
+use crate::ticketing::payment::{Attempt, Charge, ProviderName, goes_back};
 use crate::ticketing::price::LineKind;
-use crate::ticketing::record::Booking;
+use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::{BookingId, EventId, PaymentId, UserId};
 
 /// An attempt whose money came.
@@ -55,8 +55,8 @@ const ANY: Which = Which {
 };
 
 impl Store {
-    /// The money is ours: posts it. With `gives_back`, or if the booking is not sold, all of it is on its way back in the
-    /// same transaction.
+    /// The money is ours: posts it. If the booking is not sold, or with `gives_back` is not sold to this attempt, all of it is on
+    /// its way back in the same transaction.
     pub async fn settle_payment(
         &self,
         of: &Attempt,
@@ -103,13 +103,17 @@ impl Store {
             transaction.execute(&statement, &[&of.event_id]).await?;
         }
         // It may be sold or cancelled in this moment: then that waits for this, or this for that.
-        let sql = "select status, confirmed_at is not null and paid_by is not null from bookings where id = $1 for no key update";
+        let sql = "select status, confirmed_at is not null and paid_by is not null, payment_id from bookings
+                    where id = $1 for no key update";
         let statement = transaction.prepare_cached(sql).await?;
         let row = transaction.query_one(&statement, &[&of.booking_id]).await?;
-        let is_sold = row.try_get::<_, &str>(0)? == "confirmed";
+        let status: &str = row.try_get(0)?;
+        let unknown = |_| StoreError::corrupt(format!("booking status {status}"));
+        let status: BookingStatus = status.parse().map_err(unknown)?;
+        let is_sold = status == BookingStatus::Confirmed;
         // Of money that staff took, the booking's end says what goes back.
         let is_kept = of.provider == ProviderName::Offline && row.try_get(1)?;
-        let gives_back = gives_back || !is_sold && !is_kept;
+        let gives_back = goes_back(of.id, gives_back, status, row.try_get(2)?, is_kept);
         // Nothing is owed for a sale that did not come about.
         settlement.absorbs &= !gives_back;
         let settled = settle(&transaction, std::slice::from_ref(&settlement), ANY).await?;

@@ -75,7 +75,8 @@ pub struct Attempt {
     /// Where the money takes days: until when the hold waits for it. For staff it waits from the beginning, for a provider once
     /// the money is on its way.
     pub pay_by: Option<Timestamp>,
-    /// Its buyer wants to pay another way: what it has not sold, it does not sell.
+    /// Its buyer wants to pay another way: what it has not sold, it does not sell. Not where a payment was in process by then,
+    /// which nobody can stop: that stays the way to pay.
     pub unwanted: bool,
     pub captured_amount: i64,
     pub refunded_amount: i64,
@@ -260,12 +261,23 @@ enum StandingToAttempt {
     Elsewhere,
 }
 
-fn standing(attempt: &Attempt, booking: &Booking, now: Timestamp) -> StandingToAttempt {
+/// Whether the attempt stays unwanted by the charge that it has.
+pub fn stays_unwanted(status: ChargeStatus) -> bool {
+    status != ChargeStatus::Processing || mistaken!(LeaveInProcess)
+}
+
+fn standing(
+    attempt: &Attempt,
+    charge: &Charge,
+    booking: &Booking,
+    now: Timestamp,
+) -> StandingToAttempt {
+    let is_unwanted = attempt.unwanted && stays_unwanted(charge.status);
     let is_unpaid = matches!(
         booking.status,
         BookingStatus::Pending | BookingStatus::Expired
     );
-    if is_unpaid && (booking.total != attempt.amount || attempt.unwanted) {
+    if is_unpaid && (booking.total != attempt.amount || is_unwanted) {
         // Its tickets were changed since, or its buyer pays another way: another attempt pays those.
         return StandingToAttempt::Elsewhere;
     }
@@ -353,7 +365,7 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
     if let Some(reason) = mismatch(attempt, charge) {
         return Next::Review { reason };
     }
-    let standing = standing(attempt, booking, now);
+    let standing = standing(attempt, charge, booking, now);
     match (charge.status, standing) {
         (ChargeStatus::Open, StandingToAttempt::Held) => match attempt.pay_by {
             Some(until) if attempt.provider == ProviderName::Offline => hold_until(until, booking),
@@ -410,6 +422,23 @@ pub fn refused(charge: &Charge) -> Next {
         ChargeStatus::Captured => Next::GiveBack,
         _ => Next::CancelCharge,
     }
+}
+
+/// Whether the money of an attempt goes back, by its booking as it is when the money is booked: it may have been sold, or may
+/// have ended, since the charge was looked at. `asked`: by that look the money is to go back. `is_kept`: staff took it, and the
+/// booking's end says what goes back of it.
+pub fn goes_back(
+    attempt: PaymentId,
+    asked: bool,
+    status: BookingStatus,
+    paid_by: Option<PaymentId>,
+    is_kept: bool,
+) -> bool {
+    let is_sold = status == BookingStatus::Confirmed;
+    if is_sold && paid_by == Some(attempt) {
+        return false;
+    }
+    asked || !is_sold && !is_kept
 }
 
 fn mismatch(attempt: &Attempt, charge: &Charge) -> Option<&'static str> {
@@ -658,6 +687,24 @@ mod tests {
         ];
         assert!(days.iter().all(|(of, by)| takes_days(*of, Some(by))));
         assert!(!at_once.iter().any(|(of, by)| takes_days(*of, Some(by))));
+    }
+
+    #[test]
+    fn money_goes_back_by_its_booking_as_it_is_when_it_is_booked() {
+        use BookingStatus::{Cancelled, Confirmed, Pending};
+        let other = Some(PaymentId(Uuid::from_u128(8)));
+        for (asked, status, paid_by, is_kept, back) in [
+            (false, Confirmed, Some(ID), false, false),
+            // Refused at the desk, and sold by another look at the same attempt.
+            (true, Confirmed, Some(ID), false, false),
+            (true, Confirmed, other, false, true),
+            (true, Pending, None, false, true),
+            (false, Cancelled, Some(ID), false, true),
+            (false, Cancelled, None, true, false),
+        ] {
+            let goes = goes_back(ID, asked, status, paid_by, is_kept);
+            assert_eq!(goes, back, "{asked} {status:?} {paid_by:?} {is_kept}");
+        }
     }
 
     #[test]

@@ -84,6 +84,8 @@ const BREAKS: &[(&str, &str)] = &[
     ("money that was taken", "update bookings set confirmed_at = null"),
     ("a booking that is confirmed by a payment", "update bookings set payment_id = (select id from payments) where quantity = 2;
         update payments set state = 'canceled'"),
+    ("nothing is sold to money that went back", "update bookings set payment_id = (select id from payments) where quantity = 2;
+        update refunds set key = 'late:' || payment_id"),
     ("the refunds of a payment", "update refunds set amount = 201"),
     ("the refunds of a payment", "delete from refunds"),
     ("a ticket goes back by one refund", "update refunds set tickets = '{TKT-1,TKT-1}'"),

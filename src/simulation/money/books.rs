@@ -38,7 +38,9 @@ pub(super) fn closing(shared: &mut MoneyShared) -> Result<(), MoneyFault> {
     for sale in shared.sales.values() {
         let booking = &sale.standing.booking;
         let paid = booking.payment_id.and_then(|id| shared.charges.get(&id));
-        let is_paid = paid.is_some_and(|charge| charge.captured == booking.total.amount);
+        let came_too_late = |id| shared.refund_keys.contains_key(&format!("late:{id}"));
+        let is_paid = paid.is_some_and(|charge| charge.captured == booking.total.amount)
+            && !booking.payment_id.is_some_and(came_too_late);
         let attempt = booking.payment_id.and_then(|id| shared.attempts.get(&id));
         let is_looked_at = attempt.is_some_and(|of| of.state == PaymentState::NeedsReview);
         if booking.status == BookingStatus::Confirmed && !is_paid && !is_looked_at {

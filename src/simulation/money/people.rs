@@ -5,10 +5,10 @@ use serde_json::json;
 use super::super::clockwork::{now_ms, pause};
 use super::bank::{cancel_there, fail, give_back_there, pay};
 use super::mails::{letter_job, offer_key, reminder_key, sent_payload};
-use super::world::{Handed, MoneyWorld, PRICE, Sale, at, euros};
-use super::{EVENT, FAULTS_MS, TYPE};
+use super::world::{Handed, MoneyShared, MoneyWorld, PRICE, Sale, at, euros};
+use super::{EVENT, FAULTS_MS, MoneyCheck, TYPE};
 use crate::desk::{Change, DeskError};
-use crate::payments::drive::{PaymentTable, drive, start};
+use crate::payments::drive::{Driven, PaymentTable, drive, start};
 use crate::payments::give_back::{RefundOrder, give, with_cancellation};
 use crate::payments::refunds;
 use crate::payments::refunds::RefundTable;
@@ -20,6 +20,7 @@ use crate::store::transfers::{
 use crate::ticketing::payment::{Attempt, ChargeStatus, PaymentState, ProviderName};
 use crate::ticketing::record::{Booking, BookingStatus, TicketStatus};
 use crate::ticketing::refund::RefundWish;
+use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, ClaimState};
 use crate::ticketing::transition::{Canceller, Standing, Transition};
 use crate::ticketing::{BookingId, ClaimId, PaymentId, TransferId, UserId};
@@ -31,6 +32,8 @@ const ACCOUNTS: usize = 4;
 const REMINDED_MS: u64 = 25_000;
 /// Buyers who want to be told before their hold ends.
 const SUBSCRIBED_PERCENT: u64 = 40;
+/// How long buyers who ask for another method wait for the moment in which their first one is worked on.
+const AT_WORK_MS_MAX: u64 = 20_000;
 pub(super) const BUYER_MS_MAX: u64 = 8_000;
 
 /// Ends holds at their deadline, and writes reminders before it.
@@ -117,6 +120,9 @@ async fn buyer(world: MoneyWorld) {
 /// Asks to pay by another method, as the request does: lets the attempt go beside its job, and begins another.
 async fn pay_otherwise(world: MoneyWorld, booking: BookingId, first: PaymentId) {
     world.wait(500, 25_000).await;
+    if world.chance(50) {
+        until_at_work(&world, first).await;
+    }
     let unwanted = world.store(|shared| {
         let attempt = shared.attempts.get_mut(&first)?;
         let has_begun = matches!(
@@ -126,8 +132,16 @@ async fn pay_otherwise(world: MoneyWorld, booking: BookingId, first: PaymentId) 
         has_begun.then(|| attempt.unwanted = true)
     });
     let Ok(Some(())) = unwanted.await else { return };
-    drive(&world, &world, &world, first).await;
-    let is_live = world.with(|shared| shared.attempts[&first].state.is_live());
+    let driven = drive(&world, &world, &world, first).await;
+    let is_live = world.with(|shared| {
+        let attempt = shared.attempts[&first].clone();
+        let is_stuck = attempt.state.is_live() && attempt.unwanted;
+        if is_stuck && matches!(driven, Driven::Waits { .. }) {
+            let what = format!("{first} is not wanted, and stays in the way");
+            shared.fail(MoneyCheck::Begun, what);
+        }
+        attempt.state.is_live()
+    });
     let Some(second) = (!is_live).then(|| begin(&world, booking)).flatten() else {
         return;
     };
@@ -136,6 +150,19 @@ async fn pay_otherwise(world: MoneyWorld, booking: BookingId, first: PaymentId) 
     }
     world.wait(500, 20_000).await;
     pay(&world, second.id, ChargeStatus::Authorized);
+}
+
+/// Until a node is at the attempt's job, or has been idle for long.
+async fn until_at_work(world: &MoneyWorld, id: PaymentId) {
+    let key = payment_job(id).key;
+    let is_at_work = |shared: &mut MoneyShared| {
+        let job = shared.job(&key);
+        job.is_some_and(|job| job.at_work.is_some())
+    };
+    let until_ms = now_ms() + AT_WORK_MS_MAX;
+    while now_ms() < until_ms && !world.with(is_at_work) {
+        pause(2).await;
+    }
 }
 
 /// The fate of a booking that was paid.
@@ -262,12 +289,23 @@ async fn cancel(world: MoneyWorld, id: BookingId, by: Canceller) {
             if world.chance(50) {
                 world.wait(1, 4_000).await;
             }
-            let reason = Some("it rains".to_owned());
-            let mut change = Change::new(EVENT, id, Transition::Cancel { by, reason });
+            // Owners have a policy for what they have paid; staff may give all of it back.
+            let as_unpaid = by == Canceller::Owner && !booking.is_paid();
+            let cancel = Transition::Cancel {
+                by,
+                reason: Some("it rains".to_owned()),
+                as_unpaid,
+            };
+            let mut change = Change::new(EVENT, id, cancel);
             change.with = with_cancellation(&booking, None);
-            let cancelled = world.change(&change).await;
-            if let Ok(_) | Err(DeskError::Refused(_)) = cancelled {
-                break;
+            match world.change(&change).await {
+                // It was paid meanwhile, and is looked at again.
+                Err(DeskError::Refused(Refusal::InvalidTransition {
+                    from: BookingStatus::Confirmed,
+                    ..
+                })) if as_unpaid => {}
+                Ok(_) | Err(DeskError::Refused(_)) => break,
+                Err(_) => {}
             }
         }
         pause(1_000).await;

@@ -21,10 +21,12 @@ use crate::store::payments::{Heard, payment_job};
 use crate::store::refunds::{NewRefund, Refund, RefundBegun, RefundState, refund_job};
 use crate::ticketing::ledger::RefundedParts;
 use crate::ticketing::movement::{Movements, Noted, Reserved, to_give_up};
-use crate::ticketing::payment::{Attempt, Attempted, Buyer, Charge, ChargeStatus, PaymentState};
+use crate::ticketing::payment::{
+    Attempt, Attempted, Buyer, Charge, ChargeStatus, PaymentState, goes_back, stays_unwanted,
+};
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::transition::Transition;
+use crate::ticketing::transition::{Canceller, Transition};
 use crate::ticketing::{BookingId, PaymentId, RefundId};
 
 impl PaymentTable for MoneyWorld {
@@ -79,6 +81,7 @@ impl PaymentTable for MoneyWorld {
             if charge.status != ChargeStatus::Canceled {
                 attempt.state = charge.status.state();
             }
+            attempt.unwanted &= stays_unwanted(charge.status);
         })
         .await
     }
@@ -97,10 +100,11 @@ impl PaymentTable for MoneyWorld {
             };
             attempt.state = PaymentState::Captured;
             attempt.captured_amount = charge.captured_amount;
-            let sale = shared.sales.get(&of.booking_id);
-            let is_sold =
-                sale.is_some_and(|sale| sale.standing.booking.status == BookingStatus::Confirmed);
-            if gives_back || !is_sold {
+            let Some(sale) = shared.sales.get(&of.booking_id) else {
+                return;
+            };
+            let booking = &sale.standing.booking;
+            if goes_back(of.id, gives_back, booking.status, booking.payment_id, false) {
                 let new = NewRefund {
                     event: of.event_id,
                     payment: of.id,
@@ -141,9 +145,7 @@ impl PaymentTable for MoneyWorld {
                 return false;
             };
             let ends = match state {
-                PaymentState::NeedsReview => {
-                    attempt.state.is_live() || is_sold && attempt.state == PaymentState::Canceled
-                }
+                PaymentState::NeedsReview => attempt.state.is_live(),
                 _ => attempt.state.is_live() && !is_sold,
             };
             if ends {
@@ -434,8 +436,11 @@ impl Sales for MoneyWorld {
                 shared.fail(MoneyCheck::Kept, what);
             }
         });
-        let reason = "cancelled at the bank".to_owned();
-        let release = Transition::Release { reason };
+        let release = Transition::Release {
+            by: Canceller::Staff,
+            reason: Some("cancelled at the bank".to_owned()),
+            seats: None,
+        };
         match self
             .change(&Change::new(EVENT, of.booking_id, release))
             .await

@@ -24,7 +24,7 @@ use crate::ticketing::price::PriceTerms;
 use crate::ticketing::record::{BookingStatus, Money, Ticket, TicketStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, ClaimState, EventTerms, Pool, Proof, Stock, TicketTypeTerms};
-use crate::ticketing::transition::{Moved, Standing, decide};
+use crate::ticketing::transition::{Moved, Standing, Transition, decide};
 use crate::ticketing::{
     BookingId, ClaimId, PaymentId, PoolId, PushSubscriptionId, RefundId, TransferId, UserId,
 };
@@ -349,6 +349,26 @@ impl MoneyShared {
         let moved = decide(&mut stock, &mut standing, &change.transition, at(now_ms()))?;
         if moved == Moved::Before {
             return Ok(moved);
+        }
+        if let Transition::Cancel {
+            as_unpaid: true, ..
+        } = &change.transition
+            && before.booking.is_paid()
+        {
+            let what = format!("{id} is cancelled as a hold, and was paid");
+            self.fail(MoneyCheck::Judged, what);
+        }
+        if let Transition::Reclaim { payment, .. } = &change.transition {
+            let attempt = self.attempts.get(payment);
+            let is_wanted = attempt.is_some_and(|of| of.state.is_live() && !of.unwanted);
+            if !is_wanted && !mistaken!(SellLetGo) {
+                return Err(Refusal::InvalidTransition {
+                    from: before.booking.status,
+                    to: BookingStatus::Confirmed,
+                    used: false,
+                    started: false,
+                });
+            }
         }
         for claim in &mut standing.claims {
             if claim.id == Claim::UNSTORED {

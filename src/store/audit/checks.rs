@@ -463,6 +463,16 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              order by b.id",
     },
     AuditCheck {
+        promise: "nothing is sold to money that went back as too late",
+        differences: "
+            select format('booking %s: payment %s came too late, and %s of it goes back', b.reference, p.id, r.amount)
+              from bookings b
+              join payments p on p.id = b.payment_id
+              join refunds r on r.key = 'late:' || p.id
+             where b.status = 'confirmed' and r.state <> 'failed'
+             order by b.id",
+    },
+    AuditCheck {
         promise: "every transaction of the ledger has entries, which come to nothing in each currency",
         differences: "
             select format('ledger transaction %s (%s) of %s: entries %s, off by %s',

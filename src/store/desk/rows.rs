@@ -29,6 +29,8 @@ pub(super) struct ChangeRows<'a> {
     pub(super) confirmed_at: Vec<Option<Timestamp>>,
     pub(super) paid_by: Vec<Option<&'a str>>,
     pub(super) payments: Vec<Option<PaymentId>>,
+    /// Attempts to which these changes sell.
+    pub(super) sold_to: Vec<PaymentId>,
     pub(super) deadlines: Vec<Option<Timestamp>>,
     pub(super) extended_at: Vec<Option<Timestamp>>,
     pub(super) processing_since: Vec<Option<Timestamp>>,
@@ -58,6 +60,9 @@ impl<'a> ChangeRows<'a> {
             columns.confirmed_at.push(one.confirmed_at);
             columns.paid_by.push(one.paid_by.map(|by| by.as_str()));
             columns.payments.push(one.payment_id);
+            if one.from != one.to && one.to == BookingStatus::Confirmed {
+                columns.sold_to.extend(one.payment_id);
+            }
             columns.deadlines.push(one.expires_at);
             columns.extended_at.push(one.extended_at);
             columns.processing_since.push(one.processing_since);

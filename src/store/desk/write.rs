@@ -18,9 +18,10 @@ use super::connection::statements;
 use super::rows::{
     BookingRows, ChangeRows, ContactRows, JobRows, KeyRows, NewTickets, PeopleRows, VoucherRows,
 };
-use super::{AS_READ, IN_TIME, WriteEnd, Writes};
+use super::{AS_READ, IN_TIME, STILL_PAYING, WriteEnd, Writes};
 use crate::store::StoreError;
 use crate::store::audit_trail::AuditRows;
+use crate::store::payments::LIVE;
 use crate::ticketing::{BookingId, WaitingId};
 
 statements! {
@@ -51,6 +52,11 @@ statements! {
             returning 1
         )
         select insist(count(*) = cardinality($2), '{AS_READ}') from changed");
+    // A sale may have waited for its turn while its buyer asked to pay otherwise: then the charge is let go, or its money is on
+    // its way back. After the bookings are changed, and so locked: whoever ends an attempt locks its booking as well, and is
+    // either seen here or sees the sale. The attempts themselves are not locked, since they are locked before bookings.
+    sold_to = format!("
+        select insist(not exists (select from payments where id = any($1) and (unwanted or not {LIVE})), '{STILL_PAYING}')");
     change_claims = "
         update claims c set state = change.state, quantity = change.quantity
           from unnest($1::bigint[], $2::text[], $3::int[]) as change (id, state, quantity)
@@ -180,6 +186,7 @@ pub(super) async fn write(
     let tickets = NewTickets::of(writes)?;
     let bookings = BookingRows::of(writes)?;
     let changes_of = changes.bookings(&writes.in_time);
+    let sold_to_of: [&(dyn ToSql + Sync); 1] = [&changes.sold_to];
     let claims_of: [&(dyn ToSql + Sync); 3] =
         [&changes.claims, &changes.states, &changes.quantities];
     let forgetting_of: [&(dyn ToSql + Sync); 1] = [&changes.forgetting];
@@ -215,6 +222,7 @@ pub(super) async fn write(
             biased;
             simple(client, before),
             execute(client, changes.ids.is_empty(), &sql.change_bookings, &changes_of),
+            execute(client, changes.sold_to.is_empty(), &sql.sold_to, &sold_to_of),
             execute(client, changes.claims.is_empty(), &sql.change_claims, &claims_of),
             execute(client, changes.forgetting.is_empty(), &sql.drop_dead, &forgetting_of),
             execute(client, changes.swapped.is_empty(), &sql.drop_items, &swapped_of),

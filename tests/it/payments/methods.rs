@@ -220,3 +220,39 @@ async fn a_customer_that_the_provider_does_not_know_keeps_nobody_from_paying() {
     let left = "select count(*) from provider_customers";
     assert_eq!(one::<i64>(&shop.client, left, &[]).await, 0);
 }
+
+/// Our row does not say yet that the debit is on its way, and nobody can stop it any more.
+#[tokio::test]
+async fn a_debit_on_its_way_stays_the_way_to_pay() {
+    let shop = Shop::open(2).await;
+    allow_days(&shop).await;
+    let held = shop.hold(1).await;
+    begin_with(&shop, &held, "sepa_debit").await;
+    let (id, _) = intent(&shop, &held).await;
+    shop.stripe.tell(json!({"delivery": "drop"})).await;
+    shop.stripe.give_card(&id, PROCESSES).await;
+    let stays = begin_with(&shop, &held, "card").await;
+    assert_eq!(stays["status"], "processing");
+    let waits = "select expires_at > clock_timestamp() + interval '2 days' from bookings";
+    shop.in_the_end(waits).await;
+    let done = json!({"act": {"intent": id, "processed": "succeeds"}});
+    shop.stripe.tell(done).await;
+    shop.in_the_end("select count(*) = 1 from payments where state = 'captured'")
+        .await;
+    shop.paid_and_sold(&held, &id, 1).await;
+}
+
+/// Two requests at once find one attempt, and the provider wants none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_provider_refuses_is_refused_to_all_who_ask() {
+    let shop = Shop::open(20).await;
+    for _ in 0..10 {
+        let held = shop.hold(1).await;
+        let pay = format!("/api/v1/bookings/{}/payment", held.id);
+        let wish = json!({"method": "cowrie_shells"});
+        let (one, other) = (shop.buyer(&held), shop.buyer(&held));
+        let (one, other) = tokio::join!(one.post(&pay, &wish), other.post(&pay, &wish));
+        let said = (one.status, other.status);
+        assert_eq!(said, (422, 422), "{} {}", one.body, other.body);
+    }
+}

@@ -8,7 +8,7 @@ use futures_util::future::{join, join_all};
 
 use super::shop::{GOOD, Held, PRICE, Shop};
 use crate::support::database::wait_for_a_lock;
-use crate::support::show::{Show, one};
+use crate::support::show::{Show, one, user};
 use seatcast::ticketing::{EventId, SeatId};
 use serde_json::{Value, json};
 
@@ -282,50 +282,123 @@ async fn a_sale_whose_charge_the_provider_denies_is_left_to_a_person() {
     shop.server.audit().await;
 }
 
-/// The sale waits for its turn while its buyer, who sees nothing, asks to pay otherwise.
+/// The sale waits for its turn while its buyer, who sees nothing, asks to pay otherwise: a card is let go, and money that was
+/// taken at once goes back. Either way nothing is sold to it any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sale_whose_charge_was_let_go_meanwhile_is_left_to_a_person() {
-    let shop = Shop::open(2).await;
-    let held = shop.hold(1).await;
-    let intent = shop.begin(&held).await;
+async fn what_its_buyer_lets_go_while_the_sale_waits_sells_nothing() {
+    for method in ["card", "ideal"] {
+        let shop = Shop::open(2).await;
+        let held = shop.hold(1).await;
+        let path = format!("/api/v1/bookings/{}/payment", held.id);
+        let pay = async |wish: Value| {
+            shop.buyer(&held).post(&path, &wish).await.data(201);
+        };
+        pay(json!({ "method": method })).await;
+        let intent = shop.stripe.intent_of(&held.id).await["id"].clone();
+        let intent = intent.as_str().unwrap();
+        let mut somebody = shop.server.client().await;
+        let turn = somebody.transaction().await.unwrap();
+        let hold = "select from turns where event_id = $1 for no key update";
+        turn.execute(hold, &[&shop.show.event]).await.unwrap();
+        shop.stripe.give_card(intent, GOOD).await;
+        wait_for_a_lock(&shop.client).await;
+        pay(json!({"provider": "offline"})).await;
+        turn.commit().await.unwrap();
+        let rests = "select count(*) = 0 from jobs j join payments p on j.key = 'payment:' || p.id
+                      where p.provider = 'stripe' and j.state in ('waiting', 'leased')";
+        shop.in_the_end(rests).await;
+        shop.until_status(&held, "pending").await;
+        shop.in_the_end("select count(*) = 0 from refunds where state <> 'succeeded'")
+            .await;
+        assert_eq!(
+            (shop.kept(intent).await, shop.tickets(&held).await),
+            (0, 0),
+            "{method}"
+        );
+        let offline = "select count(*) = 1 from payments where provider = 'offline' and state = 'requires_action'";
+        assert!(one::<bool>(&shop.client, offline, &[]).await, "{method}");
+        shop.server.audit().await;
+    }
+}
+
+/// Who cancels sees a hold, whose sale is first: what a paid booking may be cancelled for is asked again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_that_is_sold_before_its_cancellation_is_judged_as_sold() {
+    let shop = Shop::open(4).await;
+    let policy = format!("/api/v1/events/{}/refund-policy", shop.show.event);
+    let over = json!({"percent": 100, "until_minutes": 525_600});
+    let staff = shop.server.user(shop.show.organizer);
+    staff.put(&policy, &over).await.data(200);
+    let seller = user(&shop.client, "customer").await;
+    let sql = "insert into organization_members (organization_id, user_id, role) values ($1, $2, 'box_office')";
+    let of: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&shop.show.organizer.0, &seller.0];
+    shop.client.execute(sql, &of).await.unwrap();
+    for by_staff in [false, true] {
+        let held = shop.hold(1).await;
+        let intent = shop.begin(&held).await;
+        let mut somebody = shop.server.client().await;
+        let turn = somebody.transaction().await.unwrap();
+        let hold = "select from turns where event_id = $1 for no key update";
+        turn.execute(hold, &[&shop.show.event]).await.unwrap();
+        shop.stripe.give_card(&intent, GOOD).await;
+        wait_for_a_lock(&shop.client).await;
+        let caller = match by_staff {
+            true => shop.server.user(seller),
+            false => shop.buyer(&held),
+        };
+        let path = format!("/api/v1/bookings/{}/status", held.id);
+        let wish = json!({"status": "cancelled"});
+        let then = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            turn.commit().await.unwrap();
+        };
+        let (cancelled, ()) = join(caller.put(&path, &wish), then).await;
+        match by_staff {
+            true => assert_eq!(cancelled.code(403), "FORBIDDEN"),
+            false => assert_eq!(cancelled.code(409), "REFUND_POLICY"),
+        }
+        shop.paid_and_sold(&held, &intent, 1).await;
+    }
+}
+
+/// An offer of the waitlist is paid, and its sale waits for its turn when its buyer, who sees nothing, declines it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offer_that_was_paid_is_not_declined() {
+    let shop = Shop::open(1).await;
+    let first = shop.hold(1).await;
+    let waiting = shop.server.user(user(&shop.client, "customer").await);
+    let path = format!("/api/v1/events/{}/waitlist", shop.show.event);
+    let joined = waiting.post(&path, &json!({"quantity": 1})).await;
+    let place = format!("/api/v1/waitlist/{}", joined.data(201)["id"]);
+    let cancel = format!("/api/v1/bookings/{}/status", first.id);
+    let cancelled = json!({"status": "cancelled"});
+    shop.buyer(&first).put(&cancel, &cancelled).await.data(200);
+    let offered = waiting.get(&place).await.data(200).clone();
+    let id = offered["booking_id"].as_str().unwrap();
+    let pay = format!("/api/v1/bookings/{id}/payment");
+    let ideal = json!({"method": "ideal"});
+    waiting.post(&pay, &ideal).await.data(201);
+    let intent = shop.stripe.intent_of(id).await["id"].clone();
+    let intent = intent.as_str().unwrap();
     let mut somebody = shop.server.client().await;
     let turn = somebody.transaction().await.unwrap();
     let hold = "select from turns where event_id = $1 for no key update";
     turn.execute(hold, &[&shop.show.event]).await.unwrap();
-    shop.stripe.give_card(&intent, GOOD).await;
+    shop.stripe.give_card(intent, GOOD).await;
     wait_for_a_lock(&shop.client).await;
-    let path = format!("/api/v1/bookings/{}/payment", held.id);
-    let otherwise = json!({"provider": "offline"});
-    shop.buyer(&held).post(&path, &otherwise).await.data(201);
-    let ended =
-        "select count(*) = 1 from payments where provider = 'stripe' and state = 'canceled'";
-    shop.until(ended).await;
-    turn.commit().await.unwrap();
-    shop.until_status(&held, "confirmed").await;
-    let looked_at =
-        "select count(*) = 1 from payments where provider = 'stripe' and state = 'needs_review'";
-    shop.in_the_end(looked_at).await;
-    assert_eq!(shop.kept(&intent).await, 0);
-    shop.server.audit().await;
-    // Whoever decided is not asked again.
-    let staff = shop.server.user(shop.show.organizer);
-    let id: String = one(
-        &shop.client,
-        "select id::text from payments where provider = 'stripe'",
-        &[],
-    )
-    .await;
-    let path = format!("/api/v1/payments/{id}/review");
-    let accept = json!({"decision": "accept", "note": "paid in cash"});
-    staff.post(&path, &accept).await.data(200);
-    let again = "update jobs set state = 'waiting', lease_until = null, run_at = clock_timestamp() where kind = 'payment'";
-    shop.client.execute(again, &[]).await.unwrap();
-    shop.in_the_end(
-        "select count(*) = 0 from jobs where state in ('waiting', 'leased') and kind = 'payment'",
-    )
-    .await;
-    assert!(one::<bool>(&shop.client, ended, &[]).await);
-    shop.server.audit().await;
+    let (decline, nothing) = (format!("{place}/decline"), json!({}));
+    let then = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        turn.commit().await.unwrap();
+    };
+    let (declined, ()) = join(waiting.post(&decline, &nothing), then).await;
+    assert_eq!(declined.code(409), "NO_OFFER");
+    assert_eq!(declined.body["data"]["status"], "accepted");
+    let of = Held {
+        id: id.to_owned(),
+        token: String::new(),
+    };
+    shop.paid_and_sold(&of, intent, 1).await;
 }
 
 #[tokio::test]
