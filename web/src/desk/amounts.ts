@@ -1,4 +1,7 @@
-/** Amounts as people type them: `45`, `45.00`, `۴۵٫۵`. */
+/**
+ * Amounts as people type them: `45`, `45.00`, `۴۵٫۵`. Pages show `1,000` for a thousand, so a sign that may group thousands is
+ * never read as the decimal one: the text is refused, and its writer asked again.
+ */
 import { decimals, digits } from '../elements/internal/format.ts';
 import type { Language } from '../elements/internal/language.ts';
 import { latin } from '../elements/internal/latin.ts';
@@ -30,8 +33,12 @@ export function numberText(language: Language, value: number | string): string {
   return digits(language, language === 'fa' ? text.replace('.', '٫') : text);
 }
 
+/** `1,000`, `1.000`: a thousand to some, one to others. */
+const GROUPED = /^[1-9]\d{0,2}[.,]\d{3}$/;
+
 /** A typed number with any fraction; undefined: it is none. */
 export function decimalOf(text: string): number | undefined {
+  if (GROUPED.test(latin(text))) return undefined;
   const plain = latin(text).replace(/[,٫]/, '.');
   return /^\d{1,12}(\.\d*)?$/.test(plain) ? Number(plain) : undefined;
 }
@@ -44,7 +51,8 @@ export function wholeOf(text: string): number | undefined {
 function scaled(text: string, places: number): number | undefined {
   const plain = latin(text).replace(/[\s\u00a0\u202f]/g, '');
   const [, sign, whole = '', fraction = ''] = /^(-?)(\d{1,12})(?:[.,٫](\d*))?$/.exec(plain) ?? [];
-  if (sign === undefined || fraction.replace(/0+$/, '').length > places) return undefined;
-  const value = Number(whole) * 10 ** places + Number(fraction.padEnd(places, '0').slice(0, places) || 0);
+  // Zeros count: those of `1,000` are no cents. With three places only the sign tells, and fields show a point.
+  if (sign === undefined || fraction.length > places || /,\d{3}$/.test(plain)) return undefined;
+  const value = Number(whole) * 10 ** places + Number(fraction.padEnd(places, '0') || 0);
   return sign === '-' ? -value : value;
 }

@@ -41,6 +41,12 @@ describe('amounts as people type them', () => {
     ['0', 'EUR', 0],
     ['500.5', 'JPY', undefined],
     ['45.005', 'EUR', undefined],
+    ['1,000', 'EUR', undefined],
+    ['2.500', 'EUR', undefined],
+    ['1,000', 'JPY', undefined],
+    ['1.000', 'JPY', undefined],
+    ['1,250', 'KWD', undefined],
+    ['۱٫۲۵۰', 'KWD', 1_250],
     ['', 'EUR', undefined],
     ['a lot', 'EUR', undefined],
   ])('%j %s is %s minor units', (text, currency, amount) => {
@@ -51,7 +57,13 @@ describe('amounts as people type them', () => {
     expect(amountText(4_550, 'EUR')).toBe('45.50');
     expect(amountText(500, 'JPY')).toBe('500');
     expect([numberText('fa', amountText(4_550, 'EUR')), numberText('th', 12), numberText('en', '')]).toEqual(['۴۵٫۵۰', '12', '']);
-    expect(['۷٫۵', '7,5', '0.33', 'x'].map(decimalOf)).toEqual([7.5, 7.5, 0.33, undefined]);
+    expect(['۷٫۵', '7,5', '0.33', '0.125', 'x'].map(decimalOf)).toEqual([7.5, 7.5, 0.33, 0.125, undefined]);
     expect([basisPointsOf('7.5'), percentText(750), wholeOf('۱۲'), wholeOf('1.5')]).toEqual([750, '7.5', 12, undefined]);
+  });
+
+  it('are refused rather than read a thousand times too small where a sign may group thousands', () => {
+    expect(['5,000', '5.000', '۵٬۰۰۰'].map(wholeOf)).toEqual([undefined, undefined, undefined]);
+    expect(['1,000', '1.000', '12,500'].map(decimalOf)).toEqual([undefined, undefined, undefined]);
+    expect(basisPointsOf('1,000')).toBeUndefined();
   });
 });
