@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeStorage } from '../../test/support/fake-storage.ts';
-import { Refusal, Unreachable, type SeatcastClient, type Session } from '../sdk/index.ts';
+import { Refusal, SeatcastClient, Unreachable, type Session } from '../sdk/index.ts';
 import { SignedIn } from './session.ts';
 
 const KEY = 'seatcast.session';
@@ -58,6 +58,57 @@ describe('a session that is renewed', () => {
     await one.another();
     expect(spent).toEqual(['first', 'first, renewed']);
     expect(one.account).toEqual(user);
+  });
+});
+
+/** The server's way with a bad token: refused before the request is looked at. */
+function served(goodAccess: () => string, answers: Record<string, () => Response>): { fetch: typeof fetch; asked: string[] } {
+  const asked: string[] = [];
+  const refusal = (status: number, code: string): Response => Response.json({ success: false, message: code, data: { code } }, { status });
+  const answer = (input: RequestInfo | URL, init?: RequestInit): Response => {
+    const path = new URL(String(input)).pathname.replace('/api/v1', '');
+    const bearer = new Headers(init?.headers).get('authorization');
+    asked.push(`${path} ${bearer ?? 'nobody'}`);
+    if (bearer !== null && bearer !== `Bearer ${goodAccess()}`) return refusal(401, 'TOKEN_EXPIRED');
+    return answers[path]?.() ?? refusal(404, 'NOT_FOUND');
+  };
+  return { fetch: (input, init) => Promise.resolve(answer(input, init)), asked };
+}
+const envelope = (data: unknown): Response => Response.json({ success: true, message: '', data });
+
+describe('a session whose access token ended while the page slept', () => {
+  const ended = (): void => storage.setItem(KEY, JSON.stringify({ ...session('first'), ends_at: Date.now() - 1 }));
+
+  it('is renewed: its refresh token alone proves it', async () => {
+    const server = served(() => 'access to second', { '/auth/refresh': () => envelope(session('second')) });
+    const real = new SeatcastClient({ url: 'http://fake', fetch: server.fetch, token: 'access to first' });
+    ended();
+    const one = new SignedIn(real, storage);
+    await new Promise((resolve) => one.addEventListener('change', resolve, { once: true }));
+    expect([one.account, one.lost]).toEqual([user, undefined]);
+    expect(server.asked).toEqual(['/auth/refresh nobody']);
+  });
+
+  it('lets its owner sign in and set a password', async () => {
+    const paths = ['/auth/login', '/auth/link/open', '/auth/register', '/auth/confirm', '/auth/password/forgot', '/auth/password/reset'];
+    const server = served(() => 'none', Object.fromEntries(paths.map((path) => [path, () => envelope(session('second'))])));
+    const asks: ((client: SeatcastClient) => Promise<unknown>)[] = [
+      (client) => client.signIn('ada@example.org', 'secret'),
+      (client) => client.openSignInLink('link'),
+      (client) => client.register({ name: 'Ada', email: 'ada@example.org', password: 'secret' }),
+      (client) => client.confirmEmail('link', 'secret'),
+      (client) => client.forgotPassword('ada@example.org'),
+      (client) => client.resetPassword('link', 'secret'),
+    ];
+    for (const ask of asks) await ask(new SeatcastClient({ url: 'http://fake', fetch: server.fetch, token: 'ended' }));
+    expect(server.asked).toEqual(paths.map((path) => `${path} nobody`));
+  });
+
+  it('stays where the server refuses for another reason, and is asked for again', async () => {
+    const { one, told } = signedIn();
+    renew = () => Promise.reject(new Refusal(403, 'not now', { code: 'ORIGIN_FORBIDDEN' }));
+    expect(await one.another()).toBe('access to first');
+    expect([one.account, one.lost, told()]).toEqual([user, undefined, 0]);
   });
 });
 

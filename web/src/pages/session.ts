@@ -15,7 +15,7 @@ const ENDED = 'ended';
 const EARLY_MS = 60_000;
 /** Another tab that renews at the same moment has written its session after this. */
 const MEANWHILE_MS = 500;
-/** The server did not answer: asked again after this. */
+/** The server did not answer, or said nothing of the session: asked again after this. */
 const AGAIN_MS = 10_000;
 
 interface Kept {
@@ -141,14 +141,15 @@ export class SignedIn extends EventTarget {
       this.begin(session);
       return session.access_token;
     } catch (error) {
-      if (!(error instanceof Refusal)) {
-        this.#timer = setTimeout(() => this.#look(), AGAIN_MS);
-        // Without network nobody has signed out: the page knows who is here, and the server will say whether it takes the token.
-        return this.#use(kept);
-      }
-      if (error.code === 'REFRESHED_MEANWHILE') await new Promise((resolve) => setTimeout(resolve, MEANWHILE_MS));
+      const code = error instanceof Refusal && error.code;
+      if (code === 'REFRESHED_MEANWHILE') await new Promise((resolve) => setTimeout(resolve, MEANWHILE_MS));
       const now = this.#kept();
       if (now && now.refresh_token !== kept.refresh_token) return this.#use(now);
+      if (now && code !== 'BAD_REFRESH_TOKEN') {
+        this.#timer = setTimeout(() => this.#look(), AGAIN_MS);
+        // Nobody has signed out: the page knows who is here, and the server will say whether it takes the token.
+        return this.#use(now);
+      }
       // Signed out here or in another tab meanwhile, nobody has lost anything.
       if (now) this.#storage.set(KEY, ENDED);
       this.#forget();

@@ -70,6 +70,8 @@ export interface RestRequest {
   base?: string;
   /** In place of a timeout. */
   signal?: AbortSignal;
+  /** Says not who asks: a token that has ended would be refused before what is asked is looked at. */
+  isOpen?: boolean;
 }
 
 const EVENTS = 'text/event-stream';
@@ -143,7 +145,7 @@ export class Rest {
   /** @throws Unreachable */
   async fetch(path: string, request: RestRequest): Promise<Response> {
     const { url, fetch: given, identity, language, timeoutMs = TIMEOUT_MS } = this.#options;
-    const headers: Record<string, string> = { accept: 'application/json', ...identity(), ...request.headers };
+    const headers: Record<string, string> = { accept: 'application/json', ...(request.isOpen ? {} : identity()), ...request.headers };
     const spoken = language?.();
     if (spoken) headers['accept-language'] = spoken;
     if (request.etag) headers['if-none-match'] = request.etag;
