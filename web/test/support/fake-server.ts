@@ -600,7 +600,7 @@ function seatsOnly(state: { layout?: number; seats?: string | [number, number][]
   return { ...(state.layout ? { layout: state.layout } : {}), seats: state.seats };
 }
 
-function packed(seats: number[]): string {
+export function packed(seats: number[]): string {
   const bytes = new Uint8Array(Math.ceil(seats.length / 4));
   seats.forEach((status, position) => {
     bytes[position >> 2] = (bytes[position >> 2] ?? 0) | (status << ((position & 3) * 2));

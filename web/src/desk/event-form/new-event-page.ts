@@ -1,5 +1,6 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
+import type { Language } from '../../elements/internal/language.ts';
 import type { EventDetails, TicketTypeDetails } from '../../sdk/index.ts';
 import { given } from '../../sdk/rest.ts';
 import { amountOf, amountText, wholeOf } from '../amounts.ts';
@@ -11,7 +12,7 @@ import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { complain, say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
-import { copyParts } from './copying.ts';
+import { copyParts, type Left } from './copying.ts';
 import { eventFields, readEvent, valuesOf, type EventValues } from './event-fields.ts';
 import { WORDS } from './words.ts';
 
@@ -181,10 +182,14 @@ export class NewEventPage extends DeskPage {
     this.busy = true;
     try {
       const organization = this.#organization();
-      const body = { ...values, status, currency: this.currency, ticket_types: types.rows, ...organization };
+      // A copy is sold when its taxes, fees and map are there, and not before.
+      const first = this.source ? 'draft' : status;
+      const body = { ...values, status: first, currency: this.currency, ticket_types: types.rows, ...organization };
+      const sent = this.rows.map(({ of }) => of?.id);
       const made = given(await this.client.doOnce<EventDetails>('/events', body));
-      const left = this.source ? await copyParts(this.client, this.source, made) : [];
-      if (left.length > 0) complain((language) => WORDS[language].notCopied(left.map((part) => WORDS[language].parts[part]).join(', ')));
+      const left = this.source ? await copyParts(this.client, this.source, made, sent) : [];
+      if (left.length > 0) complain((language) => leftWords(language, left, status !== first));
+      else if (status !== first) await this.tried(this.client.make(`/events/${made.id}/resume`));
       say((language) => WORDS[language].made);
       go(`/desk/events/${made.id}/edit`);
     } catch (error) {
@@ -226,6 +231,12 @@ export class NewEventPage extends DeskPage {
     });
     return { rows, faults };
   }
+}
+
+function leftWords(language: Language, left: readonly Left[], staysDraft: boolean): string {
+  const words = WORDS[language];
+  const parts = left.map(({ part, names }) => (names.length > 0 ? `${words.parts[part]} (${names.join(', ')})` : words.parts[part]));
+  return `${words.notCopied(parts.join(', '))}${staysDraft ? ` – ${words.staysDraft}` : ''}`;
 }
 
 customElements.define('desk-new-event', NewEventPage);
