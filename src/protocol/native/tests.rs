@@ -153,7 +153,7 @@ fn a_whole_update_replaces_everything_even_by_nothing() {
     let mut empty = state();
     empty.ticket_types.clear();
     empty.notices.clear();
-    let whole = update(&empty.whole());
+    let whole = json_of(&event_update(&empty.whole(), &empty, &limits()));
     assert_eq!(whole["from"], 0);
     assert_eq!(
         (&whole["ticket_types"], &whole["notices"]),
