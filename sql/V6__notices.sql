@@ -1,9 +1,11 @@
 -- Notices are logged when they are made, changed or deleted. A trigger makes one itself when any program changes an
 -- event's capacity, time or venue, pauses or resumes sales, or cancels the event.
 
--- Keeps an event's newest notices, at most 32 of together 768 KiB, and deletes the others, ended ones first: a viewer is
--- sent all of them in one frame, which may have 1 MiB with the event. The log has the deletion at a revision of its own,
--- before the new notices: of a thousand that one statement makes, only those that stay are logged.
+-- Keeps an event's newest notices, at most 32 of together 512 KiB, and deletes the others, ended ones first: a viewer is
+-- sent all of them in one frame, which may have 1 MiB with the event. Broadcasts of clients (`sent`) are bounded by
+-- themselves, 32 of together 256 KiB: a lively channel must not take down the notice that the event is cancelled. The log
+-- has the deletion at a revision of its own, before the new notices: of a thousand that one statement makes, only those
+-- that stay are logged.
 --
 -- Then gives the new ones the event's next revision, which nobody else can take, since the caller holds the turn.
 create function settle_notices(events bigint[], fresh bigint[]) returns void language plpgsql as $$
@@ -13,8 +15,9 @@ begin
                    sum(octet_length(to_json(n.message)::text) + octet_length(n.data::text)
                        + coalesce(octet_length(n.sent::text), 0)) over newest as bytes
               from unnest(events) e (id) join notices n on n.event_id = e.id
-            window newest as (partition by n.event_id order by coalesce(n.until <= now(), false), n.id desc)) as ranked
-     where n.id = ranked.id and (ranked.place > 32 or ranked.bytes > 768 * 1024);
+            window newest as (partition by n.event_id, n.sent is null order by coalesce(n.until <= now(), false), n.id desc)) as ranked
+     where n.id = ranked.id
+       and (ranked.place > 32 or ranked.bytes > case when n.sent is null then 512 else 256 end * 1024);
     update notices n set revision = t.revision + 1
       from unnest(fresh) f (id) cross join lateral
            (select t.revision from notices m join turns t on t.event_id = m.event_id where m.id = f.id limit 1) as t

@@ -183,6 +183,9 @@ pub const PRIVATE_TOPICS_MAX: usize = 10_000;
 pub const PRIVATE_PER_READ_MAX: usize = 200;
 /// Bookings that `user:` shows: those that are pending, then the newest.
 pub const PRIVATE_BOOKINGS_MAX: i64 = 100;
+/// Bytes of these, as JSON. A known client (PyPI `realtime`) drops its connection on frames over 1 MiB, which hold the ids of
+/// bookings that went away as well.
+pub const PRIVATE_BOOKINGS_BYTES_MAX: usize = 700 * 1024;
 /// Private topics are read at least this often, whether or not they ring, in milliseconds.
 pub const PRIVATE_POLL_INTERVAL_MS: u64 = 5_000;
 /// Least time between two figures of one event, in milliseconds.
@@ -230,6 +233,8 @@ pub const SOCKET_PUSHES_PER_S_MAX: u32 = 200;
 pub const SOCKET_OUTBOX_BYTES_MAX: usize = 256 * 1024;
 /// Broadcasts of all clients that may wait to be stored.
 pub const SOCKET_BROADCASTS_WAITING_MAX: usize = 256;
+/// So many of an event's broadcasts are kept however big they are (`settle_notices` in `sql/V6__notices.sql`).
+pub const BROADCASTS_KEPT_LEAST: usize = 7;
 /// A connection that sent nothing for this long is closed, in milliseconds.
 pub const SOCKET_IDLE_TIMEOUT_MS: u64 = 60_000;
 /// Time from the handshake to the first join, in milliseconds.

@@ -13,7 +13,9 @@ use uuid::Uuid;
 
 use crate::clock::database_now;
 use crate::config::AvailabilityConfig;
-use crate::config::inside::{PREPARED_BYTES_MAX, PREPARED_REVISIONS_MAX, TABLE_MESSAGES_BYTES_MAX};
+use crate::config::inside::{
+    BROADCASTS_KEPT_LEAST, PREPARED_BYTES_MAX, PREPARED_REVISIONS_MAX, TABLE_MESSAGES_BYTES_MAX,
+};
 use crate::hub::frames::{Prepared, Weight};
 use crate::hub::history::{History, HistoryStep};
 use crate::hub::presence as here;
@@ -237,7 +239,7 @@ impl Channel {
         has: Has,
     ) -> Frames {
         let rows = self.rows(bindings, delta, state, has.vsn);
-        let read_anew = rows.is_err();
+        let read_anew = rows.is_err() || self.has_missed_broadcasts(delta, has);
         let mut bytes = rows.unwrap_or_default();
         for notice in self.unheard(delta, has) {
             bytes.extend_from_slice(&supabase::update(has.vsn, &self.key.topic, notice));
@@ -279,13 +281,30 @@ impl Channel {
             return Vec::new();
         }
         let rows = delta.notices.values();
-        let mut notices: Vec<_> = rows
-            .filter_map(|change| change.row.as_ref())
+        let standing = rows.filter_map(|change| change.row.as_ref());
+        let mut notices: Vec<_> = standing
+            .chain(delta.passed.values())
             .filter(|notice| notice.revision > has.revision)
             .filter(|notice| notice.sender.is_none() || notice.sender != has.without)
             .collect();
         notices.sort_by_key(|notice| (notice.revision, notice.id));
         notices
+    }
+
+    /// Whether broadcasts may have gone by that cannot be sent any more. The viewer's client is told that the channel broke
+    /// off. A whole state does not say which broadcasts it lacks; if it has many, and none that the viewer was sent before,
+    /// the bound on an event's notices may have deleted others in between.
+    fn has_missed_broadcasts(&self, delta: &Delta, has: Has) -> bool {
+        if !self.tells_notices() {
+            return false;
+        }
+        let rows = delta.notices.values();
+        let broadcasts =
+            rows.filter_map(|change| change.row.as_ref().filter(|row| row.sent.is_some()));
+        let (unheard, heard): (Vec<_>, Vec<_>) =
+            broadcasts.partition(|notice| notice.revision > has.revision);
+        let is_cut = delta.from == 0 && heard.is_empty() && unheard.len() >= BROADCASTS_KEPT_LEAST;
+        delta.passed_lost > has.revision || is_cut
     }
 
     /// The beat for viewers that joined only this channel; encoded once for each revision and second.

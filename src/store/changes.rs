@@ -194,6 +194,7 @@ impl LoggedChange {
             seat_count: payload.seat_count,
             kept: payload.kept,
             deleted: payload.deleted,
+            ..Delta::default()
         })
     }
 }

@@ -176,6 +176,11 @@ pub struct Delta {
     pub event: Option<EventInfo>,
     pub ticket_types: BTreeMap<TicketTypeId, RowChange<TicketType>>,
     pub notices: BTreeMap<NoticeId, RowChange<Notice>>,
+    /// Broadcasts that were stored and deleted again within this delta, by the bound on an event's notices or by hand. No
+    /// state has them, but their senders were told that they are sent, so viewers of broadcasts are.
+    pub passed: BTreeMap<NoticeId, Notice>,
+    /// Broadcasts up to this revision are missing in `passed`, which is bounded.
+    pub passed_lost: Revision,
     /// Seat position → status. With `layout`, seats from position `kept` on are available unless they are listed.
     pub seats: BTreeMap<u32, SeatStatus>,
     /// The new version of the seat map's geometry, which viewers have to fetch.

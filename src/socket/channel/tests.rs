@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::hub::Opening;
 use crate::protocol::supabase::JoinConfig;
 use crate::ticketing::NoticeId;
-use crate::ticketing::live::{RowChange, samples};
+use crate::ticketing::live::{OriginalBroadcast, RowChange, samples};
 
 /// A channel of updates, and an history at revision 10 that remembers three deltas.
 fn updates() -> (Channel, History) {
@@ -46,6 +46,10 @@ fn publish(channel: &mut Channel, history: &mut History, sender: Option<Uuid>) {
         notices: [(id, RowChange::update(notice))].into(),
         ..Delta::default()
     };
+    step(channel, history, delta);
+}
+
+fn step(channel: &mut Channel, history: &mut History, delta: Delta) {
     let mut state = EventState::clone(history.state());
     state.apply(&delta).unwrap();
     let publication = Publication::new(EventId(1), Arc::new(delta), Arc::new(state));
@@ -141,6 +145,71 @@ fn a_viewer_of_tables_who_missed_too_much_is_to_read_anew() {
     assert!(
         !updates.frames(&history, has(12), &limits).read_anew,
         "it watches no table"
+    );
+}
+
+/// The sender of a broadcast was told that it is sent, so the bound on an event's notices keeps none from a viewer; and one
+/// who has been away for too long is told that some may be missing.
+#[test]
+fn a_broadcast_that_was_deleted_since_is_sent_all_the_same() {
+    let (mut updates, mut history) = updates();
+    let limits = Config::default().availability;
+    let said = |id, revision| Notice {
+        id: NoticeId(id),
+        revision,
+        sent: Some(OriginalBroadcast {
+            event: format!("said {id}"),
+            payload: json!({}),
+        }),
+        ..samples::notice(NoticeId(id))
+    };
+    let mut all = Delta {
+        from: 10,
+        to: 10,
+        ..Delta::default()
+    };
+    for id in 1..=12 {
+        let revision = history.revision() + 1;
+        let made = (NoticeId(id), RowChange::update(said(id, revision)));
+        let gone = (NoticeId(id - 4), RowChange::delete());
+        let notices = [made].into_iter().chain((id > 4).then_some(gone));
+        let delta = Delta {
+            from: revision - 1,
+            to: revision,
+            notices: notices.collect(),
+            ..Delta::default()
+        };
+        all.merge(&delta);
+        step(&mut updates, &mut history, delta);
+    }
+    let told = |frames: Frames| {
+        let text = String::from_utf8_lossy(&frames.bytes).into_owned();
+        (text.matches("\"broadcast\"").count() / 2, frames.read_anew)
+    };
+    let merged = updates.encode(&all, history.state(), has(10), &limits);
+    assert_eq!(told(merged), (12, false));
+    assert_eq!(told(updates.frames(&history, has(20), &limits)), (2, false));
+    // Four are left for one who missed twelve. Of an event that keeps so few, all are told.
+    assert_eq!(told(updates.frames(&history, has(11), &limits)), (4, false));
+    let mut many = history.state().whole();
+    many.notices = (0..BROADCASTS_KEPT_LEAST as i64)
+        .map(|id| (NoticeId(id), RowChange::update(said(id, 30))))
+        .collect();
+    let whole = updates.encode(&many, history.state(), has(11), &limits);
+    assert_eq!(told(whole), (BROADCASTS_KEPT_LEAST, true));
+    let whole = updates.encode(&many, history.state(), has(30), &limits);
+    assert_eq!(told(whole), (0, false));
+    // More than the changes in memory keep.
+    all.passed_lost = 11;
+    assert!(
+        updates
+            .encode(&all, history.state(), has(10), &limits)
+            .read_anew
+    );
+    assert!(
+        !updates
+            .encode(&all, history.state(), has(11), &limits)
+            .read_anew
     );
 }
 

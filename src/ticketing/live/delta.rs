@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Delta, Op, RowChange};
 
+/// Broadcasts that a delta keeps although the database has deleted them: as many as one request may bring.
+const BROADCASTS_PASSED_MAX: usize = 100;
+
 impl Delta {
     /// Extends this delta to `later.to`, so that it has the effect of both.
     ///
@@ -26,6 +29,7 @@ impl Delta {
             self.event.clone_from(&later.event);
         }
         merge_rows(&mut self.ticket_types, &later.ticket_types);
+        self.keep_passing(later);
         merge_rows(&mut self.notices, &later.notices);
         if later.layout.is_some() {
             self.kept = match self.layout {
@@ -40,6 +44,26 @@ impl Delta {
         self.at.clone_from(&later.at);
         self.deleted |= later.deleted;
         self.to = later.to;
+    }
+
+    /// Keeps the broadcasts that `later` deletes or has kept; at most [`BROADCASTS_PASSED_MAX`], the newest.
+    fn keep_passing(&mut self, later: &Delta) {
+        for (&id, change) in &later.notices {
+            let row = self
+                .notices
+                .get(&id)
+                .and_then(|earlier| earlier.row.as_ref());
+            let broadcast = row.filter(|row| change.op == Op::Delete && row.sent.is_some());
+            self.passed.extend(broadcast.map(|row| (id, row.clone())));
+        }
+        let passed = later.passed.iter();
+        self.passed
+            .extend(passed.map(|(&id, row)| (id, row.clone())));
+        self.passed_lost = self.passed_lost.max(later.passed_lost);
+        while self.passed.len() > BROADCASTS_PASSED_MAX {
+            let lost = self.passed.pop_first().map(|(_, row)| row.revision);
+            self.passed_lost = self.passed_lost.max(lost.unwrap_or_default());
+        }
     }
 
     /// The delta of several in a row; `None` of none.

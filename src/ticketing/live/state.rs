@@ -70,8 +70,7 @@ impl EventState {
             seats: self.seats.taken().collect(),
             layout: Some(self.event.layout),
             seat_count: self.seats.len(),
-            kept: 0,
-            deleted: false,
+            ..Delta::default()
         }
     }
 
