@@ -68,6 +68,7 @@ impl Shard {
             connection.unblock();
             self.bring(id);
             self.answer_postponed(id);
+            self.answer_postponed_private(id);
         }
     }
 }

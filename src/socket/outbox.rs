@@ -50,7 +50,7 @@ impl Outbox {
         })
     }
 
-    /// Queues a frame that brings a topic to its current state.
+    /// Queues a frame that brings a topic to its current state, or the rest of one.
     pub(crate) fn push_state(&mut self, frame: Bytes) {
         let bytes = frame.len();
         self.push(frame);
@@ -78,7 +78,7 @@ impl Outbox {
     ) -> io::Result<Option<WriteOutcome>> {
         debug_assert!(self.is_empty());
         Ok(write_some(|| socket.write(frame))?.map(|count| {
-            self.push(frame.slice(count..));
+            self.push_state(frame.slice(count..));
             if count == frame.len() {
                 WriteOutcome::All
             } else {

@@ -29,6 +29,7 @@ impl Shard {
     pub(super) fn act(&mut self, id: usize, effect: Effect) {
         match effect {
             Effect::Send(frame) => self.send(id, frame),
+            Effect::SendState(frame) => self.send_state(id, frame),
             Effect::Close { code, reason } => self.close(id, code, reason),
             Effect::Step { channel, was, is } => self.step(channel, was, is),
             Effect::Track {
@@ -97,6 +98,13 @@ impl Shard {
         }
         if !self.effects.is_empty() {
             self.perform(id);
+        }
+    }
+
+    fn send_state(&mut self, id: usize, frame: bytes::Bytes) {
+        let connection = self.connections.get_mut(id);
+        if let Some(connection) = connection.filter(|connection| connection.is_open()) {
+            connection.outbox.push_state(frame);
         }
     }
 

@@ -27,6 +27,8 @@ pub(super) struct WatchedPrivate {
 #[derive(Default)]
 struct KeptFrame {
     latest: Option<Arc<Picture>>,
+    /// The latest question that it answers, or that one before it did.
+    answers: AskNumber,
     viewers: Vec<ChannelMember>,
     /// Viewers whose join is not answered yet.
     waiting: Vec<PrivateWaiter>,
@@ -124,19 +126,62 @@ impl Shard {
             return;
         };
         kept.latest = Some(picture.clone());
-        let asked = |waiter: &mut PrivateWaiter| waiter.ask <= answers;
-        let answered: Vec<PrivateWaiter> = kept.waiting.extract_if(.., asked).collect();
+        kept.answers = kept.answers.max(answers);
         for member in kept.viewers.clone() {
+            self.answer_asking(member, picture.topic);
             let id = member.connection as usize;
             let Some(connection) = self.connections.get_mut(id) else {
                 continue;
             };
             let (session, place) = (&mut connection.session, member.subscription);
-            if let Some(waiter) = answered.iter().find(|waiter| waiter.member == member) {
-                let (since, rules) = (waiter.since, self.config.rules());
-                session.answer_private(place, picture, since, rules, &mut self.effects);
-            }
             session.recheck_private(place, picture, &mut self.effects);
+            self.perform(id);
+        }
+    }
+
+    /// Answers a join whose picture has been read. One of a client that does not read waits until its socket has drained, so
+    /// that no more states wait for it than it has topics.
+    fn answer_asking(&mut self, member: ChannelMember, topic: Topic) {
+        let (Some(connection), Some(kept)) = (
+            self.connections.get_mut(member.connection as usize),
+            self.private.kept.get_mut(&topic),
+        ) else {
+            return;
+        };
+        let is_read =
+            |waiter: &PrivateWaiter| waiter.member == member && waiter.ask <= kept.answers;
+        let (Some(place), Some(picture)) = (kept.waiting.iter().position(is_read), &kept.latest)
+        else {
+            return;
+        };
+        // A write error shows at the next read.
+        let _ = connection.flush();
+        if connection.is_blocked() {
+            return;
+        }
+        let since = kept.waiting.swap_remove(place).since;
+        let (session, rules) = (&mut connection.session, self.config.rules());
+        session.answer_private(
+            member.subscription,
+            picture,
+            since,
+            rules,
+            &mut self.effects,
+        );
+    }
+
+    /// Answers the private joins of a connection that waited for its socket, until it is full again.
+    pub(super) fn answer_postponed_private(&mut self, id: usize) {
+        let (Some(connection), Ok(place)) = (self.connections.get_mut(id), u32::try_from(id))
+        else {
+            return;
+        };
+        for (subscription, topic) in connection.session.asking() {
+            let member = ChannelMember {
+                connection: place,
+                subscription,
+            };
+            self.answer_asking(member, topic);
             self.perform(id);
         }
     }

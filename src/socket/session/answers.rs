@@ -79,7 +79,7 @@ impl Session {
         let view = match &join.view {
             &View::Native(view) => {
                 let answer = subscription.answer(vsn, joined(view, join.since));
-                effects.push(Effect::Send(answer));
+                effects.push(Effect::SendState(answer));
                 Some(view)
             }
             View::Tables(bindings) => {
@@ -195,7 +195,7 @@ impl Subscription {
             &*self.topic,
             presence::PRESENCE_STATE,
         );
-        Some(Effect::Send(match here {
+        Some(Effect::SendState(match here {
             Some(here) => phoenix::push_to(vsn, join_ref, topic, event, &here.listing.state),
             None => phoenix::push_to(vsn, join_ref, topic, event, &Empty {}),
         }))

@@ -18,6 +18,9 @@ use crate::ticketing::{EventId, Revision};
 pub(crate) enum Effect {
     /// Queue these bytes for the client.
     Send(Bytes),
+    /// Queue the answer to a join, with the topic's whole state. Sent only while nothing waits for the socket, so that at
+    /// most one waits for each topic, however slowly the client reads.
+    SendState(Bytes),
     /// Find or open the channel, then tell [`super::Session::opened`] or [`super::Session::not_opened`].
     Join {
         subscription: u32,

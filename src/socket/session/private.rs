@@ -31,6 +31,18 @@ impl Session {
         }
     }
 
+    /// The private topics whose joins are not answered yet.
+    pub(crate) fn asking(&self) -> Vec<(u32, Topic)> {
+        let places = (0..).zip(&self.subscriptions);
+        let asking = places.filter_map(|(place, slot)| {
+            let subscription = slot.as_ref()?;
+            let shown = subscription.private.as_deref()?;
+            let asks = matches!(subscription.stage, JoinStage::Asking(_));
+            asks.then_some((place, shown.name))
+        });
+        asking.collect()
+    }
+
     fn may_read(&self, picture: &Picture) -> bool {
         match picture.topic {
             Topic::Admin(_) => self.caller.may(Right::Figures, picture.owner),
@@ -79,7 +91,7 @@ impl Session {
         }
         let (reference, body) = (join.reference.take(), picture.joined(since));
         shown.sent = body.revision;
-        effects.push(Effect::Send(phoenix::reply(
+        effects.push(Effect::SendState(phoenix::reply(
             vsn,
             subscription.join_ref.as_ref(),
             reference.as_ref(),

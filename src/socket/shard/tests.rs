@@ -9,15 +9,15 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::auth::Auth;
-use crate::config::inside::SOCKET_FIRST_JOIN_TIMEOUT_MS;
+use crate::config::inside::{SOCKET_FIRST_JOIN_TIMEOUT_MS, SOCKET_OUTBOX_BYTES_MAX};
 use crate::config::{AuthConfig, Config};
 use crate::hub::private::PrivateTopics;
 use crate::hub::{Hub, Mailbox, NotOpened, Opening, Publication, ToShard, Watch};
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
 use crate::socket::held::HeldShard;
-use crate::ticketing::live::{Delta, EventState, EventStatus, samples};
-use crate::ticketing::{EventId, Revision};
+use crate::ticketing::live::{Delta, EventState, EventStatus, Notice, samples};
+use crate::ticketing::{EventId, NoticeId, Revision};
 
 /// A short text message as a client sends it, masked with zeros.
 fn say(client: &mut UnixStream, text: &str) {
@@ -179,6 +179,66 @@ fn a_client_that_is_told_to_join_later_may_go_on_trying() {
     }
     let last = heard(&mut client);
     assert!(last.contains("nothing was joined"), "{last}");
+}
+
+/// What bounds a client that does not read is what it asks for; a topic's state is owed to it however big it is.
+#[test]
+fn a_client_that_reads_a_big_state_slowly_is_not_cut_off() {
+    let (hub, mut mailboxes, _watches) = Hub::new(1);
+    let mut shard = held(mailboxes.shards.remove(0));
+    let mut client = shard.connect(Vsn::V2);
+    let mut state = samples::state(5);
+    for id in 1..=32 {
+        let notice = Notice {
+            message: "x".repeat(SOCKET_OUTBOX_BYTES_MAX / 8),
+            ..samples::notice(NoticeId(id))
+        };
+        state.notices.insert(notice.id, notice);
+    }
+    let state = Arc::new(state);
+    shard.turn(0);
+    say(&mut client, r#"["1","1","event:1","phx_join",{}]"#);
+    shard.turn(10);
+    hub.opened(
+        0,
+        Arc::new(Opening {
+            state: state.clone(),
+            ..Opening::clone(&opening(5))
+        }),
+    );
+    for now_ms in 20..30 {
+        shard.turn(now_ms);
+        say(&mut client, r#"[null,"2","phoenix","heartbeat",{}]"#);
+    }
+    let mut all = String::new();
+    for now_ms in 30..200 {
+        all += &heard(&mut client);
+        shard.turn(now_ms);
+    }
+    let ends = all.ends_with(r#"{"status":"ok","response":{}}]"#);
+    assert!(ends && !all.contains("read faster"), "{} bytes", all.len());
+    // The same of a shared frame, of which the socket takes only a part.
+    let whole = Delta {
+        to: 6,
+        ..state.whole()
+    };
+    let next = EventState {
+        revision: 6,
+        ..EventState::clone(&state)
+    };
+    publish(&hub, whole, next);
+    for now_ms in 200..300 {
+        shard.turn(now_ms);
+        if now_ms % 10 == 0 {
+            say(&mut client, r#"[null,"3","phoenix","heartbeat",{}]"#);
+        }
+    }
+    let mut all = String::new();
+    for now_ms in 300..500 {
+        all += &heard(&mut client);
+        shard.turn(now_ms);
+    }
+    assert!(all.contains(r#""from":0,"to":6"#) && !all.contains("read faster"));
 }
 
 /// A client that leaves a join which waits for a revision, and joins again with a later one, gets no state older than that.
