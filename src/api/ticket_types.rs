@@ -253,7 +253,7 @@ pub(super) async fn list(
         (status = 201, body = Envelope<TicketTypeDetail>,
             headers(("X-Event-Revision" = i64), ("Idempotent-Replay" = bool))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
-        (status = 409, body = Failure, description = "`IDEMPOTENCY_IN_FLIGHT`"),
+        (status = 409, body = Failure, description = "`TOO_MANY_RULES {max}`, `IDEMPOTENCY_IN_FLIGHT`"),
         (status = 422, body = Failure, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`"),
     ))]
 pub(super) async fn create(

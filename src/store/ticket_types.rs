@@ -10,6 +10,7 @@ use super::events::{EventInFull, event_in_full};
 use super::idempotency::{IdempotencyKey, Once};
 use super::{Store, StoreError};
 use crate::auth::Caller;
+use crate::config::rest::TICKET_TYPES_MAX;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::{EventId, TicketTypeId};
 
@@ -85,6 +86,12 @@ impl Store {
         self.edit_once(event, caller, key, &given, |tx, given, _| {
             let (event, ticket_type, render) = given;
             Box::pin(async move {
+                let max = i64::try_from(TICKET_TYPES_MAX).unwrap_or(i64::MAX);
+                let count = "select count(*) from ticket_types where event_id = $1";
+                let count: i64 = tx.query_one(count, &[event]).await?.try_get(0)?;
+                if count >= max {
+                    return Err(EditRefusal::TooManyRules { max }.into());
+                }
                 let types = std::slice::from_ref(*ticket_type);
                 let id = insert_ticket_types(tx, *event, types).await?;
                 let event = event_in_full(tx, *event).await?;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use crate::config::inside::{GONE_ENTITIES_MAX, REVISIONS_TOLD_MAX};
+use crate::config::inside::{GONE_ENTITIES_MAX, PRIVATE_BOOKINGS_BYTES_MAX, REVISIONS_TOLD_MAX};
 use crate::protocol::native::{self, EntityKind, Response, Told};
 use crate::protocol::phoenix::{self, Vsn};
 use crate::protocol::topic::Topic;
@@ -89,11 +89,10 @@ impl Picture {
         let content = match found {
             FoundContent::Figures(body) => Content::Figures(body),
             FoundContent::Own(listed) => {
-                let entities = listed
-                    .into_iter()
-                    .filter_map(|listed| listed.found_in(read));
+                let entities = listed.into_iter();
+                let entities = entities.filter_map(|listed| listed.found_in(read));
                 Content::Own(OwnEntities {
-                    entities: entities.collect(),
+                    entities: fitting(entities.collect()),
                     gone: VecDeque::new(),
                     reaches: read,
                     told: VecDeque::from([read]),
@@ -256,7 +255,6 @@ impl OwnEntities {
     /// `None` if nothing changed.
     fn after(&self, read: Revision, listed: Vec<Listed>) -> Option<OwnEntities> {
         let known: HashMap<BookingId, &Entity> = self.entities.iter().map(|e| (e.id, e)).collect();
-        let mut changed = false;
         let mut entities = Vec::with_capacity(listed.len());
         for listed in listed {
             match known.get(&listed.id) {
@@ -264,13 +262,11 @@ impl OwnEntities {
                     entities.push((*known).clone());
                 }
                 // Without a body: it was removed during the read.
-                _ => {
-                    let entity = listed.found_in(read);
-                    changed |= entity.is_some();
-                    entities.extend(entity);
-                }
+                _ => entities.extend(listed.found_in(read)),
             }
         }
+        let entities = fitting(entities);
+        let changed = entities.iter().any(|entity| entity.found == read);
         let now: HashSet<BookingId> = entities.iter().map(|entity| entity.id).collect();
         let mut own = OwnEntities {
             gone: self.gone.clone(),
@@ -311,6 +307,17 @@ impl OwnEntities {
             gone: gone.map(|(id, _)| *id).collect(),
         })
     }
+}
+
+/// Those that fit into one frame, in their order. The others are not the viewer's, as those beyond the bound on their number.
+fn fitting(mut entities: Vec<Entity>) -> Vec<Entity> {
+    let mut bytes_left = PRIVATE_BOOKINGS_BYTES_MAX;
+    entities.retain(|entity| {
+        let left = bytes_left.checked_sub(entity.body.get().len());
+        bytes_left = left.unwrap_or(bytes_left);
+        left.is_some()
+    });
+    entities
 }
 
 impl Entity {

@@ -218,3 +218,32 @@ fn figures_are_sent_when_they_differ() {
         UserId(9)
     );
 }
+
+/// An agency's bookings may have thousands of seats.
+#[test]
+fn bookings_that_do_not_fit_into_a_frame_are_left_out() {
+    let big = |id, kib: usize| Listed {
+        kind: EntityKind::Booking,
+        id: booking(id),
+        version: 1,
+        body: Some(raw(
+            json!({"id": id as u64, "version": 1, "seats": "x".repeat(kib * 1024)}),
+        )),
+    };
+    let (read, user) = (10, UserId(3));
+    let all = || vec![big(1, 300), big(2, 500), big(3, 300)];
+    let picture = Picture::first(Topic::User(user), user, read, FoundContent::Own(all()));
+    assert_eq!(shown(&picture, 0), json!([0, 10, [[1, 1], [3, 1]], []]));
+    assert!(picture.frame(Vsn::V2, 0).unwrap().len() < 1024 * 1024);
+    // Read again, and left out again: no change.
+    let next = picture.after(user, 20, FoundContent::Own(all()), false);
+    assert!(next.is_none());
+    // It has room when another one goes, and one that fits no more goes.
+    let next = picture.after(
+        user,
+        30,
+        FoundContent::Own(vec![big(2, 500), big(3, 300)]),
+        false,
+    );
+    assert_eq!(shown(&next.unwrap(), 10), json!([10, 30, [[2, 1]], [1, 3]]));
+}

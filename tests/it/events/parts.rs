@@ -46,7 +46,24 @@ async fn ticket_types_come_and_change_and_go() {
         .await
         .data(201);
     assert_eq!(organizer.delete(&vip).await.code(409), "TICKET_TYPE_IN_USE");
+    // All of them are in one frame to each viewer.
+    let client = server.client().await;
+    let room = "insert into ticket_types (event_id, name, capacity)
+                select $1, 'Type ' || i, 1 from generate_series(1, $2) i";
+    let filled = client
+        .execute(room, &[&event.as_i64().unwrap(), &98_i32])
+        .await;
+    assert_eq!(filled.unwrap(), 98);
     let spare = json!({"name": "Spare", "price": 0, "capacity": 1});
+    assert_eq!(
+        organizer.post(&types, &spare).await.code(409),
+        "TOO_MANY_RULES"
+    );
+    let fewer = "delete from ticket_types where event_id = $1 and name like 'Type %'";
+    client
+        .execute(fewer, &[&event.as_i64().unwrap()])
+        .await
+        .unwrap();
     let spare = organizer.post(&types, &spare).await;
     let spare = format!("{types}/{}", spare.data(201)["id"]);
     organizer.delete(&spare).await.data(200);
