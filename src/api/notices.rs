@@ -17,7 +17,7 @@ use super::page::{self, LongPage, RequestedUri};
 use crate::auth::Caller;
 use crate::config::rest::{MESSAGE_CHARS_MAX, NOTICE_DATA_BYTES_MAX};
 use crate::schema;
-use crate::ticketing::edit::NewNotice;
+use crate::ticketing::edit::{NewNotice, holds_nul};
 use crate::ticketing::live::Notice;
 use crate::ticketing::{EventId, NoticeId};
 
@@ -85,7 +85,7 @@ fn data(fields: &mut Fields) -> Option<Value> {
         fields.refuse("data", "NOT_AN_OBJECT", "");
     } else if text.len() > NOTICE_DATA_BYTES_MAX {
         fields.refuse("data", "TOO_LONG", NOTICE_DATA_BYTES_MAX);
-    } else if text.contains("\\u0000") {
+    } else if holds_nul(&data) {
         fields.refuse("data", "NUL_IN_TEXT", "");
     } else {
         return Some(data);

@@ -28,7 +28,7 @@ pub enum EditRefusal {
     VoucherNotFound,
     TaxNotFound,
     FeeNotFound,
-    /// The event has as many taxes, fees or vouchers as it may.
+    /// The event has as many ticket types, taxes, fees or vouchers as it may.
     TooManyRules {
         max: i64,
     },
@@ -74,6 +74,18 @@ pub enum EditRefusal {
     NotAMultiple {
         step: i64,
     },
+}
+
+/// Whether a text in here holds the character NUL, which Postgres stores neither in text nor in JSON.
+pub fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(holds_nul),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 impl EditRefusal {
@@ -275,6 +287,19 @@ pub fn edit_event(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+
+    #[test]
+    fn nul_is_a_character_and_not_the_text_that_escapes_it() {
+        use serde_json::json;
+        for (value, holds) in [
+            (json!({"a": ["x\0y"]}), true),
+            (json!({"a\0": 1}), true),
+            (json!({"a": r"C:\u0000"}), false),
+            (json!([null, true, 1, "\u{1}"]), false),
+        ] {
+            assert_eq!(holds_nul(&value), holds, "{value}");
+        }
+    }
 
     fn before() -> EventBefore {
         EventBefore {

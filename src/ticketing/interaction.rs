@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::edit::holds_nul;
 use super::{EventId, UserId};
 
 /// Every field of an interaction. `user_id` is the sender's, so what it says is not read.
@@ -121,7 +122,7 @@ fn data(object: &mut Map<String, Value>) -> Result<Value, InteractionFault> {
         Err(fault("data", "NOT_AN_OBJECT", None))
     } else if text.len() > DATA_BYTES_MAX {
         Err(fault("data", "TOO_LONG", Some(DATA_BYTES_MAX)))
-    } else if text.contains("\\u0000") {
+    } else if holds_nul(&data) {
         Err(fault("data", "NUL_IN_TEXT", None))
     } else {
         Ok(data)

@@ -9,7 +9,7 @@ use crate::config::rest::{MESSAGE_CHARS_MAX, NOTICE_DATA_BYTES_MAX};
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{self, BroadcastBody, Payload, UserBroadcast, Vsn};
 use crate::ticketing::NoticeId;
-use crate::ticketing::edit::NewNotice;
+use crate::ticketing::edit::{NewNotice, holds_nul};
 use crate::ticketing::live::{Notice, OriginalBroadcast};
 
 /// The event name of broadcasts.
@@ -128,8 +128,7 @@ pub fn read_update(broadcast: UserBroadcast) -> Result<NewNotice, ErrorReply> {
             code::PAYLOAD_TOO_BIG.because(format_args!("`message` has at most {max} characters"))
         );
     }
-    // Postgres cannot store NUL, neither in text nor in JSON.
-    if event.contains('\0') || text.contains("\\u0000") {
+    if event.contains('\0') || holds_nul(&payload) {
         return Err(wrong("a text holds the character NUL"));
     }
     Ok(NewNotice {
