@@ -249,8 +249,8 @@ impl Shard {
         let state = history.state().clone();
         let mut members = self.channels.members(event);
         members.retain(|member| {
-            let connection = self.connections.get(member.connection as usize);
-            connection.is_some_and(|connection| !connection.session.caller().may_see(&state.event))
+            let connection = self.connections.get_mut(member.connection as usize);
+            connection.is_some_and(|connection| !connection.session.still_sees(&state.event))
         });
         self.end_members(&members, NotOpened::NoSuchEvent);
     }

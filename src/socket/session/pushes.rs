@@ -1,5 +1,7 @@
 //! Messages of a client to a joined topic.
 
+use serde_json::Value;
+
 use super::{Effect, ReplyTo, Rules, Session};
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{self, ClientFrame, Payload};
@@ -15,11 +17,7 @@ impl Session {
         effects: &mut Vec<Effect>,
     ) {
         if let ("access_token", Payload::Json(payload)) = (&*frame.event, &frame.payload) {
-            let token = payload.get("access_token");
-            if token.is_some_and(serde_json::Value::is_null) {
-                self.sign_out(rules);
-            }
-            match self.sign_in(token.and_then(serde_json::Value::as_str), rules) {
+            match self.take_token(payload.get("access_token"), rules) {
                 Ok(()) => self.acknowledge(frame, effects),
                 Err(error) => self.token_refused(place, frame, error, effects),
             }
@@ -36,6 +34,20 @@ impl Session {
             let error =
                 code::UNKNOWN_EVENT.because(format_args!("\"{topic}\" takes no \"{event}\""));
             effects.push(self.refuse(ReplyTo::of(frame), error));
+        }
+    }
+
+    /// Null signs out; an empty token is as good as none, as in a join.
+    fn take_token(&mut self, token: Option<&Value>, rules: Rules<'_>) -> Result<(), ErrorReply> {
+        match token {
+            None => Ok(()),
+            Some(Value::Null) => {
+                self.sign_out(rules);
+                Ok(())
+            }
+            Some(Value::String(token)) if token.is_empty() => Ok(()),
+            Some(Value::String(token)) => self.sign_in(Some(token), rules),
+            Some(_) => Err(code::INVALID_PAYLOAD.because("`access_token` has to be a string")),
         }
     }
 

@@ -69,6 +69,14 @@ impl Session {
         *self.caller
     }
 
+    /// Whether the caller sees an event that has become a draft. If so, the viewer stays by right of the token, whose end is
+    /// looked out for from now on.
+    pub(crate) fn still_sees(&mut self, draft: &EventInfo) -> bool {
+        let sees = self.caller.may_see(draft);
+        self.needs_token |= sees;
+        sees
+    }
+
     /// Whether the changed caller may not have this topic: an event's figures, or another user's bookings.
     pub(crate) fn forbidden(&self, name: Topic, event: Option<&EventInfo>) -> bool {
         let organizes = |event: &EventInfo| self.caller.may(Right::Figures, event.organizer_id);

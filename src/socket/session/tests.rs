@@ -119,7 +119,9 @@ impl Talk {
         let mut next = 0;
         while next < effects.len() {
             match &effects[next] {
-                Effect::Send(frame) => did.push(Did::Sent(payload(frame))),
+                Effect::Send(frame) | Effect::SendState(frame) => {
+                    did.push(Did::Sent(payload(frame)));
+                }
                 Effect::Leave { channel, .. } => did.push(Did::Left(*channel)),
                 Effect::Close { code, .. } => did.push(Did::Closed(*code)),
                 Effect::Step { was, is, .. } => did.push(Did::Stepped(name_of(was), name_of(is))),
@@ -514,6 +516,40 @@ fn an_api_key_sent_as_a_token_names_nobody_and_a_bad_refresh_ends_the_channel() 
             {}
         ]))
     );
+}
+
+#[test]
+fn a_token_that_is_no_text_is_refused_and_an_empty_one_is_as_good_as_none() {
+    for (token, code) in [
+        (r#""""#, Value::Null),
+        ("null", Value::Null),
+        ("7", json!("INVALID_PAYLOAD")),
+        ("{}", json!("INVALID_PAYLOAD")),
+    ] {
+        let mut talk = Talk::new();
+        talk.say(r#"["1","1","realtime:event-tickets:1","phx_join",{}]"#);
+        let (topic, event) = ("realtime:event-tickets:1", "access_token");
+        let said = format!(r#"["1","2","{topic}","{event}",{{"access_token":{token}}}]"#);
+        let did = talk.say(&said);
+        let Did::Sent(reply) = &did[0] else {
+            panic!("{token}: {did:?}");
+        };
+        assert_eq!(reply[4]["response"]["code"], code, "{token}");
+        assert_eq!(did.len() == 1, code.is_null(), "{token}: {did:?}");
+    }
+}
+
+/// The organizer of an event that becomes a draft goes on watching it by right of the token.
+#[test]
+fn whoever_may_still_see_a_draft_may_not_when_the_token_ends() {
+    let mut talk = speaker();
+    let later = Timestamp::now() + jiff::SignedDuration::from_secs(61);
+    let draft = EventInfo {
+        status: EventStatus::Draft,
+        ..samples::event("Concert", 150, 1)
+    };
+    assert!(talk.session.still_sees(&draft));
+    assert!(talk.session.token_has_ended(&talk.auth, later));
 }
 
 #[test]
