@@ -164,8 +164,8 @@ enum Obstacle {
     Draining,
 }
 
-/// The database's last answer, and when it was asked. However many ask, one does at a time, for all who have come before:
-/// they cannot take the connections that buyers need.
+/// The database's last answer, and when it came. However many ask, one does at a time, for all who come before the answer:
+/// they cannot take the connections that buyers need, and nobody waits for one question after another.
 #[derive(Default)]
 pub(super) struct LastPing(Mutex<Option<(Instant, Result<(), Obstacle>)>>);
 
@@ -174,15 +174,14 @@ impl LastPing {
         let came = Instant::now();
         let turn = tokio::time::timeout(PING_TIMEOUT, self.0.lock()).await;
         let mut last = turn.map_err(|_| Obstacle::Database)?;
-        if let Some((began, found)) = *last
-            && began >= came
+        if let Some((ended, found)) = *last
+            && ended >= came
         {
             return found;
         }
-        let began = Instant::now();
         let found = tokio::time::timeout(PING_TIMEOUT, ping(store)).await;
         let found = found.unwrap_or(Err(Obstacle::Database));
-        *last = Some((began, found));
+        *last = Some((Instant::now(), found));
         found
     }
 }
