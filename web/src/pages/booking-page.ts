@@ -5,7 +5,7 @@ import { containedWords, rowsOf, ticketAmount } from '../elements/internal/price
 import { explain } from '../elements/internal/refusals.ts';
 import { save } from '../elements/internal/save.ts';
 import { BookingsController } from '../elements/internal/own-controllers.ts';
-import { payingOf } from '../elements/seatcast-bookings/paying.ts';
+import { isMoneyOpen, payingOf } from '../elements/seatcast-bookings/paying.ts';
 import { bringFiles } from '../sdk/client.ts';
 import * as files from '../sdk/files.ts';
 import { Refusal, type Booking, type EventDetails } from '../sdk/index.ts';
@@ -136,8 +136,8 @@ export class BookingPage extends PageElement {
     const { details } = this;
     if (stage === 'paying' || stage === 'offered' || isUsedUp(booking, stage)) return nothing;
     if (stage !== 'confirmed' && stage !== 'pending') {
-      // Of an event that is off, or gone, there is nothing to choose.
-      if (details === null || details?.status === 'cancelled' || details?.status === 'completed') return nothing;
+      // Of an event that is off, or gone, there is nothing to choose; where these tickets may still come, choosing again would be paying twice.
+      if (isMoneyOpen(booking) || details === null || details?.status === 'cancelled' || details?.status === 'completed') return nothing;
       return html`<p><a class="button primary" href="/events/${booking.event_id}">${words.chooseAgain}</a></p>`;
     }
     const doors = details?.doors_at ? dateParts(this.language, details.doors_at, details.timezone) : undefined;

@@ -36,8 +36,8 @@ export const GUEST = {
   payingMs: 3_000,
   /** Refunds, check-ins and cancellations by the organizer show this long after, while the page is seen. */
   confirmedMs: 30_000,
-  /** Asked so often at most, `payingMs` apart, for the refund of a booking that was cancelled here. */
-  refundAsksMax: 10,
+  /** Asked so often at most, `payingMs` apart, where the money of an ended booking is; then slowly, if it may still come. */
+  moneyAsksMax: 20,
   backoffBaseMs: 2_000,
   backoffCapMs: 20_000,
 } as const;
@@ -79,8 +79,8 @@ export class OwnBookings {
   #reading = 0;
   #isReading = false;
   #askAgain = false;
-  /** Left of `GUEST.refundAsksMax`. */
-  #refundAsks = 0;
+  /** Left of `GUEST.moneyAsksMax`. */
+  #moneyAsks = 0;
   #learnsTime = false;
 
   constructor(source: Source) {
@@ -117,7 +117,7 @@ export class OwnBookings {
     if (this.#user !== undefined) {
       if (booking.user_id === this.#user) this.#source.amendTopic(this.#user, (known) => known.told([booking], at));
     } else if (this.#watchers > 0) {
-      if (awaitsRefund(booking)) this.#refundAsks = GUEST.refundAsksMax;
+      if (isUnsettled(booking)) this.#moneyAsks = GUEST.moneyAsksMax;
       this.#known = this.#known.told([booking], at);
       if (this.#view.bookings) this.#showGuests(this.#view.problem);
       this.ask();
@@ -178,6 +178,7 @@ export class OwnBookings {
     try {
       const { bookings, askedAt } = await this.#source.read((id, version) => this.#settled(id, version));
       if (reading !== this.#reading) return;
+      if (bookings.some((booking) => awaitsMoney(booking) && booking.version !== this.#known.get(booking.id)?.version)) this.#moneyAsks = GUEST.moneyAsksMax;
       this.#known = this.#known.whole(bookings, askedAt);
       this.#backoff.reset();
     } catch (error) {
@@ -187,16 +188,15 @@ export class OwnBookings {
     this.#isReading = false;
     if (problem) this.#show({ ...this.#view, status: 'offline', problem });
     else this.#showGuests(undefined);
-    if (this.#refundAsks > 0) this.#refundAsks -= 1;
+    if (this.#moneyAsks > 0) this.#moneyAsks -= 1;
     if (this.#askAgain) return this.ask();
     this.#askIn(problem ? this.#backoff.next() : this.#nextMs());
   }
 
-  /** A booking that has ended stays as it is; a buyer who often booked would ask in vain for many of them. */
+  /** A booking that has ended stays as it is once its money does; a buyer who often booked would ask in vain for many of them. */
   #settled(id: string, version: number): Booking | undefined {
     const known = this.#known.get(id);
-    const hasEnded = known?.status === 'expired' || known?.status === 'cancelled';
-    return hasEnded && known.version >= version && !awaitsRefund(known) ? known : undefined;
+    return known && hasEnded(known) && known.version >= version && !isUnsettled(known) ? known : undefined;
   }
 
   #showGuests(problem: BookingsView['problem']): void {
@@ -205,13 +205,14 @@ export class OwnBookings {
 
   /**
    * Until shortly after the next deadline, but not for too long while a hold is open; slowly while there is a confirmed
-   * booking. Undefined: nothing to wait for.
+   * booking, or money that may still come. Undefined: nothing to wait for.
    */
   #nextMs(): number | undefined {
-    const holds = this.#known.list.filter(isHold);
-    if (this.#refundAsks > 0 && this.#known.list.some(awaitsRefund)) return GUEST.payingMs;
+    const { list } = this.#known;
+    const holds = list.filter(isHold);
+    if (this.#moneyAsks > 0 && list.some(isUnsettled)) return GUEST.payingMs;
     // A page in the background asks anew as soon as it is shown.
-    if (holds.length === 0) return !isHidden() && this.#known.list.some(({ status }) => status === 'confirmed') ? GUEST.confirmedMs : undefined;
+    if (holds.length === 0) return !isHidden() && list.some((booking) => booking.status === 'confirmed' || awaitsMoney(booking)) ? GUEST.confirmedMs : undefined;
     const now = this.#source.clock.now() - GUEST.afterDeadlineMs;
     const untilMs = holds.map(({ expires_at: end }) => Date.parse(end ?? '') - now).filter((ms) => ms > 0);
     return Math.min(...untilMs, holds.some(isBeingPaid) ? GUEST.payingMs : GUEST.intervalMs);
@@ -233,9 +234,19 @@ function isBeingPaid({ payment }: Booking): boolean {
   return payment?.state === 'authorized' || payment?.state === 'processing' || payment?.state === 'captured';
 }
 
-/** It was paid, then cancelled, and no refund shows; its policy may grant none. */
-function awaitsRefund({ status, confirmed_at: confirmedAt, payment }: Booking): boolean {
-  return status === 'cancelled' && confirmedAt !== null && payment?.state === 'captured' && payment.refunded.amount === 0;
+function hasEnded({ status }: Booking): boolean {
+  return status === 'expired' || status === 'cancelled';
+}
+
+/** It has ended, and no refund shows of money that was paid, or may yet be. The policy of one that was confirmed may grant none. */
+function isUnsettled(booking: Booking): boolean {
+  const { payment } = booking;
+  return hasEnded(booking) && !!payment && payment.state !== 'failed' && payment.state !== 'canceled' && payment.refunded.amount === 0;
+}
+
+/** A bank may still answer for it: the server sells it after all where it can, or gives the money back. */
+function awaitsMoney(booking: Booking): boolean {
+  return isUnsettled(booking) && booking.confirmed_at === null && booking.payment?.provider !== 'offline';
 }
 
 /** Held until a deadline. */

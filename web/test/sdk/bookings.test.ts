@@ -319,6 +319,42 @@ describe('bookings of a guest', () => {
     expect(statuses()).toEqual(['refunded']);
   });
 
+  const eur = (amount: number): { amount: number; currency: string } => ({ amount, currency: 'EUR' });
+  const attempt = { id: 'p', provider: 'stripe', method: null, state: 'requires_action', amount: eur(9), refunded: eur(0), failure: null } as const;
+
+  it.each(['expired', 'cancelled'] as const)('that were %s while a bank was asked are asked for, soon and then slowly: its yes may still count', async (status) => {
+    await book();
+    const { last, statuses } = watch();
+    await server.settle(10);
+    booking = { ...booking, version: 2, status, payment: attempt };
+    client.nudge();
+    await server.settle(10);
+    expect(statuses()).toEqual([status]);
+    booking = { ...booking, version: 3, payment: { ...attempt, state: 'captured' } };
+    await server.settle(GUEST.payingMs);
+    expect(last().bookings?.[0]?.payment?.state).toBe('captured');
+    await server.settle(GUEST.payingMs * GUEST.moneyAsksMax);
+    const before = asked();
+    await server.settle(GUEST.confirmedMs * 4);
+    expect(asked() - before).toBe(4);
+    booking = { ...booking, version: 4, status: 'confirmed' };
+    await server.settle(GUEST.confirmedMs);
+    expect(statuses()).toEqual(['confirmed']);
+  });
+
+  it('that ended before the page was loaded are asked for until their attempt has ended as well', async () => {
+    await book();
+    booking = { ...booking, version: 2, status: 'expired', payment: attempt };
+    const { last } = watch();
+    await server.settle(10);
+    booking = { ...booking, version: 3, payment: { ...attempt, state: 'canceled' } };
+    await server.settle(GUEST.payingMs);
+    expect(last().bookings?.[0]?.payment?.state).toBe('canceled');
+    const before = asked();
+    await server.settle(300_000);
+    expect(asked()).toBe(before);
+  });
+
   it('never step back, whichever answer comes last', async () => {
     await book();
     const { statuses } = watch();

@@ -4,7 +4,7 @@
  */
 import type { Booking } from '../../sdk/index.ts';
 import type { Language } from '../internal/language.ts';
-import { payingOf } from './paying.ts';
+import { isMoneyOpen, payingOf } from './paying.ts';
 import { WORDS } from './words.ts';
 
 /** Whether it holds stock. */
@@ -20,8 +20,10 @@ const WITHDRAWN = 'seats withdrawn by the organizer';
 const CANCELED_THERE = 'the payment was cancelled at the provider';
 
 /** How a booking ended, for its card; undefined where its status says it all. */
-export function endOf(language: Language, { status, cancel_reason: reason }: Booking, isOver: boolean): string | undefined {
-  if (status === 'expired' || isOver) return WORDS[language].chooseAgain;
+export function endOf(language: Language, booking: Booking, isOver: boolean): string | undefined {
+  const { status, cancel_reason: reason } = booking;
+  // It may be sold after all: somebody who chose again would pay twice.
+  if (status === 'expired' || isOver) return isMoneyOpen(booking) ? undefined : WORDS[language].chooseAgain;
   if (status !== 'cancelled' || reason === BY_BUYER) return undefined;
   if (reason === WITHDRAWN) return WORDS[language].seatsWithdrawn;
   if (reason === CANCELED_THERE) return WORDS[language].paymentCancelled;

@@ -20,8 +20,23 @@ export function payingOf({ payment }: Booking): Paying {
   }
 }
 
+/** A bank may still say yes: the tickets come then, if they are not somebody else's by now. */
+export function isMoneyOpen({ payment }: Booking): boolean {
+  switch (payment?.state) {
+    case 'creating':
+    case 'requires_action':
+      return payment.provider !== 'offline';
+    case 'authorized':
+    case 'processing':
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** Where the money of a booking is that is no hold any more; undefined where that is plain. */
-export function moneyWords(language: Language, { status, payment, confirmed_at: confirmedAt }: Booking): string | undefined {
+export function moneyWords(language: Language, booking: Booking): string | undefined {
+  const { status, payment, confirmed_at: confirmedAt } = booking;
   const words = WORDS[language];
   if (!payment) return undefined;
   const { state, refunded } = payment;
@@ -30,15 +45,8 @@ export function moneyWords(language: Language, { status, payment, confirmed_at: 
   if (status !== 'expired' && status !== 'cancelled') return undefined;
   // It was in time, and given back later: the refund, if the policy grants one, may still be on the way.
   if (confirmedAt !== null) return state === 'captured' ? words.byPolicy : undefined;
-  switch (state) {
-    case 'captured':
-      return words.tooLate;
-    case 'authorized':
-    case 'processing':
-      return words.tooLateToTake;
-    default:
-      return words.notCharged;
-  }
+  if (state === 'captured') return words.tooLate;
+  return isMoneyOpen(booking) ? words.notFinished : words.notCharged;
 }
 
 /** An attempt to pay that waits for its buyer, who may have left the provider's page; staff are paid elsewhere. */

@@ -514,9 +514,12 @@ describe('paying', () => {
   });
 
   it.each([
-    ['expired', { state: 'requires_action' }, 'Nothing was charged.'],
+    ['expired', { state: 'failed' }, 'choose again. Nothing was charged.'],
+    ['expired', { state: 'requires_action', provider: 'offline' }, 'choose again. Nothing was charged.'],
+    ['expired', { state: 'requires_action' }, 'Expired Event 1 Your payment is not finished.'],
+    ['cancelled', { state: 'processing' }, 'Your payment is not finished.'],
     ['expired', { state: 'captured' }, 'Your payment came too late: it goes back to you.'],
-    ['expired', { state: 'authorized' }, 'Your payment came too late: nothing is taken, or it goes back to you.'],
+    ['expired', { state: 'authorized' }, 'Expired Event 1 Your payment is not finished.'],
     ['cancelled', { state: 'captured', refunded: { amount: 4_500, currency: 'EUR' } }, '€45.00 goes back to you.'],
     ['refunded', { state: 'captured', refunded: { amount: 9_000, currency: 'EUR' } }, '€90.00 goes back to you.'],
     ['confirmed', { state: 'captured', refunded: { amount: 4_500, currency: 'EUR' } }, '€45.00 goes back to you.'],

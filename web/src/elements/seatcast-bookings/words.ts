@@ -72,7 +72,7 @@ interface Words {
   goesBack: (sum: string) => string;
   byPolicy: string;
   tooLate: string;
-  tooLateToTake: string;
+  notFinished: string;
   notCharged: string;
 }
 
@@ -149,7 +149,7 @@ export const WORDS: Translations<Words> = {
     goesBack: (sum) => `${sum} goes back to you.`,
     byPolicy: 'What goes back to you follows the refund policy.',
     tooLate: 'Your payment came too late: it goes back to you.',
-    tooLateToTake: 'Your payment came too late: nothing is taken, or it goes back to you.',
+    notFinished: 'Your payment is not finished. If your bank takes it, you get these tickets, or your money back: please wait before you choose again.',
     notCharged: 'Nothing was charged.',
   },
   th: {
@@ -222,7 +222,7 @@ export const WORDS: Translations<Words> = {
     goesBack: (sum) => `${sum} จะคืนให้คุณ`,
     byPolicy: 'จำนวนเงินที่คืนเป็นไปตามนโยบายการคืนเงิน',
     tooLate: 'การชำระเงินมาช้าเกินไป เงินจะคืนให้คุณ',
-    tooLateToTake: 'การชำระเงินมาช้าเกินไป จะไม่มีการเก็บเงิน หรือเงินจะคืนให้คุณ',
+    notFinished: 'การชำระเงินยังไม่เสร็จสิ้น หากธนาคารเก็บเงิน คุณจะได้รับบัตรนี้หรือได้รับเงินคืน โปรดรอก่อนเลือกใหม่',
     notCharged: 'ไม่มีการเก็บเงิน',
   },
   fa: {
@@ -295,7 +295,7 @@ export const WORDS: Translations<Words> = {
     goesBack: (sum) => `${sum} به شما برمی‌گردد.`,
     byPolicy: 'آنچه برمی‌گردد بر پایهٔ شرایط بازپرداخت است.',
     tooLate: 'پرداخت شما دیر رسید: به شما برمی‌گردد.',
-    tooLateToTake: 'پرداخت شما دیر رسید: چیزی برداشته نمی‌شود، یا به شما برمی‌گردد.',
+    notFinished: 'پرداخت شما به پایان نرسیده است. اگر بانک آن را بردارد، همین بلیت‌ها یا پولتان به شما می‌رسد: لطفاً پیش از انتخاب دوباره صبر کنید.',
     notCharged: 'چیزی برداشته نشد.',
   },
 };
