@@ -1,8 +1,18 @@
 import { html, nothing, type ReactiveController, type ReactiveControllerHost, type TemplateResult } from 'lit';
 import type { Language } from '../elements/internal/language.ts';
-import { explain } from '../elements/internal/refusals.ts';
 import { deskClient, type Rows } from './desk-client.ts';
+import { because, type Said } from './said.ts';
+import { complain } from './toasts.ts';
 import { WORDS } from './words.ts';
+
+/** In place of something that could not be read. */
+export function unreadView(language: Language, why: Said, again: () => void): TemplateResult {
+  const words = WORDS[language];
+  return html`<div class="message" role="alert">
+    <p><strong>${words.failedTitle}</strong>${why(language)}</p>
+    <button class="button primary" type="button" @click=${again}>${words.again}</button>
+  </div>`;
+}
 
 /** A list of the server, page by page: being read, failed, empty, or its rows. */
 export class List<T> implements ReactiveController {
@@ -64,6 +74,8 @@ export class List<T> implements ReactiveController {
     } catch (error) {
       if (asked !== this.#asked) return;
       this.problem = error;
+      // Somebody asked for more, and what was read is shown still.
+      if (isMore) complain(because(error));
     }
     this.#host.requestUpdate();
   }
@@ -72,10 +84,7 @@ export class List<T> implements ReactiveController {
   view(language: Language, none: { title: string; text: string }, table: (rows: readonly T[]) => TemplateResult): TemplateResult {
     const words = WORDS[language];
     if (this.problem !== undefined && !this.rows) {
-      return html`<div class="message" role="alert">
-        <p><strong>${words.failedTitle}</strong>${explain(language, this.problem)}</p>
-        <button class="button primary" type="button" @click=${() => void this.load()}>${words.again}</button>
-      </div>`;
+      return unreadView(language, because(this.problem), () => void this.load());
     }
     if (!this.rows) return html`<div class="skeleton waiting" role="status" aria-label=${words.loading}></div>`;
     if (this.rows.length === 0) return html`<div class="message"><p><strong>${none.title}</strong>${none.text}</p></div>`;

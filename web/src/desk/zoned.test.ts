@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { amountOf, amountText, basisPointsOf, decimalOf, numberText, percentText, wholeOf } from './amounts.ts';
-import { fromWall, toWall } from './zoned.ts';
+import { readEvent } from './event-form/event-fields.ts';
+import type { Typed } from './fields.ts';
+import { fromWall, momentOf, toWall } from './zoned.ts';
 
 describe('the clock on a venue’s wall', () => {
   it.each([
@@ -22,6 +24,29 @@ describe('the clock on a venue’s wall', () => {
     expect(toWall('2027-06-01T18:00:59.123456Z', 'UTC')).toBe('2027-06-01T18:00');
     expect(toWall(null, 'UTC')).toBe('');
     expect(fromWall('', 'UTC')).toBeUndefined();
+  });
+});
+
+describe('a field that was filled with a moment', () => {
+  const text = (moment: string): string => toWall(moment, 'Europe/Berlin');
+
+  it('means that moment while nobody changes its text: its seconds, and its hour where two have one name', () => {
+    // On this morning clocks are put back from 3 to 2.
+    for (const moment of ['2027-06-01T21:59:59Z', '2027-10-31T00:30:00Z', '2027-10-31T01:30:00Z']) {
+      expect(momentOf(text(moment), 'Europe/Berlin', moment)).toBe(moment);
+    }
+    expect(momentOf('2027-06-01T20:00', 'Europe/Berlin', '2027-06-01T21:59:59Z')).toBe('2027-06-01T18:00:00.000Z');
+    expect(momentOf('', 'Europe/Berlin', '2027-06-01T21:59:59Z')).toBeUndefined();
+  });
+
+  it('of an event stays as it is when something else is saved, and moves with another time zone', () => {
+    const before = { timezone: 'Europe/Berlin', starts_at: '2027-10-31T00:30:00Z', ends_at: '2027-10-31T01:30:59Z', doors_at: null };
+    const read = (timezone: string) => {
+      const fields: Record<string, string> = { timezone, starts_at: text(before.starts_at), ends_at: text(before.ends_at) };
+      return readEvent({ text: (name: string) => fields[name] ?? '', is: () => false } as unknown as Typed, before).values;
+    };
+    expect(read('Europe/Berlin')).toMatchObject({ starts_at: before.starts_at, ends_at: before.ends_at });
+    expect(read('UTC')).toMatchObject({ starts_at: '2027-10-31T02:30:00.000Z' });
   });
 });
 

@@ -15,6 +15,14 @@ export function fromWall(wall: string, timezone: string): string | undefined {
   return new Date(asUtc - offsetAt(about, timezone)).toISOString();
 }
 
+/**
+ * The moment of a field that was filled with `before`. A text that nobody changed means the same moment still: its seconds are not
+ * shown, nor which hour it was of two with one name, where clocks are put back.
+ */
+export function momentOf(wall: string, timezone: string, before: string | null | undefined): string | undefined {
+  return before && toWall(before, timezone) === wall ? before : fromWall(wall, timezone);
+}
+
 function offsetAt(at: number, timezone: string): number {
   return Date.parse(`${wallOf(at, timezone, true)}Z`) - Math.floor(at / 1_000) * 1_000;
 }

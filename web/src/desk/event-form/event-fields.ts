@@ -7,7 +7,7 @@ import type { EventDetails } from '../../sdk/index.ts';
 import { wholeOf } from '../amounts.ts';
 import { textField, tickField, type Faults, type FaultWords, type Typed } from '../fields.ts';
 import type { Said } from '../said.ts';
-import { fromWall, isTimezone, timezones, toWall } from '../zoned.ts';
+import { fromWall, isTimezone, momentOf, timezones, toWall } from '../zoned.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { WORDS } from './words.ts';
 
@@ -134,7 +134,10 @@ export function readEvent(typed: Typed, before: Partial<EventValues>): { values:
     if (value === undefined) faults[name] = (language) => WORDS[language].notANumber;
     return value;
   };
-  const starts_at = fromWall(typed.text('starts_at'), zone);
+  const moment = (name: 'starts_at' | 'ends_at' | 'doors_at'): string | undefined =>
+    // Another time zone: the same text is another moment.
+    zone === before.timezone ? momentOf(typed.text(name), zone, before[name]) : fromWall(typed.text(name), zone);
+  const starts_at = moment('starts_at');
   const capacity = number('capacity');
   const isMissing = { title: !typed.text('title'), venue: !typed.text('venue'), starts_at: starts_at === undefined, capacity: capacity === undefined };
   for (const [name, missing] of Object.entries(isMissing)) if (missing) faults[name] ??= (language) => WORDS[language].needed;
@@ -146,8 +149,8 @@ export function readEvent(typed: Typed, before: Partial<EventValues>): { values:
     category: typed.text('category') || before.category,
     image_url: typed.text('image_url') || null,
     starts_at,
-    ends_at: fromWall(typed.text('ends_at'), zone) ?? null,
-    doors_at: fromWall(typed.text('doors_at'), zone) ?? null,
+    ends_at: moment('ends_at') ?? null,
+    doors_at: moment('doors_at') ?? null,
     timezone,
     country: typed.text('country').toUpperCase() || null,
     capacity,

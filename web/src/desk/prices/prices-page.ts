@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { decimalOf, wholeOf } from '../amounts.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { faultsIn, focusFault, inWords, NO_FAULTS, textField, tickField, Typed, type Faults } from '../fields.ts';
+import { unreadView } from '../list.ts';
 import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
@@ -29,6 +30,7 @@ export class PricesPage extends EventDeskPage {
   static override properties = {
     ...EventDeskPage.properties,
     policy: { state: true },
+    unread: { state: true },
     terms: { state: true },
     faults: { state: true },
     problem: { state: true },
@@ -38,6 +40,8 @@ export class PricesPage extends EventDeskPage {
 
   declare policy: RefundPolicy | undefined;
   declare terms: PaymentTerms | undefined;
+  /** Why policy and terms could not be read. */
+  declare unread: Said | undefined;
   declare faults: Faults;
   declare problem: Said | undefined;
   declare busy: boolean;
@@ -56,8 +60,13 @@ export class PricesPage extends EventDeskPage {
     const kinds = ['vouchers', 'fees', 'taxes'] as const;
     return html`
       ${kinds.map((kind) => html`<desk-rule-list .kind=${kind} .path=${`/events/${this.event.id}/${kind}`} .event=${this.event}></desk-rule-list>`)}
-      ${this.policy && this.terms ? this.#rules(this.policy, this.terms) : html`<div class="skeleton panel" role="status" aria-label=${COMMON[this.language].loading}></div>`}
+      ${this.policy && this.terms ? this.#rules(this.policy, this.terms) : this.#waiting()}
     `;
+  }
+
+  #waiting(): TemplateResult {
+    if (this.unread) return unreadView(this.language, this.unread, () => void this.#load());
+    return html`<div class="skeleton panel" role="status" aria-label=${COMMON[this.language].loading}></div>`;
   }
 
   #rules(policy: RefundPolicy, terms: PaymentTerms): TemplateResult {
@@ -89,9 +98,12 @@ export class PricesPage extends EventDeskPage {
 
   async #load(): Promise<void> {
     const path = `/events/${this.event.id}`;
-    const read = Promise.all([this.client.read<RefundPolicy>(`${path}/refund-policy`), this.client.read<PaymentTerms>(`${path}/payment-terms`)]);
-    const rules = await this.tried(read);
-    if (rules) [this.policy, this.terms] = rules;
+    this.unread = undefined;
+    try {
+      [this.policy, this.terms] = await Promise.all([this.client.read<RefundPolicy>(`${path}/refund-policy`), this.client.read<PaymentTerms>(`${path}/payment-terms`)]);
+    } catch (error) {
+      this.unread = because(error);
+    }
   }
 
   async #submit(submitted: SubmitEvent): Promise<void> {
@@ -112,15 +124,26 @@ export class PricesPage extends EventDeskPage {
     this.busy = true;
     try {
       const path = `/events/${this.event.id}`;
-      this.policy = await this.client.change<RefundPolicy>('PUT', `${path}/refund-policy`, policy);
-      this.terms = await this.client.change<PaymentTerms>('PUT', `${path}/payment-terms`, terms);
+      this.policy = await this.#put(`${path}/refund-policy`, this.policy, policy);
+      this.terms = await this.#put(`${path}/payment-terms`, this.terms, terms);
       say((language) => COMMON[language].saved);
+      // Fields that were typed in show what the server has as well: somebody may have changed one of them.
+      await this.updateComplete;
+      this.renderRoot.querySelector<HTMLFormElement>('form.panel')?.reset();
     } catch (error) {
       this.faults = faultsIn(error) ?? NO_FAULTS;
       this.problem = because(error);
       void focusFault(this);
     }
     this.busy = false;
+  }
+
+  /** Only what was changed in the form is sent, with the rest as it is by now: the whole is put, and others save too. */
+  async #put<T extends object>(path: string, before: T | undefined, typed: T): Promise<T> {
+    const changes = (Object.keys(typed) as (keyof T)[]).filter((name) => typed[name] !== before?.[name]);
+    if (before && changes.length === 0) return before;
+    const now = await this.client.read<T>(path);
+    return this.client.change<T>('PUT', path, { ...now, ...Object.fromEntries(changes.map((name) => [name, typed[name]])) });
   }
 }
 

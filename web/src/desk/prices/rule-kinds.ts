@@ -6,7 +6,7 @@ import type { EventDetails } from '../../sdk/index.ts';
 import { amountOf, amountText, basisPointsOf, percentText, wholeOf } from '../amounts.ts';
 import { choiceField, textField, tickField, type Faults, type FaultWords, type Typed } from '../fields.ts';
 import type { Said } from '../said.ts';
-import { fromWall, toWall } from '../zoned.ts';
+import { momentOf, toWall } from '../zoned.ts';
 import { WORDS } from './words.ts';
 
 export type Kind = 'vouchers' | 'fees' | 'taxes' | 'countryTaxes';
@@ -56,7 +56,8 @@ interface KindOf {
   nameOf: (rule: Rule) => string;
   columns: (language: Language, event: RuleEvent) => Column[];
   fields: (form: FormOf) => TemplateResult;
-  read: (typed: Typed, event: RuleEvent) => { body: Record<string, unknown>; faults: Faults };
+  /** `rule`: with which the form was filled. */
+  read: (typed: Typed, event: RuleEvent, rule: Rule | undefined) => { body: Record<string, unknown>; faults: Faults };
 }
 
 const NAME_CHARS_MAX = 200;
@@ -104,7 +105,7 @@ const vouchers: KindOf = {
       ${tickField({ name: 'reveals_hidden', label: words.reveals, value: rule?.reveals_hidden ?? false, whole: true })}
     `;
   },
-  read: (typed, event) => {
+  read: (typed, event, rule) => {
     const { body, faults } = readValue(typed, event, VOUCHER_KINDS);
     const whole = (name: string): number | null => {
       const text = typed.text(name);
@@ -114,7 +115,7 @@ const vouchers: KindOf = {
     };
     if (!typed.text('code')) faults['code'] = (language) => WORDS[language].needed;
     const ids = typed.all('ticket_type_ids').map(Number);
-    const times = Object.fromEntries(['valid_from', 'valid_to'].map((name) => [name, fromWall(typed.text(name), event.timezone) ?? null]));
+    const times = Object.fromEntries((['valid_from', 'valid_to'] as const).map((name) => [name, momentOf(typed.text(name), event.timezone, rule?.[name]) ?? null]));
     const limits = { uses_max: whole('uses_max'), max_per_booking: whole('max_per_booking') };
     return { body: { code: typed.text('code'), ...body, ...limits, ...times, ticket_type_ids: ids.length > 0 ? ids : null, reveals_hidden: typed.is('reveals_hidden') }, faults };
   },
@@ -208,6 +209,23 @@ const countryTaxes: KindOf = {
 };
 
 export const KINDS: Readonly<Record<Kind, KindOf>> = { vouchers, fees, taxes, countryTaxes };
+
+/** A value means nothing without its kind: one is never sent without the other. */
+const TOGETHER: readonly string[] = ['kind', 'value'];
+
+/** What differs from the rule that the form was filled with: the rest may have been changed by somebody else meanwhile. */
+export function changesOf(rule: Rule, body: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const before: Record<string, unknown> = { ...rule };
+  const differs = (name: string): boolean => !isSame(before[name] ?? null, body[name] ?? null);
+  const names = Object.keys(body).filter((name) => (TOGETHER.includes(name) ? TOGETHER.some((one) => one in body && differs(one)) : differs(name)));
+  return Object.fromEntries(names.map((name) => [name, body[name]]));
+}
+
+/** Lists are of ids, in any order. */
+function isSame(one: unknown, other: unknown): boolean {
+  if (!Array.isArray(one) || !Array.isArray(other)) return one === other;
+  return one.length === other.length && one.every((id) => other.includes(id));
+}
 
 function valueFields({ language, event, rule, faults, chosen, choose }: FormOf, kinds: readonly ValueKind[]): TemplateResult {
   const words = WORDS[language];

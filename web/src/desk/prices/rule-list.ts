@@ -2,11 +2,12 @@ import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { DeskPage } from '../desk-page.ts';
 import { faultsIn, focusFault, inWords, NO_FAULTS, Typed, type Faults } from '../fields.ts';
+import { unreadView } from '../list.ts';
 import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
-import { say } from '../toasts.ts';
+import { complain, say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
-import { KINDS, NO_EVENT, type Kind, type Rule, type RuleEvent } from './rule-kinds.ts';
+import { changesOf, KINDS, NO_EVENT, type Kind, type Rule, type RuleEvent } from './rule-kinds.ts';
 import { WORDS } from './words.ts';
 import '../desk-dialog.ts';
 
@@ -19,6 +20,7 @@ export class RuleList extends DeskPage {
     path: {},
     event: { attribute: false },
     rules: { state: true },
+    unread: { state: true },
     next: { state: true },
     edited: { state: true },
     removed: { state: true },
@@ -35,6 +37,8 @@ export class RuleList extends DeskPage {
   declare path: string;
   declare event: RuleEvent;
   declare rules: readonly Rule[] | undefined;
+  /** Why there are none to show. */
+  declare unread: Said | undefined;
   declare next: string | undefined;
   declare edited: Rule | null | undefined;
   declare removed: Rule | undefined;
@@ -73,6 +77,7 @@ export class RuleList extends DeskPage {
   #rows(): TemplateResult {
     const words = WORDS[this.language];
     const common = COMMON[this.language];
+    if (!this.rules && this.unread) return unreadView(this.language, this.unread, () => void this.#load());
     if (!this.rules) return html`<p class="skeleton" role="status" aria-label=${common.loading}>&nbsp;</p>`;
     if (this.rules.length === 0) return html`<p class="soft">${words.none[this.kind]}</p>`;
     const { columns, nameOf } = KINDS[this.kind];
@@ -145,10 +150,16 @@ export class RuleList extends DeskPage {
   }
 
   async #load(next?: string): Promise<void> {
-    const page = await this.tried(this.client.rows<Rule>(next ?? `${this.path}?limit=${ROWS_MAX}`));
-    if (!page) return;
-    this.rules = next ? [...(this.rules ?? []), ...page.rows] : page.rows;
-    this.next = page.next;
+    this.unread = undefined;
+    try {
+      const page = await this.client.rows<Rule>(next ?? `${this.path}?limit=${ROWS_MAX}`);
+      this.rules = next ? [...(this.rules ?? []), ...page.rows] : page.rows;
+      this.next = page.next;
+    } catch (error) {
+      this.unread = because(error);
+      // What was read is shown still.
+      if (this.rules) complain(this.unread);
+    }
   }
 
   #open(rule: Rule | null): void {
@@ -160,14 +171,15 @@ export class RuleList extends DeskPage {
 
   async #submit(submitted: SubmitEvent): Promise<void> {
     const { edited: rule } = this;
-    const { body, faults } = KINDS[this.kind].read(new Typed(submitted), this.event);
+    const { body, faults } = KINDS[this.kind].read(new Typed(submitted), this.event, rule ?? undefined);
     this.faults = faults;
     this.problem = undefined;
     if (Object.keys(faults).length > 0) return focusFault(this);
     this.busy = true;
     try {
-      if (rule) await this.client.change('PATCH', `${this.path}/${rule.id}`, body);
-      else await this.client.make(this.path, Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)));
+      const changes = rule ? changesOf(rule, body) : {};
+      if (rule && Object.keys(changes).length > 0) await this.client.change('PATCH', `${this.path}/${rule.id}`, changes);
+      else if (!rule) await this.client.make(this.path, Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)));
       this.edited = undefined;
       await this.#load();
       say((language) => COMMON[language].saved);

@@ -9,7 +9,7 @@ import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
-import { fromWall, toWall } from '../zoned.ts';
+import { momentOf, toWall } from '../zoned.ts';
 import { WORDS } from './words.ts';
 import '../desk-dialog.ts';
 
@@ -241,7 +241,6 @@ export class TicketsPage extends EventDeskPage {
     if (price === undefined) faults['price'] = (language) => WORDS[language].notAnAmount;
     const capacity = whole('capacity');
     if (capacity === null) faults['capacity'] ??= (language) => WORDS[language].needed;
-    const times = { sale_from: fromWall(typed.text('sale_from'), timezone) ?? null, sale_to: fromWall(typed.text('sale_to'), timezone) ?? null };
     const all: Record<string, unknown> = {
       name,
       price,
@@ -249,12 +248,9 @@ export class TicketsPage extends EventDeskPage {
       min_per_booking: whole('min_per_booking') ?? 1,
       max_per_booking: whole('max_per_booking'),
       max_per_user: whole('max_per_user'),
+      ...Object.fromEntries((['sale_from', 'sale_to'] as const).map((term) => [term, momentOf(typed.text(term), timezone, type?.[term]) ?? null])),
       ...Object.fromEntries(['hidden', 'members_only', 'account_required', 'email_required'].map((term) => [term, typed.is(term)])),
     };
-    // Seconds that a field does not show stay as they are.
-    for (const term of ['sale_from', 'sale_to'] as const) {
-      if (!type || toWall(type[term], timezone) !== typed.text(term)) all[term] = times[term];
-    }
     if (!type) return { body: Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null)), faults };
     const before: Record<string, unknown> = { ...type, price: type.price.amount };
     return { body: Object.fromEntries(Object.entries(all).filter(([term, value]) => before[term] !== value)), faults };
