@@ -8,7 +8,7 @@ import { EventDeskPage } from '../desk-page.ts';
 import { because, type Said } from '../said.ts';
 import { StagedClient } from '../staged-client.ts';
 import { deskStyles } from '../styles.ts';
-import { say } from '../toasts.ts';
+import { complain, say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { beforeStart, freeByType, onStage, SEATS_CHANGED_MAX } from './stage.ts';
 import { Watch } from '../watch.ts';
@@ -26,6 +26,8 @@ type Mode = 'block' | 'unblock';
 /** A question before seats are changed: which of the chosen ones can be, and which are in somebody's hands. */
 interface Question {
   mode: Mode;
+  /** The one in which it was asked: in another one positions are of other seats. */
+  map: SeatMapGeometry;
   /** Positions. */
   seats: number[];
   held: number[];
@@ -158,19 +160,20 @@ export class SeatsPage extends EventDeskPage {
     </form>`;
   }
 
-  #dialog({ mode, seats, held, sold }: Question): TemplateResult {
+  #dialog(question: Question): TemplateResult {
+    const { mode, map, held, sold } = question;
     const words = WORDS[this.language];
     const close = (): void => void (this.question = undefined);
-    const changed = this.#changed({ mode, seats, held, sold });
+    const changed = this.#changed(question);
     const many = count(this.language, changed.length);
     return html`<desk-dialog heading=${mode === 'block' ? words.askBlock(many) : words.askUnblock(many)} @close=${close}>
       <p class="soft">${words.askHint}</p>
       ${held.length > 0
-        ? html`<p><strong>${words.held}</strong> ${this.#names(held)}</p>
+        ? html`<p><strong>${words.held}</strong> ${this.#names(map, held)}</p>
             <label class="tick"><input type="checkbox" .checked=${this.force} @change=${(event: Event) => (this.force = (event.target as HTMLInputElement).checked)} />${words.force}</label>
             <p class="soft small">${words.without}</p>`
         : nothing}
-      ${sold.length > 0 ? html`<p><strong>${words.sold}</strong> ${this.#names(sold)}</p>` : nothing}
+      ${sold.length > 0 ? html`<p><strong>${words.sold}</strong> ${this.#names(map, sold)}</p>` : nothing}
       ${changed.length === 0 ? html`<p>${words.nothingLeft}</p>` : nothing}
       <p class="problem" role="alert">${this.problem?.(this.language) ?? nothing}</p>
       <div slot="actions">
@@ -186,17 +189,24 @@ export class SeatsPage extends EventDeskPage {
     return mode === 'block' && this.force ? [...seats, ...held] : seats;
   }
 
-  #names(positions: readonly number[]): string {
+  #names({ sections, seats }: SeatMapGeometry, positions: readonly number[]): string {
     const words = WORDS[this.language];
-    const { sections, seats } = this.geometry ?? { sections: [], seats: undefined };
-    const name = (at: number): string => words.seat(sections[seats?.section[at] ?? 0]?.name ?? '', seats?.row[at] ?? '', String(seats?.number[at] ?? ''));
+    const name = (at: number): string => words.seat(sections[seats.section[at] ?? 0]?.name ?? '', seats.row[at] ?? '', String(seats.number[at] ?? ''));
     const named = positions.slice(0, NAMED_MAX).map(name);
     const more = positions.length - named.length;
     return [...named, ...(more > 0 ? [words.andMore(count(this.language, more))] : [])].join(', ');
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('event') && this.hasUpdated && this.event.layout !== changed.get('event')?.layout) this.#watch.restart();
+    if (!changed.has('event') || !this.hasUpdated || this.event.layout === changed.get('event')?.layout) return;
+    if (this.question) this.#replaced();
+    this.#watch.restart();
+  }
+
+  /** A question about seats of a map that is not there any more. */
+  #replaced(): void {
+    this.question = undefined;
+    complain((language) => WORDS[language].replaced);
   }
 
   #begin(): (() => void) | undefined {
@@ -212,6 +222,8 @@ export class SeatsPage extends EventDeskPage {
       this.#unveil();
     });
     void this.tried(this.client.seatMap(id, layout)).then((geometry) => {
+      // An answer that was overtaken.
+      if (!geometry || layout !== this.event.layout) return;
       this.geometry = geometry;
       this.#play();
     });
@@ -271,19 +283,22 @@ export class SeatsPage extends EventDeskPage {
   }
 
   #ask(positions: readonly number[]): void {
-    const status = (at: number): string => this.seats?.seats.at(at) ?? 'blocked';
+    const { geometry: map, seats } = this;
+    // One of the two is of another map still, or already.
+    if (!map || map.layout !== seats?.layout) return this.#replaced();
+    const status = (at: number): string => seats.seats.at(at);
     const of = (wanted: string): number[] => positions.filter((at) => status(at) === wanted);
     this.force = false;
     this.problem = undefined;
     const isBlocking = this.mode === 'block';
-    this.question = { mode: this.mode, seats: of(isBlocking ? 'available' : 'blocked'), held: isBlocking ? of('held') : [], sold: isBlocking ? of('sold') : [] };
+    this.question = { mode: this.mode, map, seats: of(isBlocking ? 'available' : 'blocked'), held: isBlocking ? of('held') : [], sold: isBlocking ? of('sold') : [] };
   }
 
   async #change(): Promise<void> {
-    const { question, geometry } = this;
-    if (!question || !geometry) return;
+    const { question } = this;
+    if (!question) return;
     const positions = this.#changed(question);
-    const ids = positions.map((at) => geometry.seats.id[at]).filter((id) => id !== null && id !== undefined);
+    const ids = positions.map((at) => question.map.seats.id[at]).filter((id) => id !== null && id !== undefined);
     this.busy = true;
     this.problem = undefined;
     try {
