@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
+use uuid::Uuid;
 
 use crate::support::caller::Caller;
 use crate::support::server::{DEADLINE, TestServer};
@@ -1232,6 +1233,30 @@ async fn many_bookings_are_cancelled_by_one_job() {
     let progress = staff.get(&job).await.data(200)["progress"].clone();
     assert_eq!(progress, json!({"total": 3, "done": 3, "failed": []}));
     server.audit().await;
+}
+
+/// As many as one request may name. The audit trail's entry has a bound, which their ids would exceed.
+#[tokio::test]
+async fn a_job_takes_as_many_bookings_as_it_says() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let sell = "insert into bookings (id, reference, event_id, status, quantity, total_amount, currency, confirmed_at)
+                select gen_random_uuid(), 'MANY-' || n, $1, 'confirmed', 1, 0, 'EUR', now() from generate_series(1, 1000) n
+                returning id";
+    let sold = client.query(sell, &[&show.event]).await.unwrap();
+    let ids: Vec<Uuid> = sold.iter().map(|row| row.get(0)).collect();
+    let body = json!({"action": "resend", "booking_ids": ids});
+    let staff = server.user(show.organizer);
+    let written = staff.post("/api/v1/bookings/bulk", &body).await;
+    written.data(202);
+    let entry = "select detail from audit_trail where action = 'POST /bookings/bulk' and object like 'organization:%'";
+    let entry: Value = one(&client, entry, &[]).await;
+    assert_eq!(
+        (&entry["action"], &entry["count"]),
+        (&json!("resend"), &json!(1_000))
+    );
+    assert_eq!(entry["job_id"], written.body["data"]["job_id"]);
 }
 
 /// Cancelling gives back what was paid, so it needs the right to give money back, however it is asked for.
