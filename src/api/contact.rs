@@ -63,11 +63,16 @@ impl Input for EmailAddress {
 /// In lower case, the domain as DNS has it. Checks the form only: a mail that arrives is the only proof of an address.
 pub(super) fn email(fields: &mut Fields) -> Option<String> {
     let typed = fields.filled_text("email", NAME_CHARS_MAX)?;
-    let email = normal_form(&typed);
-    if email.is_none() {
+    let Some(email) = normal_form(&typed) else {
         fields.refuse("email", "NOT_AN_EMAIL", "");
+        return None;
+    };
+    // Of other scripts DNS writes more letters than were typed, and the database keeps what DNS writes.
+    if email.len() > NAME_CHARS_MAX {
+        fields.refuse("email", "TOO_LONG", NAME_CHARS_MAX);
+        return None;
     }
-    email
+    Some(email)
 }
 
 /// ASCII digits, with `+` in front of a country's code, whether it was typed as `+` or as `00`.

@@ -191,6 +191,7 @@ impl From<DeskError> for ApiError {
             DeskError::Refused(refusal) => refusal.into(),
             DeskError::Unavailable => ApiError::unavailable("UNAVAILABLE", RETRY_AFTER_DATABASE_S),
             DeskError::Full => ApiError::unavailable("STORAGE_FULL", RETRY_AFTER_FULL_S),
+            DeskError::BadValue => ApiError::bad_request("BAD_VALUE"),
             // The desk has logged the cause.
             DeskError::Internal => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL"),
         }

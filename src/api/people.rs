@@ -62,12 +62,23 @@ pub(super) fn answers(fields: &mut Fields) -> Option<Answers> {
             return None;
         }
     }
-    let bytes = serde_json::to_string(&answers).map_or(usize::MAX, |text| text.len());
+    let sent = serde_json::to_string(&answers).map_or(usize::MAX, |text| text.len());
+    let bytes = answers
+        .values()
+        .map(more_in_full)
+        .fold(sent, usize::saturating_add);
     if bytes > ANSWERS_BYTES_MAX {
         fields.refuse("answers", "TOO_LONG", ANSWERS_BYTES_MAX);
         return None;
     }
     Some(answers)
+}
+
+/// Bytes that a number has more in the database, which writes `1e300` with all its digits.
+fn more_in_full(answer: &Value) -> usize {
+    let number = answer.as_f64().filter(|_| answer.is_f64());
+    let in_full = number.map_or(0, |number| number.to_string().len());
+    in_full.saturating_sub(answer.to_string().len())
 }
 
 /// Codes, each once.

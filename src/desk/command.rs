@@ -88,6 +88,9 @@ pub enum DeskError {
     /// The database's disk is full. Nothing was done.
     #[error("the database has no room left")]
     Full,
+    /// A value that the database does not take, though nothing before it refused it.
+    #[error("a value cannot be stored")]
+    BadValue,
     /// A fault of ours; the cause is in the log.
     #[error("the command failed")]
     Internal,

@@ -57,6 +57,7 @@ pub(super) fn refused(rule: Rule, command: &Command) -> DeskError {
             started: false,
         },
         Rule::Late | Rule::Changed | Rule::Again | Rule::UnitsClaimed => return busy(),
+        Rule::Length | Rule::Bound => return DeskError::BadValue,
         _ => return DeskError::Internal,
     })
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::caller::Answer;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, one, user};
 use crate::support::websocket::{Socket, WireVersion};
@@ -698,4 +699,54 @@ async fn core_15_a_guest_is_found_again_by_reference_and_e_mail() {
         assert_eq!(heard.data(202), &Value::Null);
     }
     server.audit().await;
+}
+
+/// What the database writes longer than it was sent: domains of other scripts, and numbers with exponents.
+#[tokio::test]
+async fn values_that_grow_are_measured_as_they_are_kept() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let buyer = server.user(user(&client, "customer").await);
+    // Letters from all over the alphabet, which punycode writes with two or three signs each.
+    let label: String = "กขคงจฉชซฌญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรลวศ".chars().collect();
+    let long = format!("ada@{label}.{label}.{label}.{label}.th");
+    assert!(long.chars().count() < 200, "{}", long.chars().count());
+    let book = async |more: Value| {
+        let mut body = json!({"event_id": show.event, "quantity": 1});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        buyer.post(BOOKINGS, &body).await
+    };
+    let wrong = |answer: &Answer| {
+        assert_eq!(answer.code(422), "VALIDATION_FAILED", "{}", answer.text);
+        let field = &answer.body["data"]["errors"][0];
+        format!(
+            "{} {}",
+            field["field"].as_str().unwrap(),
+            field["code"].as_str().unwrap()
+        )
+    };
+    let contact = book(json!({"contact": {"email": long}})).await;
+    assert_eq!(wrong(&contact), "contact.email TOO_LONG");
+    let attendee = book(json!({"attendees": [{"name": "Ada", "email": long}]})).await;
+    assert_eq!(wrong(&attendee), "attendees[0].email TOO_LONG");
+    let mut answers = serde_json::Map::new();
+    for (place, number) in [1e308, -1e308, 1e-300]
+        .into_iter()
+        .cycle()
+        .take(60)
+        .enumerate()
+    {
+        answers.insert(format!("{place}"), json!(number));
+    }
+    let answers = book(json!({"answers": answers})).await;
+    assert_eq!(wrong(&answers), "answers TOO_LONG");
+    book(json!({"answers": {"age": 1e3, "share": 0.25}}))
+        .await
+        .data(201);
 }
