@@ -155,6 +155,9 @@ pub struct LimitsConfig {
     /// [`inside::LIMIT_SIGN_INS`].
     #[arg(skip = inside::LIMIT_SIGN_INS)]
     pub sign_ins: Rate,
+    /// [`inside::LIMIT_CODES`].
+    #[arg(skip = inside::LIMIT_CODES)]
+    pub codes: Rate,
     /// [`inside::LIMIT_CONNECTIONS`].
     #[arg(skip = inside::LIMIT_CONNECTIONS)]
     pub connections: Rate,

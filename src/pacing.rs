@@ -216,6 +216,11 @@ impl TokenBucket {
         taken.is_some()
     }
 
+    /// Gives one token back.
+    pub(crate) fn give_back(&mut self) {
+        self.full_at = self.full_at.saturating_sub(PARTS);
+    }
+
     /// Time until there are so many tokens; for ever is [`u64::MAX`].
     pub(crate) fn wait_ms(&self, tokens: usize, now_ms: u64) -> u64 {
         let Filling { per_minute, burst } = self.filling;

@@ -27,7 +27,7 @@ use super::idempotency::GivenKey;
 use crate::api::ApiState;
 use crate::auth::proofs::Proofs;
 use crate::auth::{Caller, Right, secrets};
-use crate::store::bookings::{Belongs, FoundBooking, Name};
+use crate::store::bookings::{Belongs, FoundBooking, Holder, Name};
 use crate::ticketing::movement::DisputeState;
 use crate::ticketing::record::{Attendee, Booking, Contact, Money};
 use crate::ticketing::{BookingId, UserId};
@@ -175,6 +175,15 @@ fn token_of<'a>(caller: &Caller, headers: &'a HeaderMap) -> ApiResult<Option<&'a
     match *caller == Caller::Anonymous && token.is_none() {
         true => Err(ApiError::unauthenticated()),
         false => Ok(token),
+    }
+}
+
+/// The caller as somebody who may have a hold, by account or by token.
+pub(super) fn holder(caller: &Caller, headers: &HeaderMap) -> Holder {
+    match (caller.user_id(), header_text(headers, &BOOKING_TOKEN)) {
+        (Some(user), _) => Holder::User(user),
+        (None, Some(token)) => Holder::Token(token_hash(token)),
+        (None, None) => Holder::Nobody,
     }
 }
 

@@ -4,13 +4,15 @@ pub(super) mod edits;
 pub(super) mod input;
 mod view;
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use jiff::Timestamp;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
 use super::ApiState;
+use super::bookings::holder;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
@@ -22,10 +24,12 @@ use crate::auth::{Caller, Right};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::limits::address::Client;
 use crate::schema;
+use crate::store::bookings::{EventOwner, Holder};
 use crate::store::events::{EventFilter, EventInFull, EventSort, ManagedFilter};
+use crate::store::price_rules::OpenedBy;
 use crate::ticketing::edit;
 use crate::ticketing::live::EventStatus;
-use crate::ticketing::{EventId, TicketTypeId};
+use crate::ticketing::{EventId, TicketTypeId, UserId};
 
 pub(super) use view::TicketTypeDetail;
 use view::{Event, EventDetail, Management, ViewContext};
@@ -173,11 +177,10 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(state): State<ApiState>,
     caller: Caller,
-    client: Client,
     At(event_id): At<EventId>,
-    Query(known): Query<KnownVoucher>,
+    known: KnownCode,
 ) -> ApiResult<Reply<EventDetail>> {
-    let event = revealed(&state, &caller, client, event_id, known).await?;
+    let event = revealed(&state, &caller, event_id, known).await?;
     Ok(shown("EVENT", &state, event))
 }
 
@@ -279,7 +282,35 @@ pub(super) async fn doors(
 pub(super) struct KnownVoucher {
     /// Code of a voucher that reveals hidden ticket types. One that does not is as good as none.
     #[param(schema_with = schema::name, required = false)]
-    pub(super) voucher: Option<String>,
+    voucher: Option<String>,
+}
+
+/// A code, if the caller names one, and who knows it: what is used up by their own hold is there for them.
+pub(super) struct KnownCode {
+    typed: Option<String>,
+    client: Client,
+    holder: Holder,
+}
+
+impl KnownCode {
+    pub(super) fn is_named(&self) -> bool {
+        self.typed.is_some()
+    }
+}
+
+impl FromRequestParts<ApiState> for KnownCode {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<KnownCode> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let Query(known) = Query::<KnownVoucher>::from_request_parts(parts, state).await?;
+        let Ok(client) = Client::from_request_parts(parts, state).await;
+        Ok(KnownCode {
+            typed: known.voucher,
+            client,
+            holder: holder(&caller, &parts.headers),
+        })
+    }
 }
 
 impl Input for KnownVoucher {
@@ -294,11 +325,10 @@ impl Input for KnownVoucher {
 pub(super) async fn revealed(
     state: &ApiState,
     caller: &Caller,
-    client: Client,
     event_id: EventId,
-    known: KnownVoucher,
+    known: KnownCode,
 ) -> ApiResult<EventInFull> {
-    let types = revealed_types(state, client, event_id, known).await?;
+    let types = revealed_types(state, event_id, known).await?;
     let is_known = |id| {
         let types = types.as_ref();
         types.is_some_and(|types| types.is_empty() || types.contains(&id))
@@ -310,22 +340,30 @@ pub(super) async fn revealed(
 /// The bearer of a right code asks again whenever the event changes.
 pub(super) async fn revealed_types(
     state: &ApiState,
-    client: Client,
     event_id: EventId,
-    KnownVoucher { voucher }: KnownVoucher,
+    known: KnownCode,
 ) -> ApiResult<Option<Vec<TicketTypeId>>> {
-    let Some(typed) = voucher else {
+    let Some(typed) = known.typed else {
         return Ok(None);
     };
-    let guesser = Guesser::new(state, client)?;
-    let types = match voucher_code(&typed) {
-        Some(code) => state.store.revealed_types(event_id, &code).await?,
-        None => None,
+    let guesser = Guesser::new(state, known.client)?;
+    let opened = match voucher_code(&typed) {
+        Some(code) => {
+            state
+                .store
+                .opened_by(event_id, &code, &known.holder)
+                .await?
+        }
+        None => OpenedBy::NoCode,
     };
-    if types.is_none() {
-        guesser.was_wrong()?;
-    }
-    Ok(types)
+    Ok(match opened {
+        OpenedBy::NoCode => {
+            guesser.was_wrong();
+            None
+        }
+        OpenedBy::Nothing => None,
+        OpenedBy::Types(types) => Some(types),
+    })
 }
 
 /// The event, if it exists and the caller may see it; with its hidden ticket types for its people.

@@ -1,31 +1,42 @@
-//! Codes of vouchers lower prices and open hidden ticket types, and can be guessed: wrong ones are counted as wrong
-//! passwords are, from wherever on a network they come.
+//! Codes of vouchers lower prices and open hidden ticket types, and can be guessed: wrong ones are counted, from wherever on a
+//! network they come.
 
 use super::ApiState;
 use super::error::ApiResult;
 use crate::limits::address::Client;
 use crate::limits::rates::{RateKind, Rates, Who};
 
-/// Somebody who names a code.
+/// Somebody who names a code. It counts as a wrong one while it is looked at, so that guesses which are sent at once are
+/// counted like those which come one by one.
 pub(super) struct Guesser<'a> {
     rates: &'a Rates,
     who: Who,
+    was_wrong: bool,
 }
 
 impl<'a> Guesser<'a> {
     /// # Errors
-    /// Too many wrong codes came from the network lately; a right one is not looked at either.
+    /// Too many wrong codes came from the network lately, or too many are looked at; a right one is not looked at either.
     pub(super) fn new(state: &'a ApiState, client: Client) -> ApiResult<Guesser<'a>> {
         let (rates, who) = (&state.rates, Who::Network(client.network()));
-        rates.look(RateKind::SignIns, who)?;
-        Ok(Guesser { rates, who })
+        rates.count(RateKind::Codes, who)?;
+        Ok(Guesser {
+            rates,
+            who,
+            was_wrong: false,
+        })
     }
 
     /// The code was wrong. Right ones are not counted: a company's people all have the same one.
-    ///
-    /// # Errors
-    /// It is one too many: others were on their way.
-    pub(super) fn was_wrong(self) -> ApiResult<()> {
-        Ok(self.rates.count(RateKind::SignIns, self.who)?)
+    pub(super) fn was_wrong(mut self) {
+        self.was_wrong = true;
+    }
+}
+
+impl Drop for Guesser<'_> {
+    fn drop(&mut self) {
+        if !self.was_wrong {
+            self.rates.uncount(RateKind::Codes, self.who);
+        }
     }
 }

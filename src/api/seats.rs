@@ -21,13 +21,12 @@ use super::availability::{self, EventStock};
 use super::cache::{self, IfNoneMatch, PRIVATE, is_known, marked, tagged};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::events::{KnownVoucher, revealed_types};
+use super::events::{KnownCode, KnownVoucher, revealed_types};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::config::rest::SEATS_CHANGED_MAX;
 use crate::desk::{Change, DeskError};
-use crate::limits::address::Client;
 use crate::schema;
 use crate::store::availability::SectionStand;
 use crate::store::edit::EditError;
@@ -133,17 +132,16 @@ impl Input for SeatsPatch {
 pub(super) async fn statuses(
     State(state): State<ApiState>,
     caller: Caller,
-    client: Client,
     At(event_id): At<EventId>,
     Query(since): Query<SinceRevision>,
-    Query(known): Query<KnownVoucher>,
+    known: KnownCode,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let event = availability::visible(&state, &caller, event_id).await?;
     let since = since.since.map(|since| since as Revision);
     let current = event.revision().to_string();
     let is_staff = event.is_unveiled_to(&caller);
-    let is_private = is_staff || known.voucher.is_some();
+    let is_private = is_staff || known.is_named();
     if event.stale_since().is_none() && !is_private && is_known(&headers, &current) {
         let answer = tagged(&headers, &current, event.moment(), "SEATS", || ());
         return Ok(by_caller(answer));
@@ -167,7 +165,7 @@ pub(super) async fn statuses(
     if is_private {
         let types = match is_staff {
             true => Some(Vec::new()),
-            false => revealed_types(&state, client, event_id, known).await?,
+            false => revealed_types(&state, event_id, known).await?,
         };
         if let Some(types) = types {
             // The delta may be newer than what this node has in memory.

@@ -18,7 +18,6 @@ use super::money::{self, Amount};
 use super::page::{self, LongPage, RequestedUri};
 use crate::auth::Caller;
 use crate::config::rest::{CAPACITY_MAX, NAME_CHARS_MAX};
-use crate::limits::address::Client;
 use crate::schema;
 use crate::store::events::EventInFull;
 use crate::store::ticket_types::{NewTicketType, TicketTypeChange};
@@ -228,13 +227,12 @@ impl TicketTypePatch {
 pub(super) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
-    client: Client,
     At(event_id): At<EventId>,
-    Query(known): Query<events::KnownVoucher>,
+    known: events::KnownCode,
     Query(LongPage(page)): Query<LongPage>,
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<TicketTypeDetail>>> {
-    let event = events::revealed(&state, &caller, client, event_id, known).await?;
+    let event = events::revealed(&state, &caller, event_id, known).await?;
     let types = TicketTypeDetail::all(&event, events::context(&state));
     page::of_whole(
         "TICKET_TYPES",

@@ -346,6 +346,11 @@ pub const LIMIT_SIGN_INS: Rate = Rate {
     per_minute: 10,
     burst: 20,
 };
+/// Wrong codes of vouchers, from one address. Right ones count while they are looked at.
+pub const LIMIT_CODES: Rate = Rate {
+    per_minute: 10,
+    burst: 20,
+};
 /// WebSocket connections and streams that are opened. After a restart all viewers of a company come at once.
 pub const LIMIT_CONNECTIONS: Rate = Rate {
     per_minute: 20 * 60,

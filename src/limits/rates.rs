@@ -20,6 +20,8 @@ pub enum RateKind {
     SignUps,
     /// Attempts to sign in, by address and by the account that is tried.
     SignIns,
+    /// Codes of vouchers that are no codes, by address.
+    Codes,
     /// WebSocket connections and streams that are opened.
     Connections,
     /// Rows of interactions, whatever brings them.
@@ -84,14 +86,11 @@ impl Rates {
         self.count_at(kind, who, many, self.now_ms())
     }
 
-    /// Whether a request would be counted now.
-    ///
-    /// # Errors
-    /// It would be one too many.
-    pub fn look(&self, kind: RateKind, who: Who) -> Result<(), TooOften> {
-        self.take_at(kind, who, 1, self.now_ms(), |bucket, many, now_ms| {
-            bucket.wait_ms(many, now_ms) == 0
-        })
+    /// Takes back that a request was counted.
+    pub fn uncount(&self, kind: RateKind, who: Who) {
+        if self.config.limits == Switch::On {
+            self.bucket((kind, who), self.rate(kind), TokenBucket::give_back);
+        }
     }
 
     fn now_ms(&self) -> u64 {
@@ -148,6 +147,7 @@ impl Rates {
             RateKind::Bookings => self.config.bookings,
             RateKind::SignUps => self.config.sign_ups,
             RateKind::SignIns => self.config.sign_ins,
+            RateKind::Codes => self.config.codes,
             RateKind::Connections => self.config.connections,
             RateKind::Interactions => self.config.interactions,
         }
@@ -163,6 +163,7 @@ impl RateKind {
             RateKind::Bookings => "bookings",
             RateKind::SignUps => "sign-ups",
             RateKind::SignIns => "sign-ins",
+            RateKind::Codes => "codes",
             RateKind::Connections => "connections",
             RateKind::Interactions => "interactions",
         }
@@ -261,13 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn a_look_counts_nothing_and_ends_with_the_burst() {
-        let rates = rates(|limits| (limits.sign_ins.per_minute, limits.sign_ins.burst) = (0, 2));
-        let look = || rates.look(RateKind::SignIns, network(1));
-        let count = || rates.count(RateKind::SignIns, network(1));
-        assert!((0..9).all(|_| look().is_ok()));
-        assert!(count().is_ok() && look().is_ok() && count().is_ok());
-        assert!(look().is_err() && count().is_err());
+    fn what_is_taken_back_is_there_again_and_never_more() {
+        let rates = rates(|limits| (limits.codes.per_minute, limits.codes.burst) = (0, 2));
+        let count = || rates.count(RateKind::Codes, network(1));
+        let uncount = || rates.uncount(RateKind::Codes, network(1));
+        uncount();
+        assert!(count().is_ok() && count().is_ok() && count().is_err());
+        uncount();
+        assert!(count().is_ok() && count().is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio_postgres::types::Json;
 
+use super::bookings::Holder;
 use super::edit::{EditResult, Edited};
 use super::idempotency::{IdempotencyKey, Once};
 use super::{Store, StoreError, Total};
@@ -16,6 +17,17 @@ use crate::ticketing::currency;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::rules::{FeeRule, TaxRule, VoucherRule};
 use crate::ticketing::{EventId, TicketTypeId};
+
+/// What the code of a voucher opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpenedBy {
+    /// No voucher of the event has it.
+    NoCode,
+    /// The voucher reveals nothing, is used up, or does not count today.
+    Nothing,
+    /// Hidden ticket types; empty: all.
+    Types(Vec<TicketTypeId>),
+}
 
 /// Values of columns by their names.
 pub type RuleColumns = Map<String, Value>;
@@ -97,21 +109,35 @@ impl Store {
         Ok((rules, total))
     }
 
-    /// The hidden ticket types that a voucher reveals now; empty: all. `None`: there is no such voucher, it reveals nothing,
-    /// or it cannot be used.
-    pub async fn revealed_types(
+    /// What a code opens now. What `holder` uses it for already is not used up for them.
+    pub async fn opened_by(
         &self,
         event: EventId,
         code: &str,
-    ) -> Result<Option<Vec<TicketTypeId>>, StoreError> {
-        let sql = "select coalesce(ticket_type_ids, '{}') from vouchers
-                    where event_id = $1 and code = $2 and reveals_hidden and (uses_max is null or uses < uses_max)
-                      and coalesce(valid_from <= statement_timestamp(), true)
-                      and coalesce(valid_to > statement_timestamp(), true)";
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await?;
-        let row = client.query_opt(&statement, &[&event, &code]).await?;
-        row.map(|row| Ok(row.try_get(0)?)).transpose()
+        holder: &Holder,
+    ) -> Result<OpenedBy, StoreError> {
+        let sql = "select coalesce(ticket_type_ids, '{}'), uses >= uses_max,
+                          reveals_hidden and coalesce(valid_from <= statement_timestamp(), true)
+                                         and coalesce(valid_to > statement_timestamp(), true)
+                     from vouchers where event_id = $1 and code = $2";
+        let (types, is_used_up, opens): (Vec<TicketTypeId>, Option<bool>, bool) = {
+            let client = self.client().await?;
+            let statement = client.prepare_cached(sql).await?;
+            let Some(row) = client.query_opt(&statement, &[&event, &code]).await? else {
+                return Ok(OpenedBy::NoCode);
+            };
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)
+        };
+        if !opens {
+            return Ok(OpenedBy::Nothing);
+        }
+        if is_used_up == Some(true) {
+            let code = [code.to_owned()];
+            if self.vouchers_held(event, &code, holder).await?.is_empty() {
+                return Ok(OpenedBy::Nothing);
+            }
+        }
+        Ok(OpenedBy::Types(types))
     }
 
     /// Makes a rule, once for each `key`.

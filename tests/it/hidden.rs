@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::caller::Answer;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, user};
 use crate::support::websocket::{Socket, WireVersion};
@@ -398,7 +399,7 @@ async fn a_hidden_type_is_shown_to_whoever_knows_its_voucher() {
 async fn codes_of_vouchers_cannot_be_guessed_by_the_thousand() {
     let server = TestServer::builder().with(|config| {
         config.limits.limits = seatcast::config::Switch::On;
-        config.limits.sign_ins.burst = 3;
+        config.limits.codes.burst = 3;
     });
     let server = server.start().await;
     let show = Show::new().ticket_type("Standing", 1_000, 80).then(
@@ -434,8 +435,8 @@ async fn codes_of_vouchers_cannot_be_guessed_by_the_thousand() {
 async fn nor_are_they_guessed_by_prices_and_bookings() {
     let server = TestServer::builder().with(|config| {
         config.limits.limits = seatcast::config::Switch::On;
-        config.limits.sign_ins.burst = 4;
-        config.limits.sign_ins.per_minute = 0;
+        config.limits.codes.burst = 4;
+        config.limits.codes.per_minute = 0;
     });
     let server = server.start().await;
     let show = Show::new().ticket_type("Standing", 1_000, 80).then(
@@ -462,4 +463,143 @@ async fn nor_are_they_guessed_by_prices_and_bookings() {
         }
         guest.post(route, &body(&[])).await.data(status);
     }
+}
+
+/// Right codes are no guesses, whatever they are for, and whether or not they can be used today; and guesses of codes keep
+/// nobody from signing in.
+#[tokio::test]
+async fn right_codes_that_open_nothing_stop_nobody() {
+    let server = TestServer::builder().with(|config| {
+        config.limits.limits = seatcast::config::Switch::On;
+        config.limits.codes.burst = 1;
+        config.limits.codes.per_minute = 0;
+    });
+    let server = server.start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_000, 80).then(
+        "insert into vouchers (event_id, code, kind, value, reveals_hidden, uses_max, valid_to)
+         values ($event, 'STAFF10', 'percent', 1000, false, null, null),
+                ($event, 'YESTERDAY', 'percent', 0, true, null, now() - interval '1 day')",
+    );
+    let show = show.stage(&client).await;
+    let types = format!("/api/v1/events/{}/ticket-types", show.event);
+    let guest = server.anonymous();
+    for code in ["STAFF10", "YESTERDAY"].repeat(3) {
+        guest
+            .get(&format!("{types}?voucher={code}"))
+            .await
+            .data(200);
+    }
+    let body = json!({"event_id": show.event, "quantity": 1, "vouchers": ["STAFF10"]});
+    guest.post("/api/v1/bookings/quote", &body).await.data(200);
+    guest.get(&format!("{types}?voucher=GUESS")).await.data(200);
+    let refused = guest.get(&format!("{types}?voucher=STAFF10")).await;
+    assert_eq!(refused.code(429), "RATE_LIMITED");
+    let login = json!({"email": "ada@example.org", "password": "a password of many"});
+    let login = guest.post("/api/v1/auth/login", &login).await;
+    assert_eq!(login.status, 401, "{}", login.text);
+}
+
+/// Of guesses that are sent at once none passes before the first is counted.
+#[tokio::test]
+async fn guesses_at_once_are_counted_as_guesses_one_by_one() {
+    let server = TestServer::builder().with(|config| {
+        config.limits.limits = seatcast::config::Switch::On;
+        config.limits.codes.burst = 2;
+        config.limits.codes.per_minute = 0;
+    });
+    let server = server.start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_000, 80);
+    let show = show.stage(&client).await;
+    let guess = format!("/api/v1/events/{}/ticket-types?voucher=GUESS", show.event);
+    // Nobody is answered while the table is locked.
+    client
+        .batch_execute("begin; lock table vouchers in access exclusive mode")
+        .await
+        .unwrap();
+    let guesses = (0..8).map(|_| {
+        let (guest, guess) = (server.anonymous(), guess.clone());
+        tokio::spawn(async move { guest.get(&guess).await.status })
+    });
+    let mut guesses: futures_util::stream::FuturesUnordered<_> = guesses.collect();
+    for _ in 0..6 {
+        let refused = tokio::time::timeout(DEADLINE, futures_util::StreamExt::next(&mut guesses));
+        let refused = refused.await.expect("refused before the look");
+        assert_eq!(refused.unwrap().unwrap(), 429);
+    }
+    client.batch_execute("commit").await.unwrap();
+    while let Some(status) = futures_util::StreamExt::next(&mut guesses).await {
+        assert_eq!(status.unwrap(), 200);
+    }
+}
+
+/// A voucher for one booking opens its types to whoever has that booking, until it ends.
+#[tokio::test]
+async fn a_code_stays_open_for_the_hold_that_uses_it() {
+    let world = world().await;
+    let client = world.server.client().await;
+    let once = format!(
+        "update vouchers set uses_max = 1 where event_id = {};
+         update ticket_types set price_amount = 500 where id = {}",
+        world.show.event, world.hidden
+    );
+    client.batch_execute(&once).await.unwrap();
+    let account = world.server.user(user(&client, "customer").await);
+    for guest in [false, true] {
+        let mut buyer = if guest {
+            world.server.anonymous()
+        } else {
+            account.clone()
+        };
+        let items = json!([{"ticket_type_id": world.hidden, "quantity": 1}]);
+        let wish = json!({"event_id": world.show.event, "items": items, "vouchers": ["FRIEND"]});
+        let held = buyer.post("/api/v1/bookings", &wish).await;
+        let id = held.data(201)["id"].as_str().unwrap().to_owned();
+        if guest {
+            let token = held.data(201)["token"].as_str().unwrap().to_owned();
+            buyer = buyer.with_header("x-booking-token", token);
+        }
+        let path = format!("{}?voucher=FRIEND", world.types);
+        let shown = |answer: &Answer| answer.text.contains(SECRET);
+        assert!(shown(&buyer.get(&path).await), "guest: {guest}");
+        assert!(!shown(&world.server.anonymous().get(&path).await));
+        let over = json!({"status": "cancelled"});
+        let path = format!("/api/v1/bookings/{id}/status");
+        buyer.put(&path, &over).await.data(200);
+    }
+}
+
+/// Two public numbers of one event agree, and their difference tells nothing; its people are told all of it, everywhere.
+#[tokio::test]
+async fn numbers_for_everybody_leave_hidden_sales_out() {
+    let world = world().await;
+    world.book(10).await;
+    let event = world.show.event;
+    let path = format!("/api/v1/bookings/event/{event}/stats");
+    let availability = format!("/api/v1/availability/{event}");
+    let guest = world.server.anonymous();
+    let stats = guest.get(&path).await.data(200).clone();
+    let shown = guest.get(&availability).await.data(200).clone();
+    assert_eq!(stats["total_tickets_sold"], shown["booked_tickets"]);
+    assert_eq!(stats["total_tickets_sold"], 0);
+    assert_eq!(stats["tickets_held"], shown["held_tickets"]);
+    let organizer = world.server.user(world.show.organizer);
+    assert_eq!(
+        organizer.get(&path).await.data(200)["total_tickets_sold"],
+        10
+    );
+    let managed = organizer.get("/api/v1/events/management/view").await;
+    let managed = &managed.data(200)[0];
+    assert_eq!(managed["total_tickets_sold"], 10);
+    assert_eq!(managed["booked_tickets"], 10);
+    // By a way to ask that only tickets of seats have.
+    let best = json!([{"ticket_type_id": world.hidden, "quantity": 1, "best_available": true}]);
+    let refused = guest
+        .post(
+            "/api/v1/bookings/quote",
+            &json!({"event_id": event, "items": best}),
+        )
+        .await;
+    assert_eq!(refused.code(404), "TICKET_TYPE_NOT_FOUND");
 }

@@ -386,7 +386,9 @@ pub(in crate::api) async fn create(
             return Err(ApiError::from(refusal).with("others", others));
         }
         Err(DeskError::Refused(refusal @ Refusal::VoucherNotFound { .. })) => {
-            guesser.map(Guesser::was_wrong).transpose()?;
+            if let Some(guesser) = guesser {
+                guesser.was_wrong();
+            }
             return Err(refusal.into());
         }
         outcome => outcome?,

@@ -8,14 +8,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::create::{NewBookingBody, WantedBooking};
-use super::{BOOKING_TOKEN, token_hash};
+use super::holder;
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::ApiResult;
-use crate::api::extract::{Body, header_text};
+use crate::api::extract::Body;
 use crate::auth::Caller;
 use crate::limits::address::Client;
-use crate::store::bookings::Holder;
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{BookingLine, Money};
 use crate::ticketing::refusal::Refusal;
@@ -71,15 +70,10 @@ pub(in crate::api) async fn quote(
     // Somebody who asked with one code after the other would hear which is right.
     request.email_proven = true;
     // A voucher's uses by the caller's own hold are there for them.
-    let token = header_text(&headers, &BOOKING_TOKEN);
-    let holder = match (caller.user_id(), token) {
-        (Some(user), _) => Holder::User(user),
-        (None, Some(token)) => Holder::Token(token_hash(token)),
-        (None, None) => Holder::Nobody,
-    };
+    let holder = holder(&caller, &headers);
     let quote = state.desk.quote(event_id, &request, &holder).await?;
     if let (Err(Refusal::VoucherNotFound { .. }), Some(guesser)) = (&quote, guesser) {
-        guesser.was_wrong()?;
+        guesser.was_wrong();
     }
     let quote = quote?;
     let lines = quote.price.lines.into_iter().map(BookingLine::from);
