@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
-use super::error::ApiError;
+use super::error::{ApiError, ApiResult};
 use crate::config::rest::{NAME_CHARS_MAX, URL_CHARS_MAX};
 use crate::ticketing::reference::plain_digits;
 
@@ -147,6 +147,17 @@ fn whole(number: &Number) -> Option<i64> {
     let float = number.as_f64()?;
     let exact = float.fract() == 0.0 && float.abs() <= EXACT_FLOAT_MAX;
     number.as_i64().or(exact.then_some(float as i64))
+}
+
+/// A time that is asked for, if one is, has not passed.
+///
+/// # Errors
+/// It has.
+pub(super) fn in_the_future(field: &str, time: Option<Timestamp>, now: Timestamp) -> ApiResult<()> {
+    match time.is_some_and(|time| time <= now) {
+        true => Err(ApiError::invalid_field(field, "IN_THE_PAST")),
+        false => Ok(()),
+    }
 }
 
 /// Whether the text is a time with offset that [`Timestamp`] cannot hold, such as the last day of 9999.

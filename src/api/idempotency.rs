@@ -16,6 +16,7 @@ use super::error::{ApiError, ApiResult};
 use crate::auth::Caller;
 use crate::config::rest::{IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MIN_ANONYMOUS};
 use crate::schema;
+use crate::store::Store;
 use crate::store::idempotency::{IdempotencyKey, Once};
 
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -166,6 +167,25 @@ pub fn made<T>(once: Once<T>) -> ApiResult<(T, bool)> {
         Once::Made(made) => Ok((made, false)),
         Once::Replayed(made) => Ok((made, true)),
         Once::Mismatch => Err(mismatch()),
+    }
+}
+
+/// The refusal of what a request asks, unless it was asked before with the same key: then it was done in its time, and its
+/// answer is recalled where it would be done.
+///
+/// # Errors
+/// The refusal, of a request that is the first.
+pub async fn unless_asked_before(
+    store: &Store,
+    keyed: &KeyedRequest,
+    judged: ApiResult<()>,
+) -> ApiResult<()> {
+    match (judged, keyed.stored()) {
+        (Err(refusal), Some(key)) => match store.recall_answer(key).await? {
+            Some(_) => Ok(()),
+            None => Err(refusal),
+        },
+        (judged, _) => judged,
     }
 }
 

@@ -335,6 +335,10 @@ pub(super) async fn bulk(
         reason,
     } = body.input;
     let booking_ids: Vec<BookingId> = booking_ids.into_iter().collect();
+    if let Some(written) = state.store.recall_asked(keyed.stored()).await? {
+        let (job_id, replayed) = idempotency::made(written)?;
+        return Ok(written_reply(job_id, replayed));
+    }
     let organizers = state.store.organizers_of(&booking_ids).await?;
     let right = match action {
         BulkAction::Refund => Right::Money,
@@ -379,7 +383,11 @@ pub(super) async fn bulk(
     let once = state.store.queue_asked(&job, asked, asked_by).await?;
     state.jobs.wake();
     let (job_id, replayed) = idempotency::made(once)?;
+    Ok(written_reply(job_id, replayed))
+}
+
+fn written_reply(job_id: i64, replayed: bool) -> Reply<JobWritten> {
     let reply = Reply::accepted("JOB_WRITTEN", JobWritten { job_id });
     let reply = reply.at(&format!("/api/v1/jobs/{job_id}"));
-    Ok(idempotency::replayed(reply, replayed))
+    idempotency::replayed(reply, replayed)
 }

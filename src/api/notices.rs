@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use super::ApiState;
 use super::availability;
 use super::envelope::{Deleted, Envelope, Failure, Reply};
-use super::error::{ApiError, ApiResult};
+use super::error::ApiResult;
 use super::extract::{At, Body, NoBody, Query};
-use super::fields::{Fields, Input};
+use super::fields::{Fields, Input, in_the_future};
 use super::idempotency::{self, IdempotencyHeader};
 use super::page::{self, LongPage, RequestedUri};
 use crate::auth::Caller;
@@ -148,10 +148,8 @@ pub(super) async fn create(
         .begin(&headers, &caller, &route, body.hash())?;
     let key = keyed.stored();
     let notice = body.input.0;
-    let now = state.desk.now();
-    if notice.until.is_some_and(|until| until <= now) {
-        return Err(ApiError::invalid_field("until", "IN_THE_PAST"));
-    }
+    let ends = in_the_future("until", notice.until, state.desk.now());
+    idempotency::unless_asked_before(&state.store, &keyed, ends).await?;
     let once = state
         .store
         .create_notice(event_id, &caller, &notice, key)

@@ -14,8 +14,8 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, NoBody};
 use super::fields::{Fields, Input};
-use super::idempotency::{IdempotencyHeader, made, replayed};
-use super::tickets::{PRIVATE, TicketData, may_use, seen};
+use super::idempotency::{IdempotencyHeader, made, replayed, unless_asked_before};
+use super::tickets::{PRIVATE, SeenTicket, TicketData, may_use, seen};
 use crate::auth::Caller;
 use crate::config::inside::{TICKET_OFFERS_MAX, TICKET_OFFERS_S};
 use crate::config::rest::NAME_CHARS_MAX;
@@ -96,7 +96,8 @@ pub(super) async fn offer(
     headers: HeaderMap,
     body: Body<NewHolder>,
 ) -> ApiResult<Reply<Transfer>> {
-    let (ticket, audit) = held(&state, &caller, &code, token.as_deref()).await?;
+    let seen = seen(&state, &caller, &code, token.as_deref()).await?;
+    let (ticket, audit) = of_caller(&state, &caller, &seen, token.as_deref());
     if !state.jobs.sends_mails() {
         super::email_codes::taken(Accepted::NoMail)?;
     }
@@ -104,6 +105,7 @@ pub(super) async fn offer(
     let keyed = state
         .in_flight
         .begin(&headers, &caller, &route, body.hash())?;
+    unless_asked_before(&state.store, &keyed, may_use(&seen)).await?;
     let to = Recipient {
         name: body.input.name,
         email: body.input.email,
@@ -217,12 +219,22 @@ async fn held(
 ) -> ApiResult<((TicketId, EventId, u16), Option<AuditEntry>)> {
     let seen = seen(state, caller, code, token).await?;
     may_use(&seen)?;
-    let ticket = seen.ticket;
+    Ok(of_caller(state, caller, &seen, token))
+}
+
+/// The ticket as it was seen, and the audit trail's entry of staff.
+fn of_caller(
+    state: &ApiState,
+    caller: &Caller,
+    seen: &SeenTicket,
+    token: Option<&str>,
+) -> ((TicketId, EventId, u16), Option<AuditEntry>) {
+    let ticket = &seen.ticket;
     let of = &ticket.belongs;
     let by_staff = ticket.holder.is_none() && !is_owner(state, of, caller, token);
     let audit = by_staff.then(|| {
         let entry = AuditEntry::of_booking(caller, of.organizer_id, of.id);
         entry.with(json!({ "ticket_id": ticket.id }))
     });
-    Ok(((ticket.id, ticket.event.id, ticket.generation), audit))
+    ((ticket.id, ticket.event.id, ticket.generation), audit)
 }

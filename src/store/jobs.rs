@@ -442,6 +442,17 @@ impl Store {
         .await
     }
 
+    /// The job that an earlier request with this idempotency key wrote.
+    pub async fn recall_asked(
+        &self,
+        asked: Option<&IdempotencyKey>,
+    ) -> Result<Option<Once<i64>>, StoreError> {
+        match asked {
+            None => Ok(None),
+            asked => idempotency::recall_made(&self.client().await?, asked).await,
+        }
+    }
+
     /// The job with this key, if there is one.
     pub async fn job_named(&self, key: &str) -> Result<Option<i64>, StoreError> {
         let client = self.client().await?;

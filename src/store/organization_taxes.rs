@@ -51,11 +51,12 @@ impl Store {
         let lent = (caller, organization, columns, key);
         self.transaction(&lent, |tx, (caller, organization, columns, key)| {
             Box::pin(async move {
-                if let Some(known) = idempotency::recall_made(tx, *key).await? {
-                    return Ok(Ok(known));
-                }
                 if let Err(refusal) = locked(tx, *organization).await? {
                     return Ok(Err(refusal));
+                }
+                // After the lock, so that the same request on another node has stored its answer.
+                if let Some(known) = idempotency::recall_made(tx, *key).await? {
+                    return Ok(Ok(known));
                 }
                 let count = "select count(*) from taxes where organization_id = $1";
                 let count = tx.query_one(count, &[organization]).await?;

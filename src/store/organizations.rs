@@ -358,11 +358,12 @@ impl Store {
         let lent = (caller, organization, key, idempotency);
         self.transaction(&lent, |tx, (caller, organization, key, idempotency)| {
             Box::pin(async move {
-                if let Some(known) = idempotency::recall_made(tx, *idempotency).await? {
-                    return Ok(Ok(known));
-                }
                 if let Err(refusal) = locked(tx, *organization).await? {
                     return Ok(Err(refusal));
+                }
+                // After the lock, so that the same request on another node has stored its answer.
+                if let Some(known) = idempotency::recall_made(tx, *idempotency).await? {
+                    return Ok(Ok(known));
                 }
                 let many = "select count(*) from api_keys where organization_id = $1 and revoked_at is null";
                 let most = API_KEYS_PER_ORGANIZATION_MAX;

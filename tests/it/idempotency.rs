@@ -312,3 +312,88 @@ async fn a_place_in_a_line_and_a_membership_are_made_once() {
         1
     );
 }
+
+/// An answer that was lost is given again, though what was asked for would be refused by now.
+#[tokio::test]
+async fn a_key_that_did_its_work_is_answered_so_when_its_time_has_passed() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let organizer = server.user(show.organizer);
+    let keyed = with_key(&organizer, KEY);
+    let soon = jiff::Timestamp::now() + std::time::Duration::from_secs(3);
+    let soon = soon.to_string();
+    let asked = [
+        (
+            format!("/api/v1/events/{}/notices", show.event),
+            json!({"type": "custom", "message": "Doors open", "until": soon}),
+        ),
+        (
+            "/api/v1/events".to_owned(),
+            json!({"title": "Concert", "venue": "Hall", "starts_at": soon, "timezone": "Europe/Berlin", "capacity": 10, "price": {"amount": 4_500, "currency": "EUR"}}),
+        ),
+        (
+            format!("/api/v1/organizations/{}/api-keys", show.organizer),
+            json!({"name": "Till", "scopes": ["sell"], "expires_at": soon}),
+        ),
+    ];
+    let mut made = Vec::new();
+    for (path, body) in &asked {
+        made.push(keyed.post(path, body).await.data(201)["id"].clone());
+    }
+    for ((path, body), id) in asked.iter().zip(&made) {
+        let passed = async { while organizer.post(path, body).await.status != 422 {} };
+        let passed = tokio::time::timeout(crate::support::server::DEADLINE, passed).await;
+        passed.expect("the time passes");
+        let again = keyed.post(path, body).await;
+        assert_eq!(&again.data(201)["id"], id, "{path}");
+        assert_eq!(again.header("idempotent-replay"), Some("true"));
+        let mut other = body.clone();
+        other[if path.ends_with("events") {
+            "title"
+        } else if path.ends_with("notices") {
+            "message"
+        } else {
+            "name"
+        }] = json!("Other");
+        let refused = keyed.post(path, &other).await;
+        assert_eq!(refused.code(422), "IDEMPOTENCY_MISMATCH", "{path}");
+    }
+}
+
+/// The question is looked up where only one of two nodes can be at a time.
+#[tokio::test]
+async fn a_key_and_a_tax_of_an_organization_are_made_once_on_two_nodes() {
+    let server = TestServer::start().await;
+    let beside = TestServer::builder().beside(&server).start().await;
+    let client = server.client().await;
+    let owner = user(&client, "organizer").await;
+    let taxes = format!("/api/v1/organizations/{owner}/taxes");
+    let keys = format!("/api/v1/organizations/{owner}/api-keys");
+    let (taxes, keys) = (taxes.as_str(), keys.as_str());
+    for (path, body) in [
+        (keys, json!({"name": "Till", "scopes": ["sell"]})),
+        (taxes, json!({"country": "DE", "name": "MwSt", "rate": 700})),
+    ] {
+        for round in 0..8 {
+            if path == taxes {
+                client.execute("delete from taxes", &[]).await.unwrap();
+            }
+            let key = format!("{path} {round}");
+            let asking = [&server, &beside].map(|node| {
+                let caller = with_key(&node.user(owner), &key);
+                let body = body.clone();
+                async move { caller.post(path, &body).await }
+            });
+            let answers = join_all(asking).await;
+            assert_eq!(
+                answers[0].data(201)["id"],
+                answers[1].data(201)["id"],
+                "{path}"
+            );
+        }
+    }
+}

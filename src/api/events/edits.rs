@@ -13,6 +13,7 @@ use crate::api::cache::{self, IfMatch};
 use crate::api::envelope::{Deleted, Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body, NoBody};
+use crate::api::fields::in_the_future;
 use crate::api::idempotency::{self, IdempotencyHeader};
 use crate::auth::{Caller, Right, Role};
 use crate::store::event_edits::Created;
@@ -51,9 +52,8 @@ pub(in crate::api) async fn create(
         .input
         .into_event(organizer, state.config.stripe.payment_timeout_minutes);
     let context = context(&state);
-    if event.starts_at <= context.now {
-        return Err(ApiError::invalid_field("starts_at", "IN_THE_PAST"));
-    }
+    let begins = in_the_future("starts_at", Some(event.starts_at), context.now);
+    idempotency::unless_asked_before(&state.store, &keyed, begins).await?;
     let render = |event| json!(EventDetail::of(event, context));
     let key = keyed.stored();
     let made = state.store.create_event(&caller, &event, key, render);

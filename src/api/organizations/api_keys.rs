@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use super::needs;
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
-use crate::api::error::{ApiError, ApiResult};
+use crate::api::error::ApiResult;
 use crate::api::extract::{At, Body, NoBody, Query};
-use crate::api::fields::{Fields, Input};
+use crate::api::fields::{Fields, Input, in_the_future};
 use crate::api::idempotency::{self, IdempotencyHeader};
 use crate::api::page::{self, Page, RequestedUri};
 use crate::auth::secrets::{self, API_KEY_PREFIX};
@@ -127,9 +127,8 @@ pub(in crate::api) async fn create(
         .in_flight
         .begin(&headers, &caller, &route, body.hash())?;
     let input = body.input;
-    if input.expires_at.is_some_and(|end| end <= state.desk.now()) {
-        return Err(ApiError::invalid_field("expires_at", "IN_THE_PAST"));
-    }
+    let ends = in_the_future("expires_at", input.expires_at, state.desk.now());
+    idempotency::unless_asked_before(&state.store, &keyed, ends).await?;
     let secret = format!("{API_KEY_PREFIX}{}", secrets::random());
     let wish = NewApiKey {
         name: input.name,
