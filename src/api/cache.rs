@@ -91,15 +91,20 @@ fn names(list: &str, tag: &str) -> bool {
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
-/// The revisions that `If-Match` allows; `None` without such a condition. A tag that is no revision matches
-/// nothing.
+/// The revisions that `If-Match` allows, on one line or several; `None` without such a condition. A tag that is no revision
+/// matches nothing, nor does a line that cannot be read: its sender has a condition.
 pub(super) fn if_match(headers: &HeaderMap) -> Option<Vec<Revision>> {
-    let list = header_text(headers, &header::IF_MATCH)?;
-    if list == "*" {
+    if !headers.contains_key(header::IF_MATCH) {
         return None;
     }
-    let revisions = list.split(',').filter_map(|tag| {
-        let tag = tag.trim();
+    let lines = headers.get_all(header::IF_MATCH).iter();
+    let tags = lines.filter_map(|line| line.to_str().ok());
+    let tags = tags.flat_map(|line| line.split(',')).map(str::trim);
+    let tags: Vec<&str> = tags.collect();
+    if tags == ["*"] {
+        return None;
+    }
+    let revisions = tags.into_iter().filter_map(|tag| {
         let tag = tag.strip_prefix("W/").unwrap_or(tag);
         tag.trim_matches('"').parse().ok()
     });
@@ -132,5 +137,12 @@ mod tests {
         assert_eq!(condition("*"), None);
         assert_eq!(condition("\"abc\""), Some(vec![]));
         assert_eq!(if_match(&HeaderMap::new()), None);
+        // Curly quotes, as pages show them: somebody who has a condition overwrites nothing.
+        let mut headers = HeaderMap::new();
+        let curly = HeaderValue::from_bytes("“57”".as_bytes()).unwrap();
+        headers.insert(header::IF_MATCH, curly);
+        assert_eq!(if_match(&headers), Some(vec![]));
+        headers.append(header::IF_MATCH, HeaderValue::from_static("\"58\""));
+        assert_eq!(if_match(&headers), Some(vec![58]));
     }
 }
