@@ -50,8 +50,9 @@ pub(super) async fn pdf(
             && is_visible(&state, &found.belongs, &caller, token.as_deref())
     });
     let found = found.ok_or_else(none)?;
-    let event = state.store.event(event_id).await?.ok_or_else(none)?;
-    let event = event.row.event;
+    // Also of an event that was deleted since.
+    let event = state.store.numbers_event(event_id).await?;
+    let event = event.ok_or_else(none)?;
     // An invoice names its buyer, also for those who keep the books; an address is for those who may write to it.
     let sees_people = sees_people(&state, &found.belongs, &caller, token.as_deref());
     let buyer = found

@@ -188,6 +188,23 @@ async fn money_goes_back_by_ticket_by_amount_and_whole_to_the_last_unit() {
         notes.push(note["total"]["amount"].as_i64().unwrap());
     }
     assert_eq!(notes, [1_500, 1, 2_999]);
+
+    // Whoever bought keeps the papers when the event is deleted.
+    let event = format!("/api/v1/events/{}", show.event);
+    let over = json!({"status": "cancelled"});
+    staff.patch(&event, &over).await.data(200);
+    eventually(
+        &client,
+        "an end of its bookings",
+        "select not exists (select from bookings where status in ('pending', 'confirmed'))",
+    )
+    .await;
+    staff.delete(&event).await.data(200);
+    let paper = format!("{event}/invoice/{}.pdf", booking["id"].as_str().unwrap());
+    for reader in [&buyer, &staff] {
+        let read = reader.get(&paper).await;
+        assert_eq!(read.status, 200, "{}", read.text);
+    }
     server.audit().await;
 }
 
