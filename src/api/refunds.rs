@@ -327,16 +327,17 @@ pub(super) fn not_given(refusal: NotGiven) -> ApiError {
     }
 }
 
-/// The reply, with the event's revision as it is now.
+/// The reply to a write on the event, with its revision as it is now: what this node shows from now on is not older.
 pub(super) async fn with_revision<T: Serialize>(
     state: &ApiState,
     event: EventId,
     reply: Reply<T>,
 ) -> ApiResult<Reply<T>> {
-    Ok(match state.store.revision(event).await? {
-        Some(revision) => reply.revision(revision),
-        None => reply,
-    })
+    let Some(revision) = state.store.revision(event).await? else {
+        return Ok(reply);
+    };
+    state.board.committed(event, revision);
+    Ok(reply.revision(revision))
 }
 
 impl Input for RefundPolicy {

@@ -13,7 +13,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::page::{self, Page, RequestedUri};
-use super::refunds::not_given;
+use super::refunds::{not_given, with_revision};
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::desk::{Change, DeskError};
@@ -198,7 +198,8 @@ pub(super) struct Decided {
 #[utoipa::path(
     post, path = "/payments/{id}/review", tag = "payments", request_body = ReviewVerdict, params(("id" = Uuid, Path)),
     responses(
-        (status = 200, description = "It is off the list", body = Envelope<Decided>),
+        (status = 200, description = "It is off the list", body = Envelope<Decided>,
+            headers(("X-Event-Revision" = i64))),
         (status = 404, description = "`PAYMENT_NOT_FOUND`: there is none that waits, or it is somebody else's", body = Failure),
         (status = 409, description = "`REASONS_UNREAD {reasons, reason_count}`: one came after those \
             that were read; `DECISION_IMPOSSIBLE {possible}`, `NOT_REFUNDABLE {used}`, `INVALID_TRANSITION`; \
@@ -268,7 +269,8 @@ pub(super) async fn decide(
         });
     }
     state.jobs.wake();
-    Ok(Reply::ok("PAYMENT_DECIDED", Decided { decision }))
+    let reply = Reply::ok("PAYMENT_DECIDED", Decided { decision });
+    with_revision(&state, of.attempt.event_id, reply).await
 }
 
 /// The refusal of a decision that was made without reading all reasons.

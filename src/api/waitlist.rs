@@ -13,6 +13,7 @@ use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{IdempotencyHeader, made, replayed};
 use super::page::{self, Page, RequestedUri};
+use super::refunds::with_revision;
 use crate::auth::{Caller, Right};
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX};
 use crate::desk::{Change, DeskError};
@@ -231,7 +232,7 @@ pub(super) async fn of_event(
 #[utoipa::path(
     delete, path = "/waitlist/{waiting_id}", tag = "waitlist", params(("waiting_id" = WaitingId, Path)),
     responses(
-        (status = 200, body = Envelope<WaitingRow>),
+        (status = 200, body = Envelope<WaitingRow>, headers(("X-Event-Revision" = i64))),
         (status = 404, description = "`WAITING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
         (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`: come again after `Retry-After`", body = Failure),
     )
@@ -251,7 +252,8 @@ pub(super) async fn leave(
         WaitingStatus::Offered => give_back(&state, &caller, &waiting).await?,
         _ => waiting,
     };
-    Ok(Reply::ok("LEFT", waiting))
+    let event = waiting.event_id;
+    with_revision(&state, event, Reply::ok("LEFT", waiting)).await
 }
 
 /// Accept an offer
@@ -310,7 +312,8 @@ pub(super) async fn accept(
 #[utoipa::path(
     post, path = "/waitlist/{waiting_id}/decline", tag = "waitlist", params(("waiting_id" = WaitingId, Path)),
     responses(
-        (status = 200, description = "Done, now or before", body = Envelope<WaitingRow>),
+        (status = 200, description = "Done, now or before", body = Envelope<WaitingRow>,
+            headers(("X-Event-Revision" = i64))),
         (status = 404, description = "`WAITING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
         (status = 409, description = "`NO_OFFER {status}`: none was made, or it is over", body = Failure),
         (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`: come again after `Retry-After`", body = Failure),
@@ -328,11 +331,12 @@ pub(super) async fn decline(
         WaitingStatus::Declined => waiting,
         status => return Err(no_offer(status)),
     };
-    match waiting.status {
+    if waiting.status == WaitingStatus::Accepted {
         // It was paid in this moment: what was sold is cancelled, if at all, as a booking.
-        WaitingStatus::Accepted => Err(no_offer(WaitingStatus::Accepted)),
-        _ => Ok(Reply::ok("LEFT", waiting)),
+        return Err(no_offer(WaitingStatus::Accepted));
     }
+    let event = waiting.event_id;
+    with_revision(&state, event, Reply::ok("LEFT", waiting)).await
 }
 
 /// A place on a waitlist, if it is the caller's.

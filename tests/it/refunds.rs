@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::support::caller::Caller;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{MONEY_AT_REST, Show, Staged, one, user};
+use crate::support::websocket::WireVersion;
 
 /// A booking of `quantity` tickets at 15.00, confirmed by staff for cash, with its payment booked.
 async fn sold(server: &TestServer, show: &Staged, buyer: &Caller, quantity: i64) -> Value {
@@ -1416,4 +1417,33 @@ async fn a_gate_does_not_wait_for_a_refund() {
     let scanned = tokio::time::timeout(Duration::from_secs(3), scanned).await;
     assert_eq!(scanned.expect("it waits"), "admitted");
     refund.commit().await.unwrap();
+}
+
+/// Who was answered with a revision is shown nothing older by the same node, however far behind its feed is.
+#[tokio::test]
+async fn what_is_read_after_a_refund_is_not_older_than_the_refund() {
+    let server = TestServer::builder().with(|config| config.feed.conflation_window_ms = 60_000);
+    let server = server.start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
+    let topic = format!("event:{}", show.event);
+    viewer.join(&topic, json!({})).await;
+    // The first change is told at once, those after it within the window.
+    show.sell(&client, 1).await;
+    viewer.next_on(&topic, "update").await;
+    let staff = server.user(show.organizer);
+    let code = booking["tickets"][0]["code"].as_str().unwrap();
+    let body = json!({"ticket_ids": [code], "reason": "ill"});
+    let refunded = staff.post(&path(&booking, "/refunds"), &body).await;
+    refunded.data(201);
+    let read = format!("/api/v1/availability/{}", show.event);
+    let read = server.anonymous().get(&read).await;
+    assert!(
+        read.data(200)["revision"].as_u64() >= Some(refunded.revision()),
+        "{}",
+        read.text
+    );
 }
