@@ -160,7 +160,7 @@ pub(super) async fn statuses(
     let delta = delta.filter(|delta| delta.layout.is_none() && !delta.deleted);
     let mut answer = match delta {
         Some(delta) => SeatStatuses::changed(event.event().layout, &delta),
-        None => whole(&state, event_id, &event).await?,
+        None => whole(&state, event_id, &event, since).await?,
     };
     if is_private {
         let types = match is_staff {
@@ -198,8 +198,22 @@ fn unchanged(revision: Revision) -> Delta {
     }
 }
 
-/// The statuses of all seats: of a watched event as they are in memory, else as they were read at this revision.
-async fn whole(state: &ApiState, event_id: EventId, seen: &EventStock) -> ApiResult<SeatStatuses> {
+/// The statuses of all seats: of a watched event as they are in memory, else as they were read at this revision. Whoever was
+/// told a newer one by another node is given those in the database.
+async fn whole(
+    state: &ApiState,
+    event_id: EventId,
+    seen: &EventStock,
+    since: Option<Revision>,
+) -> ApiResult<SeatStatuses> {
+    let not_found = || ApiError::not_found("EVENT_NOT_FOUND");
+    let is_ahead = since.is_some_and(|since| since > seen.revision());
+    if is_ahead && seen.stale_since().is_none() {
+        let read = state.store.seat_statuses(event_id).await?;
+        let read = read.ok_or_else(not_found)?;
+        let seats = read.seats.bytes();
+        return Ok(SeatStatuses::all(read.layout, read.revision, seats));
+    }
     if let Some(known) = state.board.get(event_id) {
         let EventState {
             event,
@@ -218,7 +232,7 @@ async fn whole(state: &ApiState, event_id: EventId, seen: &EventStock) -> ApiRes
     let read = async {
         let read = state.store.seat_statuses(event_id).await;
         let read = read.map_err(ApiError::from)?;
-        let read = read.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+        let read = read.ok_or_else(not_found)?;
         match read.revision == revision {
             true => Ok(Bytes::copy_from_slice(read.seats.bytes())),
             false => Err(NotKept::Moved(read)),

@@ -10,7 +10,7 @@ use crate::refunds::eventually;
 use crate::support::caller::Caller;
 use crate::support::http_client;
 use crate::support::server::TestServer;
-use crate::support::show::{Show, Staged, user};
+use crate::support::show::{Show, Staged, one, user};
 use crate::support::websocket::WireVersion;
 use seatcast::ticketing::SeatId;
 
@@ -738,4 +738,37 @@ async fn core_17_a_map_may_come_as_a_table() {
     assert_eq!(put("").await.code(400), "BAD_CSV");
     assert_eq!(theatre.statuses().await, [0, 3, 0], "refused as a whole");
     theatre.server.audit().await;
+}
+
+/// A caller that was served by a node which is ahead is not given the older map of one that is behind.
+#[tokio::test]
+async fn a_node_that_is_behind_shows_nobody_an_older_map() {
+    let server = TestServer::builder().with(|config| config.feed.conflation_window_ms = 60_000);
+    let server = server.start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Stalls", 4_500, 4).row(4);
+    let show = show.stage(&client).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
+    let topic = format!("seats:{}", show.event);
+    viewer.join(&topic, json!({})).await;
+    for seat in &show.seats[..3] {
+        show.try_sell(&client, 0, Some(*seat), 1).await.unwrap();
+    }
+    let sql = "select revision from turns where event_id = $1";
+    let newest: i64 = one(&client, sql, &[&show.event]).await;
+    let path = format!("/api/v1/events/{}/seats", show.event);
+    let behind = server.anonymous().get(&path).await;
+    assert!(
+        behind.data(200)["revision"].as_i64() < Some(newest),
+        "the node is behind: {}",
+        behind.text
+    );
+    let read = server
+        .anonymous()
+        .get(&format!("{path}?since={newest}"))
+        .await;
+    let read = read.data(200);
+    assert_eq!(read["revision"].as_i64(), Some(newest));
+    let seats = STANDARD.decode(read["seats"].as_str().unwrap()).unwrap();
+    assert_eq!(seats, [0b0010_1010]);
 }
