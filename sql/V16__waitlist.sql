@@ -15,6 +15,8 @@ create table waitlist (
     quantity int not null constraint waitlist_quantity_positive check (quantity > 0),
     -- Any one of these, the first that has enough; null: any of the event's.
     ticket_type_ids bigint[] constraint waitlist_types_given check (cardinality(ticket_type_ids) between 1 and 100),
+    -- A member by the token with which they came: no table says so, and the desk sees no token when it offers.
+    member boolean not null default false,
     -- `over`: the event was cancelled while something was offered.
     status text not null default 'waiting' constraint waitlist_status_known
         check (status in ('waiting', 'offered', 'accepted', 'declined', 'expired', 'left', 'over')),

@@ -30,10 +30,11 @@ use crate::config::inside::{
 use crate::desk::{Desk, DeskError, Expired};
 use crate::metrics;
 use crate::store::prune::OldRows;
+use crate::store::waitlist::LookedAt;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
 use crate::telemetry::with_causes;
-use crate::ticketing::{EventId, Revision};
+use crate::ticketing::EventId;
 
 /// Pause after holds were due and none could be ended: somebody else has them in hand.
 const CROSSED_PAUSE: Duration = Duration::from_millis(50);
@@ -153,7 +154,7 @@ fn after(event: EventId, outcome: Result<Expired, DeskError>, rests: &mut Rests)
 /// sale again. The desk offers what is left in every transaction of an event, so it is only asked to look. What is left after
 /// that is for everybody, and those are told who asked for it.
 async fn keep_offering(store: &Store, desk: &Desk, pushes: bool, cancel: &CancellationToken) {
-    let mut seen: HashMap<EventId, Revision> = HashMap::new();
+    let mut seen: HashMap<EventId, LookedAt> = HashMap::new();
     loop {
         tokio::select! {
             () = cancel.cancelled() => return,
@@ -167,12 +168,12 @@ async fn keep_offering(store: &Store, desk: &Desk, pushes: bool, cancel: &Cancel
             }
         };
         let mut known = HashMap::with_capacity(waited.len());
-        for (event, revision) in waited {
+        for (event, now) in waited {
             // Nothing has changed since the desk looked: what is left serves nobody.
-            if seen.get(&event) == Some(&revision) {
-                known.insert(event, revision);
-            } else if let Ok(looked) = desk.expire(event).await {
-                known.insert(event, looked.revision);
+            if seen.get(&event) == Some(&now) {
+                known.insert(event, now);
+            } else if let Ok(Expired { revision, .. }) = desk.expire(event).await {
+                known.insert(event, LookedAt { revision, ..now });
             }
         }
         seen = known;
@@ -183,7 +184,7 @@ async fn keep_offering(store: &Store, desk: &Desk, pushes: bool, cancel: &Cancel
 }
 
 /// Has those told whose tickets are back. `seen`: what was offered to waitlists, as in [`Store::fire_tickets_back`].
-async fn tell_of_tickets(store: &Store, desk: &Desk, seen: &HashMap<EventId, Revision>) {
+async fn tell_of_tickets(store: &Store, desk: &Desk, seen: &HashMap<EventId, LookedAt>) {
     let looked_at: Vec<_> = seen.iter().map(|(event, at)| (*event, *at)).collect();
     let fired = store.fire_tickets_back(&looked_at, EVENTS_MAX, PUSH_FIRES_MAX);
     match fired.await {

@@ -72,6 +72,7 @@ impl Input for WishInput {
     params(("event_id" = EventId, Path), IdempotencyHeader),
     responses(
         (status = 201, body = Envelope<WaitingRow>, headers(("Idempotent-Replay" = bool))),
+        (status = 403, description = "`MEMBERSHIP_REQUIRED`: what is waited for is sold to members", body = Failure),
         (status = 404, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`", body = Failure),
         (status = 409, description = "`NOT_SOLD_OUT`: there is enough left, book it; `ALREADY_WAITING`; `SALES_CLOSED`: the \
             event does not sell; `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
@@ -141,6 +142,21 @@ pub(super) async fn join(
     if let (true, Some(one)) = (fitting.is_empty(), on_sale.first()) {
         may_have(one)?;
     }
+    // Nor for what is sold to others only.
+    let for_members = |one: &TicketType| one.members_only || stock.event().membership_required;
+    let by_token = matches!(caller, Caller::User { member: true, .. });
+    let mut in_table = false;
+    if fitting.iter().any(|one| for_members(one)) {
+        in_table = state.store.is_member(user_id).await?;
+    }
+    let is_member = by_token || in_table;
+    let fitting: Vec<_> = fitting
+        .into_iter()
+        .filter(|one| is_member || !for_members(one))
+        .collect();
+    if fitting.is_empty() {
+        return Err(Refusal::MembershipRequired.into());
+    }
     if fitting.iter().any(|one| one.available >= quantity) {
         return Err(ApiError::conflict("NOT_SOLD_OUT"));
     }
@@ -149,6 +165,7 @@ pub(super) async fn join(
         user_id,
         quantity,
         ticket_types,
+        member: by_token && !in_table,
         lang: Lang::of(&headers).tag(),
     };
     let waiting = state.store.wait_for(&new, key).await?;

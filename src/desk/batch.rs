@@ -348,7 +348,7 @@ impl Deciding {
                 vouchers: offer.grant.vouchers,
                 absorbed_fee_amount: offer.grant.absorbed_fee_amount,
                 key: None,
-                lang: Lang::En,
+                lang: Lang::parse(&offer.to.lang).unwrap_or(Lang::En),
             });
         }
         writes

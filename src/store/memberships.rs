@@ -58,6 +58,15 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// Whether a row says that the user is a member now.
+    pub async fn is_member(&self, user: UserId) -> Result<bool, StoreError> {
+        let client = self.client().await?;
+        let sql = "select is_member($1, clock_timestamp())";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_one(&statement, &[&user]).await?;
+        Ok(row.try_get(0)?)
+    }
+
     pub async fn create_membership(
         &self,
         caller: &Caller,

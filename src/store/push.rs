@@ -14,6 +14,7 @@ use tokio_postgres::types::ToSql;
 use utoipa::ToSchema;
 
 use super::jobs::{self, QueuedJob, millis};
+use super::waitlist::LookedAt;
 use super::{Store, StoreError};
 use crate::config::inside::{
     PUSH_JOBS_WAITING_MAX, PUSH_SUBSCRIPTIONS_PER_BROWSER_MAX, PUSH_SUBSCRIPTIONS_PER_USER_MAX,
@@ -352,11 +353,11 @@ impl Store {
     }
 
     /// Writes the messages that tickets are back, `fires_max` at most and only while few jobs wait; answers how many.
-    /// `looked_at` has events with people on their waitlist, whom the desk has offered what there was at that revision: at
-    /// another one what is free may be theirs.
+    /// `looked_at` has events with people on their waitlist, whom the desk has offered what there was then: if anything has
+    /// changed since, what is free may be theirs.
     pub async fn fire_tickets_back(
         &self,
-        looked_at: &[(EventId, Revision)],
+        looked_at: &[(EventId, LookedAt)],
         events_max: usize,
         fires_max: i64,
     ) -> Result<u64, StoreError> {
@@ -383,8 +384,12 @@ impl Store {
                    cross join lateral (select revision from turns where event_id = found.event_id limit 1) turn
                   where ((select count(*) from (select from waitlist w where w.event_id = found.event_id and w.status = 'waiting'
                                                  limit 1) as one) = 0
-                         or exists (select from unnest($1::bigint[], $2::bigint[]) as looked (event_id, revision)
-                                     where looked.event_id = found.event_id and looked.revision = turn.revision))
+                         or exists (select from unnest($1::bigint[], $2::bigint[], $7::bigint[]) as looked (event_id, revision, sales)
+                                     where looked.event_id = found.event_id and looked.revision = turn.revision
+                                       and looked.sales = (
+                                           select count(*) from (select sale_from from ticket_types
+                                                                  where event_id = found.event_id offset 0) t
+                                            where t.sale_from <= statement_timestamp())))
                   group by found.event_id limit $3
              ), room as (
                  select greatest($4 - (select count(*) from (
@@ -414,19 +419,20 @@ impl Store {
         );
         let statement = client.prepare_cached(&sql).await?;
         let revision = |revision: Revision| i64::try_from(revision).unwrap_or(i64::MAX);
-        let (events, revisions): (Vec<EventId>, Vec<i64>) = looked_at
-            .iter()
-            .map(|(event, seen)| (*event, revision(*seen)))
-            .unzip();
+        let looked = looked_at.iter().map(|(event, seen)| (*event, *seen));
+        let (events, seen): (Vec<EventId>, Vec<LookedAt>) = looked.unzip();
+        let revisions: Vec<i64> = seen.iter().map(|seen| revision(seen.revision)).collect();
+        let sales: Vec<i64> = seen.iter().map(|seen| seen.sales_begun).collect();
         let events_max = i64::try_from(events_max).unwrap_or(i64::MAX);
         let worth = millis(PUSH_JOB_WORTH) as f64;
-        let values: [&(dyn ToSql + Sync); 6] = [
+        let values: [&(dyn ToSql + Sync); 7] = [
             &events,
             &revisions,
             &events_max,
             &fires_max,
             &PUSH_JOBS_WAITING_MAX,
             &worth,
+            &sales,
         ];
         Ok(client.execute(&statement, &values).await?)
     }

@@ -91,6 +91,8 @@ pub struct NewWaiting {
     pub user_id: UserId,
     pub quantity: i64,
     pub ticket_types: Option<Vec<TicketTypeId>>,
+    /// A member by their token, and not by a row here.
+    pub member: bool,
     /// As `Lang::tag` names it.
     pub lang: &'static str,
 }
@@ -105,6 +107,16 @@ pub struct OfferToTell {
     pub quantity: i64,
     pub until: Timestamp,
     pub timezone: String,
+}
+
+/// An event as the desk found it when it offered what there was: as long as it is so, there is nothing more to offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookedAt {
+    pub revision: Revision,
+    /// Ticket types whose sale began by the clock, which makes no revision.
+    pub sales_begun: i64,
+    /// The last of those who wait: they come without one, too.
+    pub newest: WaitingId,
 }
 
 /// Nobody ends a place whose event is over: it may begin later after all.
@@ -165,8 +177,8 @@ impl Store {
                     return Ok(Some(known));
                 }
                 let sql = "
-                    insert into waitlist (event_id, user_id, quantity, ticket_type_ids, lang)
-                    values ($1, $2, $3, $4, $5)
+                    insert into waitlist (event_id, user_id, quantity, ticket_type_ids, lang, member)
+                    values ($1, $2, $3, $4, $5, $6)
                         on conflict (event_id, user_id) where status in ('waiting', 'offered') do nothing
                     returning id";
                 let statement = tx.prepare_cached(sql).await?;
@@ -180,6 +192,7 @@ impl Store {
                             &quantity,
                             &new.ticket_types,
                             &new.lang,
+                            &new.member,
                         ],
                     )
                     .await?;
@@ -290,11 +303,11 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Events with people who wait and something left, each with its revision.
+    /// Events with people who wait and something left, each as it is now.
     pub async fn waited_for(
         &self,
         events_max: usize,
-    ) -> Result<Vec<(EventId, Revision)>, StoreError> {
+    ) -> Result<Vec<(EventId, LookedAt)>, StoreError> {
         let client = self.client().await?;
         // From event to event along the index, however many wait for one.
         let sql = "
@@ -305,8 +318,13 @@ impl Store {
                          order by w.event_id limit 1)
                   from waited where waited.event_id is not null
             )
-            select waited.event_id, turn.revision
+            select waited.event_id, turn.revision, begun.sales, newest.id
               from waited
+              cross join lateral (select count(*) as sales
+                                    from (select sale_from from ticket_types where event_id = waited.event_id offset 0) t
+                                   where t.sale_from <= statement_timestamp()) begun
+              cross join lateral (select id from waitlist w where w.event_id = waited.event_id and w.status = 'waiting'
+                                   order by w.event_id desc, w.id desc limit 1) newest
               cross join lateral (select revision from turns where event_id = waited.event_id limit 1) turn
               cross join lateral (select from pools where event_id = waited.event_id and kind = 'event'
                                      and capacity - blocked - held - sold > 0 limit 1) something
@@ -316,7 +334,12 @@ impl Store {
         let rows = client.query(&statement, &[&events_max]).await?;
         let waited = rows.iter().map(|row| {
             let revision: i64 = row.try_get(1)?;
-            Ok((row.try_get(0)?, Revision::try_from(revision).unwrap_or(0)))
+            let looked = LookedAt {
+                revision: Revision::try_from(revision).unwrap_or(0),
+                sales_begun: row.try_get(2)?,
+                newest: row.try_get(3)?,
+            };
+            Ok((row.try_get(0)?, looked))
         });
         waited.collect()
     }

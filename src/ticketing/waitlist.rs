@@ -22,6 +22,10 @@ pub struct WaitingBuyer {
     pub quantity: i64,
     /// Any one of these, the first that has enough; `None`: any of the event's.
     pub ticket_types: Option<Vec<TicketTypeId>>,
+    /// A member by the token with which they came.
+    pub member: bool,
+    /// Tag of the language of mails about what they are offered.
+    pub lang: String,
 }
 
 /// The offer to an entry of the waitlist. The stock has moved already.
@@ -93,7 +97,7 @@ fn offer(stock: &mut Stock, to: &WaitingBuyer, until: Timestamp, now: Timestamp)
             guest: None,
             share: Share::default(),
             sells: Sells::Nowhere,
-            member: false,
+            member: to.member,
             email_proven: false,
             wish: Wish::Items(vec![Item::Quantity {
                 ticket_type_id: ticket_type,

@@ -408,3 +408,123 @@ async fn those_who_cannot_be_served_hide_nobody_behind_them() {
     assert_eq!(place(&last, id).await["status"], "offered");
     server.audit().await;
 }
+
+/// Giving an offer back frees its places: a write on the event, whose answer says at which revision.
+#[tokio::test]
+async fn who_gives_an_offer_back_is_told_the_revision() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    for declines in [true, false] {
+        let show = Show::new().ticket_type("Standing", 1_500, 2);
+        let show = show.stage(&client).await;
+        let early = customer(&server, &client).await;
+        let sold = book(&early, &show, 2).await.data(201).clone();
+        let (first, id) = waits(&server, &client, &show, 2).await;
+        cancel(&early, &sold).await.data(200);
+        let path = format!("{WAITLIST}/{id}");
+        let given = match declines {
+            true => first.post(&format!("{path}/decline"), &json!({})).await,
+            false => first.delete(&path).await,
+        };
+        given.data(200);
+        let read = format!("/api/v1/availability/{}", show.event);
+        let read = server.anonymous().get(&read).await;
+        assert_eq!(read.data(200)["revision"].as_u64(), Some(given.revision()));
+    }
+}
+
+/// Nobody waits for what is sold to members only, unless they are one: by a row here, or by the token with which they came.
+#[tokio::test]
+async fn tickets_for_members_are_waited_for_by_members() {
+    let secret = "the tests' secret, of more than 32 bytes";
+    let server =
+        TestServer::builder().with(|config| config.auth.jwt_secret = Some(secret.to_owned()));
+    let server = server.start().await;
+    let client = server.client().await;
+    for whole_event in [false, true] {
+        let members = match whole_event {
+            true => "update events set membership_required = true where id = $event",
+            false => "update ticket_types set members_only = true where event_id = $event",
+        };
+        let show = Show::new().ticket_type("Standing", 1_500, 3).then(members);
+        let show = show.stage(&client).await;
+        show.sell(&client, 3).await;
+        let stranger = customer(&server, &client).await;
+        let refused = join(&stranger, &show, json!({"quantity": 1})).await;
+        assert_eq!(refused.code(403), "MEMBERSHIP_REQUIRED");
+        let friend = user(&client, "customer").await;
+        let sql = "insert into memberships (user_id, kind, valid_from) values ($1, 'friend', now() - interval '1 day')";
+        client.execute(sql, &[&friend]).await.unwrap();
+        let friend = server.user(friend);
+        let joined = join(&friend, &show, json!({"quantity": 1})).await;
+        let joined = joined.data(201)["id"].as_i64().unwrap();
+        // As somebody whose issuer says that they are a member.
+        let by_token = user(&client, "customer").await;
+        let exp = jsonwebtoken::get_current_timestamp() + 60;
+        let claims =
+            json!({"sub": by_token.to_string(), "role": "customer", "member": true, "exp": exp});
+        let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
+        let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
+        let by_token = server
+            .anonymous()
+            .with_header("authorization", format!("Bearer {token}"));
+        let told = join(&by_token, &show, json!({"quantity": 1})).await;
+        let told = told.data(201)["id"].as_i64().unwrap();
+        let none = "select count(*) from waitlist where event_id = $1 and not member";
+        assert_eq!(one::<i64>(&client, none, &[&show.event]).await, 1);
+        let more = "update ticket_types set capacity = capacity + 2 where event_id = $1";
+        client.execute(more, &[&show.event]).await.unwrap();
+        becomes(&friend, joined, "offered").await;
+        becomes(&by_token, told, "offered").await;
+    }
+    server.audit().await;
+}
+
+/// Others have tickets left that this one cannot book: they wait all the same.
+#[tokio::test]
+async fn tickets_that_only_members_can_have_are_not_left_for_others() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 1)
+        .ticket_type("Friends", 500, 5)
+        .then("update ticket_types set members_only = true where event_id = $event and name = 'Friends'");
+    let show = show.stage(&client).await;
+    show.sell(&client, 1).await;
+    waits(&server, &client, &show, 1).await;
+}
+
+/// A sale that opens by the clock makes no revision. Those who wait get theirs first.
+#[tokio::test]
+async fn a_sale_that_opens_by_the_clock_is_offered_to_those_who_wait() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 1)
+        .ticket_type("Balcony", 1_500, 2)
+        .then("update ticket_types set sale_from = now() + interval '4 s' where event_id = $event and name = 'Balcony'");
+    let show = show.stage(&client).await;
+    show.sell(&client, 1).await;
+    let (caller, id) = waits(&server, &client, &show, 2).await;
+    becomes(&caller, id, "offered").await;
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn mails_about_an_accepted_offer_are_in_the_language_of_whoever_joined() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 1);
+    let show = show.stage(&client).await;
+    let early = customer(&server, &client).await;
+    let sold = book(&early, &show, 1).await.data(201).clone();
+    let thai = customer(&server, &client)
+        .await
+        .with_header("accept-language", "th");
+    let joined = join(&thai, &show, json!({"quantity": 1})).await;
+    let id = joined.data(201)["id"].as_i64().unwrap();
+    cancel(&early, &sold).await.data(200);
+    assert_eq!(place(&thai, id).await["status"], "offered");
+    let sql = "select c.lang from booking_contacts c join waitlist w on w.booking_id = c.booking_id where w.id = $1";
+    assert_eq!(one::<String>(&client, sql, &[&id]).await, "th");
+}

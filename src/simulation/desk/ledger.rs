@@ -178,6 +178,8 @@ impl Ledger {
             user_id: user,
             quantity,
             ticket_types: None,
+            member: false,
+            lang: "en".into(),
         };
         let one = InLine {
             event,

@@ -193,6 +193,8 @@ impl StockReading {
             user_id: row.try_get(2)?,
             quantity: row.try_get::<_, i32>(3)?.into(),
             ticket_types: row.try_get(4)?,
+            member: row.try_get(5)?,
+            lang: row.try_get(6)?,
         };
         if let Some(facts) = self.facts.events.get_mut(&row.try_get(0)?) {
             facts.waiting.push(waiting);

@@ -174,21 +174,29 @@ statements! {
           left join lateral (
               select * from claims c where c.booking_id = hold.id and c.state <> 'dead' limit 10000) c on true");
     // Only those whom a ticket type could serve, by the terms that are given here: others may be many, and stand first. What
-    // else is in the way, the rules find. Locked, so that nobody leaves the line meanwhile.
+    // else is in the way, the rules find. Whether they are members is asked once for each of them, and only where something is
+    // for members. Locked, so that nobody leaves the line meanwhile.
     waiting = format!("
-        select w.event_id, w.id, w.user_id, w.quantity, w.ticket_type_ids
+        select w.event_id, w.id, w.user_id, w.quantity, w.ticket_type_ids, w.member, w.lang
           from unnest($1::bigint[]) asked (event_id)
           cross join lateral (
+              select coalesce(bool_or(members_only), false) as asked_for
+                from unnest($2::bigint[], $6::bool[]) open (event_id, members_only)
+               where open.event_id = asked.event_id) membership
+          cross join lateral (
               select line.id
-                from (select id, user_id, quantity, ticket_type_ids from waitlist
+                from (select id, user_id, quantity, ticket_type_ids, member from waitlist
                        where event_id = asked.event_id and status = 'waiting'
                        order by id limit {WAITING_LOOKED_AT_MAX}) line
+               cross join lateral (
+                   select line.member or membership.asked_for and is_member(line.user_id, statement_timestamp()) as is_member
+                   offset 0) person
                where exists (
                    select from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bool[], $7::bigint[])
                                open (event_id, ticket_type_id, at_least, at_most, members_only, per_user)
                     where open.event_id = asked.event_id and line.quantity between open.at_least and open.at_most
                       and (line.ticket_type_ids is null or open.ticket_type_id = any(line.ticket_type_ids))
-                      and (not open.members_only or is_member(line.user_id, statement_timestamp()))
+                      and (not open.members_only or person.is_member)
                       and (open.per_user is null or line.quantity <= open.per_user - (
                           select coalesce(sum(c.quantity), 0) from bookings b
                            cross join lateral (

@@ -78,6 +78,8 @@ fn waiting(id: i64, quantity: i64, ticket_type: Option<i64>) -> WaitingBuyer {
         user_id: UserId(id),
         quantity,
         ticket_types: ticket_type.map(|one| vec![TicketTypeId(one)]),
+        member: false,
+        lang: "en".into(),
     }
 }
 
