@@ -7,6 +7,10 @@ use jiff::tz::TimeZone;
 /// Text that a spreadsheet would run as a formula begins with one of these.
 const FORMULA_SIGNS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
+/// Between cells, in one country or another, and between lines. Where a list is separated by semicolons, Excel takes no heed
+/// of quotes that begin after the first sign of a cell.
+const SEPARATORS: [char; 5] = [',', ';', '\t', '\r', '\n'];
+
 /// The lines that are not sent yet.
 pub(super) struct CsvSheet {
     text: String,
@@ -42,20 +46,20 @@ impl CsvSheet {
         std::mem::take(&mut self.text)
     }
 
-    /// Text that people wrote. An apostrophe keeps a spreadsheet from running it.
+    /// Text that people wrote. An apostrophe keeps a spreadsheet from running it, wherever one that separates otherwise
+    /// would begin a cell in it.
     pub(super) fn cell(&mut self, text: &str) {
         self.separate();
-        let runs = text.starts_with(FORMULA_SIGNS);
-        let quoted = text.contains(['"', ',', ';', '\n', '\r']);
+        let quoted = text.contains(SEPARATORS) || text.contains('"');
         if quoted {
             self.text.push('"');
         }
-        if runs {
-            self.text.push('\'');
-        }
-        match quoted {
-            true => self.text.push_str(&text.replace('"', "\"\"")),
-            false => self.text.push_str(text),
+        for part in text.split_inclusive(SEPARATORS) {
+            let begins = part.trim_start_matches(['"', ' ']);
+            if part.starts_with(FORMULA_SIGNS) || begins.starts_with(FORMULA_SIGNS) {
+                self.text.push('\'');
+            }
+            self.text.push_str(&part.replace('"', "\"\""));
         }
         if quoted {
             self.text.push('"');
@@ -140,12 +144,16 @@ mod tests {
             ("+49 30", "'+49 30"),
             ("-1", "'-1"),
             ("@x", "'@x"),
-            ("\tx", "'\tx"),
+            ("\tx", "\"'\tx\""),
             ("\rx", "\"'\rx\""),
             ("=\"a\",b", "\"'=\"\"a\"\",b\""),
             ("plain", "plain"),
             ("a,b", "\"a,b\""),
             ("สวัสดี", "สวัสดี"),
+            ("x;=cmd|' /C calc'!A0;y", "\"x;'=cmd|' /C calc'!A0;y\""),
+            ("x, \"=1\"", "\"x,' \"\"=1\"\"\""),
+            ("x\r\n-1", "\"x\r\n'-1\""),
+            ("Ada; Grace", "\"Ada; Grace\""),
         ] {
             let mut sheet = sheet(2);
             sheet.cell(text);
