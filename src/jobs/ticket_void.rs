@@ -27,6 +27,8 @@ pub struct TicketVoid {
 impl Kind for TicketVoid {
     const NAME: &'static str = TICKET_VOID_JOB;
     const WORTH: Duration = LETTER_WORTH;
+    // Of a cancelled event it is asked for twice: at once, and when the booking ends, which a slow provider puts off for hours.
+    const QUIET: Duration = LETTER_WORTH;
     const NEEDS_MAIL: bool = true;
 
     fn key(&self, _: &Proofs) -> String {
