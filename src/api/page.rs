@@ -293,10 +293,22 @@ fn query(asked: &Uri, limit: i64, place: &str) -> String {
         .split('&')
         .filter(|pair| !pair.is_empty())
         .filter(|pair| !ours.iter().any(|name| pair.starts_with(name)));
-    let mut query: Vec<String> = kept.map(str::to_owned).collect();
+    let mut query: Vec<String> = kept.map(in_ascii).collect();
     query.push(format!("limit={limit}"));
     query.push(place.to_owned());
     query.join("&")
+}
+
+/// The same part of an address in ASCII, for a header, which many read as Latin-1.
+fn in_ascii(text: &str) -> String {
+    let mut ascii = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte.is_ascii() {
+            true => ascii.push(char::from(byte)),
+            false => ascii.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    ascii
 }
 
 #[cfg(test)]
@@ -381,6 +393,11 @@ mod tests {
         // Past the end, `prev` leads to the last rows that exist.
         assert!(at(9, 4).contains("offset=3>; rel=\"prev\""));
         assert!(at(9, 0).contains("offset=0>; rel=\"prev\""));
+    }
+
+    #[test]
+    fn links_are_ascii_however_they_were_asked_for() {
+        assert_eq!(in_ascii("q=café&x=%20"), "q=caf%C3%A9&x=%20");
     }
 
     #[test]
