@@ -143,6 +143,9 @@ pub struct Stats {
     pub refunded: i64,
     pub tickets_sold: i64,
     pub tickets_held: i64,
+    /// Those of hidden ticket types among them.
+    pub hidden_sold: i64,
+    pub hidden_held: i64,
     /// Of confirmed bookings, in minor units.
     pub revenue_amount: i64,
 }
@@ -355,10 +358,14 @@ impl Store {
             select e.organizer_id, e.status = 'draft', e.currency,
                    coalesce(n.sold - n.returned, 0), coalesce(n.made - n.sold - (n.cancelled + n.expired + n.refunded - n.returned), 0),
                    coalesce(n.cancelled, 0), coalesce(n.expired, 0), coalesce(n.refunded, 0),
-                   root.sold::bigint, root.held::bigint,
+                   root.sold::bigint, root.held::bigint, hidden.sold, hidden.held,
                    coalesce(n.sold_amount - n.returned_amount, 0) - coalesce(back.amount, 0)
               from events e
               join pools root on root.event_id = e.id and root.kind = 'event'
+              cross join lateral (
+                  select coalesce(sum(p.sold), 0) as sold, coalesce(sum(p.held), 0) as held
+                    from (select id from ticket_types where event_id = e.id and hidden offset 0) t
+                    join pools p on p.ticket_type_id = t.id) hidden
               left join booking_numbers n on n.event_id = e.id and n.quarter = '-infinity'
               left join refund_numbers back on back.event_id = e.id and back.quarter = '-infinity'
              where e.id = $1 and e.deleted_at is null";
@@ -377,7 +384,9 @@ impl Store {
             refunded: row.try_get(7)?,
             tickets_sold: row.try_get(8)?,
             tickets_held: row.try_get(9)?,
-            revenue_amount: row.try_get(10)?,
+            hidden_sold: row.try_get(10)?,
+            hidden_held: row.try_get(11)?,
+            revenue_amount: row.try_get(12)?,
         }))
     }
 }

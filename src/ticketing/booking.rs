@@ -336,20 +336,17 @@ fn lines(
                 ticket_type_id,
                 quantity: *quantity,
             };
-            add_item(stock, &mut lines, &item)?;
+            add_item(stock, &mut lines, &item, reveals)?;
         }
         Wish::Items(items) => {
             for item in items {
-                add_item(stock, &mut lines, item)?;
+                add_item(stock, &mut lines, item, reveals)?;
             }
         }
     }
     for line in lines.values() {
         let id = line.ticket_type_id;
-        let terms = ticket_type(stock, id)?;
-        if terms.hidden && !reveals(id) {
-            return Err(Refusal::TicketTypeNotFound { ticket_type_id: id });
-        }
+        let terms = shown(stock, id, reveals)?;
         sale::check_ticket_type((id, terms), stock.event.starts_at, standing, now)?;
     }
     Ok(lines.into_values().collect())
@@ -359,20 +356,21 @@ fn add_item(
     stock: &Stock,
     lines: &mut BTreeMap<TicketTypeId, RequestedType>,
     item: &Item,
+    reveals: &dyn Fn(TicketTypeId) -> bool,
 ) -> Result<(), Refusal> {
     match *item {
         Item::Quantity {
             ticket_type_id,
             quantity,
         } => {
-            let seated = ticket_type(stock, ticket_type_id)?.seated;
+            let seated = shown(stock, ticket_type_id, reveals)?.seated;
             line_of(lines, ticket_type_id).add(quantity, seated);
         }
         Item::BestAvailable {
             ticket_type_id,
             quantity,
         } => {
-            if !ticket_type(stock, ticket_type_id)?.seated {
+            if !shown(stock, ticket_type_id, reveals)?.seated {
                 return Err(Refusal::NotSeated { ticket_type_id });
             }
             line_of(lines, ticket_type_id).add(quantity, true);
@@ -388,6 +386,19 @@ fn add_item(
         }
     }
     Ok(())
+}
+
+/// The ticket type, if the buyer may know of it.
+fn shown<'a>(
+    stock: &'a Stock,
+    ticket_type_id: TicketTypeId,
+    reveals: &dyn Fn(TicketTypeId) -> bool,
+) -> Result<&'a TicketTypeTerms, Refusal> {
+    let terms = ticket_type(stock, ticket_type_id)?;
+    match terms.hidden && !reveals(ticket_type_id) {
+        true => Err(Refusal::TicketTypeNotFound { ticket_type_id }),
+        false => Ok(terms),
+    }
 }
 
 fn line_of(

@@ -179,11 +179,7 @@ pub(in crate::api) async fn of_event(
     Query(EventBookingList { q, list }): Query<EventBookingList>,
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<EventBooking>>> {
-    let organizer = state.store.organizer_of(event).await?;
-    let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    if !super::sees_bookings(&caller, organizer) {
-        return Err(ApiError::forbidden());
-    }
+    let organizer = organizer_with(&state, &caller, &super::SEES_BOOKINGS, event).await?;
     let shows_buyers = caller.may(Right::Sell, organizer);
     let words = q.map(|words| plain_digits(&words));
     let words = words.as_deref().filter(|words| !words.is_empty());
@@ -296,6 +292,15 @@ pub(in crate::api) async fn stats(
     let organizes = |organizer| caller.may(Right::Figures, organizer);
     let stats = stats.filter(|stats| !stats.draft || organizes(stats.organizer_id));
     let stats = stats.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    // Elsewhere, too, the public is not told how many of the hidden types are sold.
+    let sees = caller.may(Right::See, stats.organizer_id);
+    let (sold, held) = match sees {
+        true => (stats.tickets_sold, stats.tickets_held),
+        false => (
+            stats.tickets_sold - stats.hidden_sold,
+            stats.tickets_held - stats.hidden_held,
+        ),
+    };
     let revenue = Money {
         amount: stats.revenue_amount,
         currency: stats.currency,
@@ -303,9 +308,9 @@ pub(in crate::api) async fn stats(
     let stats = BookingStats {
         event_id: event,
         total_bookings: stats.confirmed,
-        total_tickets_sold: stats.tickets_sold,
+        total_tickets_sold: sold,
         pending_bookings: stats.pending,
-        tickets_held: stats.tickets_held,
+        tickets_held: held,
         cancelled_bookings: stats.cancelled,
         expired_bookings: stats.expired,
         refunded_bookings: stats.refunded,

@@ -212,8 +212,14 @@ impl TicketTypeDetail {
 
 impl Management {
     pub(in crate::api) fn of(managed: ManagedEvent, context: ViewContext) -> Management {
-        let sold = managed.row.ticket_types.iter().map(|t| t.sold).sum();
-        let event = Event::of(managed.row, context);
+        let types = &managed.row.ticket_types;
+        let sold = types.iter().map(|one| one.sold).sum();
+        let held = types.iter().map(|one| one.held).sum();
+        let event = Event {
+            held_tickets: held,
+            booked_tickets: sold,
+            ..Event::of(managed.row, context)
+        };
         Management {
             total_tickets_sold: sold,
             total_revenue: Money {
