@@ -200,10 +200,13 @@ pub(super) fn is_visible(
     is_owner(state, booking, caller, token) || sees_bookings(caller, booking.organizer_id)
 }
 
-/// Whether the caller may read the bookings of an event.
+/// With one of these a caller may read the bookings of an event.
+const SEES_BOOKINGS: [Right; 2] = [Right::Sell, Right::Figures];
+
 fn sees_bookings(caller: &Caller, organizer: UserId) -> bool {
-    let rights = [Right::Sell, Right::Figures];
-    rights.iter().any(|right| caller.may(*right, organizer))
+    SEES_BOOKINGS
+        .iter()
+        .any(|right| caller.may(*right, organizer))
 }
 
 /// Whether the caller may know who the buyer is, and who comes: its owner and those who sell. Money is kept without names.

@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::ApiState;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
+use super::events::organizer_with;
 use super::extract::{At, Body, NoBody, Query};
 use super::fields::{Fields, Input};
 use super::idempotency;
@@ -279,12 +280,8 @@ async fn own_event(state: &ApiState, caller: &Caller, scan: &Scan) -> ApiResult<
 }
 
 async fn guard(state: &ApiState, caller: &Caller, right: Right, event: EventId) -> ApiResult<()> {
-    let organizer = state.store.organizer_of(event).await?;
-    let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    match caller.may(right, organizer) {
-        true => Ok(()),
-        false => Err(ApiError::forbidden()),
-    }
+    organizer_with(state, caller, &[right], event).await?;
+    Ok(())
 }
 
 /// Merge scans that a gate made without network

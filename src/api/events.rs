@@ -375,6 +375,48 @@ pub(super) async fn visible(
     seen(state, caller, event_id, |_| false).await
 }
 
+/// The event's organizer, if the caller has one of these rights there. To others neither drafts nor deleted events exist.
+pub(super) async fn organizer_with(
+    state: &ApiState,
+    caller: &Caller,
+    rights: &[Right],
+    event_id: EventId,
+) -> ApiResult<UserId> {
+    Ok(owner_with(state, caller, rights, event_id).await?.organizer)
+}
+
+/// The same for a change, which a deleted event does not have any more.
+pub(super) async fn organizer_to_change(
+    state: &ApiState,
+    caller: &Caller,
+    event_id: EventId,
+) -> ApiResult<UserId> {
+    let owner = owner_with(state, caller, &[Right::Manage], event_id).await?;
+    match owner.is_deleted {
+        false => Ok(owner.organizer),
+        true => Err(ApiError::not_found("EVENT_NOT_FOUND")),
+    }
+}
+
+async fn owner_with(
+    state: &ApiState,
+    caller: &Caller,
+    rights: &[Right],
+    event_id: EventId,
+) -> ApiResult<EventOwner> {
+    let not_found = || ApiError::not_found("EVENT_NOT_FOUND");
+    let owner = state.store.event_owner(event_id).await?;
+    let owner = owner.ok_or_else(not_found)?;
+    let may = |right: &Right| caller.may(*right, owner.organizer);
+    if rights.iter().any(may) {
+        return Ok(owner);
+    }
+    match may(&Right::See) || (owner.was_public && !owner.is_deleted) {
+        true => Err(ApiError::forbidden()),
+        false => Err(not_found()),
+    }
+}
+
 async fn seen(
     state: &ApiState,
     caller: &Caller,

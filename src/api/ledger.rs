@@ -7,6 +7,7 @@ use super::ApiState;
 use super::bookings::{ProofToken, is_visible, not_found};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
+use super::events::organizer_with;
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
 use super::page::{self, LongPage, Page, RequestedUri};
@@ -172,11 +173,7 @@ pub(super) async fn payout(
     Query(LongPage(page)): Query<LongPage>,
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Payout>>> {
-    let organizer = state.store.organizer_of(event_id).await?;
-    let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    if !caller.may(Right::Money, organizer) {
-        return Err(ApiError::forbidden());
-    }
+    organizer_with(&state, &caller, &[Right::Money], event_id).await?;
     let (payout, asked) = (state.store.payout(event_id).await?, (&page, &asked));
     page::of_whole("PAYOUT", "payout", payout, asked, |one| {
         one.currency.clone()

@@ -11,6 +11,7 @@ use super::bookings::{self, ProofToken};
 use super::email_codes::taken;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
+use super::events::organizer_with;
 use super::extract::{At, NoBody, Query};
 use super::fields::{Fields, Input};
 use super::jobs::Why;
@@ -91,11 +92,7 @@ pub(super) async fn list(
     headers: HeaderMap,
 ) -> ApiResult<Reply<Vec<MailData>>> {
     let event = which.event_id;
-    let organizer = state.store.organizer_of(event).await?;
-    let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    if !caller.may(Right::Sell, organizer) {
-        return Err(ApiError::forbidden());
-    }
+    organizer_with(&state, &caller, &[Right::Sell], event).await?;
     let before = page.after_id("mails")?;
     let rows = (page.rows_wanted(), page.offset);
     let WhichMails {

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::ApiState;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
+use super::events::organizer_with;
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
 use crate::auth::{Caller, Right};
@@ -335,10 +336,8 @@ pub(super) async fn event_with(
 ) -> ApiResult<NumbersEvent> {
     let event = state.store.numbers_event(event_id).await?;
     let event = event.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    match caller.may(right, event.organizer_id) {
-        true => Ok(event),
-        false => Err(ApiError::forbidden()),
-    }
+    organizer_with(state, caller, &[right], event_id).await?;
+    Ok(event)
 }
 
 /// The event's time zone, and its name. UTC where plain SQL has stored something else.

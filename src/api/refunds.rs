@@ -15,6 +15,7 @@ use super::ApiState;
 use super::bookings::not_found;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
+use super::events::organizer_to_change;
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader};
@@ -394,11 +395,7 @@ pub(super) async fn set_policy(
     At(event_id): At<EventId>,
     body: Body<RefundPolicy>,
 ) -> ApiResult<Reply<RefundPolicy>> {
-    let organizer = state.store.organizer_of(event_id).await?;
-    let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    if !caller.may(Right::Manage, organizer) {
-        return Err(ApiError::forbidden());
-    }
+    let organizer = organizer_to_change(&state, &caller, event_id).await?;
     let (of, policy) = ((organizer, event_id), body.input);
     state.store.set_refund_policy(&caller, of, &policy).await?;
     let reply = Reply::ok("REFUND_POLICY_SET", policy);
@@ -454,11 +451,7 @@ pub(super) async fn set_terms(
     At(event_id): At<EventId>,
     body: Body<PaymentTerms>,
 ) -> ApiResult<Reply<PaymentTerms>> {
-    let organizer = state.store.organizer_of(event_id).await?;
-    let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    if !caller.may(Right::Manage, organizer) {
-        return Err(ApiError::forbidden());
-    }
+    let organizer = organizer_to_change(&state, &caller, event_id).await?;
     let of = (organizer, event_id);
     let terms = body.input;
     state.store.set_payment_terms(&caller, of, &terms).await?;

@@ -150,6 +150,14 @@ pub struct Stats {
     pub revenue_amount: i64,
 }
 
+/// Whose an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventOwner {
+    pub organizer: UserId,
+    pub is_deleted: bool,
+    pub was_public: bool,
+}
+
 impl Store {
     pub async fn booking(&self, name: Name<'_>) -> Result<Option<FoundBooking>, StoreError> {
         let id = match name {
@@ -349,6 +357,22 @@ impl Store {
             .await?;
         let row = client.query_opt(&statement, &[&event]).await?;
         row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// Whose event it is, and who may know of it. Also of a deleted one, since its bookings stay.
+    pub async fn event_owner(&self, event: EventId) -> Result<Option<EventOwner>, StoreError> {
+        let client = self.client().await?;
+        let sql = "select organizer_id, deleted_at is not null, status <> 'draft' from events where id = $1";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[&event]).await?;
+        row.map(|row| {
+            Ok(EventOwner {
+                organizer: row.try_get(0)?,
+                is_deleted: row.try_get(1)?,
+                was_public: row.try_get(2)?,
+            })
+        })
+        .transpose()
     }
 
     /// `None`: no such event.

@@ -735,3 +735,70 @@ async fn a_membership_counts_while_it_is_valid() {
         1
     );
 }
+
+/// Nobody learns by its number that somebody else drafts an event, or did; and what was deleted does not change any more.
+#[tokio::test]
+async fn drafts_of_others_do_not_exist() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let draft = "update events set status = 'draft' where id = $event";
+    let show = Show::new().ticket_type("Standing", 1_500, 10).then(draft);
+    let show = show.stage(&client).await;
+    let stranger = server.user(user(&client, "organizer").await);
+    let organizer = server.user(show.organizer);
+    let event = show.event;
+    let policy = (
+        format!("/api/v1/events/{event}/refund-policy"),
+        json!({"percent": 50}),
+    );
+    let terms = (
+        format!("/api/v1/events/{event}/payment-terms"),
+        json!({"offline_days": 7}),
+    );
+    let read = [
+        format!("/api/v1/bookings/event/{event}"),
+        format!("/api/v1/mails?event_id={event}"),
+        format!("/api/v1/events/{event}/payout"),
+        format!("/api/v1/events/{event}/attendees"),
+        format!("/api/v1/events/{event}/vouchers"),
+    ];
+    for (path, body) in [&policy, &terms] {
+        assert_eq!(stranger.put(path, body).await.code(404), "EVENT_NOT_FOUND");
+        organizer.put(path, body).await.data(200);
+    }
+    for path in &read {
+        assert_eq!(
+            stranger.get(path).await.code(404),
+            "EVENT_NOT_FOUND",
+            "{path}"
+        );
+        organizer.get(path).await.data(200);
+    }
+    client
+        .execute(
+            "update events set status = 'active' where id = $1",
+            &[&event],
+        )
+        .await
+        .unwrap();
+    for path in &read {
+        assert_eq!(stranger.get(path).await.code(403), "FORBIDDEN", "{path}");
+    }
+    client
+        .execute(
+            "update events set deleted_at = now() where id = $1",
+            &[&event],
+        )
+        .await
+        .unwrap();
+    for (path, body) in [&policy, &terms] {
+        assert_eq!(organizer.put(path, body).await.code(404), "EVENT_NOT_FOUND");
+    }
+    for path in &read {
+        assert_eq!(
+            stranger.get(path).await.code(404),
+            "EVENT_NOT_FOUND",
+            "{path}"
+        );
+    }
+}

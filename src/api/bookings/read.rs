@@ -9,6 +9,7 @@ use super::{BookingData, find, token_of};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
+use crate::api::events::organizer_with;
 use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::page::{self, Cursor, Page, RequestedUri};
