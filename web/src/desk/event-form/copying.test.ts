@@ -1,9 +1,8 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { deskClientOf } from '../../../test/support/desk-page.ts';
 import { accepted, FakeServer, packed, refused } from '../../../test/support/fake-server.ts';
-import { useClient } from '../../elements/internal/shared-client.ts';
-import { pageSession } from '../../pages/session.ts';
-import { DeskClient } from '../desk-client.ts';
+import type { DeskClient } from '../desk-client.ts';
 import { NewEventPage } from './new-event-page.ts';
 
 const MAKES = 2;
@@ -19,10 +18,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   history.replaceState(null, '', '/desk/events/new?copy=1');
   server = new FakeServer();
-  client = new DeskClient({ url: 'http://fake', transport: server.transport, fetch: server.fetch });
-  // It makes a client of its own, once.
-  pageSession(DeskClient);
-  useClient(client);
+  client = deskClientOf(server);
   const answers: Record<string, unknown> = {
     'GET /events/1': first,
     'POST /events': made,

@@ -1,4 +1,5 @@
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
+import { live } from 'lit/directives/live.js';
 import { momentWords } from '../../elements/internal/format.ts';
 import { DeskPage } from '../desk-page.ts';
 import { List } from '../list.ts';
@@ -140,7 +141,8 @@ export class PeoplePage extends DeskPage {
     const words = WORDS[this.language];
     if (this.#isFixed(member)) return html`<span class="tag">${words.roles[member.role]}</span>`;
     const chosen = ({ target }: Event): void => void this.#setRole(member, (target as HTMLSelectElement).value as OrganizationRole);
-    return html`<select aria-label=${words.roleOf(member.name)} ?disabled=${this.busy} @change=${chosen}>
+    // A choice that the server refused is not left standing.
+    return html`<select aria-label=${words.roleOf(member.name)} .value=${live(member.role)} ?disabled=${this.busy} @change=${chosen}>
       ${ROLES.map((one) => html`<option value=${one} ?selected=${one === member.role}>${words.roles[one]}</option>`)}
     </select>`;
   }
@@ -294,8 +296,8 @@ export class PeoplePage extends DeskPage {
     this.busy = true;
     const changed = await this.tried(this.client.change<Member>('PUT', `/organizations/${this.organization}/members/${user}`, { role }));
     if (changed) say((language) => WORDS[language].changedRole(name, WORDS[language].roles[role]));
-    this.busy = false;
     await this.#members.load();
+    this.busy = false;
   }
 
   async #remove({ user_id: user }: Member): Promise<void> {

@@ -7,7 +7,7 @@ import { List } from '../list.ts';
 import { failureWords, reasonWords } from '../reasons.ts';
 import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
-import { say } from '../toasts.ts';
+import { complain, say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { WORDS, type Decision } from './words.ts';
 import '../desk-dialog.ts';
@@ -201,22 +201,26 @@ export class ReviewPage extends DeskPage {
 
   readonly #decide = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
+    const payment = this.asks;
+    if (!payment) return;
+    // The dialog may have been closed meanwhile, or be about another payment.
+    const isAsked = (): boolean => this.asks?.id === payment.id;
     const typed = new FormData(event.target as HTMLFormElement);
     const note = String(typed.get('note')).trim();
     this.busy = true;
     this.fault = undefined;
     try {
-      const request = { method: 'POST', body: { decision: typed.get('decision'), reason_count: this.asks!.reason_count, ...(note ? { note } : {}) } } as const;
-      await this.client.ask(`/payments/${this.asks!.id}/review`, request);
-      this.asks = undefined;
+      const request = { method: 'POST', body: { decision: typed.get('decision'), reason_count: payment.reason_count, ...(note ? { note } : {}) } } as const;
+      await this.client.ask(`/payments/${payment.id}/review`, request);
+      if (isAsked()) this.asks = undefined;
       say((language) => WORDS[language].decided);
       await this.#payments.load();
     } catch (error) {
-      this.fault = because(error);
+      if (isAsked()) this.fault = because(error);
+      else complain(because(error));
       if (error instanceof Refusal && error.code === 'REASONS_UNREAD') {
-        const { id } = this.asks!;
         await this.#payments.load();
-        this.asks = this.#payments.rows?.find((row) => row.id === id);
+        if (isAsked()) this.asks = this.#payments.rows?.find(({ id }) => id === payment.id);
       }
     }
     this.busy = false;

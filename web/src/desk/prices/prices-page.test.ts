@@ -1,11 +1,10 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { deskClientOf } from '../../../test/support/desk-page.ts';
 import { accepted, FakeServer, refused } from '../../../test/support/fake-server.ts';
 import { textOf } from '../../../test/support/mount.ts';
-import { useClient } from '../../elements/internal/shared-client.ts';
-import { pageSession } from '../../pages/session.ts';
 import type { EventDetails } from '../../sdk/index.ts';
-import { DeskClient } from '../desk-client.ts';
+import type { DeskClient } from '../desk-client.ts';
 import { WORDS as COMMON } from '../words.ts';
 import { PricesPage } from './prices-page.ts';
 
@@ -21,10 +20,7 @@ let page: PricesPage;
 beforeEach(() => {
   vi.useFakeTimers();
   server = new FakeServer();
-  client = new DeskClient({ url: 'http://fake', transport: server.transport, fetch: server.fetch });
-  // It makes a client of its own, once.
-  pageSession(DeskClient);
-  useClient(client);
+  client = deskClientOf(server);
   const lists = { vouchers: [VOUCHER], fees: [], taxes: [] };
   for (const [what, rows] of Object.entries(lists)) server.routes.set(`GET /events/1/${what}`, () => accepted(rows));
   server.routes.set('PATCH /events/1/vouchers/4', () => accepted(VOUCHER));

@@ -1,10 +1,9 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { deskClientOf } from '../../../test/support/desk-page.ts';
 import { accepted, FakeServer } from '../../../test/support/fake-server.ts';
-import { useClient } from '../../elements/internal/shared-client.ts';
-import { pageSession } from '../../pages/session.ts';
 import type { EventDetails, SeatMapGeometry } from '../../sdk/index.ts';
-import { DeskClient } from '../desk-client.ts';
+import type { DeskClient } from '../desk-client.ts';
 import { SeatsPage } from './seats-page.ts';
 // Fetched when it is needed, which takes real time the first time.
 import '../../sdk/seat-runs.ts';
@@ -32,10 +31,7 @@ beforeEach(async () => {
   server.addEvent(1);
   server.event(1).seats = [FREE, BLOCKED, BLOCKED];
   answers = [];
-  client = new DeskClient({ url: 'http://fake', transport: server.transport, fetch: server.fetch });
-  // It makes a client of its own, once.
-  pageSession(DeskClient);
-  useClient(client);
+  client = deskClientOf(server);
   server.routes.set('GET /events/1/ticket-types', () => accepted([]));
   server.routes.set('GET /events/1/seatmap', () => accepted(MAPS[page.event.layout]));
   server.routes.set('PATCH /events/1/seats', () => accepted({}));
