@@ -41,6 +41,33 @@ it('something that is made keeps its key when the session ends between two tries
   expect(new Set(keys()).size).toBe(1);
 });
 
+describe('a body', () => {
+  async function sent(body: object): Promise<{ headers: Headers; body: unknown }> {
+    let heard: RequestInit | undefined;
+    const sender = new DeskClient({ url: 'http://fake', transport: server.transport, fetch: async (_url, init) => ((heard = init), accepted({})) });
+    vi.useRealTimers();
+    await sender.put('/events/1/seatmap', body);
+    sender.close();
+    const headers = new Headers(heard?.headers);
+    if (headers.get('content-encoding') !== 'gzip') return { headers, body: JSON.parse(String(heard?.body)) };
+    const plain = new Blob([heard?.body as ArrayBuffer]).stream().pipeThrough(new DecompressionStream('gzip'));
+    return { headers, body: await new Response(plain).json() };
+  }
+
+  it('that is large, as a seat map is, goes in gzip', async () => {
+    const map = { sections: Array.from({ length: 10_000 }, (_, place) => ({ name: `Block ${place}` })) };
+    const { headers, body } = await sent(map);
+    expect([headers.get('content-encoding'), headers.get('content-type')]).toEqual(['gzip', 'application/json']);
+    expect(body).toEqual(map);
+  });
+
+  it('that is small goes as it is', async () => {
+    const { headers, body } = await sent({ sections: [] });
+    expect(headers.get('content-encoding')).toBeNull();
+    expect(body).toEqual({ sections: [] });
+  });
+});
+
 describe('a wish that nobody answered', () => {
   it('is sent with its key when it is made again: the server may have heard it', async () => {
     server.routes.set(`POST ${PATH}`, () => new Response('lost', { status: 502 }));

@@ -6,7 +6,7 @@ import { sharedClient } from '../elements/internal/full-client.ts';
 import { newKey, sendOnce } from '../sdk/booking.ts';
 import { fileOf } from '../sdk/files.ts';
 import { pageSession } from '../pages/session.ts';
-import { Refusal, SeatcastClient, Unreachable } from '../sdk/index.ts';
+import { Refusal, SeatcastClient, Unreachable, type ClientOptions } from '../sdk/index.ts';
 import { nextPage } from '../sdk/next-page.ts';
 import { given, type Answer, type RestRequest } from '../sdk/rest.ts';
 
@@ -24,9 +24,18 @@ const UNANSWERED_MAX = 50;
 /** The server forgets keys after a day; the rest is for clocks that differ. */
 const UNANSWERED_MS = 23 * 3_600_000;
 
+/** Bodies from here on are sent in gzip, as seat maps are: a tenth of the bytes. */
+const GZIP_CHARS_MIN = 64 * 1024;
+/** Longer than the server gives a request by default: it says itself that something took too long. */
+const UPLOAD_MS = 60_000;
+
 export class DeskClient extends SeatcastClient {
   /** Keys of wishes to make something that nobody answered, by what was asked. The server may have heard them all the same. */
   readonly #unanswered = new Map<string, { key: string; at: number }>();
+
+  constructor(options: ClientOptions) {
+    super({ ...options, fetch: inGzip(options.fetch) });
+  }
 
   /** @throws Refusal, Unreachable; and so do all below */
   async read<T>(path: string): Promise<T> {
@@ -84,6 +93,11 @@ export class DeskClient extends SeatcastClient {
     return given(await this.#send<T>(path, { method, body, ...headers }));
   }
 
+  /** Puts something that may be large: a seat map. */
+  async put<T>(path: string, body: unknown): Promise<T> {
+    return given(await signed(() => this.rest.send<T>(path, { method: 'PUT', body, signal: AbortSignal.timeout(UPLOAD_MS) })));
+  }
+
   async remove(path: string): Promise<void> {
     await this.#send(path, { method: 'DELETE' });
   }
@@ -96,6 +110,20 @@ export class DeskClient extends SeatcastClient {
   #send<T>(path: string, request: RestRequest = {}): Promise<Answer<T>> {
     return signed(() => this.rest.send<T>(path, request));
   }
+}
+
+/** The server inflates bodies; a seat map of 100,000 seats has ten megabytes. */
+function inGzip(given: typeof fetch | undefined): typeof fetch {
+  return async (input, init) => {
+    // Called without a receiver: browsers refuse `fetch` as somebody's method.
+    const send = given ?? globalThis.fetch;
+    const body = init?.body;
+    if (typeof body !== 'string' || body.length < GZIP_CHARS_MIN || !('CompressionStream' in globalThis)) return send(input, init);
+    const packed = await new Response(new Blob([body]).stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer();
+    const headers = new Headers(init?.headers);
+    headers.set('content-encoding', 'gzip');
+    return send(input, { ...init, headers, body: packed });
+  };
 }
 
 function wishOf(path: string, body: unknown): string {

@@ -1,10 +1,13 @@
-import { afterEach, expect, it, vi } from 'vitest';
-import { Unreachable, type SeatcastClient } from '../../src/sdk/index.ts';
-import { accepted, FakeServer } from '../support/fake-server.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { fileOf } from '../../src/sdk/files.ts';
+import { Refusal, Unreachable, type SeatcastClient } from '../../src/sdk/index.ts';
+import { Rest } from '../../src/sdk/rest.ts';
+import { accepted, FakeServer, refused } from '../support/fake-server.ts';
 
 const PARTS = ['../../src/sdk/files.ts', '../../src/sdk/seat-runs.ts'];
 
 afterEach(() => {
+  vi.useRealTimers();
   for (const part of PARTS) vi.doUnmock(part);
 });
 
@@ -22,4 +25,48 @@ it.each<[string, (client: SeatcastClient) => Promise<unknown>]>([
   const client = server.client();
   await expect(read(client)).rejects.toBeInstanceOf(Unreachable);
   client.close();
+});
+
+describe('a file', () => {
+  const PIECES = 6;
+
+  /** Sends a piece in each pause, and then ends or says no more. Its stream breaks with the request's signal, as that of `fetch`. */
+  function slow(pauseMs: number, ends: boolean): typeof fetch {
+    return async (_input, init) =>
+      new Response(
+        new ReadableStream<Uint8Array>({
+          start(controller) {
+            for (let at = 1; at <= PIECES; at += 1) setTimeout(() => controller.enqueue(new Uint8Array(10)), at * pauseMs);
+            if (ends) setTimeout(() => controller.close(), PIECES * pauseMs + 1);
+            init?.signal?.addEventListener('abort', () => controller.error(init.signal?.reason));
+          },
+        }),
+        { headers: { 'content-type': 'text/csv' } },
+      );
+  }
+
+  async function read(fetch: typeof globalThis.fetch): Promise<unknown> {
+    vi.useFakeTimers();
+    vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
+      const timeout = new AbortController();
+      setTimeout(() => timeout.abort(new Error('timeout')), ms);
+      return timeout.signal;
+    });
+    const read = fileOf(new Rest({ url: 'http://fake', fetch, identity: () => ({}) }), '/events/1/export').catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(600_000);
+    return read;
+  }
+
+  it('may take long while it comes', async () => {
+    const file = (await read(slow(20_000, true))) as Blob;
+    expect([file.size, file.type]).toEqual([PIECES * 10, 'text/csv']);
+  });
+
+  it('that stops coming is out of reach', async () => {
+    expect(await read(slow(1_000, false))).toBeInstanceOf(Unreachable);
+  });
+
+  it('that was refused is a refusal', async () => {
+    expect(await read(async () => refused(403, 'FORBIDDEN'))).toBeInstanceOf(Refusal);
+  });
 });

@@ -121,6 +121,6 @@ async function copyMap(client: DeskClient, from: EventDetails, to: EventDetails,
     const ticket_type_id = types.get(seats.ticket_type_id[at] ?? 0);
     row.seats.push({ number: String(seats.number[at]), x: seats.x[at], y: seats.y[at], ticket_type_id, blocked: isBlocked(at), kind: kinds.get(at) });
   });
-  await client.change('PUT', `/events/${to.id}/seatmap`, { ...stageBody(stage), sections: halls.filter(({ rows: filled }) => filled.length > 0) });
+  await client.put(`/events/${to.id}/seatmap`, { ...stageBody(stage), sections: halls.filter(({ rows: filled }) => filled.length > 0) });
   return [];
 }

@@ -179,7 +179,7 @@ export class ImportMap extends DeskPage {
     this.busy = true;
     this.problem = undefined;
     try {
-      await this.client.change('PUT', `/events/${this.event.id}/seatmap`, bodyOf(good, this.types, this.file?.stage));
+      await this.client.put(`/events/${this.event.id}/seatmap`, bodyOf(good, this.types, this.file?.stage));
       this.#discard();
       this.dispatchEvent(new EventChanged(undefined));
       say((language) => WORDS[language].sent);
