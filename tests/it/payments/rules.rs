@@ -14,6 +14,11 @@ use serde_json::{Value, json};
 
 pub(super) const DECLINED: &str = "4000000000000002";
 
+/// The desk waits for a turn that somebody holds: what is asked of the same event next comes after it.
+const SALE_WAITS: &str = "select exists (
+    select from pg_stat_activity
+     where datname = current_database() and wait_event_type = 'Lock' and query like '%for no key update) turn on true%')";
+
 #[tokio::test]
 async fn a_declined_card_ends_nothing_and_another_one_pays() {
     let shop = Shop::open(10).await;
@@ -301,7 +306,7 @@ async fn what_its_buyer_lets_go_while_the_sale_waits_sells_nothing() {
         let hold = "select from turns where event_id = $1 for no key update";
         turn.execute(hold, &[&shop.show.event]).await.unwrap();
         shop.stripe.give_card(intent, GOOD).await;
-        wait_for_a_lock(&shop.client).await;
+        shop.until(SALE_WAITS).await;
         pay(json!({"provider": "offline"})).await;
         turn.commit().await.unwrap();
         let rests = "select count(*) = 0 from jobs j join payments p on j.key = 'payment:' || p.id
@@ -341,7 +346,7 @@ async fn a_hold_that_is_sold_before_its_cancellation_is_judged_as_sold() {
         let hold = "select from turns where event_id = $1 for no key update";
         turn.execute(hold, &[&shop.show.event]).await.unwrap();
         shop.stripe.give_card(&intent, GOOD).await;
-        wait_for_a_lock(&shop.client).await;
+        shop.until(SALE_WAITS).await;
         let caller = match by_staff {
             true => shop.server.user(seller),
             false => shop.buyer(&held),
@@ -385,7 +390,7 @@ async fn an_offer_that_was_paid_is_not_declined() {
     let hold = "select from turns where event_id = $1 for no key update";
     turn.execute(hold, &[&shop.show.event]).await.unwrap();
     shop.stripe.give_card(intent, GOOD).await;
-    wait_for_a_lock(&shop.client).await;
+    shop.until(SALE_WAITS).await;
     let (decline, nothing) = (format!("{place}/decline"), json!({}));
     let then = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
