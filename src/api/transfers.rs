@@ -98,14 +98,14 @@ pub(super) async fn offer(
 ) -> ApiResult<Reply<Transfer>> {
     let seen = seen(&state, &caller, &code, token.as_deref()).await?;
     let (ticket, audit) = of_caller(&state, &caller, &seen, token.as_deref());
-    if !state.jobs.sends_mails() {
-        super::email_codes::taken(Accepted::NoMail)?;
-    }
     let route = format!("POST /tickets/{}/transfer", ticket.0);
     let keyed = state
         .in_flight
         .begin(&headers, &caller, &route, body.hash())?;
     unless_asked_before(&state.store, &keyed, may_use(&seen)).await?;
+    if !state.jobs.sends_mails() {
+        super::email_codes::taken(Accepted::NoMail)?;
+    }
     let to = Recipient {
         name: body.input.name,
         email: body.input.email,
