@@ -86,6 +86,9 @@ pub struct HttpConfig {
     /// [`inside::HTTP_HEADER_TIMEOUT_MS`]; a flag for tests and benches.
     #[arg(long = "http-header-timeout-ms", hide = true, default_value_t = inside::HTTP_HEADER_TIMEOUT_MS)]
     pub header_timeout_ms: u64,
+    /// [`inside::HTTP_STALL_TIMEOUT_MS`].
+    #[arg(skip = inside::HTTP_STALL_TIMEOUT_MS)]
+    pub stall_timeout_ms: u64,
     /// Time a REST request may take before it is answered 503, in milliseconds.
     #[arg(
         long = "http-request-timeout-ms",
@@ -626,9 +629,6 @@ pub struct StreamConfig {
         default_value_t = 1_000
     )]
     pub streams_per_address_max: usize,
-    /// [`inside::SSE_STALL_TIMEOUT_MS`].
-    #[arg(skip = inside::SSE_STALL_TIMEOUT_MS)]
-    pub stall_timeout_ms: u64,
     /// [`inside::SSE_COMMENT_INTERVAL_MS`].
     #[arg(skip = inside::SSE_COMMENT_INTERVAL_MS)]
     pub comment_interval_ms: u64,

@@ -1,8 +1,9 @@
 //! The accept loop: HTTP/1.1 over TCP in front of the router.
 //!
-//! hyper is given the `TokioIo<TcpStream>` itself, so the WebSocket handshake can take the bare socket back with
+//! hyper is given the [`Transport`] itself, so the WebSocket handshake can take the bare socket back with
 //! `Upgraded::downcast`.
 
+mod stall;
 mod unread;
 
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use self::stall::StallGuard;
 use crate::config::HttpConfig;
 use crate::config::inside::{SPARE_CONNECTION_MS, SPARE_CONNECTIONS_MAX};
 use crate::limits::address::{Client, Proxies, X_FORWARDED_FOR, X_REAL_IP};
@@ -38,16 +40,8 @@ use crate::tasks::Tasks;
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Ends the connection of a request at once, even if an answer is still being sent. Every request has one among its
-/// extensions.
-#[derive(Debug, Clone, Default)]
-pub struct Cut(CancellationToken);
-
-impl Cut {
-    pub fn cut(&self) {
-        self.0.cancel();
-    }
-}
+/// What hyper reads from and writes to.
+pub(crate) type Transport = TokioIo<StallGuard<TcpStream>>;
 
 /// A connection's place among those of all clients. Every request has it among its extensions; a task that takes the
 /// connection over (a WebSocket's shard) keeps it until the connection ends.
@@ -196,6 +190,7 @@ impl Visit {
             header_timeout,
         } = self;
         let header_bytes_max = config.header_bytes_max;
+        let stall_timeout = Duration::from_millis(config.stall_timeout_ms);
         let keep_alive = place.is_some();
         let proxies = Proxies::of(config);
         let is_announced = config.proxy_protocol && proxies.trusts(peer.ip());
@@ -211,14 +206,11 @@ impl Visit {
                     }
                 },
             };
-            let cut = Cut::default();
-            let is_cut = cut.0.clone();
             let service = service_fn(move |request: hyper::Request<Incoming>| {
                 let (mut request, unread) = unread::kept(request);
                 let client = Client::of(peer, request.headers(), &proxies);
                 hint_at_proxy(peer, request.headers(), &proxies);
                 request.extensions_mut().insert(client);
-                request.extensions_mut().insert(cut.clone());
                 if let Some(place) = &place {
                     request.extensions_mut().insert(place.clone());
                 }
@@ -231,12 +223,13 @@ impl Visit {
             // Small frames must not wait for the acknowledgement of the one before. An error means
             // that the peer has gone, which the first read shows as well.
             let _ = stream.set_nodelay(true);
+            let transport: Transport = TokioIo::new(StallGuard::new(stream, stall_timeout));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .keep_alive(keep_alive)
                 .header_read_timeout(header_timeout)
                 .max_buf_size(header_bytes_max)
-                .serve_connection(TokioIo::new(stream), service)
+                .serve_connection(transport, service)
                 .with_upgrades();
             let mut connection = pin!(connection);
             let ending = async {
@@ -248,10 +241,7 @@ impl Visit {
                     }
                 }
             };
-            let Some(ended) = is_cut.run_until_cancelled(ending).await else {
-                return;
-            };
-            if let Err(cause) = ended {
+            if let Err(cause) = ending.await {
                 metrics::LATE_HEADS.add(u64::from(cause.is_timeout()));
                 tracing::debug!(%peer, %cause, "connection ended early");
             }

@@ -21,7 +21,7 @@ use kinds::{Metric, MetricKind};
 pub static CONNECTIONS: Gauge = Gauge::new();
 pub static CONNECTIONS_REFUSED: Counter = Counter::new();
 pub static STREAMS: Gauge = Gauge::new();
-pub static STALLED_STREAMS: Counter = Counter::new();
+pub static STALLED_ANSWERS: Counter = Counter::new();
 pub static JOINS: Labelled = Labelled::new("source");
 pub static PRESENT: Gauge = Gauge::new();
 pub static SOCKET_REFUSALS: Labelled = Labelled::new("code");
@@ -126,9 +126,9 @@ static ALL: &[Metric] = &[
         MetricKind::Gauge(&STREAMS),
     ),
     Metric(
-        "seatcast_stalled_streams_total",
-        "Streams ended because their clients took nothing of what waited for them.",
-        MetricKind::Counter(&STALLED_STREAMS),
+        "seatcast_stalled_answers_total",
+        "Connections of HTTP ended because their clients took nothing of an answer or a stream that waited for them.",
+        MetricKind::Counter(&STALLED_ANSWERS),
     ),
     Metric(
         "seatcast_joins_total",

@@ -102,6 +102,8 @@ pub const UNREAD_BODY_BYTES_MAX: u64 = 64 * 1024;
 pub const UNREAD_BODY_WAIT_MS: u64 = 1_000;
 /// Time a client has to send its request's headers, in milliseconds.
 pub const HTTP_HEADER_TIMEOUT_MS: u64 = 10_000;
+/// A connection is ended if its client reads nothing for this long while an answer or a stream waits, in milliseconds.
+pub const HTTP_STALL_TIMEOUT_MS: u64 = 30_000;
 /// Users whose role is kept in memory for `X-User-Id` (development mode).
 pub const HTTP_STANDINGS_MAX: usize = 1_000;
 /// How long a user's role is kept in memory for `X-User-Id`, in milliseconds.
@@ -242,8 +244,6 @@ pub const SOCKET_FIRST_JOIN_TIMEOUT_MS: u64 = 30_000;
 
 // --- server-sent events: defaults of [`super::StreamConfig`], which tests change
 
-/// A stream is ended if its client reads nothing for this long while data waits, in milliseconds.
-pub const SSE_STALL_TIMEOUT_MS: u64 = 30_000;
 /// Silence on a stream after which a comment is sent, so that proxies keep it open, in milliseconds.
 pub const SSE_COMMENT_INTERVAL_MS: u64 = 15_000;
 

@@ -6,12 +6,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, body::Body};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::{AcceptedSocket, Shards};
 use crate::auth::{self, AuthError, Caller};
-use crate::http::ConnectionPlace;
+use crate::http::{ConnectionPlace, Transport};
 use crate::limits::address::Client;
 use crate::protocol::code;
 use crate::protocol::phoenix::Vsn;
@@ -76,11 +74,11 @@ async fn hand_over(
     let Ok(upgraded) = on_upgrade.await else {
         return;
     };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+    let Ok(parts) = upgraded.downcast::<Transport>() else {
         tracing::error!("a WebSocket came over something else than TCP");
         return;
     };
-    let Ok(stream) = parts.io.into_inner().into_std() else {
+    let Ok(stream) = parts.io.into_inner().into_inner().into_std() else {
         return;
     };
     let (admission, over) = shards.admit(client.network(), place);

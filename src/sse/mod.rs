@@ -19,7 +19,6 @@
 
 mod route;
 pub(crate) mod shown;
-mod stall;
 mod text;
 pub(crate) mod viewer;
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Router};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use utoipa::openapi::OpenApi;
@@ -16,7 +16,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shown::Ask;
-use super::stall;
 use super::viewer::{StreamBody as Events, StreamViewer};
 use super::{StreamAdmission, Streams};
 use crate::api::envelope::Failure;
@@ -25,7 +24,6 @@ use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
 use crate::auth::{self, Caller};
 use crate::config::inside::{REACH_PATIENCE_MS, STREAM_KEY_MS_MAX};
-use crate::http::Cut;
 use crate::hub::{NativeView, NotOpened};
 use crate::limits::address::Client;
 use crate::schema::{self, revision};
@@ -143,7 +141,6 @@ struct Resumption {
 async fn stream(
     State(streams): State<Streams>,
     client: Client,
-    Extension(cut): Extension<Cut>,
     At(event): At<EventId>,
     Query(wish): Query<StreamWish>,
     caller: Caller,
@@ -157,9 +154,7 @@ async fn stream(
     let busy = || ApiError::unavailable("BUSY", RETRY_AFTER_S);
     let admission = StreamAdmission::to(&streams.node, client.network()).ok_or_else(busy)?;
     let viewer = streams.open(event, view, since, caller).await?;
-    let body = Events::new(viewer, end_of(&caller), admission);
-    let patience = Duration::from_millis(streams.node.config.stream.stall_timeout_ms);
-    Ok(response(body, patience, cut))
+    Ok(response(Events::new(viewer, end_of(&caller), admission)))
 }
 
 /// The revision of the last event. What is not a revision is ignored, since an `EventSource` that is refused never
@@ -214,9 +209,8 @@ impl Streams {
     }
 }
 
-fn response(body: Events, patience: Duration, cut: Cut) -> Response {
-    let stream = stall::guard(body.into_stream(), patience, cut);
-    let mut response = Body::from_stream(stream).into_response();
+fn response(body: Events) -> Response {
+    let mut response = Body::from_stream(body.into_stream()).into_response();
     let headers = response.headers_mut();
     let says = [
         (header::CONTENT_TYPE, "text/event-stream"),
