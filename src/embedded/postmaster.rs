@@ -144,6 +144,8 @@ fn options(settings: &Settings) -> Vec<String> {
         "log_timezone=UTC".to_owned(),
         // To our log file, not to a collector of its own.
         "logging_collector=off".to_owned(),
+        // Statements are long, and clients cause errors at will: an error alone is one line.
+        "log_min_error_statement=panic".to_owned(),
     ];
     let safe = settings.durability == Durability::Safe;
     for switch in ["fsync", "full_page_writes", "synchronous_commit"] {
@@ -163,17 +165,26 @@ fn fresh_log(launcher: &Launcher<'_>) -> Result<File, EmbeddedError> {
         }
         _ => {}
     }
-    let file = File::create(&log).map_err(EmbeddedError::file("make", &log))?;
-    folder::give(&log, launcher.account)?;
-    Ok(file)
+    same_log(launcher)
 }
 
+/// Opened to append, so that it can be cut while Postgres writes to it.
 fn same_log(launcher: &Launcher<'_>) -> Result<File, EmbeddedError> {
     let log = launcher.folder.log();
     let file = File::options().create(true).append(true).open(&log);
     let file = file.map_err(EmbeddedError::file("open", &log))?;
     folder::give(&log, launcher.account)?;
     Ok(file)
+}
+
+/// Takes the place of the log of the run before, and begins anew, if the log has grown too long.
+pub(super) fn cut_log(log: &Path, previous: &Path, bytes_max: u64) -> io::Result<()> {
+    if std::fs::metadata(log)?.len() <= bytes_max {
+        return Ok(());
+    }
+    // Postgres keeps the file open, so it is copied; lines that come meanwhile are lost.
+    std::fs::copy(log, previous)?;
+    File::options().write(true).open(log)?.set_len(0)
 }
 
 fn not_started(folder: &Folder, why: String) -> EmbeddedError {
@@ -192,4 +203,35 @@ fn tail(log: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(LOG_TAIL_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_written_to_begins_anew_when_it_is_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let [log, previous] = ["log", "previous"].map(|name| folder.path().join(name));
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
+        file.write_all(b"long").unwrap();
+        cut_log(&log, &previous, 4).unwrap();
+        assert!(!previous.exists(), "it may be as long as that");
+        file.write_all(b"er").unwrap();
+        cut_log(&log, &previous, 4).unwrap();
+        file.write_all(b"new").unwrap();
+        let read = |path| std::fs::read_to_string(path).unwrap();
+        assert_eq!(
+            (read(&previous), read(&log)),
+            ("longer".into(), "new".into())
+        );
+    }
 }

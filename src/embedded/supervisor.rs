@@ -13,12 +13,17 @@ use super::account::SystemAccount;
 use super::binaries::Binaries;
 use super::cluster::{self, Launcher};
 use super::folder::{self, Folder};
-use super::postmaster::{Log, Postmaster};
+use super::postmaster::{self, Log, Postmaster};
 use super::{DATABASE, EmbeddedError, Settings, url};
 use crate::pacing::Backoff;
 
 /// How often the thread checks that Postgres lives.
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How often it looks how long the log has grown.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// Length of the log after which it begins anew; the one before is kept beside it.
+const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Limits of starting a Postgres again that ended by itself.
 #[derive(Debug, Clone)]
@@ -165,7 +170,18 @@ impl Running {
     }
 
     fn supervise(mut self, orders: &Receiver<()>) -> Result<(), EmbeddedError> {
+        let mut looked_at = Instant::now();
         while wish_after(orders, WATCH_INTERVAL) == OwnerWish::Run {
+            if looked_at.elapsed() >= LOG_INTERVAL {
+                looked_at = Instant::now();
+                if let Err(error) = postmaster::cut_log(
+                    &self.folder.log(),
+                    &self.folder.previous_log(),
+                    LOG_BYTES_MAX,
+                ) {
+                    tracing::warn!(%error, "the log of the private Postgres cannot be cut");
+                }
+            }
             let Some(status) = self.postmaster.ended() else {
                 continue;
             };

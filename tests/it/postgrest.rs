@@ -446,6 +446,8 @@ async fn what_is_not_served_is_refused_in_the_shape_of_postgrest() {
                 Code("22P02"),
             ),
             ("", "events?title=eq.%00", 400, None, Code("22P02")),
+            ("", "events?title=like.%00*", 400, None, Code("22P02")),
+            ("", "events?title=in.(a,%00)", 400, None, Code("22P02")),
             ("", "events?limit=ten", 400, None, Code("22P02")),
             ("", "events?id=like.1*", 400, None, Code("42883")),
             ("", "notices?data=eq.1", 400, None, Code("42883")),

@@ -194,6 +194,13 @@ impl Test {
         quotes: Quotes,
         values_max: usize,
     ) -> Result<Test, ConditionFault> {
+        // No text of ours has one, and Postgres takes none.
+        if value.contains('\0') {
+            return Err(ConditionFault::Value {
+                kind: kind.spelled_out(),
+                text: excerpt(value),
+            });
+        }
         let scalar = || match quotes {
             Quotes::Undone => unquote(value),
             Quotes::Kept => value.to_owned(),
