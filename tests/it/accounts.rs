@@ -107,6 +107,22 @@ async fn an_account_signs_in_stays_and_signs_out() {
         .await
         .data(200);
 
+    // A page that slept asks with the token that has ended meanwhile.
+    let slept = server
+        .anonymous()
+        .with_header("authorization", "Bearer of.no.use".to_owned());
+    let body = json!({"refresh_token": next["refresh_token"]});
+    let next = slept.post("/api/v1/auth/refresh", &body).await;
+    let next = next.data(200).clone();
+    let sign_in = json!({"email": "ada@example.org", "password": PASSWORD});
+    let other = slept.post("/api/v1/auth/login", &sign_in).await;
+    bearer(&server, other.data(200))
+        .post("/api/v1/auth/logout", &json!({}))
+        .await
+        .data(200);
+    let refused = slept.get("/api/v1/auth/me").await;
+    assert_eq!(refused.code(401), "INVALID_TOKEN");
+
     let out = bearer(&server, &next)
         .post("/api/v1/auth/logout", &json!({}))
         .await;
