@@ -285,6 +285,7 @@ async fn prune(
     log_retention_hours: u32,
 ) -> Result<(), StoreError> {
     let rows_max = config.prune_rows_max;
+    let mut failed = None;
     for (rows, hours, rows_max) in [
         (OldRows::Changes, log_retention_hours, rows_max),
         (
@@ -310,7 +311,17 @@ async fn prune(
         (OldRows::Sessions, ENDED_KEPT_HOURS, SESSIONS_PRUNED_MAX),
     ] {
         let full = u64::try_from(rows_max).unwrap_or(u64::MAX);
-        while store.prune(rows, hours, rows_max).await? >= full {}
+        loop {
+            match store.prune(rows, hours, rows_max).await {
+                Ok(gone) if gone >= full => {}
+                Ok(_) => break,
+                // The tables behind it are pruned all the same.
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    break;
+                }
+            }
+        }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
