@@ -11,6 +11,9 @@ alter table users add column token_generation int not null default 0;
 -- does not sign in: anybody may have registered it.
 alter table users add column email_confirmed_at timestamptz;
 
+-- Nobody signs in to an account that is not. Its bookings and its organization stay.
+alter table users add column active boolean not null default true;
+
 create table organizations (
     id bigint constraint organizations_pkey primary key constraint organizations_founder_exists references users,
     name text not null constraint organizations_name_given check (name <> '')
@@ -75,7 +78,7 @@ create table sessions (
     expires_at timestamptz not null
         constraint sessions_expires_at_bound check (expires_at >= '1900-01-01z' and expires_at < '9999-01-01z'),
     ended_at timestamptz,
-    -- `logout`, `everywhere`, `reused`, `password`, `proven`.
+    -- `logout`, `everywhere`, `reused`, `password`, `proven`, `shut`.
     end_reason text constraint sessions_end_reason_length check (char_length(end_reason) <= 20)
 );
 create index sessions_by_end on sessions (expires_at);
@@ -191,15 +194,15 @@ $$;
 create trigger users_found_organization after insert or update of role on users
     for each row when (new.role <> 'customer') execute function found_organization();
 
--- Tokens say their bearer's role.
+-- Tokens say their bearer's role, and that there is an account that they are of.
 create function begin_token_generation() returns trigger language plpgsql as $$
 begin
     new.token_generation := old.token_generation + 1;
     return new;
 end
 $$;
-create trigger users_begin_generation before update of role on users
-    for each row when (old.role <> new.role) execute function begin_token_generation();
+create trigger users_begin_generation before update of role, active on users
+    for each row when (old.role <> new.role or old.active <> new.active) execute function begin_token_generation();
 
 create function end_tokens() returns trigger
     language plpgsql security definer set search_path from current as $$
@@ -210,6 +213,17 @@ end
 $$;
 create trigger users_end_tokens after update on users
     for each row when (new.token_generation > old.token_generation) execute function end_tokens();
+
+create function end_sessions() returns trigger
+    language plpgsql security definer set search_path from current as $$
+begin
+    update sessions set ended_at = clock_timestamp(), end_reason = 'shut' where user_id = new.id and ended_at is null;
+    delete from account_links where user_id = new.id;
+    return null;
+end
+$$;
+create trigger users_end_sessions after update of active on users
+    for each row when (old.active and not new.active) execute function end_sessions();
 
 create function end_session_tokens() returns trigger
     language plpgsql security definer set search_path from current as $$

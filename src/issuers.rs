@@ -133,9 +133,10 @@ async fn answer(
 async fn look_up(inquiry: Inquiry, auth: Auth, store: Store) {
     let Inquiry { identity, answer } = inquiry;
     let person = match auth.issuers().fresh(&identity) {
-        Some(person) => person,
+        Some(person) => Some(person),
         None => match store.identify(&identity).await {
-            Ok((user, rights)) => {
+            Ok(None) => None,
+            Ok(Some((user, rights))) => {
                 let person = Person {
                     user,
                     role: rights.role,
@@ -144,7 +145,7 @@ async fn look_up(inquiry: Inquiry, auth: Auth, store: Store) {
                     generation: rights.generation,
                 };
                 auth.issuers().learn(&identity, person);
-                person
+                Some(person)
             }
             Err(error) => {
                 tracing::warn!(error = %with_causes(&error), issuer = %identity.issuer, "a person of another issuer was not looked up");

@@ -340,6 +340,7 @@ fn organizers() -> OpenApiRouter<ApiState> {
 fn admins() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(users::list)) // GET /users
+        .routes(routes!(users::change)) // PATCH /users/{user_id}
         .routes(routes!(organizations::people::whole_audit_trail)) // GET /audit-trail
         .routes(routes!(memberships::create)) // POST /users/{user_id}/memberships
         .routes(routes!(memberships::change)) // PUT /users/{user_id}/memberships/{membership_id}

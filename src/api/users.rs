@@ -16,7 +16,7 @@ use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Role};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::schema;
-use crate::store::users::{NewUser, User};
+use crate::store::users::{NewUser, User, UserChange};
 use crate::ticketing::UserId;
 
 /// A new user. An e-mail address or a phone number is required.
@@ -98,6 +98,55 @@ pub(super) async fn create(
     let address = format!("/api/v1/users/{}", user.id);
     let reply = Reply::created("USER_CREATED", user).at(&address);
     Ok(idempotency::replayed(reply, replayed))
+}
+
+/// A change of a user. What is missing stays as it is.
+#[derive(ToSchema)]
+#[schema(example = json!({"active": true}))]
+#[expect(dead_code, reason = "describes the body; `WantedChange` reads it")]
+pub(super) struct UserChangeInput {
+    #[schema(required = false)]
+    role: Role,
+    /// `false` shuts the account: its sessions end, nobody signs in to it, and no token is accepted. Bookings stay.
+    #[schema(required = false)]
+    active: bool,
+}
+
+pub(super) struct WantedChange(UserChange);
+
+impl Input for WantedChange {
+    fn read(fields: &mut Fields) -> Option<WantedChange> {
+        let role = fields.choice("role", &ROLES);
+        let active = fields.boolean("active");
+        Some(WantedChange(UserChange { role, active }))
+    }
+}
+
+/// Give a user another role, or shut or open the account
+///
+/// Sessions and tokens that say otherwise end at once; those of `seatcast token` with their own time. Nobody changes the own
+/// account, so an admin is always left.
+#[utoipa::path(patch, path = "/users/{user_id}", tag = "users", params(("user_id" = UserId, Path)),
+    request_body = UserChangeInput,
+    responses(
+        (status = 200, body = Envelope<User>),
+        (status = 404, body = Failure, description = "`USER_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`OWN_ACCOUNT`"),
+        (status = 422, body = Failure, description = "`VALIDATION_FAILED`"),
+    ))]
+pub(super) async fn change(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(user_id): At<UserId>,
+    Body { input, .. }: Body<WantedChange>,
+) -> ApiResult<Reply<User>> {
+    if caller.user_id() == Some(user_id) {
+        return Err(ApiError::conflict("OWN_ACCOUNT"));
+    }
+    let changed = state.store.change_user(&caller, user_id, input.0).await?;
+    let user = changed.ok_or_else(|| ApiError::not_found("USER_NOT_FOUND"))?;
+    state.roles.forget(user_id);
+    Ok(Reply::ok("USER_CHANGED", user))
 }
 
 /// All users, by id

@@ -47,7 +47,8 @@ pub struct Identity {
 pub struct Inquiry {
     pub identity: Identity,
     /// Nobody waits for the answer of some: it is read where it is kept.
-    pub answer: Option<oneshot::Sender<Person>>,
+    /// `None`: the account is shut.
+    pub answer: Option<oneshot::Sender<Option<Person>>>,
 }
 
 /// All other issuers whose tokens are accepted.
@@ -213,9 +214,11 @@ impl Issuers {
             Ok(()) => timeout(PATIENCE, answered).await.ok().and_then(Result::ok),
             Err(_) => None,
         };
-        found
-            .or(known.map(|(person, _)| person))
-            .ok_or(AuthError::Unready)
+        match found {
+            Some(Some(person)) => Ok(person),
+            Some(None) => Err(AuthError::Invalid("the account is shut".to_owned())),
+            None => known.map(|(person, _)| person).ok_or(AuthError::Unready),
+        }
     }
 
     /// The profile of a person, unless it is too old to answer an inquiry with.
@@ -406,7 +409,7 @@ mod tests {
         let asked = issuers.person(identity.clone());
         let answer = async {
             let inquiry = inquiries.recv().await.unwrap();
-            inquiry.answer.unwrap().send(person(2)).unwrap();
+            inquiry.answer.unwrap().send(Some(person(2))).unwrap();
         };
         let (found, ()) = tokio::join!(asked, answer);
         assert_eq!(found.unwrap(), person(2));

@@ -171,7 +171,7 @@ impl Store {
                 if let Some(hash) = rehashed {
                     set_password(tx, *user, hash).await?;
                 }
-                open(tx, *user, refresh_hash).await.map(Some)
+                open(tx, *user, refresh_hash).await
             })
         })
         .await
@@ -332,7 +332,7 @@ impl Store {
                     return Ok(None);
                 };
                 prove(tx, user, None).await?;
-                open(tx, user, refresh_hash).await.map(Some)
+                open(tx, user, refresh_hash).await
             })
         })
         .await
@@ -406,17 +406,18 @@ pub enum Ended {
     Before(UserId, i32),
 }
 
+/// `None`: the account is shut.
 async fn open(
     tx: &Transaction<'_>,
     user: UserId,
     refresh_hash: &[u8],
-) -> Result<SignedIn, StoreError> {
-    // The oldest give way; locked, so that two sign-ins do not each count before the other.
-    tx.query_opt(
-        "select from users where id = $1 for no key update",
-        &[&user],
-    )
-    .await?;
+) -> Result<Option<SignedIn>, StoreError> {
+    // The oldest give way; locked, so that two sign-ins do not each count before the other, and neither opens what is shut
+    // meanwhile.
+    let lock = "select from users where id = $1 and active for no key update";
+    if tx.query_opt(lock, &[&user]).await?.is_none() {
+        return Ok(None);
+    }
     let surplus = "update sessions set ended_at = clock_timestamp(), end_reason = 'logout'
                     where id = any (array(select id from sessions where user_id = $1 and ended_at is null
                                            order by id desc offset $2))";
@@ -432,7 +433,7 @@ async fn open(
     if signed_in.confirmed {
         join_guest_bookings(tx, user).await?;
     }
-    Ok(signed_in)
+    Ok(Some(signed_in))
 }
 
 async fn signed_in(tx: &Transaction<'_>, session: SessionId) -> Result<SignedIn, StoreError> {

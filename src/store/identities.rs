@@ -12,8 +12,12 @@ use crate::ticketing::UserId;
 const NAMELESS: &str = "Guest";
 
 impl Store {
-    /// The user of a person, with rights. At first sight it is the one with the same proven address, or a new one.
-    pub async fn identify(&self, identity: &Identity) -> Result<(UserId, UserRights), StoreError> {
+    /// The user of a person, with rights. At first sight it is the one with the same proven address, or a new one. `None`: the
+    /// account is shut, or was deleted meanwhile.
+    pub async fn identify(
+        &self,
+        identity: &Identity,
+    ) -> Result<Option<(UserId, UserRights)>, StoreError> {
         let sql = "select u.id, u.email is null
                      from (select user_id from identities where issuer = $1 and subject = $2 limit 1) i
                     cross join lateral (select id, email from users where id = i.user_id limit 1) u";
@@ -33,9 +37,7 @@ impl Store {
             }
         };
         let rights = self.standing(user).await?;
-        // Deleted meanwhile; the next request makes a new one.
-        let rights = rights.ok_or_else(|| StoreError::corrupt("an identity of nobody"))?;
-        Ok((user, rights))
+        Ok(rights.map(|rights| (user, rights)))
     }
 }
 

@@ -2,13 +2,15 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio_postgres::Row;
 use utoipa::ToSchema;
 
+use super::audit_trail::AuditEntry;
 use super::idempotency::{self, IdempotencyKey, Once};
 use super::{Store, StoreError, Total};
 use crate::auth::rights::MEMBERSHIPS_MAX;
-use crate::auth::{Role, StaffRole, Staffs};
+use crate::auth::{Caller, Role, StaffRole, Staffs};
 use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::{OrganizationId, UserId};
 
@@ -22,10 +24,25 @@ pub struct User {
     pub role: Role,
     /// May book tickets for members.
     pub member: bool,
+    /// Nobody signs in to an account that is not.
+    #[serde(default = "is_active")]
+    pub active: bool,
     /// RFC 3339.
     pub created_at: String,
     /// RFC 3339.
     pub updated_at: String,
+}
+
+/// Of users in answers that were stored.
+fn is_active() -> bool {
+    true
+}
+
+/// A change of a user; what is `None` stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserChange {
+    pub role: Option<Role>,
+    pub active: Option<bool>,
 }
 
 /// A new user.
@@ -49,7 +66,7 @@ pub struct UserRights {
 }
 
 const COLUMNS: &str = "id, name, email, phone, role, is_member(id, clock_timestamp()),
-    rfc3339(created_at), rfc3339(updated_at)";
+    rfc3339(created_at), rfc3339(updated_at), active";
 
 impl Store {
     /// Makes a user, once for each `key`. Fails by `users_email_unique` or `users_phone_unique` if another user has the address.
@@ -85,6 +102,37 @@ impl Store {
         .await
     }
 
+    /// Gives a user another role, or shuts or opens the account. Tokens that say otherwise end. `None`: there is no such user.
+    pub async fn change_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Option<User>, StoreError> {
+        let given = (caller, id, change);
+        self.transaction(&given, |tx, (caller, id, change)| {
+            Box::pin(async move {
+                let UserChange { role, active } = change;
+                let sql = format!(
+                    "with changed as (update users set role = coalesce($2, role), active = coalesce($3, active),
+                                             updated_at = clock_timestamp()
+                                       where id = $1 returning *)
+                     select {COLUMNS} from changed"
+                );
+                let role = role.map(|role| role.name());
+                let Some(row) = tx.query_opt(&sql, &[id, &role, active]).await? else {
+                    return Ok(None);
+                };
+                let user = read(&row)?;
+                let entry = AuditEntry::new(caller, None, format!("user:{id}"));
+                let detail = json!({ "role": user.role, "active": user.active });
+                entry.with(detail).write(tx).await?;
+                Ok(Some(user))
+            })
+        })
+        .await
+    }
+
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         find(&self.client().await?, id).await
     }
@@ -107,6 +155,7 @@ impl Store {
         Ok((users, total))
     }
 
+    /// `None`: there is no such user, or the account is shut.
     pub async fn standing(&self, id: UserId) -> Result<Option<UserRights>, StoreError> {
         let client = self.client().await?;
         let statement = client
@@ -117,7 +166,7 @@ impl Store {
                         array(select role from organization_members where user_id = u.id
                                order by organization_id limit $2),
                         token_generation
-                   from users u where id = $1",
+                   from users u where id = $1 and active",
             )
             .await?;
         let most = MEMBERSHIPS_MAX as i64;
@@ -193,6 +242,7 @@ fn read(row: &Row) -> Result<User, StoreError> {
         member: row.try_get(5)?,
         created_at: row.try_get(6)?,
         updated_at: row.try_get(7)?,
+        active: row.try_get(8)?,
     })
 }
 

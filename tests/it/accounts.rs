@@ -135,6 +135,69 @@ async fn an_account_signs_in_stays_and_signs_out() {
 }
 
 #[tokio::test]
+async fn an_admin_gives_roles_and_shuts_accounts() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let admin_id = user(&client, "admin").await;
+    let admin = server.user(admin_id);
+    join(&server, "ada@example.org", PASSWORD).await;
+    let ada: i64 = one(
+        &client,
+        "select id from users where email = 'ada@example.org'",
+        &[],
+    )
+    .await;
+    let path = format!("/api/v1/users/{ada}");
+    let ends = async |of: &Caller| {
+        let refused = async { while of.get("/api/v1/auth/me").await.status != 401 {} };
+        tokio::time::timeout(DEADLINE, refused)
+            .await
+            .expect("it ends");
+    };
+    let tokens = login(&server, "ada@example.org", PASSWORD).await;
+    let customer = bearer(&server, tokens.data(200));
+    assert_eq!(
+        customer
+            .patch(&path, &json!({"role": "admin"}))
+            .await
+            .code(403),
+        "FORBIDDEN"
+    );
+    let changed = admin.patch(&path, &json!({"role": "organizer"})).await;
+    assert_eq!(changed.data(200)["role"], "organizer");
+    ends(&customer).await;
+    let next = json!({"refresh_token": tokens.data(200)["refresh_token"]});
+    let next = post(&server, "refresh", &next).await.data(200).clone();
+    assert_eq!(next["user"]["role"], "organizer");
+
+    let changed = admin.patch(&path, &json!({"active": false})).await;
+    assert_eq!(changed.data(200)["active"], false);
+    assert_eq!(changed.data(200)["role"], "organizer");
+    ends(&bearer(&server, &next)).await;
+    let again = json!({"refresh_token": next["refresh_token"]});
+    let again = post(&server, "refresh", &again).await;
+    assert_eq!(again.code(401), "BAD_REFRESH_TOKEN");
+    let shut = login(&server, "ada@example.org", PASSWORD).await;
+    assert_eq!(shut.code(401), "BAD_CREDENTIALS");
+    let named = server.user(UserId(ada)).get("/api/v1/bookings/mine").await;
+    assert_eq!(named.code(401), "INVALID_TOKEN");
+    let opened = admin.patch(&path, &json!({"active": true})).await;
+    assert_eq!(opened.data(200)["active"], true);
+    login(&server, "ada@example.org", PASSWORD).await.data(200);
+
+    let own = format!("/api/v1/users/{admin_id}");
+    let own = admin.patch(&own, &json!({"active": false})).await;
+    assert_eq!(own.code(409), "OWN_ACCOUNT");
+    let nobody = "/api/v1/users/999999";
+    let nobody = admin.patch(nobody, &json!({"role": "admin"})).await;
+    assert_eq!(nobody.code(404), "USER_NOT_FOUND");
+    let trail = admin.get("/api/v1/audit-trail").await;
+    let shut = trail.data(200).as_array().unwrap().iter();
+    let mut shut = shut.filter(|entry| entry["object"] == format!("user:{ada}"));
+    assert!(shut.any(|entry| entry["detail"]["active"] == false));
+}
+
+#[tokio::test]
 async fn a_stolen_refresh_token_ends_its_session_on_every_node() {
     let server = TestServer::start().await;
     // Nodes that make each other's tokens share a secret; here each has its own, so the row is looked at.

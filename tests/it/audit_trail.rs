@@ -336,6 +336,9 @@ impl Stage<'_> {
                     json!({}),
                 )
             }
+            "PATCH users/{user_id}" => {
+                admin(format!("/api/v1/users/{buyer}"), json!({"active": true}))
+            }
             "POST users/{user_id}/memberships" => admin(
                 format!("/api/v1/users/{buyer}/memberships"),
                 json!({"kind": "season", "valid_to": "2099-12-31T00:00:00Z"}),

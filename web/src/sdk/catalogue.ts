@@ -120,4 +120,6 @@ export interface User {
   name: string;
   role: 'customer' | 'organizer' | 'admin';
   member?: boolean;
+  /** Nobody signs in to an account that is not. */
+  active?: boolean;
 }

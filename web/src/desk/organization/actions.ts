@@ -63,6 +63,7 @@ const ACTIONS: Readonly<Record<string, readonly [string, string, string]>> = {
   'POST /organizations/{organization_id}/taxes': ['Added a tax of the organization', 'เพิ่มภาษีขององค์กร', 'مالیات سازمان افزود'],
   'PATCH /organizations/{organization_id}/taxes/{tax_id}': ['Changed a tax of the organization', 'แก้ไขภาษีขององค์กร', 'مالیات سازمان را تغییر داد'],
   'DELETE /organizations/{organization_id}/taxes/{tax_id}': ['Deleted a tax of the organization', 'ลบภาษีขององค์กร', 'مالیات سازمان را پاک کرد'],
+  'PATCH /users/{user_id}': ['Changed somebody’s role, or shut or opened an account', 'เปลี่ยนบทบาท หรือปิดหรือเปิดบัญชี', 'نقش کسی را تغییر داد، یا حسابی را بست یا باز کرد'],
   'POST /users/{user_id}/memberships': ['Made somebody a member', 'ให้เป็นสมาชิก', 'کسی را عضو کرد'],
   'PUT /users/{user_id}/memberships/{membership_id}': ['Changed a membership', 'แก้ไขการเป็นสมาชิก', 'عضویت را تغییر داد'],
   'DELETE /users/{user_id}/memberships/{membership_id}': ['Ended a membership', 'สิ้นสุดการเป็นสมาชิก', 'عضویت را پایان داد'],
