@@ -96,6 +96,16 @@ function squeezedStyles(): Plugin {
   };
 }
 
+/** Takes Lit's sentences for authors of elements out: they are about what the types forbid, and no visitor should load them. */
+function terseLit(): Plugin {
+  return {
+    name: 'terse-lit',
+    apply: 'build',
+    transform: (code, id) =>
+      /\/node_modules\/(?:@lit|lit-html)\//.test(id) ? code.replace(/throw Error\("[^"]*"(?:\+\w+\+"[^"]*")*\)/g, 'throw Error("Lit")') : undefined,
+  };
+}
+
 /**
  * Tells each service worker the files of its page, so that it opens without network: all that its entry imports, at once or
  * later, and its style sheets. The check-in page has its fonts at once; the others' are kept when they are used.
@@ -158,7 +168,7 @@ const WORKERS = new Map([['checkin-worker', 'checkin.js'], ['sw', 'sw.js']]);
 const OF_ALL_PAGES = /\/src\/pages\/(?:shared\.styles|app\.words|language)\.ts$/;
 
 export default defineConfig({
-  plugins: [sharedHead(), smallest, squeezedStyles(), plainImports(), filesOfWorkers(), precompressed()],
+  plugins: [sharedHead(), smallest, squeezedStyles(), plainImports(), terseLit(), filesOfWorkers(), precompressed()],
   build: {
     target: 'es2022',
     // Everything is a file of its own: the page's CSP forbids what is inlined.
