@@ -136,7 +136,8 @@ export class Attempts {
       this.#drop(key);
       return booking;
     } catch (error) {
-      if (error instanceof Refusal) {
+      // A token that was not taken says nothing of an earlier try, whose answer may be lost.
+      if (error instanceof Refusal && !(error.status === 401 && kept.caller)) {
         this.#drop(key);
         // The error tells the one who booked just now; a late answer has nobody to be told to.
         if (late) this.#refused.set(key, { key, request, at: kept.at, state: 'refused', refusal: error });

@@ -9,7 +9,7 @@ export interface BackoffOptions {
   baseMs: number;
   capMs: number;
   /** Uniform in [0, 1). Tests replace it. */
-  random?: () => number;
+  random?: (() => number) | undefined;
 }
 
 export class Backoff {

@@ -116,14 +116,13 @@ export class Connection {
   #heartbeatTimer: ReturnType<typeof setTimeout> | undefined;
   /** Delay that a `drain` message asked for; used by the close that follows it. */
   #drainDelayMs: number | undefined;
-  #refreshing: Promise<void> | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#backoff = new Backoff({
       baseMs: CONNECTION.backoffBaseMs,
       capMs: CONNECTION.backoffCapMs,
-      ...(options.random ? { random: options.random } : {}),
+      random: options.random,
     });
   }
 
@@ -250,12 +249,9 @@ export class Connection {
     for (const { channel } of [...this.#channels.values()]) channel.linkLost();
   }
 
-  /** Gets a fresh token, once for all who ask meanwhile. Without one we go on as nobody: public topics still work. */
-  refreshToken(): Promise<void> {
-    this.#refreshing ??= Promise.resolve(this.#options.refreshToken?.())
-      .catch(() => {})
-      .finally(() => (this.#refreshing = undefined));
-    return this.#refreshing;
+  /** Gets a fresh token. Without one we go on as nobody: public topics still work. */
+  async refreshToken(): Promise<void> {
+    await this.#options.refreshToken?.();
   }
 
   async #refreshThenConnect(): Promise<void> {

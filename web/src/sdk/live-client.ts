@@ -40,7 +40,10 @@ export interface ClientOptions {
   url: string;
   /** JWT of the caller. Without one: anonymous. */
   token?: string;
-  /** Called when the server says that the token ended: answers a new one, or undefined. */
+  /**
+   * Called when the server says that the token ended: answers a new one, or undefined, and the caller is a guest. Where it
+   * rejects, the caller stays who they are, and it is called again.
+   */
   refreshToken?: () => Promise<string | undefined>;
   /** Keeps the tokens of anonymous bookings, attempts to book, and the last numbers; memory by default. */
   storage?: TextStorage;
@@ -73,6 +76,7 @@ export class LiveClient {
   readonly #links: Links;
   readonly #fallback: Fallback;
   readonly #topics = new Map<string, Watched>();
+  #renewing: Promise<void> | undefined;
 
   constructor(options: ClientOptions) {
     const url = (options.url || originOfPage()).replace(/\/+$/, '');
@@ -84,7 +88,9 @@ export class LiveClient {
       identity: () => this.identity.headers,
       caller: () => this.identity.caller,
       clock: this.clock,
-      ...(options.fetch ? { fetch: options.fetch } : {}),
+      fetch: options.fetch,
+      // Without anybody to ask, the server's answer stands: who had a token is not made a guest behind their back.
+      renew: options.refreshToken && (() => this.#renew(options)),
       language: () => this.language,
     });
     this.#links = new Links(() => this.#link(options));
@@ -92,15 +98,29 @@ export class LiveClient {
     this.identity.changed.on(() => this.callerChanged());
   }
 
-  #link({ transport, WebSocket, refreshToken }: ClientOptions): Connection {
+  /**
+   * Another token, got once for all who ask meanwhile. Where it cannot be had now, the old one stays: whoever is refused for it
+   * asks again.
+   */
+  #renew({ refreshToken }: ClientOptions): Promise<void> {
+    const { token } = this.identity;
+    const ask = async (): Promise<void> => {
+      const next = await refreshToken?.();
+      // Somebody may have signed in or out meanwhile.
+      if (this.identity.token === token) this.identity.token = next;
+    };
+    return (this.#renewing ??= ask()
+      .catch(() => {})
+      .finally(() => (this.#renewing = undefined)));
+  }
+
+  #link(options: ClientOptions): Connection {
+    const { transport, WebSocket } = options;
     const link = new Connection({
       url: `${this.url.replace(/^http/, 'ws')}/realtime/v1/websocket`,
       transport: transport ?? webSocketTransport(WebSocket) ?? noTransport,
       token: () => this.identity.accessToken,
-      refreshToken: async () => {
-        const token = await refreshToken?.().catch(() => undefined);
-        this.identity.token = token;
-      },
+      refreshToken: () => this.#renew(options),
       clock: this.clock,
     });
     this.madeLink(link);

@@ -47,14 +47,18 @@ export interface Answer<T> {
   askedAt: number;
 }
 
+export type CallerHeaders = Record<string, string> & { authorization?: string };
+
 export interface RestOptions {
   /** `http://host:port`, without a trailing slash. */
   url: string;
-  fetch?: typeof fetch;
+  fetch?: typeof fetch | undefined;
   /** Headers that name the caller. */
-  identity: () => Record<string, string>;
+  identity: () => CallerHeaders;
   /** The same caller has the same one, also with another token. */
   caller?: () => unknown;
+  /** Gets the caller another token, if there is one; called when the server does not take the present one. */
+  renew?: (() => Promise<void>) | undefined;
   /** Preferred language of messages; the platform's by default. */
   language?: () => string | undefined;
   timeoutMs?: number;
@@ -73,8 +77,6 @@ export interface RestRequest {
   /** Says not who asks: a token that has ended would be refused before what is asked is looked at. */
   isOpen?: boolean;
 }
-
-const EVENTS = 'text/event-stream';
 
 const TIMEOUT_MS = 15_000;
 /** Statuses that mean «not now» rather than «no». */
@@ -130,22 +132,26 @@ export class Rest {
   }
 
   /**
-   * Opens a stream of server-sent events. Ends when the signal says so.
+   * A token that ended, which many only hear of by such an answer, is renewed once. Nothing was done for it, so the request goes
+   * out again as it was, but for no other caller.
    * @throws Unreachable
    */
-  async stream(path: string, signal: AbortSignal): Promise<ReadableStreamDefaultReader<Uint8Array>> {
-    const response = await this.fetch(path, { headers: { accept: EVENTS }, signal });
-    if (response.ok && response.body && response.headers.get('content-type')?.startsWith(EVENTS)) {
-      return response.body.getReader();
-    }
-    await response.body?.cancel();
-    throw new Unreachable(`the server answered ${response.status}, no events`);
+  async fetch(path: string, request: RestRequest): Promise<Response> {
+    const { caller } = this;
+    const { identity, renew } = this.#options;
+    const sent = request.isOpen ? {} : identity();
+    const response = await this.#fetch(path, request, sent);
+    if (response.status !== 401 || !sent.authorization) return response;
+    const isSame = (): boolean => identity().authorization === sent.authorization;
+    if (isSame()) await renew?.();
+    if (isSame() || this.caller !== caller) return response;
+    void response.body?.cancel();
+    return this.#fetch(path, request, identity());
   }
 
-  /** @throws Unreachable */
-  async fetch(path: string, request: RestRequest): Promise<Response> {
-    const { url, fetch: given, identity, language, timeoutMs = TIMEOUT_MS } = this.#options;
-    const headers: Record<string, string> = { accept: 'application/json', ...(request.isOpen ? {} : identity()), ...request.headers };
+  async #fetch(path: string, request: RestRequest, identity: CallerHeaders): Promise<Response> {
+    const { url, fetch: given, language, timeoutMs = TIMEOUT_MS } = this.#options;
+    const headers: Record<string, string> = { accept: 'application/json', ...identity, ...request.headers };
     const spoken = language?.();
     if (spoken) headers['accept-language'] = spoken;
     if (request.etag) headers['if-none-match'] = request.etag;
@@ -157,7 +163,7 @@ export class Rest {
         method: request.method ?? 'GET',
         headers,
         signal: request.signal ?? AbortSignal.timeout(timeoutMs),
-        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+        body: JSON.stringify(request.body) ?? null,
         // Ours are the conditional requests; a browser's cache would hide the 304s.
         ...({ cache: 'no-store' } as RequestInit),
       });

@@ -9,8 +9,10 @@
  */
 import { Backoff } from './backoff.ts';
 import { isBeat, isObject, type JsonObject } from './protocol.ts';
-import type { Rest } from './rest.ts';
+import { Unreachable, type Rest } from './rest.ts';
 import { EventParser } from './sse.ts';
+
+const EVENTS = 'text/event-stream';
 
 export const STREAMS = {
   /** Topics of one client that streams are opened for; with more than that, all are polled. */
@@ -111,7 +113,7 @@ export class Streams {
     const [kind, id] = topic.topic.split(':');
     const since = topic.view.revision === 0 ? '' : `&since=${topic.view.revision}`;
     let watchdog = setTimeout(() => abort.abort(), STREAMS.firstEventMs);
-    const stream = await this.#rest.stream(`/events/${id}/stream?topic=${kind}${since}`, abort.signal).catch((error: unknown) => {
+    const stream = await opened(this.#rest, `/events/${id}/stream?topic=${kind}${since}`, abort.signal).catch((error: unknown) => {
       clearTimeout(watchdog);
       throw error;
     });
@@ -198,4 +200,17 @@ function lockOf(locks: Locks, name: string): Promise<Slot | undefined> {
     };
     locks.request(name, { ifAvailable: true }, held).catch(() => resolve(undefined));
   });
+}
+
+/**
+ * Opens a stream of server-sent events. Ends when the signal says so.
+ * @throws Unreachable
+ */
+async function opened(rest: Rest, path: string, signal: AbortSignal): Promise<ReadableStreamDefaultReader<Uint8Array>> {
+  const response = await rest.fetch(path, { headers: { accept: EVENTS }, signal });
+  if (response.ok && response.body && response.headers.get('content-type')?.startsWith(EVENTS)) {
+    return response.body.getReader();
+  }
+  await response.body?.cancel();
+  throw new Unreachable(`the server answered ${response.status}, no events`);
 }

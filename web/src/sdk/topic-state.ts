@@ -283,14 +283,8 @@ export abstract class TopicState<S> {
   protected show(change: Partial<TopicView<S>>): void {
     const before = this.#view;
     const view = (this.#view = { ...before, ...change });
-    const same =
-      before.state === view.state &&
-      before.revision === view.revision &&
-      before.status === view.status &&
-      before.refused === view.refused &&
-      before.counted === view.counted &&
-      before.rememberedAt === view.rememberedAt;
-    if (!same) this.changed.emit(view);
+    const fields = Object.keys(change) as (keyof typeof view)[];
+    if (fields.some((field) => before[field] !== view[field])) this.changed.emit(view);
   }
 }
 

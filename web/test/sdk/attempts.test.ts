@@ -52,6 +52,37 @@ function watched(page: SeatcastClient): () => readonly UnsentBooking[] {
 const keptTokens = (): number => Array.from({ length: storage.length }, (_, index) => storage.key(index)!).filter((key) => key.startsWith('seatcast.booking.')).length;
 const posts = (): number => server.requests.filter(({ method }) => method === 'POST').length;
 
+describe('a token that ended in the middle of a booking', () => {
+  it('says nothing of the try whose answer was lost: its key stays', async () => {
+    const page = open({ userId: 3 });
+    const unsent = watched(page);
+    let tries = 0;
+    const lost = server.routes.get('POST /bookings')!;
+    server.routes.set('POST /bookings', (body, headers) => {
+      behaves = 'answer is lost';
+      tries += 1;
+      return tries === 1 ? lost(body, headers) : refused(401, 'TOKEN_EXPIRED');
+    });
+    const first = page.book(request).catch((error: unknown) => error);
+    await server.settle(60_000);
+    expect(await first).toMatchObject({ status: 401 });
+    expect(unsent()).toMatchObject([{ state: 'unsent' }]);
+    server.routes.set('POST /bookings', lost);
+    behaves = 'answers';
+    const [attempt] = unsent();
+    await page.bookAgain(attempt!);
+    expect([made.size, unsent()]).toEqual([1, []]);
+  });
+
+  it('but is an answer to somebody without one', async () => {
+    const page = open();
+    const unsent = watched(page);
+    server.routes.set('POST /bookings', () => refused(401, 'UNAUTHORIZED'));
+    await page.book(request).catch(() => undefined);
+    expect(unsent()).toEqual([]);
+  });
+});
+
 describe('a page that is loaded again in the middle of a booking', () => {
   it('has its key kept before anything is sent', () => {
     behaves = 'hangs';

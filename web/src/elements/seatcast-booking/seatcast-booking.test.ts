@@ -98,6 +98,23 @@ describe('booking', () => {
     expect(textOf(button())).toBe('Book 1 ticket');
   });
 
+  it('keeps its key where the token ended between two tries: the first may have been booked', async () => {
+    client.setToken(tokenOf(3));
+    let tries = 0;
+    server.routes.set('POST /bookings', () => {
+      tries += 1;
+      if (tries === 1) throw new TypeError('fetch failed');
+      return tries === 2 ? refused(401, 'TOKEN_EXPIRED') : accepted(booking, {}, 201);
+    });
+    await choose(line(2));
+    button().click();
+    await drawn(server, element, 10_000);
+    client.setToken(`${tokenOf(3)}again`);
+    button().click();
+    await drawn(server, element);
+    expect([keys().length, new Set(keys()).size]).toEqual([3, 1]);
+  });
+
   it('books it, tells so, and empties the choice', async () => {
     let made: BookingMadeEvent | undefined;
     element.addEventListener('seatcast-booked', (event) => (made = event));

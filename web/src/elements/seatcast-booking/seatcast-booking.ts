@@ -465,7 +465,7 @@ export class SeatcastBooking extends SellingElement {
     const before = this.#unknown;
     if (before && JSON.stringify(before.request) !== JSON.stringify(request)) {
       const made = await this.#send(before).catch((error: unknown) => {
-        if (!(error instanceof Refusal)) throw error;
+        if (this.#unknown) throw error;
       });
       if (made) {
         this.dispatchEvent(new BookingMadeEvent(made));
@@ -482,8 +482,8 @@ export class SeatcastBooking extends SellingElement {
       this.#unknown = undefined;
       return booking;
     } catch (error) {
-      // A refusal is an answer: the next try is another attempt.
-      if (error instanceof Refusal) this.#unknown = undefined;
+      // Answered by a refusal: the next try is another attempt.
+      if (!this.topic.client.isUnsent(attempt)) this.#unknown = undefined;
       throw error;
     }
   }
