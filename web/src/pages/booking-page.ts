@@ -196,8 +196,7 @@ export class BookingPage extends PageElement {
   }
 
   #booking(): Booking | undefined {
-    const name = this.name.toLowerCase();
-    const known = this.#own.view.bookings?.find(({ id, reference }) => id === name || reference.toLowerCase() === name);
+    const known = this.#own.view.bookings?.find((booking) => isNamed(booking, this.name));
     if (!known) return this.asked ?? undefined;
     // The list does not say how to reach the buyer.
     return known.contact || !this.asked?.contact ? known : { ...known, contact: this.asked.contact };
@@ -213,7 +212,7 @@ export class BookingPage extends PageElement {
       this.problem = undefined;
     } catch (error) {
       // It is not told to exist to those who may not see it.
-      if (error instanceof Refusal) this.asked = null;
+      if (error instanceof Refusal) this.asked ??= null;
       else this.problem = error;
     } finally {
       this.#isAsking = false;
@@ -222,7 +221,9 @@ export class BookingPage extends PageElement {
 
   async #openLink(): Promise<void> {
     try {
-      await openMailedLink();
+      const opened = await openMailedLink();
+      // The list of whoever is signed in does not have it, and it may have been asked for before the link was opened.
+      if (opened && isNamed(opened, this.name)) this.asked = opened;
     } catch (error) {
       this.said = error;
     }
@@ -248,6 +249,10 @@ export class BookingPage extends PageElement {
       this.fetching = false;
     }
   }
+}
+
+function isNamed({ id, reference }: Booking, name: string): boolean {
+  return id === name.toLowerCase() || reference.toLowerCase() === name.toLowerCase();
 }
 
 function stageOf(booking: Booking): Stage {

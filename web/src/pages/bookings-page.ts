@@ -56,7 +56,7 @@ export class BookingsPage extends PageElement {
   /** Why a mailed link opens nothing. */
   declare said: string | undefined;
   /** The booking that a mailed link opened. */
-  declare opened: string | undefined;
+  declare opened: Booking | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -77,7 +77,7 @@ export class BookingsPage extends PageElement {
     const words = WORDS[this.language];
     return html`
       <h1>${words.title}</h1>
-      <p role="status" class="said">${this.opened ? html`<a href=${BOOKING_PAGE.replace('{reference}', this.opened)}>${words.opened(this.opened)}</a>` : (this.said ?? nothing)}</p>
+      <p role="status" class="said">${this.opened ? html`<a href=${BOOKING_PAGE.replace('{reference}', this.opened.id)}>${words.opened(this.opened.reference)}</a>` : (this.said ?? nothing)}</p>
       <seatcast-bookings booking-page=${BOOKING_PAGE} sign-in-page=${SIGN_IN_PAGE}>
         <div slot="empty" class="message">
           <p><strong>${words.nothing}</strong>${words.nothingMeans}</p>
@@ -90,7 +90,7 @@ export class BookingsPage extends PageElement {
 
   readonly #followLink = async (): Promise<void> => {
     try {
-      this.opened = (await openMailedLink())?.reference ?? this.opened;
+      this.opened = (await openMailedLink()) ?? this.opened;
       this.said = undefined;
     } catch (error) {
       this.said = explain(this.language, error);

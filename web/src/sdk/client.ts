@@ -96,7 +96,7 @@ export class SeatcastClient extends LiveClient {
     if (isAttemptKey(key)) this.#attempts.moved();
   }
 
-  /** A guest's bookings may have changed: reads them. With an account there is no need to ask. */
+  /** Bookings that were made without an account may have changed: reads them. An account's need no asking. */
   refreshBookings(): void {
     this.#own.ask();
   }
@@ -289,9 +289,13 @@ export class SeatcastClient extends LiveClient {
     const answer = await sendOnce<Booking>(this.rest, '/bookings', { method: 'POST', body: request }, key);
     const booking = given(answer);
     const token = booking.token ?? answer.headers.get('x-booking-token') ?? undefined;
-    if (token) this.#store.keep({ id: booking.id, event_id: booking.event_id, token, version: booking.version });
+    this.#keep(booking, token);
     this.#written(booking, answer);
     return booking;
+  }
+
+  #keep({ id, reference, event_id, version }: Booking, token: string | undefined): void {
+    if (token) this.#store.keep({ id, reference, event_id, token, version });
   }
 
   /**
@@ -408,8 +412,7 @@ export class SeatcastClient extends LiveClient {
   async openLink(link: string): Promise<Booking> {
     const answer = await this.rest.send<Booking>('/bookings/open', { method: 'POST', body: { link } });
     const booking = given(answer);
-    const { id, event_id, token, version } = booking;
-    if (token) this.#store.keep({ id, event_id, token, version });
+    this.#keep(booking, booking.token);
     this.#written(booking, answer);
     return booking;
   }
@@ -426,12 +429,13 @@ export class SeatcastClient extends LiveClient {
 
   /** The same by its reference. A guest's is known to this device, or asked for by `findBooking`. */
   async bookingOf(reference: string): Promise<Booking> {
-    return given(await this.rest.send<Booking>(`/bookings/by-reference/${encodeURIComponent(reference)}`));
+    const kept = this.#store.all().find((one) => one.reference === reference.toUpperCase());
+    return kept ? this.booking(kept.id) : given(await this.rest.send<Booking>(`/bookings/by-reference/${encodeURIComponent(reference)}`));
   }
 
-  /** The caller's bookings, newest first; without an account those that this device made. */
+  /** The caller's bookings, newest first; then those that this device made without an account. */
   async myBookings(): Promise<Booking[]> {
-    return (await this.#readOwn()).bookings;
+    return (await this.#readOwn(this.identity.isSomebody)).bookings;
   }
 
   /** The time that is left until a moment of the server, such as a hold's deadline. */
@@ -509,19 +513,19 @@ export class SeatcastClient extends LiveClient {
         const subscription = this.subscriptionTo(`user:${user}`) as Subscription<Bookings> | undefined;
         subscription?.amend(change);
       },
-      read: (settled) => this.#readOwn(settled),
+      read: (settled) => this.#readOwn(this.identity.isSomebody && this.identity.user === undefined, settled),
       readOne: (id) => this.booking(id),
     });
   }
 
-  async #readOwn(settled: Settled = () => undefined): Promise<{ bookings: Booking[]; askedAt: number }> {
-    if (this.identity.isSomebody) {
-      const answer = await this.rest.send<Booking[]>(`/bookings/mine?limit=${POLLING.bookingsMax}`);
-      return { bookings: given(answer), askedAt: answer.askedAt };
-    }
-    const askedAt = Math.floor(this.clock.now() * 1_000);
-    const read = this.#store.all().map(({ id, version }) => settled(id, version) ?? this.booking(id).catch(unlessGone));
-    return { bookings: (await Promise.all(read)).filter((booking) => booking !== undefined), askedAt };
+  /** Of the account, if so wished, and what was made here without one. */
+  async #readOwn(ofAccount: boolean, settled: Settled = () => undefined): Promise<{ bookings: Booking[]; askedAt: number }> {
+    const answer = ofAccount ? await this.rest.send<Booking[]>(`/bookings/mine?limit=${POLLING.bookingsMax}`) : undefined;
+    const mine = answer ? given(answer) : [];
+    const askedAt = answer?.askedAt ?? Math.floor(this.clock.now() * 1_000);
+    const others = this.#store.all().filter((kept) => !mine.some(({ id }) => id === kept.id));
+    const read = await Promise.all(others.map(({ id, version }) => settled(id, version) ?? this.booking(id).catch(unlessGone)));
+    return { bookings: [...mine, ...read.filter((booking) => booking !== undefined)], askedAt };
   }
 
   protected override modelOf(kind: TopicKind): Model<unknown> {

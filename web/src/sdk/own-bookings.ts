@@ -2,7 +2,7 @@
  * The caller's own bookings, live. An account has a topic, `user:{id}`: what is held, paid,
  * cancelled or expired anywhere shows at once. A guest has tokens and no topic: the bookings are read by
  * REST when something may have changed (a write of ours, a deadline, another tab, a page that is shown
- * again), and now and then while a hold is open.
+ * again), and now and then while a hold is open. Whoever signs in keeps in sight what this browser holds as a guest.
  *
  * Either way the highest version of a booking stays (`bookings.ts`).
  */
@@ -53,7 +53,7 @@ export interface Source {
   /** Changes the state of an account's topic, if that is watched. */
   amendTopic(user: number, change: (known: Bookings) => Bookings): void;
   /**
-   * By REST: the bookings, and a moment before they were read. Those that `settled` answers, for an id and the
+   * By REST: the bookings that no topic tells of, and a moment before they were read. Those that `settled` answers, for an id and the
    * newest version that a tab of this browser knows, are not read again.
    */
   read(settled: Settled): Promise<{ bookings: Booking[]; askedAt: number }>;
@@ -71,6 +71,7 @@ export class OwnBookings {
   #view: BookingsView = NOTHING;
   /** The account whose topic is watched. */
   #user: number | undefined;
+  #topic: TopicView<Bookings> | undefined;
   #leaveTopic: (() => void) | undefined;
   /** A guest's. */
   #known = Bookings.none;
@@ -114,40 +115,40 @@ export class OwnBookings {
   /** REST answered a write with this booking. */
   told(booking: Booking): void {
     const at = this.#source.clock.now() * 1_000;
-    if (this.#user !== undefined) {
-      if (booking.user_id === this.#user) this.#source.amendTopic(this.#user, (known) => known.told([booking], at));
+    if (this.#user !== undefined && booking.user_id === this.#user) {
+      this.#source.amendTopic(this.#user, (known) => known.told([booking], at));
     } else if (this.#watchers > 0) {
       if (isUnsettled(booking)) this.#moneyAsks = GUEST.moneyAsksMax;
-      this.#known = this.#known.told([booking], at);
-      if (this.#view.bookings) this.#showGuests(this.#view.problem);
+      // Staff write bookings of others, which are none of theirs.
+      if (this.#user === undefined || booking.user_id === null) this.#known = this.#known.told([booking], at);
+      if (this.#view.bookings) this.#showAll(this.#view.problem);
       this.ask();
     }
   }
 
-  /** A guest's bookings may have changed: reads them. An account's topic needs no asking. */
+  /** A guest's bookings may have changed: reads them. An account's topic needs no asking, but what was made without it does. */
   ask(): void {
-    if (this.#watchers === 0 || this.#user !== undefined) return;
+    if (this.#watchers === 0) return;
     if (this.#isReading) this.#askAgain = true;
     else void this.#read();
   }
 
   #begin(): void {
     this.#user = this.#source.user();
-    if (this.#user === undefined) {
-      this.ask();
-    } else {
-      this.#leaveTopic = this.#source.watchTopic(this.#user, ({ state, revision, status, refused }) => {
-        // The revision of a `user:` topic is when the database was read.
-        if (revision > 0) this.#source.clock.tell(revision / 1_000);
-        this.#show({ bookings: state?.list, status, account: true, problem: refused });
-        void this.#learnTime();
-      });
-    }
+    this.ask();
+    if (this.#user === undefined) return;
+    this.#leaveTopic = this.#source.watchTopic(this.#user, (topic) => {
+      // The revision of a `user:` topic is when the database was read.
+      if (topic.revision > 0) this.#source.clock.tell(topic.revision / 1_000);
+      this.#topic = topic;
+      this.#showAll(undefined);
+      void this.#learnTime();
+    });
   }
 
   #end(): void {
     this.#leaveTopic?.();
-    this.#leaveTopic = undefined;
+    this.#leaveTopic = this.#topic = undefined;
     this.#user = undefined;
     this.#known = Bookings.none;
     this.#view = NOTHING;
@@ -167,7 +168,7 @@ export class OwnBookings {
     this.#show({ ...this.#view });
   }
 
-  // ── guests ───────────────────────────────────────────────────────────────────────────────────
+  // ── made without an account ───────────────────────────────────────────────────────────────────────
 
   async #read(): Promise<void> {
     clearTimeout(this.#timer);
@@ -175,19 +176,24 @@ export class OwnBookings {
     this.#isReading = true;
     this.#askAgain = false;
     let problem: Error | undefined;
+    let isNews = false;
     try {
       const { bookings, askedAt } = await this.#source.read((id, version) => this.#settled(id, version));
       if (reading !== this.#reading) return;
       if (bookings.some((booking) => awaitsMoney(booking) && booking.version !== this.#known.get(booking.id)?.version)) this.#moneyAsks = GUEST.moneyAsksMax;
-      this.#known = this.#known.whole(bookings, askedAt);
+      const before = this.#known;
+      this.#known = before.whole(bookings, askedAt);
+      isNews = this.#known !== before;
       this.#backoff.reset();
     } catch (error) {
       if (reading !== this.#reading) return;
       problem = error instanceof Error ? error : new Error(String(error));
     }
     this.#isReading = false;
-    if (problem) this.#show({ ...this.#view, status: 'offline', problem });
-    else this.#showGuests(undefined);
+    if (this.#user !== undefined) {
+      if (isNews) this.#showAll(undefined);
+    } else if (problem) this.#show({ ...this.#view, status: 'offline', problem });
+    else this.#showAll(undefined);
     if (this.#moneyAsks > 0) this.#moneyAsks -= 1;
     if (this.#askAgain) return this.ask();
     this.#askIn(problem ? this.#backoff.next() : this.#nextMs());
@@ -195,12 +201,18 @@ export class OwnBookings {
 
   /** A booking that has ended stays as it is once its money does; a buyer who often booked would ask in vain for many of them. */
   #settled(id: string, version: number): Booking | undefined {
+    // The account took it over: its topic tells of it.
+    const own = this.#topic?.state?.get(id);
+    if (own) return own;
     const known = this.#known.get(id);
     return known && hasEnded(known) && known.version >= version && !isUnsettled(known) ? known : undefined;
   }
 
-  #showGuests(problem: BookingsView['problem']): void {
-    this.#show({ bookings: this.#known.list, status: 'stale', account: false, problem });
+  #showAll(problem: BookingsView['problem']): void {
+    if (this.#user === undefined) return this.#show({ bookings: this.#known.list, status: 'stale', account: false, problem });
+    if (!this.#topic) return;
+    const { state, status, refused } = this.#topic;
+    this.#show({ bookings: state?.told(this.#known.list, 0).list, status, account: true, problem: refused });
   }
 
   /**

@@ -9,6 +9,7 @@ import type { Keeper } from './keeper.ts';
 
 export interface KeptBooking {
   id: string;
+  reference?: string | undefined;
   event_id: number;
   token: string;
   /** The newest version that a tab of this browser has seen. */
@@ -57,8 +58,8 @@ export function bookingStore(keeper: Keeper): BookingStore {
 
 function parsed(text: string): KeptBooking[] {
   try {
-    const { id, event_id, token, version } = JSON.parse(text) as KeptBooking;
-    return typeof id === 'string' && typeof token === 'string' ? [{ id, event_id, token, version: Number(version) || 0 }] : [];
+    const { id, reference, event_id, token, version } = JSON.parse(text) as KeptBooking;
+    return typeof id === 'string' && typeof token === 'string' ? [{ id, reference, event_id, token, version: Number(version) || 0 }] : [];
   } catch {
     return [];
   }

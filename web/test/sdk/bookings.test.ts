@@ -405,6 +405,77 @@ describe('bookings of a guest', () => {
   });
 });
 
+describe('bookings that were made as a guest, once their buyer has signed in', () => {
+  let storage: FakeStorage;
+  let guests: Booking;
+
+  beforeEach(async () => {
+    storage = new FakeStorage();
+    guests = { ...server.hold(0, { reference: 'BK-GUEST7' }), user_id: null };
+    client = server.client({ storage });
+    server.routes.set('POST /bookings', () => accepted({ ...guests, token: 'secret' }, {}, 201));
+    server.routes.set(`GET /bookings/${guests.id}`, (_, headers) =>
+      headers.get('x-booking-token') === 'secret' ? accepted(guests) : refused(404, 'BOOKING_NOT_FOUND'),
+    );
+    const booked = client.book({ event_id: 1, items: [] });
+    await server.settle(10);
+    await booked;
+  });
+  const reads = (): number => server.requests.filter(({ path }) => path === `/bookings/${guests.id}`).length;
+
+  it('stay in sight beside the account\'s, and go on', async () => {
+    const own = server.hold(3);
+    const { last, statuses } = watch();
+    await server.settle(10);
+    client.setToken(tokenOf(3));
+    await server.settle(10);
+    expect(last()).toMatchObject({ account: true, status: 'live' });
+    expect(last().bookings?.map(({ id }) => id).sort()).toEqual([own.id, guests.id].sort());
+    server.changeBooking(3, own.id, { status: 'confirmed' });
+    guests = { ...guests, version: 2, status: 'expired' };
+    await server.settle(120_000 + GUEST.afterDeadlineMs);
+    expect(statuses().sort()).toEqual(['confirmed', 'expired']);
+    expect((await client.myBookings()).map(({ id }) => id)).toEqual([own.id, guests.id]);
+  });
+
+  it('are the account\'s own, and not asked for, where it took them over', async () => {
+    const taken = server.hold(3, { ...guests, user_id: 3, status: 'confirmed' });
+    client.setToken(tokenOf(3));
+    const { last } = watch();
+    await server.settle(10);
+    expect(last().bookings?.map(({ id, user_id: user }) => [id, user])).toEqual([[taken.id, 3]]);
+    client.nudge();
+    await server.settle(10);
+    const before = reads();
+    await server.settle(GUEST.confirmedMs * 3);
+    expect(reads()).toBe(before);
+  });
+
+  it('are found by their reference, and those whose mailed link is opened show', async () => {
+    storage = new FakeStorage();
+    client = server.client({ storage, token: tokenOf(3) });
+    const { last } = watch();
+    await server.settle(10);
+    expect(last().bookings).toEqual([]);
+    server.routes.set('POST /bookings/open', () => accepted({ ...guests, token: 'secret' }));
+    await client.openLink('link');
+    await server.settle(10);
+    expect(last().bookings?.map(({ id }) => id)).toEqual([guests.id]);
+    expect((await client.bookingOf('bk-guest7')).id).toBe(guests.id);
+  });
+
+  it('but those of others that staff write are not', async () => {
+    client.setToken(tokenOf(3));
+    const { last } = watch();
+    await server.settle(10);
+    const other = { ...server.hold(4), version: 2, status: 'cancelled' as const };
+    server.routes.set(`PUT /bookings/${other.id}/status`, () => accepted(other));
+    await client.cancel(other);
+    await server.settle(10);
+    expect(last().bookings?.map(({ id }) => id)).toEqual([guests.id]);
+  });
+});
+
 describe('an organizer', () => {
   it('sees the event and its figures, and later figures win', async () => {
     let view: TopicView<AdminState> | undefined;
