@@ -96,13 +96,19 @@ function squeezedStyles(): Plugin {
   };
 }
 
-/** Takes Lit's sentences for authors of elements out: they are about what the types forbid, and no visitor should load them. */
+/**
+ * Takes out what Lit has for authors of elements: sentences about what the types forbid, and notes of its version for a warning
+ * of its development build. No visitor should load them.
+ */
 function terseLit(): Plugin {
+  const terse = (code: string): string =>
+    code
+      .replace(/throw Error\("[^"]*"(?:\+\w+\+"[^"]*")*\)/g, 'throw Error("Lit")')
+      .replace(/\(\w+\.(?:lit\w+|reactiveElement)Versions\?\?=\[\]\)\.push\("[^"]*"\)/g, '0');
   return {
     name: 'terse-lit',
     apply: 'build',
-    transform: (code, id) =>
-      /\/node_modules\/(?:@lit|lit-html)\//.test(id) ? code.replace(/throw Error\("[^"]*"(?:\+\w+\+"[^"]*")*\)/g, 'throw Error("Lit")') : undefined,
+    transform: (code, id) => (/\/node_modules\/(?:@lit|lit-html|lit-element)\//.test(id) ? terse(code) : undefined),
   };
 }
 
