@@ -121,6 +121,8 @@ export class Attempts {
   callerChanged(): void {
     const wasAsked = this.#hasResumed;
     this.#hasResumed = false;
+    // Those of the one before are none of the next one's business.
+    this.#refused.clear();
     if (wasAsked) this.resume();
     this.#tell();
   }
@@ -139,8 +141,8 @@ export class Attempts {
       // A token that was not taken says nothing of an earlier try, whose answer may be lost.
       if (error instanceof Refusal && !(error.status === 401 && kept.caller)) {
         this.#drop(key);
-        // The error tells the one who booked just now; a late answer has nobody to be told to.
-        if (late) this.#refused.set(key, { key, request, at: kept.at, state: 'refused', refusal: error });
+        // The error tells the one who booked just now; a late answer has nobody to be told to, but the same caller.
+        if (late && kept.caller === this.#sender.caller()) this.#refused.set(key, { key, request, at: kept.at, state: 'refused', refusal: error });
       } else if (this.#read().some((one) => one.key === key)) {
         this.#keep({ ...kept, isUnderWay: false });
       }

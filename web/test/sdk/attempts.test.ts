@@ -137,6 +137,24 @@ describe('a page that is loaded again in the middle of a booking', () => {
     expect(list()).toEqual([]);
   });
 
+  it.each(['before', 'after'])('tells the next caller nothing of a refusal that came %s they signed in', async (when) => {
+    behaves = 'hangs';
+    void open({ userId: 3 }).book(request);
+    await server.settle(500);
+    behaves = 'refuses';
+    let answer = (): void => undefined;
+    server.routes.set('POST /bookings', () => new Promise((resolve) => (answer = () => resolve(refused(409, 'SOLD_OUT')))));
+    const page = open({ userId: 3 });
+    const list = watched(page);
+    await server.settle(500);
+    if (when === 'before') answer();
+    await server.settle(10);
+    page.userId = 4;
+    answer();
+    await server.settle(500);
+    expect(list()).toEqual([]);
+  });
+
   it('does not ask by itself after two minutes: it offers', async () => {
     behaves = 'hangs';
     void open().book(request);
