@@ -539,6 +539,7 @@ export class SeatcastClient extends LiveClient {
   override close(): void {
     void this.#tracker.flush();
     this.#tracker.stop();
+    this.#own.close();
     super.close();
   }
 

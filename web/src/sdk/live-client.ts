@@ -167,7 +167,7 @@ export class LiveClient {
     this.#fallback.soon();
   }
 
-  /** Ends everything. Watched topics stay as they are. */
+  /** Ends everything. Watched topics stay as they were last, and say that they are offline. */
   close(): void {
     for (const [topic, watched] of [...this.#topics]) this.#leave(topic, watched);
     this.#fallback.stop();

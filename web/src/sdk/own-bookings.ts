@@ -68,6 +68,7 @@ export class OwnBookings {
   readonly #source: Source;
   readonly #backoff = new Backoff({ baseMs: GUEST.backoffBaseMs, capMs: GUEST.backoffCapMs });
   #watchers = 0;
+  #isOn = false;
   #view: BookingsView = NOTHING;
   /** The account whose topic is watched. */
   #user: number | undefined;
@@ -92,7 +93,7 @@ export class OwnBookings {
   watch(listener: (view: BookingsView) => void): () => void {
     const off = this.#changed.on(listener);
     this.#watchers += 1;
-    if (this.#watchers === 1) this.#begin();
+    if (!this.#isOn) this.#begin();
     listener(this.#view);
     let watching = true;
     return () => {
@@ -106,10 +107,17 @@ export class OwnBookings {
 
   /** The caller is another one. */
   identityChanged(): void {
-    if (this.#watchers === 0) return;
+    const wasOn = this.#isOn;
     this.#end();
     this.#show(NOTHING);
-    this.#begin();
+    if (wasOn) this.#begin();
+  }
+
+  /** Until somebody watches anew; those who still do see what was known last. */
+  close(): void {
+    const view = this.#view;
+    this.#end();
+    this.#show({ ...view, status: 'offline' });
   }
 
   /** REST answered a write with this booking. */
@@ -117,7 +125,7 @@ export class OwnBookings {
     const at = this.#source.clock.now() * 1_000;
     if (this.#user !== undefined && booking.user_id === this.#user) {
       this.#source.amendTopic(this.#user, (known) => known.told([booking], at));
-    } else if (this.#watchers > 0) {
+    } else if (this.#isOn) {
       if (isUnsettled(booking)) this.#moneyAsks = GUEST.moneyAsksMax;
       // Staff write bookings of others, which are none of theirs.
       if (this.#user === undefined || booking.user_id === null) this.#known = this.#known.told([booking], at);
@@ -128,12 +136,13 @@ export class OwnBookings {
 
   /** A guest's bookings may have changed: reads them. An account's topic needs no asking, but what was made without it does. */
   ask(): void {
-    if (this.#watchers === 0) return;
+    if (!this.#isOn) return;
     if (this.#isReading) this.#askAgain = true;
     else void this.#read();
   }
 
   #begin(): void {
+    this.#isOn = true;
     this.#user = this.#source.user();
     this.ask();
     if (this.#user === undefined) return;
@@ -147,6 +156,7 @@ export class OwnBookings {
   }
 
   #end(): void {
+    this.#isOn = false;
     this.#leaveTopic?.();
     this.#leaveTopic = this.#topic = undefined;
     this.#user = undefined;

@@ -71,6 +71,8 @@ export abstract class TopicState<S> {
     this.#ended = true;
     this.#arrival.stop();
     clearTimeout(this.#statusTimer);
+    // For those who still look on when the client is closed: nobody proves this any more.
+    this.show({ status: 'offline' });
   }
 
   /** Where to look for the state of an earlier visit, should there be no way to the server. */

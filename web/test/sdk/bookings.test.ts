@@ -476,6 +476,34 @@ describe('bookings that were made as a guest, once their buyer has signed in', (
   });
 });
 
+describe('a client that is closed while somebody watches', () => {
+  it.each([undefined, 3])('shows the bookings of %s offline, asks for nothing, and begins anew for whoever watches then', async (user) => {
+    const storage = new FakeStorage();
+    let hold = { ...server.hold(user ?? 0), ...(user ? {} : { user_id: null }) };
+    client = server.client({ storage, ...(user ? { token: tokenOf(user) } : {}) });
+    server.routes.set('POST /bookings', () => accepted({ ...hold, ...(user ? {} : { token: 'secret' }) }, {}, 201));
+    server.routes.set(`GET /bookings/${hold.id}`, () => accepted(hold));
+    const { last, statuses } = watch();
+    await server.settle(10);
+    const booked = client.book({ event_id: 1, items: [] });
+    await server.settle(10);
+    await booked;
+    expect(statuses()).toEqual(['pending']);
+    client.close();
+    expect(last().status).toBe('offline');
+    expect(statuses()).toEqual(['pending']);
+    const before = server.requests.length;
+    await server.settle(60_000);
+    expect(server.requests.length).toBe(before);
+    hold = user ? server.changeBooking(user, hold.id, { status: 'confirmed' }) : { ...hold, version: 2, status: 'confirmed' };
+    const stop = client.watchBookings(() => {});
+    await server.settle(1_000);
+    expect(statuses()).toEqual(['confirmed']);
+    expect(last().status).toBe(user ? 'live' : 'stale');
+    stop();
+  });
+});
+
 describe('an organizer', () => {
   it('sees the event and its figures, and later figures win', async () => {
     let view: TopicView<AdminState> | undefined;

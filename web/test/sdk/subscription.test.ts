@@ -27,6 +27,16 @@ function watchEvent(of = client): { views: TopicView<EventState>[]; last: () => 
 
 const left = (view: TopicView<EventState>): number | undefined => view.state?.ticket_types[0]?.available;
 
+it('says that it is offline once the client is closed: nobody proves its numbers any more', async () => {
+  const { last } = watchEvent();
+  await server.settle(10);
+  client.close();
+  expect(last()).toMatchObject({ status: 'offline', revision: 1 });
+  expect(left(last())).toBe(100);
+  await server.settle(60_000);
+  expect([last().status, server.links]).toEqual(['offline', 1]);
+});
+
 describe('joining', () => {
   it('shows the state of the reply and is live', async () => {
     const { last } = watchEvent();
