@@ -8,7 +8,7 @@ import type { LiveClient } from './live-client.ts';
 import { totalsOf, type EventState, type StockLevel } from './model.ts';
 import { Live } from './observable.ts';
 import type { EventStatus } from './protocol.ts';
-import { eventSaleState } from './sale.ts';
+import { eventSaleState, nextSaleChange } from './sale.ts';
 import type { TopicView } from './topic-state.ts';
 
 export interface TicketAvailability {
@@ -63,6 +63,9 @@ const CLASSES: Readonly<Record<StatusLevel, string>> = {
 /** In English, with the classes of Tailwind. */
 export const AVAILABILITY_WORDS: AvailabilityWords = { text: (level) => TEXTS[level], class: (level) => CLASSES[level] };
 
+/** The next change of a sale is looked for at least so often: timers have an end, and the server may tell another time. */
+const LOOK_AGAIN_MS = 10_000;
+
 export class TicketAvailabilityService {
   readonly #client: LiveClient;
   readonly #words: AvailabilityWords;
@@ -111,11 +114,27 @@ export class TicketAvailabilityService {
   }
 
   getAvailabilityStatus(eventId: number): Live<AvailabilityStatus> {
-    const status = new Live<AvailabilityStatus>((next) =>
-      this.#client.watch(`event:${eventId}`, ({ state }) => {
-        if (state) next(this.#statusOf(state));
-      }),
-    );
+    const status = new Live<AvailabilityStatus>((next) => {
+      let known: EventState | undefined;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      // Sales open and close by the clock, and nobody says so.
+      const look = (): void => {
+        clearTimeout(timer);
+        if (!known) return;
+        next(this.#statusOf(known));
+        const now = this.#client.now();
+        const change = nextSaleChange(known.event, known.ticket_types, now);
+        if (change !== undefined) timer = setTimeout(look, Math.min(change - now, LOOK_AGAIN_MS));
+      };
+      const stop = this.#client.watch(`event:${eventId}`, ({ state }) => {
+        known = state;
+        look();
+      });
+      return () => {
+        clearTimeout(timer);
+        stop();
+      };
+    });
     return status.map(
       (one) => one,
       (one, other) => one.text === other.text && one.class === other.class && one.disabled === other.disabled,

@@ -57,6 +57,20 @@ describe('the service by the names of pages that polled', () => {
     expect(await firstValueFrom(from(own.getAvailabilityStatus(2)))).toEqual({ text: 'available 100', class: 'x', disabled: false });
   });
 
+  it('opens and closes the button by the clock, though nothing else changes', async () => {
+    const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
+    Object.assign(server.event(1).ticketTypes.get(7)!, { sale_from: at(300_000), sale_to: at(3_600_000) });
+    const told: [string, boolean][] = [];
+    const subscription = service.getAvailabilityStatus(1).subscribe(({ text, disabled }) => told.push([text, disabled]));
+    await server.settle(299_000);
+    expect(told).toEqual([['Not on Sale', true]]);
+    await server.settle(1_100);
+    expect(told.at(-1)).toEqual(['Available', false]);
+    await server.settle(3_300_000);
+    expect(told).toEqual([['Not on Sale', true], ['Available', false], ['Not on Sale', true]]);
+    subscription.unsubscribe();
+  });
+
   it('keeps tracked events until each was stopped as often', async () => {
     service.trackEvents([1, 2]);
     service.trackEvents([1]);
