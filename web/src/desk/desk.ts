@@ -1,4 +1,5 @@
 /** The person at the desk: the account that is signed in, or in the demo the one that was chosen. */
+import { usersAsAdmin } from '../pages/demo-users.ts';
 import { pageSession } from '../pages/session.ts';
 import { type Me, Refusal, type User } from '../sdk/index.ts';
 import { deskClient } from './desk-client.ts';
@@ -82,9 +83,7 @@ export class Desk extends EventTarget {
       .info()
       .catch(() => undefined);
     if (info?.mode !== 'development') return;
-    const users = await deskClient()
-      .usersAsAdmin()
-      .catch(() => []);
+    const users = await usersAsAdmin(deskClient().rest).catch(() => []);
     const staff = (users as (User & Partial<DemoPerson>)[]).filter((user): user is DemoPerson => user.role !== 'customer' && typeof user.email === 'string');
     this.#people = staff.slice(0, PEOPLE_MAX);
     this.dispatchEvent(new Event('change'));

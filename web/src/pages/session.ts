@@ -186,7 +186,7 @@ function begun(Client: typeof SeatcastClient): SignedIn {
   const storage = storageOfPage();
   const client: SeatcastClient = new Client({
     url: location.origin,
-    ...(storage ? { storage } : {}),
+    storage,
     refreshToken: () => made.another(),
   });
   useClient(client);

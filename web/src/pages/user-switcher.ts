@@ -1,6 +1,7 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { sharedClient } from '../elements/internal/full-client.ts';
 import type { User } from '../sdk/index.ts';
+import { usersAsAdmin } from './demo-users.ts';
 import { tabMemory } from './tab-memory.ts';
 import { WORDS } from './user-switcher.words.ts';
 import { PageElement } from './page-element.ts';
@@ -72,7 +73,7 @@ export class UserSwitcher extends PageElement {
 
   async #start(): Promise<void> {
     const client = sharedClient();
-    const listed = await client.usersAsAdmin().catch(() => DEMO_USERS);
+    const listed = await usersAsAdmin(client.rest).catch(() => DEMO_USERS);
     const customers = listed.filter(({ role }) => role === 'customer');
     const kept = Number(tabMemory()?.getItem(KEY));
     // Whom the tab acts as already is among them, however many there are.

@@ -12,7 +12,7 @@ import type { Joined, Me, NewAccount, Session } from './accounts.ts';
 import { Attempts, isAttemptKey, type UnsentBooking } from './attempts.ts';
 import { newKey, sendOnce, type Booking, type BookingItem, type BookingRequest, type Cancellation, type HeldTicket, type Quote } from './booking.ts';
 import type { Bookings } from './bookings.ts';
-import type { EventDetails, EventList, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
+import type { EventDetails, EventList, EventQuery, EventSummary, SeatMapGeometry, ServerInfo } from './catalogue.ts';
 import type { Connection } from './connection.ts';
 import { debugLog } from './debug-log.ts';
 import { LiveClient, type ClientOptions, type TopicKind } from './live-client.ts';
@@ -190,11 +190,6 @@ export class SeatcastClient extends LiveClient {
    */
   get isRemembered(): boolean {
     return !this.isGuest || this.#keeper.isLasting;
-  }
-
-  /** Development mode only: the people of the demo, listed with the rights of user 1. */
-  async usersAsAdmin(): Promise<User[]> {
-    return given(await this.rest.send<User[]>('/users?limit=100', { headers: { 'x-user-id': '1' } }));
   }
 
   /**
@@ -513,9 +508,23 @@ export class SeatcastClient extends LiveClient {
         const subscription = this.subscriptionTo(`user:${user}`) as Subscription<Bookings> | undefined;
         subscription?.amend(change);
       },
-      read: (settled) => this.#readOwn(this.identity.isSomebody && this.identity.user === undefined, settled),
+      isSomebody: () => this.identity.isSomebody,
+      read: async (settled) => {
+        const isUnnamed = (): boolean => this.identity.isSomebody && this.identity.user === undefined;
+        if (isUnnamed()) await this.#learnUser();
+        return this.#readOwn(isUnnamed(), settled);
+      },
       readOne: (id) => this.booking(id),
     });
+  }
+
+  /** Other issuers name people as they like: our server says which user it is. Until then their bookings are read by REST. */
+  async #learnUser(): Promise<void> {
+    const { caller } = this.identity;
+    const me = await this.me().catch(() => undefined);
+    if (!me || caller !== this.identity.caller) return;
+    this.identity.knownAs = me.id;
+    this.#own.identityChanged();
   }
 
   /** Of the account, if so wished, and what was made here without one. */

@@ -8,6 +8,8 @@ export class Identity {
   readonly changed = new Emitter<void>();
   #token: string | undefined;
   #userId: number | undefined;
+  /** Id of the caller's account here, where it is not what the token says. */
+  knownAs: number | undefined;
 
   constructor(token: string | undefined) {
     this.#token = token;
@@ -35,15 +37,15 @@ export class Identity {
     return this.caller !== '';
   }
 
-  /** Names the caller, also in storages. Accounts of other issuers have names that are no numbers; '' is a guest. */
+  /** Names the caller, also in storages. Accounts of other issuers have names with their issuer; '' is a guest. */
   get caller(): string {
     return this.#token === undefined ? String(this.#userId ?? '') : nameIn(this.#token);
   }
 
-  /** The user's id, if there is an account. */
+  /** The user's id, if there is an account and it is known. */
   get user(): number | undefined {
     const user = Number(this.caller);
-    return Number.isSafeInteger(user) && user > 0 ? user : undefined;
+    return Number.isSafeInteger(user) && user > 0 ? user : this.knownAs;
   }
 
   /** For REST. */
@@ -60,15 +62,17 @@ export class Identity {
   #change(set: () => void): void {
     const { caller } = this;
     set();
-    if (caller !== this.caller) this.changed.emit();
+    if (caller === this.caller) return;
+    this.knownAs = undefined;
+    this.changed.emit();
   }
 }
 
 /** The one that a JWT names; whether the token is any good is for the server to say. '-' where it names nobody, as API keys do. */
 function nameIn(token: string): string {
   try {
-    const { role, sub } = JSON.parse(atob(token.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/'))) as { role?: unknown; sub?: unknown };
-    if (sub && role !== 'anon') return String(sub);
+    const { iss, role, sub } = JSON.parse(atob(token.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/'))) as Record<string, unknown>;
+    if (sub && role !== 'anon') return iss ? `${iss} ${sub}` : String(sub);
   } catch {
     // It is no JWT.
   }

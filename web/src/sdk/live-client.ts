@@ -46,7 +46,7 @@ export interface ClientOptions {
    */
   refreshToken?: () => Promise<string | undefined>;
   /** Keeps the tokens of anonymous bookings, attempts to book, and the last numbers; memory by default. */
-  storage?: TextStorage;
+  storage?: TextStorage | undefined;
   /** Node before 22 has no WebSocket of its own: give it the class of npm `ws`. */
   WebSocket?: WebSocketConstructor;
   transport?: OpenTransport;

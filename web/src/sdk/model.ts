@@ -50,7 +50,7 @@ export interface Model<S> {
 
 export const eventModel: Model<EventState> = {
   whole(state, before) {
-    if (!isObject(state['event'])) throw new TypeError('an event topic without an event');
+    if (!isObject(state['event'])) throw new TypeError('no event');
     return {
       event: state['event'] as unknown as EventInfo,
       ticket_types: merged<TicketType>([], state['ticket_types']),

@@ -49,6 +49,8 @@ export interface Source {
   readonly clock: ServerClock;
   /** Id of the caller's account; undefined for a guest. */
   user(): number | undefined;
+  /** There is an account, though its id may not be known yet. */
+  isSomebody(): boolean;
   watchTopic(user: number, listener: (view: TopicView<Bookings>) => void): () => void;
   /** Changes the state of an account's topic, if that is watched. */
   amendTopic(user: number, change: (known: Bookings) => Bookings): void;
@@ -219,7 +221,7 @@ export class OwnBookings {
   }
 
   #showAll(problem: BookingsView['problem']): void {
-    if (this.#user === undefined) return this.#show({ bookings: this.#known.list, status: 'stale', account: false, problem });
+    if (this.#user === undefined) return this.#show({ bookings: this.#known.list, status: 'stale', account: this.#source.isSomebody(), problem });
     if (!this.#topic) return;
     const { state, status, refused } = this.#topic;
     this.#show({ bookings: state?.told(this.#known.list, 0).list, status, account: true, problem: refused });

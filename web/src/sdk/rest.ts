@@ -194,7 +194,7 @@ export async function envelope(response: Response): Promise<JsonObject | undefin
 
 /** Of an answer that has to have some. */
 export function given<T>(answer: Answer<T>): T {
-  if (answer.data === undefined) throw new TypeError('an answer without data');
+  if (answer.data === undefined) throw new TypeError('no data');
   return answer.data;
 }
 

@@ -178,7 +178,7 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
   }
 
   #accepted(response: JsonObject, asked: JsonObject): void {
-    if (!isJoinResponse(response)) throw new TypeError('a join reply without state');
+    if (!isJoinResponse(response)) throw new TypeError('no state');
     this.#joined = true;
     this.#hasAnswered();
     if (!this.joinedWith(response)) this.#joinLater();

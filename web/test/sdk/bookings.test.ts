@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AdminState, Booking, BookingsView, SeatcastClient, TopicView } from '../../src/sdk/index.ts';
 import { Bookings, COMMITTED_WITHIN_US } from '../../src/sdk/bookings.ts';
 import { GUEST } from '../../src/sdk/own-bookings.ts';
-import { accepted, FakeServer, refused, tokenOf } from '../support/fake-server.ts';
+import { accepted, FakeServer, foreignTokenOf, refused, tokenOf } from '../support/fake-server.ts';
 import { FakeStorage } from '../support/fake-storage.ts';
 
 let server: FakeServer;
@@ -237,6 +237,42 @@ describe('bookings of an account', () => {
     await server.settle(30_000);
     expect(views.at(-1)?.status).toBe('live');
     expect(statuses()).toEqual(['confirmed']);
+  });
+});
+
+describe('bookings of an account of another issuer', () => {
+  const me = (): number => server.requests.filter(({ path }) => path === '/auth/me').length;
+
+  // One that numbers its people has other people by our numbers.
+  it.each(['auth0|ada', '8'])('are live, as the user whom the server knows by %s', async (sub) => {
+    client = server.client({ token: foreignTokenOf(sub, 3) });
+    server.routes.set('GET /auth/me', () => accepted({ id: 3 }));
+    const own = server.hold(3);
+    const { last, statuses } = watch();
+    await server.settle(100);
+    expect(last()).toMatchObject({ account: true, status: 'live', problem: undefined });
+    server.changeBooking(3, own.id, { status: 'confirmed' });
+    expect(statuses()).toEqual(['confirmed']);
+    client.setToken(`${foreignTokenOf(sub, 3)}again`);
+    client.nudge();
+    await server.settle(60_000);
+    expect([last().status, me()]).toEqual(['live', 1]);
+    server.routes.set('GET /auth/me', () => accepted({ id: 4 }));
+    client.setToken(foreignTokenOf('auth0|bo', 4));
+    await server.settle(100);
+    expect([last().status, statuses()]).toEqual(['live', []]);
+  });
+
+  it('are an account\'s, and read by REST, until the server has said who it is', async () => {
+    client = server.client({ token: foreignTokenOf('auth0|ada', 3) });
+    server.routes.set('GET /auth/me', () => refused(503, 'UNAVAILABLE'));
+    server.hold(3);
+    const { last, statuses } = watch();
+    await server.settle(100);
+    expect([last().account, statuses()]).toEqual([true, ['pending']]);
+    server.routes.set('GET /auth/me', () => accepted({ id: 3 }));
+    await server.settle(GUEST.intervalMs + 100);
+    expect(last().status).toBe('live');
   });
 });
 

@@ -618,12 +618,19 @@ export function tokenOf(user: number | string): string {
   return `e30.${btoa(JSON.stringify({ sub: String(user), role: 'customer' }))}.x`;
 }
 
+/** Of another issuer, which names its people as it likes; `user`: whom the server knows by it, which is for the fake alone to read. */
+export function foreignTokenOf(sub: string, user: number): string {
+  return `e30.${btoa(JSON.stringify({ iss: 'https://id.example', sub, known_as: user }))}.x`;
+}
+
 function userOf(token: unknown): number | undefined {
   if (typeof token !== 'string') return undefined;
   const dev = /^dev:(\d+)$/.exec(token);
   if (dev) return Number(dev[1]);
   const claims = token.split('.')[1];
-  return claims === undefined ? undefined : Number((JSON.parse(atob(claims)) as { sub: string }).sub);
+  if (claims === undefined) return undefined;
+  const { sub, known_as: knownAs } = JSON.parse(atob(claims)) as { sub: string; known_as?: number };
+  return knownAs ?? Number(sub);
 }
 
 function now(): string {

@@ -26,7 +26,7 @@ export function provideClient(better: ClientClass): void {
 export function liveClient(): LiveClient {
   if (!shared) {
     const storage = storageOfPage();
-    shared = new Client({ url: serverOf(import.meta.url), ...(storage ? { storage } : {}) });
+    shared = new Client({ url: serverOf(import.meta.url), storage });
     followPage(shared);
   }
   return shared;

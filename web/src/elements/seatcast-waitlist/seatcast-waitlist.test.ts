@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { SeatcastClient, Waiting } from '../../sdk/index.ts';
-import { accepted, FakeServer, refused, tokenOf } from '../../../test/support/fake-server.ts';
+import { accepted, FakeServer, foreignTokenOf, refused, tokenOf } from '../../../test/support/fake-server.ts';
 import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { SeatcastWaitlist } from './seatcast-waitlist.ts';
 import './seatcast-waitlist.ts';
@@ -42,6 +42,15 @@ it('asks guests to sign in', async () => {
   const element = await shown();
   expect(textOf(element)).toBe('Sign in to join the waitlist.');
   client.setToken(tokenOf(3));
+  await drawn(server, element);
+  expect(textOf(element)).toContain('Join the waitlist');
+});
+
+it('lets accounts of other issuers wait', async () => {
+  server.sell(1, 7, 100);
+  server.routes.set('GET /auth/me', () => accepted({ id: 3 }));
+  client.setToken(foreignTokenOf('auth0|ada', 3));
+  const element = await shown();
   await drawn(server, element);
   expect(textOf(element)).toContain('Join the waitlist');
 });
