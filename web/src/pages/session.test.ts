@@ -151,6 +151,13 @@ describe('nothing is told', () => {
     expect([there.one.account, there.told()]).toEqual([undefined, 0]);
   });
 
+  it('of signing out of a session that turns out to have ended', async () => {
+    const { one } = signedIn();
+    client.signOut = async () => void (await one.another());
+    await one.end(false);
+    expect([one.account, one.lost, storage.getItem(KEY)]).toEqual([undefined, undefined, null]);
+  });
+
   it('while the server is away, nor where another tab renewed the session', async () => {
     const { one, told } = signedIn();
     renew = () => Promise.reject(new Unreachable('away'));

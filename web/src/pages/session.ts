@@ -91,6 +91,8 @@ export class SignedIn extends EventTarget {
       await this.#client.signOut(everywhere);
     } finally {
       this.#forget();
+      // Found ended on the way out, it is nothing that anybody has lost.
+      this.#lose(undefined);
     }
   }
 
