@@ -21,6 +21,7 @@ export const styles = [
     }
     header,
     main,
+    .connection,
     footer {
       width: 100%;
       max-width: 1180px;
@@ -144,12 +145,6 @@ export const styles = [
     }
     .languages option {
       background: var(--surface);
-    }
-    .connection {
-      width: 100%;
-      max-width: 1180px;
-      margin: 0 auto;
-      padding-inline: clamp(1rem, 4vw, 2rem);
     }
     .offline {
       margin: 0;

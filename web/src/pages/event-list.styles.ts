@@ -107,6 +107,9 @@ export const styles = [
       font-weight: 550;
       text-transform: capitalize;
     }
+    .chips button::first-letter {
+      text-transform: uppercase;
+    }
     .chips button[aria-pressed='true'] {
       border-color: var(--ink);
       background: var(--ink);
