@@ -112,6 +112,66 @@ describe('a session whose access token ended while the page slept', () => {
   });
 });
 
+describe('a renewal that is answered after', () => {
+  /** Answers the renewal once something else has happened. */
+  async function answeredAfter(happens: (one: SignedIn) => unknown): Promise<{ one: SignedIn; answer: string | undefined; token: unknown }> {
+    const { one } = signedIn();
+    let answer = (): void => {};
+    // As the client does, which takes the token of whatever session it is given.
+    client.renewSession = () =>
+      new Promise((resolve) => (answer = () => resolve(session('second')))).then((given) => {
+        client.setToken('access to second');
+        return given as Session;
+      });
+    const asked = one.another();
+    await happens(one);
+    answer();
+    return { one, answer: await asked, token: vi.mocked(client.setToken).mock.lastCall?.[0] };
+  }
+
+  it('its owner signed out, here or in another tab, signs nobody in', async () => {
+    for (const signOut of [(one: SignedIn) => one.end(false), () => otherTabWrote(null)]) {
+      const { one, answer, token } = await answeredAfter(signOut);
+      expect([one.account, answer, token, storage.getItem(KEY)]).toEqual([undefined, undefined, undefined, null]);
+    }
+  });
+
+  it('somebody else signed in, in this tab or another, leaves them signed in', async () => {
+    const bob = { ...session('of Bob'), user: { ...user, id: 5 } };
+    const inOtherTab = (): void => storage.setItem(KEY, JSON.stringify({ ...bob, ends_at: Date.now() + 600_000 }));
+    for (const signIn of [(one: SignedIn) => one.begin(bob), inOtherTab]) {
+      const { one, answer, token } = await answeredAfter(signIn);
+      expect([one.account?.id, answer, token]).toEqual([5, 'access to of Bob', 'access to of Bob']);
+      expect(storage.getItem(KEY)).toContain('of Bob');
+    }
+  });
+});
+
+describe('a renewal that fails', () => {
+  it.each([
+    [401, 'INVALID_TOKEN'],
+    [422, 'VALIDATION_FAILED'],
+    [501, 'NO_SIGN_IN'],
+  ])('with %i %s ends the session, which would be asked for in vain for ever', async (status, code) => {
+    const { one } = signedIn();
+    renew = () => Promise.reject(new Refusal(status, 'never', { code }));
+    expect(await one.another()).toBeUndefined();
+    expect([one.account, one.lost, storage.getItem(KEY)]).toEqual([undefined, user, null]);
+  });
+
+  it.each([403, 409, 429, 500])('with %i leaves the session, and is asked again once', async (status) => {
+    vi.useFakeTimers();
+    const { one } = signedIn();
+    const asked = vi.fn(() => Promise.reject(new Refusal(status, 'not now', { code: 'SOMETHING' })));
+    renew = asked;
+    storage.setItem(KEY, JSON.stringify({ ...session('first'), ends_at: Date.now() - 1 }));
+    await one.another();
+    await one.another();
+    expect(one.account).toEqual(user);
+    expect(vi.getTimerCount()).toBe(1);
+  });
+});
+
 describe('a session that the server ended', () => {
   it('is told of once, with whose it was, until somebody has read it', async () => {
     const { one, told } = signedIn();

@@ -15,6 +15,7 @@ const ENDED = 'ended';
 const EARLY_MS = 60_000;
 /** Another tab that renews at the same moment has written its session after this. */
 const MEANWHILE_MS = 500;
+const NOT_NOW = new Set([403, 409, 429]);
 /** The server did not answer, or said nothing of the session: asked again after this. */
 const AGAIN_MS = 10_000;
 
@@ -140,14 +141,19 @@ export class SignedIn extends EventTarget {
     if (!kept) return undefined;
     try {
       const session = await this.#client.renewSession(kept.refresh_token);
-      this.begin(session);
-      return session.access_token;
+      // The client has taken it.
+      this.#token = session.access_token;
+      const now = this.#kept();
+      if (now?.refresh_token === kept.refresh_token) this.begin(session);
+      // Signed out meanwhile, or somebody else signed in.
+      else this.#become(now?.user, now?.access_token);
+      return this.#token;
     } catch (error) {
-      const code = error instanceof Refusal && error.code;
-      if (code === 'REFRESHED_MEANWHILE') await new Promise((resolve) => setTimeout(resolve, MEANWHILE_MS));
+      if (error instanceof Refusal && error.code === 'REFRESHED_MEANWHILE') await new Promise((resolve) => setTimeout(resolve, MEANWHILE_MS));
       const now = this.#kept();
       if (now && now.refresh_token !== kept.refresh_token) return this.#use(now);
-      if (now && code !== 'BAD_REFRESH_TOKEN') {
+      if (now && isNotNow(error)) {
+        clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.#look(), AGAIN_MS);
         // Nobody has signed out: the page knows who is here, and the server will say whether it takes the token.
         return this.#use(now);
@@ -174,6 +180,13 @@ export class SignedIn extends EventTarget {
       return undefined;
     }
   }
+}
+
+/** Nothing was said of the session: no answer, or one that another moment or another address would get otherwise. */
+function isNotNow(error: unknown): boolean {
+  if (!(error instanceof Refusal)) return true;
+  const { status } = error;
+  return NOT_NOW.has(status) || (status >= 500 && status !== 501);
 }
 
 let session: SignedIn | undefined;
