@@ -346,7 +346,7 @@ pub(super) async fn revealed_types(
     let Some(typed) = known.typed else {
         return Ok(None);
     };
-    let guesser = Guesser::new(state, known.client)?;
+    let guesser = Guesser::new(state, known.client).await?;
     let opened = match voucher_code(&typed) {
         Some(code) => {
             state

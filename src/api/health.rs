@@ -116,7 +116,7 @@ pub(super) async fn ready(State(state): State<ApiState>) -> ApiResult<Reply<Read
         Err(Obstacle::ReadOnly) => serves(Some(Shortage::ReadOnly)),
         Err(Obstacle::Database) => refuses("database"),
         Err(Obstacle::Migrations) => refuses("migrations"),
-        Err(Obstacle::Draining) => refuses("draining"),
+        Err(Obstacle::Draining | Obstacle::DrainingUnwritable) => refuses("draining"),
     }
 }
 
@@ -162,6 +162,8 @@ enum Obstacle {
     /// The same of a database that takes no writes.
     ReadOnly,
     Draining,
+    /// Both: it drains, and the database takes no writes.
+    DrainingUnwritable,
 }
 
 /// The database's last answer, and when it came. However many ask, one does at a time, for all who come before the answer:
@@ -207,6 +209,10 @@ async fn ping(store: &Store) -> Result<(), Obstacle> {
 async fn readiness(state: &ApiState) -> Result<(), Obstacle> {
     match state.last_ping.of(&state.store).await {
         Ok(()) if state.shutdown.is_cancelled() => Err(Obstacle::Draining),
+        // It serves reads as it is, but not for long.
+        Err(Obstacle::Storage | Obstacle::ReadOnly) if state.shutdown.is_cancelled() => {
+            Err(Obstacle::DrainingUnwritable)
+        }
         found => found,
     }
 }

@@ -125,6 +125,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("JOB_TOO_LONG", "It took too long", "ใช้เวลานานเกินไป", "بیش از حد طول کشید"),
     ("JOB_UNREADABLE", "This version of the server cannot read it", "เซิร์ฟเวอร์รุ่นนี้อ่านข้อมูลไม่ได้", "این نسخهٔ سرور آن را نمی‌خواند"),
     ("JOB_WRITTEN", "It will be done", "รับคำสั่งแล้วและจะดำเนินการต่อ", "انجام خواهد شد"),
+    ("LAST_ADMIN", "Somebody has to stay an admin", "ต้องมีผู้ดูแลระบบเหลืออย่างน้อยหนึ่งคน", "دست‌کم یک نفر باید مدیر بماند"),
     ("LAYOUT_NOT_FOUND", "This version of the seat map is gone", "ผังที่นั่งเวอร์ชันนี้ไม่มีแล้ว", "این نسخه از نقشهٔ صندلی‌ها دیگر موجود نیست"),
     ("LEDGER_ACCOUNTS", "Accounts retrieved", "ดึงบัญชีแล้ว", "حساب‌ها دریافت شدند"),
     ("LEDGER_ENTRIES", "Entries retrieved", "ดึงรายการบัญชีแล้ว", "سطرهای دفتر دریافت شدند"),

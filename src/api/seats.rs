@@ -34,7 +34,7 @@ use crate::store::seats::{HiddenSeats, SeatsChange};
 use crate::ticketing::availability::EventVersion;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::{Delta, EventState};
-use crate::ticketing::transition::{Canceller, SEATS_WITHDRAWN, Transition};
+use crate::ticketing::transition::{Canceller, Releases, SEATS_WITHDRAWN, Transition};
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 
 /// The revision to start from.
@@ -208,7 +208,11 @@ async fn whole(
 ) -> ApiResult<SeatStatuses> {
     let not_found = || ApiError::not_found("EVENT_NOT_FOUND");
     let is_ahead = since.is_some_and(|since| since > seen.revision());
-    if is_ahead && seen.stale_since().is_none() {
+    // One row first: it may be nobody's revision at all.
+    if is_ahead
+        && seen.stale_since().is_none()
+        && state.store.revision(event_id).await? > Some(seen.revision())
+    {
         let read = state.store.seat_statuses(event_id).await?;
         let read = read.ok_or_else(not_found)?;
         let seats = read.seats.bytes();
@@ -362,7 +366,7 @@ async fn end_holds(state: &ApiState, event_id: EventId, seats: &[SeatId]) -> Api
         let release = Transition::Release {
             by: Canceller::Staff,
             reason: Some(SEATS_WITHDRAWN.to_owned()),
-            seats: Some(seats.to_vec()),
+            only: Releases::OfSeats(seats.to_vec()),
         };
         let release = Change::new(event_id, booking_id, release);
         match state.desk.change(release).await {

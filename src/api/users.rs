@@ -16,7 +16,7 @@ use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Role};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::schema;
-use crate::store::users::{NewUser, User, UserChange};
+use crate::store::users::{ChangedUser, NewUser, User, UserChange};
 use crate::ticketing::UserId;
 
 /// A new user. An e-mail address or a phone number is required.
@@ -125,13 +125,13 @@ impl Input for WantedChange {
 /// Give a user another role, or shut or open the account
 ///
 /// Sessions and tokens that say otherwise end at once; those of `seatcast token` with their own time. Nobody changes the own
-/// account, so an admin is always left.
+/// account, and an admin is always left.
 #[utoipa::path(patch, path = "/users/{user_id}", tag = "users", params(("user_id" = UserId, Path)),
     request_body = UserChangeInput,
     responses(
         (status = 200, body = Envelope<User>),
         (status = 404, body = Failure, description = "`USER_NOT_FOUND`"),
-        (status = 409, body = Failure, description = "`OWN_ACCOUNT`"),
+        (status = 409, body = Failure, description = "`OWN_ACCOUNT`; `LAST_ADMIN`"),
         (status = 422, body = Failure, description = "`VALIDATION_FAILED`"),
     ))]
 pub(super) async fn change(
@@ -143,8 +143,11 @@ pub(super) async fn change(
     if caller.user_id() == Some(user_id) {
         return Err(ApiError::conflict("OWN_ACCOUNT"));
     }
-    let changed = state.store.change_user(&caller, user_id, input.0).await?;
-    let user = changed.ok_or_else(|| ApiError::not_found("USER_NOT_FOUND"))?;
+    let user = match state.store.change_user(&caller, user_id, input.0).await? {
+        ChangedUser::Done(user) => user,
+        ChangedUser::Nobody => return Err(ApiError::not_found("USER_NOT_FOUND")),
+        ChangedUser::LastAdmin => return Err(ApiError::conflict("LAST_ADMIN")),
+    };
     state.roles.forget(user_id);
     Ok(Reply::ok("USER_CHANGED", user))
 }

@@ -25,7 +25,7 @@ use crate::ticketing::availability::SaleState;
 use crate::ticketing::live::{EventStatus, TicketType};
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::transition::{Canceller, Transition};
+use crate::ticketing::transition::{Canceller, Releases, Transition};
 use crate::ticketing::{EventId, OrganizationId, TicketTypeId, WaitingId, waitlist};
 
 /// A wish for tickets that may come free.
@@ -349,7 +349,7 @@ pub(super) async fn decline(
         status => return Err(no_offer(status)),
     };
     if waiting.status == WaitingStatus::Accepted {
-        // It was paid in this moment: what was sold is cancelled, if at all, as a booking.
+        // It was accepted or paid in this moment: what it has become is cancelled, if at all, as a booking.
         return Err(no_offer(WaitingStatus::Accepted));
     }
     let event = waiting.event_id;
@@ -392,7 +392,7 @@ async fn give_back(
         let release = Transition::Release {
             by: Canceller::Owner,
             reason: None,
-            seats: None,
+            only: Releases::Offers,
         };
         let mut change = Change::new(waiting.event_id, booking, release);
         change.with.audit = audit(state, caller, waiting).await?;
@@ -401,7 +401,7 @@ async fn give_back(
                 let (answer, _) = made(outcome)?;
                 state.board.committed(waiting.event_id, answer.revision);
             }
-            // It ran out meanwhile, or was paid.
+            // It ran out meanwhile, or was paid. One that was accepted stays.
             Err(DeskError::Refused(_)) => {}
             Err(error) => return Err(error.into()),
         }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::{self, Auth, Caller};
 use crate::hub::{ErrandAnswer, Hub};
 use crate::protocol::code::{self, ErrorReply};
+use crate::store::constraint::{self, Rule};
 use crate::store::edit::EditError;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
@@ -140,6 +141,12 @@ fn failed(event: EventId, error: &StoreError) -> ErrorReply {
     match error {
         error if error.is_transient() => code::UNAVAILABLE.because("the database does not answer"),
         StoreError::BadValue(_) => code::INVALID_PAYLOAD.because("a value cannot be stored"),
+        // Numbers are longer where they are written out.
+        StoreError::Constraint { name, .. }
+            if matches!(constraint::rule(name), Some(Rule::Length | Rule::Bound)) =>
+        {
+            code::INVALID_PAYLOAD.because("the payload is too long")
+        }
         _ => {
             tracing::error!(event = event.0, error = %with_causes(error), "a broadcast was not stored");
             code::INTERNAL.because("the broadcast was not stored")

@@ -22,6 +22,8 @@ pub struct PaymentReminder {
 impl Kind for PaymentReminder {
     const NAME: &'static str = PAYMENT_REMINDER_JOB;
     const WORTH: Duration = LETTER_WORTH;
+    /// The row ends with its hold.
+    const DROPPED_WHEN_LATE: bool = true;
     const NEEDS_MAIL: bool = true;
 
     fn key(&self, _: &Proofs) -> String {

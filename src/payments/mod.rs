@@ -41,7 +41,7 @@ use crate::ticketing::payment::{
 };
 use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::transition::{Canceller, PAYMENT_CANCELED, Transition};
+use crate::ticketing::transition::{Canceller, PAYMENT_CANCELED, Releases, Transition};
 use crate::ticketing::{BookingId, PaymentId, RefundId, SeatId};
 
 /// Looks until staff's money is in the books: at another attempt, at theirs, at the end, and again where a job was first.
@@ -544,7 +544,7 @@ impl Sales for Desk {
         let release = Transition::Release {
             by: Canceller::Staff,
             reason: Some(PAYMENT_CANCELED.to_owned()),
-            seats: None,
+            only: Releases::Any,
         };
         let release = Change::new(of.event_id, of.booking_id, release);
         match self.change(release).await {

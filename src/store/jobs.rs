@@ -685,7 +685,8 @@ impl Store {
             Ok::<u64, StoreError>(count)
         };
         let park = format!(
-            "update jobs set state = 'needs_review', reason = concat_ws(': ', '{}', reason)",
+            "update jobs set state = 'needs_review', reason = concat_ws(': ', '{}', reason),
+                    expires_at = greatest(expires_at, statement_timestamp())",
             why::NOT_IN_TIME
         );
         Ok(LateJobs {

@@ -30,8 +30,9 @@ pub const STAFF_PAID_JOB: &str = "staff_paid";
 pub const PROVIDER_EVENTS_JOB: &str = "provider_events";
 /// It goes on for as long as there is a shop.
 pub const PROVIDER_EVENTS_WORTH: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
-/// An attempt may be decided by its provider weeks later.
-pub const MONEY_WORTH: Duration = Duration::from_secs(60 * 24 * 3_600);
+/// An attempt may be decided by its provider weeks later, and a transfer be waited for as long as an organizer says: its job
+/// has to outlive that to end it.
+pub const MONEY_WORTH: Duration = Duration::from_secs(90 * 24 * 3_600);
 
 pub(super) const ATTEMPT: &str = "
     p.id, p.booking_id, p.event_id, p.provider, p.method, p.state, p.amount, p.currency, p.provider_ref, p.client_secret,
@@ -223,8 +224,16 @@ impl Store {
             }
             if is_other && is_permitted(&client, booking, takes_days).await? {
                 // Money that it has taken, or is about to take, it keeps.
-                let sql = "update payments set unwanted = true
-                            where id = $1 and state in ('creating', 'requires_action')";
+                // The booking is locked as whoever sells it has it: a sale that is about to commit is waited for, and one that
+                // comes later sees the mark.
+                let sql = "
+                    with live as materialized (
+                             select id, booking_id from payments
+                              where id = $1 and state in ('creating', 'requires_action') for no key update),
+                         held as materialized (
+                             select live.id from live cross join lateral (
+                                 select from bookings where id = live.booking_id and status = 'pending' limit 1 for no key update) b)
+                    update payments set unwanted = true where id = any(array(select id from held))";
                 let statement = client.prepare_cached(sql).await?;
                 if client.execute(&statement, &[&live.id]).await? > 0 {
                     return Ok(Begun::InTheWay(live.id));

@@ -45,6 +45,15 @@ pub struct UserChange {
     pub active: Option<bool>,
 }
 
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChangedUser {
+    Done(User),
+    Nobody,
+    /// There would be no admin any more.
+    LastAdmin,
+}
+
 /// A new user.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewUser {
@@ -102,17 +111,28 @@ impl Store {
         .await
     }
 
-    /// Gives a user another role, or shuts or opens the account. Tokens that say otherwise end. `None`: there is no such user.
+    /// Gives a user another role, or shuts or opens the account. Tokens that say otherwise end.
     pub async fn change_user(
         &self,
         caller: &Caller,
         id: UserId,
         change: UserChange,
-    ) -> Result<Option<User>, StoreError> {
+    ) -> Result<ChangedUser, StoreError> {
         let given = (caller, id, change);
         self.transaction(&given, |tx, (caller, id, change)| {
             Box::pin(async move {
                 let UserChange { role, active } = change;
+                let stays = role.is_none_or(|role| role == Role::Admin) && *active != Some(false);
+                // Two admins who shut each other out wait here for one another.
+                let admins = "select id from users where role = 'admin' and active order by id for no key update";
+                let admins = tx.query(admins, &[]).await?;
+                let last = match &admins[..] {
+                    [last] => Some(last.try_get::<_, UserId>(0)?),
+                    _ => None,
+                };
+                if !stays && last == Some(*id) {
+                    return Ok(ChangedUser::LastAdmin);
+                }
                 let sql = format!(
                     "with changed as (update users set role = coalesce($2, role), active = coalesce($3, active),
                                              updated_at = clock_timestamp()
@@ -121,13 +141,13 @@ impl Store {
                 );
                 let role = role.map(|role| role.name());
                 let Some(row) = tx.query_opt(&sql, &[id, &role, active]).await? else {
-                    return Ok(None);
+                    return Ok(ChangedUser::Nobody);
                 };
                 let user = read(&row)?;
                 let entry = AuditEntry::new(caller, None, format!("user:{id}"));
                 let detail = json!({ "role": user.role, "active": user.active });
                 entry.with(detail).write(tx).await?;
-                Ok(Some(user))
+                Ok(ChangedUser::Done(user))
             })
         })
         .await

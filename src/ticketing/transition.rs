@@ -95,9 +95,18 @@ pub enum Transition {
     Release {
         by: Canceller,
         reason: Option<String>,
-        /// Only while it holds one of these; `None`: whatever it holds.
-        seats: Option<Vec<SeatId>>,
+        only: Releases,
     },
+}
+
+/// The holds that a release ends. It does nothing to one that has become another meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Releases {
+    Any,
+    /// Those that have one of these.
+    OfSeats(Vec<SeatId>),
+    /// Offers of the waitlist that nobody accepted yet.
+    Offers,
 }
 
 /// The reason on a booking that ended because an organizer took its seats off sale. Mails and pages have other words for it.
@@ -180,20 +189,22 @@ pub fn decide(
             let whose = (*used_too, *by_owner);
             refund(stock, standing, tickets.as_ref(), whose, now)
         }
-        Transition::Release { by, reason, seats } => match status(&standing.booking, now) {
+        Transition::Release { by, reason, only } => match status(&standing.booking, now) {
             from @ BookingStatus::Confirmed => Err(invalid(from, BookingStatus::Cancelled)),
-            BookingStatus::Pending if !holds_one_of(standing, seats.as_deref()) => {
-                Ok(Moved::Before)
-            }
+            BookingStatus::Pending if !is_meant(standing, only) => Ok(Moved::Before),
             _ => cancel(stock, standing, *by, reason.as_deref(), now),
         },
     }
 }
 
-/// Its buyer may have swapped the seats for others.
-fn holds_one_of(standing: &Standing, seats: Option<&[SeatId]>) -> bool {
+/// Its buyer may have swapped the seats for others, or accepted the offer.
+fn is_meant(standing: &Standing, only: &Releases) -> bool {
     let mut held = standing.claims.iter().filter_map(|claim| claim.seat_id);
-    seats.is_none_or(|seats| held.any(|seat| seats.contains(&seat)))
+    match only {
+        Releases::Any => true,
+        Releases::OfSeats(seats) => held.any(|seat| seats.contains(&seat)),
+        Releases::Offers => standing.booking.kind == BookingKind::Offer,
+    }
 }
 
 /// The hold ends at its deadline: its stock is on sale again, its buyer may book again.

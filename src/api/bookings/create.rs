@@ -132,13 +132,16 @@ impl WantedBooking {
     }
 
     /// The caller as somebody who may be guessing codes; nobody, where no voucher is named.
-    pub(super) fn guesser<'a>(
+    pub(super) async fn guesser<'a>(
         &self,
         state: &'a ApiState,
         client: Client,
     ) -> ApiResult<Option<Guesser<'a>>> {
         let guesses = !self.vouchers.is_empty();
-        guesses.then(|| Guesser::new(state, client)).transpose()
+        match guesses {
+            true => Guesser::new(state, client).await.map(Some),
+            false => Ok(None),
+        }
     }
 
     /// The question to the rules, by a buyer who may have any number of tickets.
@@ -351,7 +354,7 @@ pub(in crate::api) async fn create(
         .in_flight
         .begin(&headers, &caller, "POST /bookings", body.hash())?;
 
-    let guesser = body.input.guesser(&state, client)?;
+    let guesser = body.input.guesser(&state, client).await?;
     let booking_id = BookingId(Uuid::now_v7());
     let anonymous = caller.user_id().is_none();
     let new_token = anonymous.then(|| token(&state.proofs, booking_id, keyed.given()));

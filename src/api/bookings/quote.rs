@@ -63,7 +63,7 @@ pub(in crate::api) async fn quote(
     headers: HeaderMap,
     body: Body<WantedBooking>,
 ) -> ApiResult<Reply<QuoteData>> {
-    let guesser = body.input.guesser(&state, client)?;
+    let guesser = body.input.guesser(&state, client).await?;
     let event_id = body.input.event_id();
     let id = BookingId(Uuid::now_v7());
     let mut request = body.input.request(&state, &caller, id);

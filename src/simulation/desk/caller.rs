@@ -16,7 +16,7 @@ use crate::ticketing::booking::{Item, Request, Sells, Wish};
 use crate::ticketing::record::{Booking, BookingStatus, PaidBy};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{GuestHash, Share};
-use crate::ticketing::transition::{Canceller, Paid, Transition};
+use crate::ticketing::transition::{Canceller, Paid, Releases, Transition};
 use crate::ticketing::{BookingId, EventId, PaymentId, TicketTypeId, UserId, WaitingId};
 
 /// How often a caller sends the same request while its outcome is unknown.
@@ -216,7 +216,7 @@ impl DeskCaller {
                     let decline = Transition::Release {
                         by: Canceller::Owner,
                         reason: None,
-                        seats: None,
+                        only: Releases::Offers,
                     };
                     self.change(&booking, &decline, sent_ms).await;
                 }
@@ -249,7 +249,7 @@ impl DeskCaller {
             60..70 => Transition::Release {
                 by: Canceller::Staff,
                 reason: Some("withdrawn".to_owned()),
-                seats: None,
+                only: Releases::Any,
             },
             70..78 => Transition::Extend,
             78..92 => {

@@ -26,7 +26,7 @@ use crate::ticketing::payment::{
 };
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::transition::{Canceller, Transition};
+use crate::ticketing::transition::{Canceller, Releases, Transition};
 use crate::ticketing::{BookingId, PaymentId, RefundId};
 
 impl PaymentTable for MoneyWorld {
@@ -439,7 +439,7 @@ impl Sales for MoneyWorld {
         let release = Transition::Release {
             by: Canceller::Staff,
             reason: Some("cancelled at the bank".to_owned()),
-            seats: None,
+            only: Releases::Any,
         };
         match self
             .change(&Change::new(EVENT, of.booking_id, release))

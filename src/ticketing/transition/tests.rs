@@ -144,7 +144,7 @@ fn a_release_ends_a_hold_and_nothing_that_was_paid() {
     let release = Transition::Release {
         by: Canceller::Staff,
         reason: Some("seats withdrawn".to_owned()),
-        seats: None,
+        only: Releases::Any,
     };
     let mut standing = pending();
     let moved = decide(&mut stock(), &mut standing, &release, now());
@@ -169,11 +169,28 @@ fn cancel_by(by: Canceller) -> Transition {
 }
 
 #[test]
+fn a_release_of_an_offer_leaves_what_was_accepted() {
+    let decline = Transition::Release {
+        by: Canceller::Owner,
+        reason: None,
+        only: Releases::Offers,
+    };
+    let mut standing = pending();
+    let accepted = standing.clone();
+    let moved = decide(&mut stock(), &mut standing, &decline, now());
+    assert_eq!((moved, standing.clone()), (Ok(Moved::Before), accepted));
+    standing.booking.kind = BookingKind::Offer;
+    let moved = decide(&mut stock(), &mut standing, &decline, now());
+    assert_eq!(moved, Ok(Moved::Now));
+    assert_eq!(standing.booking.status, BookingStatus::Cancelled);
+}
+
+#[test]
 fn a_release_for_its_seats_leaves_a_hold_that_has_others() {
     let release = |seat| Transition::Release {
         by: Canceller::Staff,
         reason: None,
-        seats: Some(vec![seat]),
+        only: Releases::OfSeats(vec![seat]),
     };
     let mut standing = pending();
     let seat = SeatId(7_001);
