@@ -271,6 +271,38 @@ it('lets somebody in whom the server let in without being heard, when the ticket
   vi.useRealTimers();
 });
 
+it('lets somebody in whom the server let in without being heard also where the ticket was shown in vain meanwhile', async () => {
+  const server = new FakeDoors(['A-1', 'A-2']);
+  const gate = await opened(server);
+  server.codes.push('A-3');
+  server.deaf = true;
+  await gate.scan('A-3');
+  [server.deaf, server.reachable] = [false, false];
+  expect(await gate.scan('A-3')).toMatchObject({ result: 'unknown', offline: true });
+  server.reachable = true;
+  await gate.nudge();
+  expect(await gate.scan('A-3')).toMatchObject({ result: 'admitted' });
+  expect([server.checkins.length, gate.scans.length]).toEqual([1, 1]);
+  expect(await gate.scan('A-3')).toMatchObject({ result: 'already_used' });
+});
+
+it('lets nobody in by a check-in that was undone without its being heard of', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  for (const undo of [(gate: Gate) => gate.undoOther(1, 3), async (gate: Gate, server: FakeDoors) => (await server.undo(1), gate.nudge())]) {
+    const server = new FakeDoors(['A-1', 'A-2']);
+    const gate = await opened(server);
+    server.codes.push('A-3');
+    server.deaf = true;
+    await gate.scan('A-3');
+    server.deaf = false;
+    await gate.nudge();
+    await undo(gate, server);
+    expect(await gate.scan('A-3')).toMatchObject({ result: 'admitted' });
+    // Let in anew, and not told again of the first time.
+    expect([server.used.has(3), server.checkins.length]).toEqual([true, 2]);
+  }
+});
+
 it('goes by its list while scans wait, since the server does not know yet whom it let in', async () => {
   const server = new FakeDoors(['A-1', 'A-2']);
   const gate = await opened(server);

@@ -10,7 +10,7 @@
 import { newKey, Refusal, Unreachable } from '../sdk/index.ts';
 import { forgetName, type Journal, type KeptScan } from './journal.ts';
 import { hashOf, isPassText, isSigned, PASS_CHARS_MAX, plainCode, readPass } from './pass.ts';
-import { CODE_CHARS_MAX, GATE_CHARS_MAX, isUnreadable, readable } from './rest.ts';
+import { CODE_CHARS_MAX, GATE_CHARS_MAX, isUnreadable, readable, SHOWN_AGAIN_MS } from './rest.ts';
 import type { BundlePart, DoorRest, ListedCheckin, Scan, Scanned, Shown, StillIn } from './rest.ts';
 import { isOver, overAt, TicketList, withoutNames, type Decision, type KeptList } from './ticket-list.ts';
 
@@ -23,8 +23,7 @@ export const GATE = {
   keepListMs: 15_000,
   /** Without an answer the server is asked again after this. */
   againMs: 3_000,
-  /** A ticket that is shown again within this is the same scan, if the server may have heard of it without our hearing back. */
-  shownAgainMs: 60_000,
+  shownAgainMs: SHOWN_AGAIN_MS,
   /** As many as the server takes at once. */
   batchMax: 200,
   /** Scans that are shown and kept when nothing is left to send. */
@@ -166,6 +165,8 @@ export class Gate extends EventTarget {
       gate: this.name || null,
       scanned_at: new Date().toISOString(),
       state: 'asking',
+      // Until the server has answered, however often it is shown in vain.
+      ...(before ? { unheard: true } : {}),
     };
     this.#nameType(scan);
     // No text at all needs no server, which would not take it.
@@ -194,6 +195,11 @@ export class Gate extends EventTarget {
     return this.#scans.find((scan) => isUnheard(scan) && Date.parse(scan.scanned_at) > since && JSON.stringify(scan.shown) === text);
   }
 
+  /** A check-in was undone that the server may have made by such a scan: told again of it, nobody would be let in anew. */
+  #forgetUnheard(isOf: (scan: KeptScan) => boolean): void {
+    for (const scan of this.#scans) if (isOf(scan)) delete scan.unheard;
+  }
+
   /** A full disk keeps nobody out: the page says that it keeps nothing. */
   async #keep(scan: KeptScan): Promise<void> {
     // Names were forgotten when the door was closed; an answer that comes after that would bring one back.
@@ -206,6 +212,7 @@ export class Gate extends EventTarget {
     try {
       const scanned = await this.#signed(() => this.#rest.checkIn(this.event, asSent(scan)));
       take(scan, scanned);
+      delete scan.unheard;
       if (scan.ticket_id === null && TURNED_AWAY.has(scanned.result)) await this.#nameByList(scan);
       scan.state = 'done';
       if (scanned.result === 'admitted' && scanned.ticket_id !== null) this.#let(scanned.ticket_id, scanned);
@@ -282,6 +289,8 @@ export class Gate extends EventTarget {
   async undoOther(checkin: number, ticket: number): Promise<void> {
     const still = await this.#signed(() => this.#rest.undo(checkin));
     this.#letOut(ticket, still);
+    // By one that was not heard of it is not known which ticket it was.
+    this.#forgetUnheard(({ ticket_id: id }) => id === undefined || id === null || id === ticket);
     const scan = this.#scans.find((one) => (one.merged ? one.merged.id : one.checkin_id) === checkin);
     if (scan) {
       scan.undone = true;
@@ -488,9 +497,10 @@ export class Gate extends EventTarget {
     await this.#journal.putList(this.#list.snapshot()).catch(() => (this.#isFull = true));
   }
 
-  #hear({ id, result, ticket_id: ticket, undone_at, offline, scanned_at, at, gate }: ListedCheckin): void {
+  #hear({ id, nonce, result, ticket_id: ticket, undone_at, offline, scanned_at, at, gate }: ListedCheckin): void {
     if (result !== 'admitted' || ticket === null) return;
     if (undone_at === null) return this.#list?.admit(ticket, { at: offline ? scanned_at : at, gate });
+    this.#forgetUnheard((scan) => scan.nonce === nonce);
     if (this.#isInSince(ticket, id)) return;
     this.#own.delete(ticket);
     this.#list?.release(ticket);

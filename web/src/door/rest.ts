@@ -78,6 +78,8 @@ export function readable(text: string, charsMax: number): string {
   return signs.slice(0, charsMax).join('').trim();
 }
 
+/** A ticket that is shown again within this is the same scan, if the server may have heard of it without our hearing back. */
+export const SHOWN_AGAIN_MS = 60_000;
 /** A person stands at the door: after this long the list decides. */
 const SCAN_TIMEOUT_MS = 4_000;
 const NEWS_ROWS = 100;
