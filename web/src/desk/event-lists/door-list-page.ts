@@ -1,7 +1,7 @@
 import { css, html, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
 import { momentWords } from '../../elements/internal/format.ts';
 import { newKey } from '../../sdk/index.ts';
-import { DoorRest, type ListedCheckin, type TicketAttendee } from '../../door/rest.ts';
+import { DoorRest, SHOWN_AGAIN_MS, type ListedCheckin, type TicketAttendee } from '../../door/rest.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { download } from '../files.ts';
 import { List } from '../list.ts';
@@ -37,8 +37,8 @@ export class DoorListPage extends EventDeskPage {
   declare query: string;
   declare wrong: readonly ListedCheckin[];
   declare busy: boolean;
-  /** Nonces of people who were let in, by code, until the server has answered. */
-  readonly #unheard = new Map<string, string>();
+  /** Nonces of people who were let in, by code, until the server has answered, and when each was sent. */
+  readonly #unheard = new Map<string, { nonce: string; at: number }>();
   readonly #list: List<TicketAttendee> = new List<TicketAttendee>(
     this,
     () => `/events/${this.event.id}/attendees?limit=${PAGE_ROWS}${this.query ? `&q=${encodeURIComponent(this.query)}` : ''}`,
@@ -103,7 +103,7 @@ export class DoorListPage extends EventDeskPage {
     const who = name ?? words.noName;
     const canUndo = status === 'used' && checkin !== null && may(this.me, 'manage', this.event.organizer_id);
     const canEnter = status === 'valid' || status === 'transferred';
-    return html`${canUndo ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label=${words.undoWho(who)} @click=${() => void this.#undo(who, checkin)}>${words.undo}</button>` : nothing}
+    return html`${canUndo ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label=${words.undoWho(who)} @click=${() => void this.#undo(who, code, checkin)}>${words.undo}</button>` : nothing}
     ${canEnter ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label=${words.letInWho(who)} @click=${() => void this.#letIn(who, code)}>${words.letIn}</button>` : nothing}`;
   }
 
@@ -133,8 +133,10 @@ export class DoorListPage extends EventDeskPage {
 
   async #letIn(who: string, code: string): Promise<void> {
     // Pressed again after an answer that was lost, it is the same check-in: the server may have heard of the first.
-    const nonce = this.#unheard.get(code) ?? newKey();
-    this.#unheard.set(code, nonce);
+    const before = this.#unheard.get(code);
+    const at = Date.now();
+    const nonce = before && before.at > at - SHOWN_AGAIN_MS ? before.nonce : newKey();
+    this.#unheard.set(code, { nonce, at });
     const scan = { code, nonce, scanned_at: new Date().toISOString() };
     await this.#do(async () => {
       const { result } = await new DoorRest(this.client).checkIn(this.event.id, scan);
@@ -144,9 +146,11 @@ export class DoorListPage extends EventDeskPage {
     });
   }
 
-  async #undo(who: string, checkin: number): Promise<void> {
+  async #undo(who: string, code: string, checkin: number): Promise<void> {
     await this.#do(async () => {
       await new DoorRest(this.client).undo(checkin);
+      // With its nonce the server would tell of that check-in again, and let nobody in anew.
+      this.#unheard.delete(code);
       say((language) => WORDS[language].wasUndone(who));
     });
   }
