@@ -17,7 +17,6 @@ interface Words {
   failed: string;
   failedMeans: string;
   reload: string;
-  loading: string;
 }
 
 export const WORDS: Translations<Words> = {
@@ -38,7 +37,6 @@ export const WORDS: Translations<Words> = {
     failed: 'This page could not be loaded',
     failedMeans: 'The connection broke on the way, or there is a newer version of the page.',
     reload: 'Load again',
-    loading: 'Loading the page',
   },
   th: {
     skip: 'ข้ามไปยังเนื้อหา',
@@ -57,7 +55,6 @@ export const WORDS: Translations<Words> = {
     failed: 'โหลดหน้านี้ไม่สำเร็จ',
     failedMeans: 'การเชื่อมต่อขาดระหว่างทาง หรือมีหน้าเวอร์ชันใหม่กว่า',
     reload: 'โหลดอีกครั้ง',
-    loading: 'กำลังโหลดหน้า',
   },
   fa: {
     skip: 'رفتن به محتوا',
@@ -76,6 +73,5 @@ export const WORDS: Translations<Words> = {
     failed: 'این صفحه بار نشد',
     failedMeans: 'اتصال در راه قطع شد، یا نسخهٔ تازه‌تری از صفحه هست.',
     reload: 'بارگذاری دوباره',
-    loading: 'صفحه بار می‌شود',
   },
 };

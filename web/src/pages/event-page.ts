@@ -3,6 +3,7 @@ import { dateParts, dateWords } from '../elements/internal/format.ts';
 import { LiveElement } from '../elements/internal/live-element.ts';
 import type { BookingMadeEvent } from '../elements/events/booking-made.ts';
 import { totalsOf, type EventState } from '../sdk/index.ts';
+import { WORDS as APP_WORDS } from './app.words.ts';
 import { categoryWords } from './category.words.ts';
 import { styles } from './event-page.styles.ts';
 import { WORDS } from './event-page.words.ts';
@@ -125,7 +126,7 @@ export class EventPage extends LiveElement {
     return html`<div class="message">
       <h1>${words.missing}</h1>
       <p>${words.missingMeans}</p>
-      <a class="button primary" href="/">${words.allEvents}</a>
+      <a class="button primary" href="/">${APP_WORDS[this.language].allEvents}</a>
     </div>`;
   }
 

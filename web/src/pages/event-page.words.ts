@@ -8,7 +8,6 @@ interface Words {
   loading: string;
   missing: string;
   missingMeans: string;
-  allEvents: string;
   offline: string;
   offlineMeans: string;
 }
@@ -22,7 +21,6 @@ export const WORDS: Translations<Words> = {
     loading: 'Loading the event',
     missing: 'This event is not here',
     missingMeans: 'It may have been removed, or is not public yet.',
-    allEvents: 'See all events',
     offline: 'No connection',
     offlineMeans: 'The event appears as soon as the server can be reached again.',
   },
@@ -34,7 +32,6 @@ export const WORDS: Translations<Words> = {
     loading: 'กำลังโหลดงาน',
     missing: 'ไม่มีงานนี้',
     missingMeans: 'อาจถูกนำออกไปแล้ว หรือยังไม่เปิดเผย',
-    allEvents: 'ดูงานทั้งหมด',
     offline: 'ไม่มีการเชื่อมต่อ',
     offlineMeans: 'งานจะปรากฏทันทีที่ติดต่อเซิร์ฟเวอร์ได้อีกครั้ง',
   },
@@ -46,7 +43,6 @@ export const WORDS: Translations<Words> = {
     loading: 'رویداد بار می‌شود',
     missing: 'این رویداد اینجا نیست',
     missingMeans: 'شاید برداشته شده، یا هنوز همگانی نیست.',
-    allEvents: 'دیدن همهٔ رویدادها',
     offline: 'اتصالی نیست',
     offlineMeans: 'همین که سرور در دسترس باشد، رویداد دیده می‌شود.',
   },
