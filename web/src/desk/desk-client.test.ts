@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { accepted, FakeServer, refused } from '../../test/support/fake-server.ts';
+import { accepted, FakeServer, refused, tokenOf } from '../../test/support/fake-server.ts';
 import { Unreachable } from '../sdk/index.ts';
 import { given } from '../sdk/rest.ts';
 import { pageSession } from '../pages/session.ts';
@@ -31,7 +31,8 @@ async function ask(body: object = WISH): Promise<unknown> {
 }
 
 it('something that is made keeps its key when the session ends between two tries: the server may have heard the first', async () => {
-  vi.spyOn(pageSession(), 'another').mockResolvedValue('new');
+  client.close();
+  client = new DeskClient({ url: 'http://fake', transport: server.transport, fetch: server.fetch, token: tokenOf(3), refreshToken: async () => `${tokenOf(3)}again` });
   server.routes.set('POST /events/1/fees', () => new Response('lost', { status: 502 }));
   const made = client.make('/events/1/fees', WISH).catch((error: unknown) => error);
   await server.settle(10);
@@ -39,6 +40,15 @@ it('something that is made keeps its key when the session ends between two tries
   await server.settle(60_000);
   await made;
   expect(new Set(keys()).size).toBe(1);
+});
+
+it('a session that ended is renewed by REST alone, and not once more by those who ask', async () => {
+  const another = vi.spyOn(pageSession(), 'another').mockResolvedValue('new');
+  server.routes.set('GET /events/1/fees', () => refused(401, 'INVALID_TOKEN'));
+  const read = client.read('/events/1/fees').catch((error: unknown) => error);
+  await server.settle(10);
+  expect(await read).toMatchObject({ status: 401 });
+  expect([another.mock.calls.length, server.requests.length]).toEqual([0, 1]);
 });
 
 describe('a body', () => {

@@ -5,7 +5,6 @@
 import { sharedClient } from '../elements/internal/full-client.ts';
 import { newKey, sendOnce } from '../sdk/booking.ts';
 import { fileOf } from '../sdk/files.ts';
-import { pageSession } from '../pages/session.ts';
 import { Refusal, SeatcastClient, Unreachable, type ClientOptions } from '../sdk/index.ts';
 import { nextPage } from '../sdk/next-page.ts';
 import { given, type Answer, type RestRequest } from '../sdk/rest.ts';
@@ -57,7 +56,7 @@ export class DeskClient extends SeatcastClient {
   /** Makes something: it is sent again with the same key while nobody answers. Asked for anew, another one is made. */
   async make<T>(path: string, body?: unknown): Promise<T> {
     const key = newKey();
-    return given(await signed(() => sendOnce<T>(this.rest, path, { method: 'POST', body }, key)));
+    return given(await sendOnce<T>(this.rest, path, { method: 'POST', body }, key));
   }
 
   /**
@@ -69,7 +68,7 @@ export class DeskClient extends SeatcastClient {
     const { key, at } = this.#known(wish) ?? { key: newKey(), at: Date.now() };
     this.#unanswered.delete(wish);
     try {
-      return await signed(() => sendOnce<T>(this.rest, path, { method: 'POST', body }, key));
+      return await sendOnce<T>(this.rest, path, { method: 'POST', body }, key);
     } catch (error) {
       if (isUnanswered(error)) this.#unanswered.set(wish, { key, at });
       for (const oldest of [...this.#unanswered.keys()].slice(0, -UNANSWERED_MAX)) this.#unanswered.delete(oldest);
@@ -95,7 +94,7 @@ export class DeskClient extends SeatcastClient {
 
   /** Puts something that may be large: a seat map. */
   async put<T>(path: string, body: unknown): Promise<T> {
-    return given(await signed(() => this.rest.send<T>(path, { method: 'PUT', body, signal: AbortSignal.timeout(UPLOAD_MS) })));
+    return given(await this.rest.send<T>(path, { method: 'PUT', body, signal: AbortSignal.timeout(UPLOAD_MS) }));
   }
 
   async remove(path: string): Promise<void> {
@@ -104,11 +103,11 @@ export class DeskClient extends SeatcastClient {
 
   /** A PDF or a table. */
   async file(path: string): Promise<Blob> {
-    return signed(() => fileOf(this.rest, path, {}));
+    return fileOf(this.rest, path, {});
   }
 
   #send<T>(path: string, request: RestRequest = {}): Promise<Answer<T>> {
-    return signed(() => this.rest.send<T>(path, request));
+    return this.rest.send<T>(path, request);
   }
 }
 
@@ -133,18 +132,6 @@ function wishOf(path: string, body: unknown): string {
 /** Whether something was done is unknown: no answer, or the caller was not let in to ask again. */
 export function isUnanswered(error: unknown): boolean {
   return error instanceof Unreachable || (error instanceof Refusal && error.status === 401);
-}
-
-/** A session that ended is renewed, once; where that cannot be, nobody is signed in any more. Another account asks for itself. */
-export async function signed<T>(ask: () => Promise<T>): Promise<T> {
-  const session = pageSession();
-  const { account } = session;
-  try {
-    return await ask();
-  } catch (error) {
-    if (!(error instanceof Refusal) || error.status !== 401 || (await session.another()) === undefined || session.account?.id !== account?.id) throw error;
-    return ask();
-  }
 }
 
 /** The desk's one client. */

@@ -9,7 +9,6 @@ import { frame, languageSelect, MARK } from '../desk/frame.ts';
 import { recall, remember } from '../desk/memory.ts';
 import { because, type Said } from '../desk/said.ts';
 import { deskStyles } from '../desk/styles.ts';
-import { pageSession } from '../pages/session.ts';
 import { Unreachable } from '../sdk/index.ts';
 import { closeDoors, takeDoor } from './door-lock.ts';
 import { Gate } from './gate.ts';
@@ -283,7 +282,7 @@ export class CheckInApp extends LitElement {
     history.replaceState(null, '', address);
     this.#stop();
     this.elsewhere = undefined;
-    const gate = new Gate({ event, name, rest: this.#rest, journal: this.#journal, another: () => pageSession().another() });
+    const gate = new Gate({ event, name, rest: this.#rest, journal: this.#journal });
     gate.addEventListener('change', () => this.requestUpdate());
     this.gate = gate;
     // A journal in memory is this page's alone: to others it is another gate.

@@ -118,8 +118,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function opened(server: FakeDoors, journal = new MemoryJournal(), name = 'North', another: () => Promise<string | undefined> = async () => undefined): Promise<Gate> {
-  const gate = new Gate({ event: 1, name, rest: server.rest, journal, another });
+async function opened(server: FakeDoors, journal = new MemoryJournal(), name = 'North'): Promise<Gate> {
+  const gate = new Gate({ event: 1, name, rest: server.rest, journal });
   gates.push(gate);
   await gate.start();
   return gate;
@@ -157,7 +157,7 @@ it('asks about foreign codes in a way that the server can read', async () => {
 it('names the ticket type of a scan that was made before the list was there', async () => {
   const server = new FakeDoors(['A-1']);
   server.ticket_types = [{ id: 7, name: 'Standard' }];
-  const gate = new Gate({ event: 1, name: 'North', rest: server.rest, journal: new MemoryJournal(), another: async () => undefined });
+  const gate = new Gate({ event: 1, name: 'North', rest: server.rest, journal: new MemoryJournal() });
   gates.push(gate);
   let answer!: (event: unknown) => void;
   const reading = vi.spyOn(server, 'event').mockReturnValueOnce(new Promise((given) => (answer = given)));
@@ -176,7 +176,7 @@ it('keeps a scan that is made while it reads those of before', async () => {
   const server = new FakeDoors(['A-1', 'A-2']);
   const journal = new MemoryJournal();
   await (await opened(server, journal)).scan('A-1');
-  const gate = new Gate({ event: 1, name: 'North', rest: server.rest, journal, another: async () => undefined });
+  const gate = new Gate({ event: 1, name: 'North', rest: server.rest, journal });
   gates.push(gate);
   const starting = gate.start();
   const scan = await gate.scan('A-2');

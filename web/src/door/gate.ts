@@ -43,7 +43,6 @@ export class Gate extends EventTarget {
   readonly name: string;
   readonly #rest: DoorRest;
   readonly #journal: Journal;
-  readonly #another: () => Promise<string | undefined>;
   /** At the door now. */
   readonly #asking = new Set<KeptScan>();
   #list: TicketList | undefined;
@@ -65,15 +64,13 @@ export class Gate extends EventTarget {
   #isAskedAgain = false;
   #ended = false;
 
-  /** `another`: a fresh token when the server does not take the present one any more. */
-  constructor(options: { event: number; name: string; rest: DoorRest; journal: Journal; another: () => Promise<string | undefined> }) {
+  constructor(options: { event: number; name: string; rest: DoorRest; journal: Journal }) {
     super();
     this.event = options.event;
     // It comes from the address, too, where anything may stand.
     this.name = readable(options.name, GATE_CHARS_MAX);
     this.#rest = options.rest;
     this.#journal = options.journal;
-    this.#another = options.another;
   }
 
   // ── for the page; `change` is fired when any of it changes, `forgotten` when the names of those who come are gone ──────────────────────────────────────
@@ -210,7 +207,7 @@ export class Gate extends EventTarget {
   /** Asks the server; false: there was no answer. */
   async #ask(scan: KeptScan): Promise<boolean> {
     try {
-      const scanned = await this.#signed(() => this.#rest.checkIn(this.event, asSent(scan)));
+      const scanned = await this.#rest.checkIn(this.event, asSent(scan));
       take(scan, scanned);
       delete scan.unheard;
       if (scan.ticket_id === null && TURNED_AWAY.has(scanned.result)) await this.#nameByList(scan);
@@ -278,7 +275,7 @@ export class Gate extends EventTarget {
       return this.undo(scan);
     }
     if (checkin === null || checkin === undefined) return;
-    const still = await this.#signed(() => this.#rest.undo(checkin));
+    const still = await this.#rest.undo(checkin);
     scan.undone = true;
     if (scan.ticket_id) this.#letOut(scan.ticket_id, still);
     await this.#keep(scan);
@@ -287,7 +284,7 @@ export class Gate extends EventTarget {
 
   /** Somebody who was found by name, and not by a scan of this device, is let out again. @throws Refusal, Unreachable */
   async undoOther(checkin: number, ticket: number): Promise<void> {
-    const still = await this.#signed(() => this.#rest.undo(checkin));
+    const still = await this.#rest.undo(checkin);
     this.#letOut(ticket, still);
     // By one that was not heard of it is not known which ticket it was.
     this.#forgetUnheard(({ ticket_id: id }) => id === undefined || id === null || id === ticket);
@@ -371,7 +368,7 @@ export class Gate extends EventTarget {
   async #mergeBatch(batch: KeptScan[]): Promise<void> {
     let results: Scanned[];
     try {
-      results = await this.#signed(() => this.#rest.merge(this.event, batch.map(asSent)));
+      results = await this.#rest.merge(this.event, batch.map(asSent));
     } catch (error) {
       if (!isUnreadable(error)) throw error;
       if (batch.length > 1) {
@@ -402,14 +399,14 @@ export class Gate extends EventTarget {
 
   async #readList(): Promise<void> {
     const askedAt = Date.now();
-    const event = await this.#signed(() => this.#rest.event(this.event));
+    const event = await this.#rest.event(this.event);
     const tickets: KeptList['tickets'] = [];
     const keys = new Map<number, string>();
     let after: number | null = null;
     let parts = 0;
     do {
       const from: number | null = after;
-      const part: BundlePart = await this.#signed(() => this.#rest.bundle(this.event, from));
+      const part: BundlePart = await this.#rest.bundle(this.event, from);
       tickets.push(...part.tickets);
       for (const { id, public: key } of part.keys) keys.set(id, key);
       after = part.next;
@@ -478,7 +475,7 @@ export class Gate extends EventTarget {
   }
 
   async #readNews(): Promise<void> {
-    const news = await this.#signed(() => this.#rest.news(this.event));
+    const news = await this.#rest.news(this.event);
     const missesSome = this.#seenCheckin > 0 && news.length > 0 && news.at(-1)!.id > this.#seenCheckin;
     // Oldest first: of an admission that was undone and one that followed, the later holds.
     for (const checkin of news.reverse()) this.#hear(checkin);
@@ -524,16 +521,6 @@ export class Gate extends EventTarget {
   #let(ticket: number, { at, gate }: { at: string | null; gate: string | null }): void {
     this.#own.set(ticket, { at, gate, knownAt: Date.now() });
     this.#list?.admit(ticket, { at, gate });
-  }
-
-  /** A token that ended is renewed, once. */
-  async #signed<T>(ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.status !== 401 || (await this.#another()) === undefined) throw error;
-      return ask();
-    }
   }
 
   #unanswered(error: unknown): void {

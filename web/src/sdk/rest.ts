@@ -143,7 +143,8 @@ export class Rest {
     const response = await this.#fetch(path, request, sent);
     if (response.status !== 401 || !sent.authorization) return response;
     const isSame = (): boolean => identity().authorization === sent.authorization;
-    if (isSame()) await renew?.();
+    // Some wait no longer, as at a door: nobody has said yet that they may not.
+    if (isSame()) await Promise.race([renew?.(), new Promise((_, reject) => request.signal?.addEventListener('abort', () => reject(new Unreachable('no connection'))))]);
     if (isSame() || this.caller !== caller) return response;
     void response.body?.cancel();
     return this.#fetch(path, request, identity());

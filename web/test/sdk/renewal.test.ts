@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Refusal, type BookingsView, type ClientOptions, type EventState, type SeatcastClient, type TopicView } from '../../src/sdk/index.ts';
+import { Refusal, Unreachable, type BookingsView, type ClientOptions, type EventState, type SeatcastClient, type TopicView } from '../../src/sdk/index.ts';
 import { accepted, FakeServer, refused, tokenOf } from '../support/fake-server.ts';
 
 const ENDED = tokenOf(3);
@@ -74,6 +74,16 @@ describe('a token that ended is renewed by REST', () => {
     open({ refreshToken: async () => undefined });
     expect(await client.book(request).catch((error: unknown) => error)).toBeInstanceOf(Refusal);
     expect([asked.length, client.isGuest]).toEqual([2, true]);
+  });
+
+  it('and whoever waits no longer is told so, however long that takes', async () => {
+    open({ refreshToken: () => new Promise(() => {}) });
+    const waits = new AbortController();
+    const read = client.rest.send('/auth/me', { signal: waits.signal }).catch((error: unknown) => error);
+    await server.settle(4_000);
+    waits.abort();
+    expect(await Promise.race([read, server.settle(10)])).toBeInstanceOf(Unreachable);
+    expect(asked).toHaveLength(1);
   });
 
   it('and where nobody can be asked for one, the caller stays who they are', async () => {
