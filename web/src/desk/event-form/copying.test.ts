@@ -2,7 +2,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deskClientOf } from '../../../test/support/desk-page.ts';
 import { accepted, FakeServer, packed, refused } from '../../../test/support/fake-server.ts';
+import { textOf } from '../../../test/support/mount.ts';
 import type { DeskClient } from '../desk-client.ts';
+import { DeskToasts } from '../toasts.ts';
 import { NewEventPage } from './new-event-page.ts';
 
 const MAKES = 2;
@@ -82,6 +84,35 @@ describe('a copy of an event', () => {
     await copy('draft');
     const [map] = sent('PUT /events/2/seatmap') as [{ sections: { rows: { seats: { blocked: boolean }[] }[] }[] }];
     expect(map.sections[0]?.rows[0]?.seats.map(({ blocked }) => blocked)).toEqual([true, false, false]);
+  });
+
+  it('has all seats but those of a type that was taken away, and is not put on sale without them', async () => {
+    const seats = { id: [1, 2, 3, 4], section: [0, 0, 1, 1], row: ['A', 'B', 'A', 'A'], number: ['1', '1', '1', '2'], ticket_type_id: [10, 11, 11, 12], x: [1, 1, 1, 2], y: [0, 1, 5, 5] };
+    server.routes.set('GET /events/1/seatmap', () => accepted({ layout: 1, sections: [{ id: 1, name: 'Hall' }, { id: 2, name: 'Balcony' }], seats }));
+    server.routes.set('GET /events/1/seats', () => accepted({ layout: 1, seats: packed([0, 0, 0, 3]), revealed: [] }));
+    await copy('active');
+    expect(sent('PUT /events/2/seatmap')).toMatchObject([
+      {
+        sections: [
+          { name: 'Hall', rows: [{ label: 'A', seats: [{ number: '1', ticket_type_id: 22 }] }] },
+          { name: 'Balcony', rows: [{ label: 'A', seats: [{ number: '2', ticket_type_id: 21, blocked: true }] }] },
+        ],
+      },
+    ]);
+    const toasts = new DeskToasts();
+    document.body.append(toasts);
+    await toasts.updateComplete;
+    expect(textOf(toasts)).toContain('seat map (Hall, Balcony)');
+    expect(sent('POST /events/2/resume')).toEqual([]);
+  });
+
+  it('has no map where all its seats are of types that were taken away', async () => {
+    const seats = { id: [1], section: [0], row: ['A'], number: ['1'], ticket_type_id: [11], x: [1], y: [0] };
+    server.routes.set('GET /events/1/seatmap', () => accepted({ layout: 1, sections: [{ id: 1, name: 'Hall' }], seats }));
+    server.routes.set('GET /events/1/seats', () => accepted({ layout: 1, seats: packed([0]), revealed: [] }));
+    await copy('active');
+    expect(sent('PUT /events/2/seatmap')).toEqual([]);
+    expect(sent('POST /events/2/resume')).toEqual([]);
   });
 
   it('has no rule of a type that was taken away, which would be one of all types, and is not put on sale without it', async () => {

@@ -99,17 +99,21 @@ async function blockedIn(client: DeskClient, { id, layout }: EventDetails): Prom
   return (place) => statuses.at(place) === 'blocked' && !free.has(place);
 }
 
+/** Answers the names of sections that lack seats: those of types that the copy has not. */
 async function copyMap(client: DeskClient, from: EventDetails, to: EventDetails, types: Types): Promise<string[]> {
   if (from.layout === 0) return [];
   const isBlocked = await blockedIn(client, from);
   const { sections, stage, seats, wheelchair = [], companion = [] } = await client.seatMap(from.id, from.layout);
   const kinds = new Map([...wheelchair.map((place) => [place, 'wheelchair'] as const), ...companion.map((place) => [place, 'companion'] as const)]);
   const rows = new Map<string, { label: string; seats: object[] }>();
+  const lacking = new Set<string>();
   const halls = sections.map(({ name }) => ({ name, rows: [] as { label: string; seats: object[] }[] }));
   seats.id.forEach((id, at) => {
     const section = seats.section[at];
     const hall = section === undefined ? undefined : halls[section];
     if (id === null || !hall) return;
+    const ticket_type_id = types.get(seats.ticket_type_id[at] ?? 0);
+    if (ticket_type_id === undefined) return void lacking.add(hall.name);
     const label = seats.row[at] ?? '';
     const key = `${section} ${label}`;
     let row = rows.get(key);
@@ -118,9 +122,9 @@ async function copyMap(client: DeskClient, from: EventDetails, to: EventDetails,
       rows.set(key, row);
       hall.rows.push(row);
     }
-    const ticket_type_id = types.get(seats.ticket_type_id[at] ?? 0);
     row.seats.push({ number: String(seats.number[at]), x: seats.x[at], y: seats.y[at], ticket_type_id, blocked: isBlocked(at), kind: kinds.get(at) });
   });
-  await client.put(`/events/${to.id}/seatmap`, { ...stageBody(stage), sections: halls.filter(({ rows: filled }) => filled.length > 0) });
-  return [];
+  const filled = halls.filter(({ rows: some }) => some.length > 0);
+  if (filled.length > 0) await client.put(`/events/${to.id}/seatmap`, { ...stageBody(stage), sections: filled });
+  return [...lacking];
 }
