@@ -131,6 +131,22 @@ export class Typed {
   }
 }
 
+/** Shows in a form that was submitted what the page gives its fields by then, but for those in which somebody has typed since. */
+export function resetLater(form: HTMLFormElement): () => void {
+  const fields = [...form.elements].filter((field) => field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement);
+  const filled = (field: HTMLInputElement | HTMLTextAreaElement): string => `${'checked' in field && field.checked} ${field.value}`;
+  const submitted = new Map(fields.map((field) => [field, filled(field)]));
+  return () => {
+    const same = fields.filter((field) => filled(field) === submitted.get(field));
+    // Whole, they follow the page from then on.
+    if (same.length === fields.length) return form.reset();
+    for (const field of same) {
+      field.value = field.defaultValue;
+      if ('checked' in field) field.checked = field.defaultChecked;
+    }
+  };
+}
+
 /** Puts the focus on the first field that has a fault. */
 export async function focusFault(element: { updateComplete: Promise<unknown>; renderRoot: ParentNode }): Promise<void> {
   await element.updateComplete;

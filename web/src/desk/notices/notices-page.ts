@@ -4,7 +4,7 @@ import { count, dateParts, momentWords, timed } from '../../elements/internal/fo
 import '../../elements/seatcast-notices/seatcast-notices.ts';
 import type { Notice } from '../../sdk/index.ts';
 import { EventDeskPage } from '../desk-page.ts';
-import { choiceField, faultsIn, focusFault, inWords, NO_FAULTS, textField, Typed, type Faults } from '../fields.ts';
+import { choiceField, faultsIn, focusFault, inWords, NO_FAULTS, resetLater, textField, Typed, type Faults } from '../fields.ts';
 import { because, type Said } from '../said.ts';
 import { StagedClient } from '../staged-client.ts';
 import { deskStyles } from '../styles.ts';
@@ -204,11 +204,12 @@ export class NoticesPage extends EventDeskPage {
     this.faults = message ? NO_FAULTS : { message: (language) => WORDS[language].needed };
     if (!message) return focusFault(this);
     this.busy = true;
+    const reset = resetLater(form);
     try {
       const notice = await this.client.postNotice(this.event.id, { type: typed.text('type'), message, ...(until ? { until } : {}) });
       if (!this.notices?.some(({ id }) => id === notice.id)) this.notices = [notice, ...(this.notices ?? [])];
-      form.reset();
-      this.message = '';
+      reset();
+      this.message = String(new FormData(form).get('message'));
       say((language) => WORDS[language].sent);
     } catch (error) {
       this.faults = faultsIn(error) ?? NO_FAULTS;

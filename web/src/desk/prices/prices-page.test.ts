@@ -104,6 +104,20 @@ describe('refund policy and payment terms', () => {
     expect(page.renderRoot.querySelector<HTMLInputElement>('[name=until_minutes]')?.value).toBe('1');
   });
 
+  it('keep what is typed while they are saved', async () => {
+    await open();
+    let answer = (): void => {};
+    server.routes.set('PUT /events/1/payment-terms', (body) => new Promise((resolve) => (answer = () => resolve(accepted(body)))));
+    fill(page.renderRoot, 'offline_days', '5');
+    await save(page.renderRoot, 'form.panel');
+    fill(page.renderRoot, 'percent', '80');
+    fill(page.renderRoot, 'instructions', 'Name the');
+    answer();
+    await settle();
+    const shown = (name: string): string | undefined => page.renderRoot.querySelector<HTMLInputElement>(`[name=${name}]`)?.value;
+    expect(['offline_days', 'percent', 'instructions'].map(shown)).toEqual(['5', '80', 'Name the']);
+  });
+
   it('that cannot be read are asked for again by hand, as the rules are', async () => {
     for (const what of ['vouchers', 'refund-policy']) server.routes.set(`GET /events/1/${what}`, () => refused(500, 'INTERNAL'));
     await open();

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { decimalOf, wholeOf } from '../amounts.ts';
 import { EventDeskPage } from '../desk-page.ts';
-import { faultsIn, focusFault, inWords, NO_FAULTS, textField, tickField, Typed, type Faults } from '../fields.ts';
+import { faultsIn, focusFault, inWords, NO_FAULTS, resetLater, textField, tickField, Typed, type Faults } from '../fields.ts';
 import { unreadView } from '../list.ts';
 import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
@@ -122,6 +122,7 @@ export class PricesPage extends EventDeskPage {
     this.problem = undefined;
     if (Object.keys(faults).length > 0) return focusFault(this);
     this.busy = true;
+    const reset = resetLater(submitted.target as HTMLFormElement);
     try {
       const path = `/events/${this.event.id}`;
       this.policy = await this.#put(`${path}/refund-policy`, this.policy, policy);
@@ -129,7 +130,7 @@ export class PricesPage extends EventDeskPage {
       say((language) => COMMON[language].saved);
       // Fields that were typed in show what the server has as well: somebody may have changed one of them.
       await this.updateComplete;
-      this.renderRoot.querySelector<HTMLFormElement>('form.panel')?.reset();
+      reset();
     } catch (error) {
       this.faults = faultsIn(error) ?? NO_FAULTS;
       this.problem = because(error);
