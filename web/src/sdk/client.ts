@@ -515,6 +515,7 @@ export class SeatcastClient extends LiveClient {
         return this.#readOwn(isUnnamed(), settled);
       },
       readOne: (id) => this.booking(id),
+      isHeld: (id) => this.#kept(id) !== undefined,
     });
   }
 

@@ -61,6 +61,8 @@ export interface Source {
   read(settled: Settled): Promise<{ bookings: Booking[]; askedAt: number }>;
   /** Reads one booking, for its answer's exact time. */
   readOne(id: string): Promise<Booking>;
+  /** This browser has the booking's token. */
+  isHeld(id: string): boolean;
 }
 
 const NOTHING: BookingsView = { bookings: undefined, status: 'connecting', account: false, problem: undefined };
@@ -130,7 +132,7 @@ export class OwnBookings {
     } else if (this.#isOn) {
       if (isUnsettled(booking)) this.#moneyAsks = GUEST.moneyAsksMax;
       // Staff write bookings of others, which are none of theirs.
-      if (this.#user === undefined || booking.user_id === null) this.#known = this.#known.told([booking], at);
+      if (this.#user === undefined || this.#source.isHeld(booking.id)) this.#known = this.#known.told([booking], at);
       if (this.#view.bookings) this.#showAll(this.#view.problem);
       this.ask();
     }

@@ -500,14 +500,20 @@ describe('bookings that were made as a guest, once their buyer has signed in', (
     expect((await client.bookingOf('bk-guest7')).id).toBe(guests.id);
   });
 
-  it('but those of others that staff write are not', async () => {
+  it.each([
+    ['an account', 4],
+    ['a guest', null],
+  ])('but those of others that staff write, %s\'s here, are not', async (_, user_id) => {
     client.setToken(tokenOf(3));
     const { last } = watch();
     await server.settle(10);
-    const other = { ...server.hold(4), version: 2, status: 'cancelled' as const };
+    const other = { ...server.hold(4), user_id, version: 2, status: 'cancelled' as const };
     server.routes.set(`PUT /bookings/${other.id}/status`, () => accepted(other));
+    const seen = new Set<string | undefined>();
+    client.watchBookings(({ bookings }) => bookings?.forEach(({ id }) => seen.add(id)));
     await client.cancel(other);
     await server.settle(10);
+    expect([...seen]).toEqual([guests.id]);
     expect(last().bookings?.map(({ id }) => id)).toEqual([guests.id]);
   });
 });
