@@ -1,7 +1,7 @@
 import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { Refusal, type EventDetails, type EventStatus } from '../../sdk/index.ts';
 import { EventDeskPage } from '../desk-page.ts';
-import { faultsIn, focusFault, inWords, NO_FAULTS, Typed, type Faults } from '../fields.ts';
+import { faultsIn, focusFault, inWords, NO_FAULTS, resetLater, Typed, type Faults } from '../fields.ts';
 import { go } from '../router.ts';
 import { because, type Said } from '../said.ts';
 import { deskStyles } from '../styles.ts';
@@ -186,10 +186,12 @@ export class EditEventPage extends EventDeskPage {
     const changed = EVENT_KEYS.filter((key) => !isSame(key, mine, this.base));
     if (changed.length === 0) return say((language) => COMMON[language].saved);
     this.busy = true;
+    const form = this.#form;
+    const reset = form ? resetLater(form) : undefined;
     try {
       const saved = await this.#send(mine, changed);
       if (saved) {
-        this.#show(saved);
+        this.#show(saved, reset);
         say((language) => COMMON[language].saved);
       }
     } catch (error) {
@@ -238,23 +240,27 @@ export class EditEventPage extends EventDeskPage {
     this.event = conflict.theirs;
     // Should it not be saved, the choice is still to be seen, and is saved by the next try.
     this.chosen = wish;
-    this.#refill();
-    void this.#save(wish);
+    void this.#refill().then(() => this.#save(wish));
   }
 
-  /** The form shows this event. */
-  #show(event: EventDetails): void {
+  /** The form shows this event; `reset`: but for what was typed meanwhile. */
+  #show(event: EventDetails, reset?: () => void): void {
     this.conflict = undefined;
     this.chosen = undefined;
     this.faults = NO_FAULTS;
     this.base = valuesOf(event);
     this.eventChanged(event);
-    this.#refill();
+    void this.#refill(reset);
   }
 
   /** Puts the event's values into fields that were typed in. */
-  #refill(): void {
-    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLFormElement>('form.panel')?.reset());
+  async #refill(reset = () => this.#form?.reset()): Promise<void> {
+    await this.updateComplete;
+    reset();
+  }
+
+  get #form(): HTMLFormElement | null {
+    return this.renderRoot.querySelector<HTMLFormElement>('form.panel');
   }
 
   async #turn(to: 'pause' | 'resume' | 'complete', said: Said): Promise<void> {
