@@ -26,7 +26,6 @@ it('keeps what is typed while the event is saved', async () => {
   server.routes.set('PATCH /events/1', (body) => new Promise((resolve) => (answer = () => resolve(accepted({ ...EVENT, ...(body as object), revision: 2 })))));
   const page = new EditEventPage();
   page.event = EVENT;
-  page.eventChanged = (event) => (page.event = event);
   document.body.append(page);
   const settle = async (): Promise<void> => {
     await server.settle(100);
