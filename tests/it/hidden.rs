@@ -400,6 +400,7 @@ async fn codes_of_vouchers_cannot_be_guessed_by_the_thousand() {
     let server = TestServer::builder().with(|config| {
         config.limits.limits = seatcast::config::Switch::On;
         config.limits.codes.burst = 3;
+        config.limits.codes.per_minute = 0;
     });
     let server = server.start().await;
     let show = Show::new().ticket_type("Standing", 1_000, 80).then(

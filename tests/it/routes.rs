@@ -132,7 +132,11 @@ async fn every_route_refuses_whom_it_is_not_for() {
         if operation.path.starts_with("/api/v1/") {
             let answer = operation.asked_by(&forged).await;
             let is_refused = answer.body["data"]["code"] == "INVALID_TOKEN";
-            assert_eq!(is_refused, !PROVED_BY_BODY.contains(&name.as_str()), "{name}");
+            assert_eq!(
+                is_refused,
+                !PROVED_BY_BODY.contains(&name.as_str()),
+                "{name}"
+            );
         }
         let answer = operation.asked_by(&server.anonymous()).await;
         if operation.closed {
