@@ -496,7 +496,7 @@ async fn a_stalled_viewer_converges_without_a_queue() {
         staged.event
     );
     let mut received = 0;
-    for _ in 0..60 {
+    for _ in 0..30 {
         client
             .batch_execute(&flip)
             .await
