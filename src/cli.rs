@@ -204,7 +204,7 @@ fn serve(config: Config) -> CliResult {
 fn doctor(config: &Config) -> CliResult {
     let given = config.database.given_url();
     if given.is_none() {
-        // What would send mails is made to see whether it can be, and has tasks.
+        // The mailer is made to see whether it can be, and has tasks.
         let runtime = Runtime::new()?;
         let _inside = runtime.enter();
         if let Some(diagnosis) = crate::tools::doctor::examine_without_database(config) {

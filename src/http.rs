@@ -40,7 +40,7 @@ use crate::tasks::Tasks;
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// What hyper reads from and writes to.
+/// The connection that hyper reads from and writes to.
 pub(crate) type Transport = TokioIo<StallGuard<TcpStream>>;
 
 /// A connection's place among those of all clients. Every request has it among its extensions; a task that takes the

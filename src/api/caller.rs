@@ -28,7 +28,7 @@ use crate::store::users::UserRights;
 use crate::store::{Store, StoreError};
 use crate::ticketing::UserId;
 
-/// What these are told is the proof, so whoever asks is nobody yet. To come by another token is what they are for.
+/// Routes whose body is the proof, so the caller is nobody yet. To come by another token is their purpose.
 const PROVED_BY_BODY: [&str; 8] = [
     "/api/v1/auth/confirm",
     "/api/v1/auth/link",

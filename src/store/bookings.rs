@@ -150,7 +150,7 @@ pub struct Stats {
     pub revenue_amount: i64,
 }
 
-/// Whose an event is.
+/// The organization of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventOwner {
     pub organizer: UserId,
@@ -359,7 +359,7 @@ impl Store {
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
-    /// Whose event it is, and who may know of it. Also of a deleted one, since its bookings stay.
+    /// The event's organization, and whether others may know of it. Also of a deleted one, since its bookings stay.
     pub async fn event_owner(&self, event: EventId) -> Result<Option<EventOwner>, StoreError> {
         let client = self.client().await?;
         let sql = "select organizer_id, deleted_at is not null, status <> 'draft' from events where id = $1";

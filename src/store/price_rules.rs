@@ -18,7 +18,7 @@ use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::rules::{FeeRule, TaxRule, VoucherRule};
 use crate::ticketing::{EventId, TicketTypeId};
 
-/// What the code of a voucher opens.
+/// Ticket types that the code of a voucher opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenedBy {
     /// No voucher of the event has it.
@@ -109,7 +109,7 @@ impl Store {
         Ok((rules, total))
     }
 
-    /// What a code opens now. What `holder` uses it for already is not used up for them.
+    /// Ticket types that a code opens now. A use by `holder` does not count as used up for them.
     pub async fn opened_by(
         &self,
         event: EventId,

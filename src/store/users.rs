@@ -45,7 +45,7 @@ pub struct UserChange {
     pub active: Option<bool>,
 }
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChangedUser {
     Done(User),

@@ -56,7 +56,7 @@ fn with_machine(config: &Config, database: Diagnosis) -> Diagnosis {
     found
 }
 
-/// What the server would refuse to start with.
+/// Settings that the server would refuse to start with.
 fn settings(config: &Config, found: &mut Diagnosis) {
     choose_cryptography();
     let checked = || -> Result<(), RunError> {

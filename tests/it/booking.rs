@@ -701,7 +701,7 @@ async fn core_15_a_guest_is_found_again_by_reference_and_e_mail() {
     server.audit().await;
 }
 
-/// What the database writes longer than it was sent: domains of other scripts, and numbers with exponents.
+/// Texts that the database writes longer than they were sent: domains of other scripts, and numbers with exponents.
 #[tokio::test]
 async fn values_that_grow_are_measured_as_they_are_kept() {
     let server = TestServer::start().await;

@@ -181,7 +181,7 @@ fn a_client_that_is_told_to_join_later_may_go_on_trying() {
     assert!(last.contains("nothing was joined"), "{last}");
 }
 
-/// What bounds a client that does not read is what it asks for; a topic's state is owed to it however big it is.
+/// A client that does not read is bounded in its replies; a topic's state is owed to it however big it is.
 #[test]
 fn a_client_that_reads_a_big_state_slowly_is_not_cut_off() {
     let (hub, mut mailboxes, _watches) = Hub::new(1);

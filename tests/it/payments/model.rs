@@ -51,7 +51,7 @@ const PRICES: [&[i64]; 2] = [&[1_500, 2_500, 3_000], &[2_000, 900]];
 const HIDDEN: usize = 2;
 /// The place of the type that is sold by the seat, in the second event.
 const SEATED: usize = 0;
-/// What a seat costs with a voucher that covers two of them.
+/// The price of a seat with a voucher that covers two of them.
 const SEAT_PRICE: i64 = 1_200;
 /// Of each event: some off, an amount off, nothing off but what is hidden shown; two seats at another price.
 const VOUCHERS: [&[&str]; 2] = [&["TENTH", "FIVER", "SECRET"], &["SEATER"]];
@@ -111,7 +111,7 @@ struct Told {
     paid: i64,
 }
 
-/// What somebody would like to have.
+/// The tickets that somebody would like to have.
 struct Wish {
     /// By place of the ticket type.
     units: BTreeMap<usize, i64>,
@@ -119,7 +119,7 @@ struct Wish {
 }
 
 enum SeatWish {
-    /// Whatever there is side by side; asked for by name, or as what a number of seated tickets means.
+    /// Any seats side by side; asked for by name, or meant by a number of seated tickets.
     SideBySide {
         is_said: bool,
     },

@@ -157,7 +157,7 @@ export class RuleList extends DeskPage {
       this.next = page.next;
     } catch (error) {
       this.unread = because(error);
-      // What was read is shown still.
+      // The rows that were read are shown still.
       if (this.rules) complain(this.unread);
     }
   }
