@@ -782,6 +782,8 @@ async fn settle(
             update jobs j
                set state = case when rung then 'waiting' else said.state end, lease_until = null, reason = said.reason,
                    rung = false,
+                   -- A person has some days for it from here on, however late it comes to one.
+                   expires_at = case said.state when 'needs_review' then greatest(j.expires_at, clock_timestamp()) else j.expires_at end,
                    run_at = clock_timestamp() + case when rung then 0 else said.after_ms end * interval '1 ms',
                    progress = coalesce(said.progress, j.progress),
                    failures = case when said.progress is null then failures + 1 else 0 end

@@ -188,6 +188,22 @@ async fn an_admin_gives_roles_and_shuts_accounts() {
     let own = format!("/api/v1/users/{admin_id}");
     let own = admin.patch(&own, &json!({"active": false})).await;
     assert_eq!(own.code(409), "OWN_ACCOUNT");
+    // Two who shut each other out in the same moment: the later one would leave nobody.
+    let other = user(&client, "admin").await;
+    client.batch_execute("begin").await.unwrap();
+    let first = format!("update users set active = false where id = {admin_id}");
+    client.batch_execute(&first).await.unwrap();
+    let second = format!("/api/v1/users/{other}");
+    let shut = json!({"active": false});
+    let asked = admin.patch(&second, &shut);
+    let commits = async {
+        wait_for_a_lock(&server.client().await).await;
+        client.batch_execute("commit").await.unwrap();
+    };
+    let (last, ()) = tokio::join!(asked, commits);
+    assert_eq!(last.code(409), "LAST_ADMIN");
+    let again = format!("update users set active = true where id = {admin_id}");
+    client.batch_execute(&again).await.unwrap();
     let nobody = "/api/v1/users/999999";
     let nobody = admin.patch(nobody, &json!({"role": "admin"})).await;
     assert_eq!(nobody.code(404), "USER_NOT_FOUND");

@@ -13,7 +13,7 @@ use crate::mail::{PAGES, mailing, waits};
 use crate::support::database::TestDatabase;
 use crate::support::http_client;
 use crate::support::server::TestServer;
-use crate::support::show::{Show, Staged, user};
+use crate::support::show::{Show, Staged, one, user};
 use crate::support::smtp::Smtp;
 
 const BOOKINGS: &str = "/api/v1/bookings";
@@ -213,7 +213,7 @@ async fn mails_whose_time_ran_out_wait_for_a_person() {
     let late = format!(
         "insert into jobs (kind, key, payload, reason, created_at, expires_at) values
              ('cancellation', 'late-mail', '{{\"event_id\": {event}, \"booking_id\": \"{nil}\"}}', 'MAIL_DEFERRED: not now',
-              now() - interval '8 days', now() - interval '1 minute'),
+              now() - interval '20 days', now() - interval '13 days'),
              ('email_code', 'late-code', '{{}}', 'MAIL_DEFERRED: not now', now() - interval '1 day', now() - interval '1 minute')",
         event = show.event,
         nil = uuid::Uuid::nil()
@@ -222,6 +222,8 @@ async fn mails_whose_time_ran_out_wait_for_a_person() {
     waits(&client, NOTHING_LEFT).await;
     let states = "select string_agg(state, ' ' order by key) = 'done needs_review' from jobs where key like 'late-%'";
     waits(&client, states).await;
+    let kept = "select expires_at > now() - interval '1 minute' from jobs where key = 'late-mail'";
+    assert!(one::<bool>(&client, kept, &[]).await, "days from here on");
     let organizer = server.user(show.organizer);
     let mails = format!("/api/v1/mails?event_id={}", show.event);
     for path in [mails.as_str(), "/api/v1/jobs"] {

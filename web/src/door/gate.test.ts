@@ -241,7 +241,7 @@ it('sends a scan whose answer was lost again with its nonce: it counts once', as
   expect(scan).toMatchObject({ state: 'done', merged: { result: 'admitted' } });
   expect(server.checkins).toHaveLength(1);
   expect(gate.surprises).toEqual([]);
-  // Whoever shows it next is somebody else.
+  // It is shown next by somebody else.
   expect(await gate.scan('A-1')).toMatchObject({ result: 'already_used' });
 });
 
