@@ -670,13 +670,13 @@ impl Store {
             // Along the index of those that are due, as no index has the ends of their time.
             let sql = format!(
                 "{act} where id = any(array(
-                     select id from jobs where state = 'waiting' and id = any(array(
-                         select one.id from unnest((select $2::text[])) as asked (lane)
-                          cross join lateral (select id, kind, expires_at from jobs
-                                               where state = 'waiting' and lane = asked.lane and run_at <= statement_timestamp()
-                                               order by run_at, id limit $1) one
-                          where one.expires_at <= statement_timestamp() and one.kind <> all($4) and {kinds}))
-                        for update skip locked))"
+                     select job.id from unnest((select $2::text[])) as asked (lane)
+                      cross join lateral (select id, kind, expires_at from jobs
+                                           where state = 'waiting' and lane = asked.lane and run_at <= statement_timestamp()
+                                           order by run_at, id limit $1) one
+                      cross join lateral (select id from jobs
+                                           where id = one.id and state = 'waiting' limit 1 for update skip locked) job
+                      where one.expires_at <= statement_timestamp() and one.kind <> all($4) and {kinds}))"
             );
             let statement = client.prepare_cached(&sql).await?;
             let values: [&(dyn ToSql + Sync); 4] =
