@@ -74,6 +74,22 @@ async function editVoucher(name: string, value: string): Promise<void> {
   await save(root!, '#rule');
 }
 
+describe('the kinds of a voucher', () => {
+  it.each([
+    ['en', 'Amount off the booking'],
+    ['th', 'ลดเป็นจำนวนเงินต่อการจอง'],
+    ['fa', 'مبلغ از کل رزرو'],
+  ])('say in %s what the server takes an amount off: the whole booking, however many tickets it has', async (language, words) => {
+    document.body.lang = language;
+    await open();
+    const list = page.renderRoot.querySelector('desk-rule-list')!;
+    list.shadowRoot?.querySelector<HTMLElement>('tbody button')?.click();
+    await settle();
+    document.body.removeAttribute('lang');
+    expect(list.shadowRoot?.querySelector('[name=kind] option[value=amount]')?.textContent?.trim()).toBe(words);
+  });
+});
+
 describe('a rule that is saved', () => {
   it('has only what was changed in the form: the rest may have been changed by somebody else', async () => {
     await editVoucher('uses_max', '6');
