@@ -8,7 +8,7 @@ import { StagedClient } from '../staged-client.ts';
 import { deskStyles } from '../styles.ts';
 import { say } from '../toasts.ts';
 import { bodyOf, previewOf, typesOf } from './mapping.ts';
-import { readSeats, UnreadableFile, type BadRow, type SeatFile, type SeatRow } from './reading.ts';
+import { decoded, readSeats, UnreadableFile, type BadRow, type SeatFile, type SeatRow } from './reading.ts';
 import { beforeStart, freeByType, onStage } from './stage.ts';
 import { WORDS } from './words.ts';
 
@@ -152,7 +152,7 @@ export class ImportMap extends DeskPage {
     this.file = undefined;
     if (!chosen) return;
     try {
-      const file = readSeats(await chosen.text());
+      const file = readSeats(decoded(await chosen.arrayBuffer()));
       this.types = typesOf(file.seats, this.event.ticket_types);
       this.file = file;
       this.#preview();

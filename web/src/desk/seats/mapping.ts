@@ -8,15 +8,20 @@ const SEATS_PER_BYTE = 4;
 /** By the name in the file: the event's ticket type, or undefined. */
 export type Types = ReadonlyMap<string, number | undefined>;
 
-/** Names of the file with the event's types that they mean: by id or by name, in any case. */
+/**
+ * Names of the file with the event's types that they mean: by name, in any case, or by id. Where one type's name is the
+ * number of another, it is the number where ids stand and the name elsewhere, as for the server.
+ */
 export function typesOf(seats: readonly SeatRow[], types: readonly TicketTypeDetails[]): Map<string, number | undefined> {
-  const names = [...new Set(seats.map(({ type }) => type))];
-  const meant = (name: string): number | undefined => {
-    const byId = types.find(({ id }) => String(id) === name);
-    const byName = types.filter((type) => type.name.toLowerCase() === name.toLowerCase());
-    return byId?.id ?? (byName.length === 1 ? byName[0]?.id : types.length === 1 ? types[0]?.id : undefined);
+  const names = new Map(seats.map(({ type, isTypeId }) => [type, isTypeId]));
+  const meant = (name: string, isId: boolean): number | undefined => {
+    const byId = types.find(({ id }) => String(id) === name)?.id;
+    const named = types.filter((type) => type.name.toLowerCase() === name.toLowerCase());
+    const byName = named.length === 1 ? named[0]?.id : undefined;
+    const only = types.length === 1 ? types[0]?.id : undefined;
+    return (isId ? (byId ?? byName) : (byName ?? byId)) ?? only;
   };
-  return new Map(names.map((name) => [name, meant(name)]));
+  return new Map([...names].map(([name, isId]) => [name, meant(name, isId)]));
 }
 
 /** Body of `PUT /events/{id}/seatmap`. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TicketTypeDetails } from '../../sdk/index.ts';
 import { bodyOf, previewOf, typesOf } from './mapping.ts';
-import { readSeats, UnreadableFile } from './reading.ts';
+import { decoded, readSeats, UnreadableFile } from './reading.ts';
 
 const TYPES = [
   { id: 7, name: 'Stalls' },
@@ -61,6 +61,44 @@ describe('a seat map as CSV', () => {
     ['section,row,number,x,y\n', 'empty'],
   ])('is refused as a whole: %j', (text, why) => {
     expect(whyOf(text)).toBe(why);
+  });
+});
+
+describe('the bytes of a file', () => {
+  const bytesOf = (...bytes: number[]): ArrayBuffer => new Uint8Array(bytes).buffer;
+
+  it('are UTF-8, or UTF-16 with its mark', () => {
+    expect(decoded(new TextEncoder().encode('ชั้น, ردیف').buffer)).toBe('ชั้น, ردیف');
+    expect(decoded(bytesOf(0xff, 0xfe, 0x0a, 0x0e, 0x41, 0x00))).toBe('ชA');
+    expect(decoded(bytesOf(0xfe, 0xff, 0x0e, 0x0a, 0x00, 0x41))).toBe('ชA');
+    expect(decoded(bytesOf())).toBe('');
+  });
+
+  // Excel writes the code page of its country: two sections of as many letters would become one.
+  it('are not guessed, and no letter is lost in silence', () => {
+    const thai = bytesOf(0xaa, 0xd1, 0xe9, 0xb9);
+    expect(() => decoded(thai)).toThrow(new UnreadableFile('encoding'));
+    expect(() => decoded(bytesOf(0xff, 0xfe, 0x00, 0xd8, 0x41, 0x00))).toThrow(UnreadableFile);
+  });
+});
+
+describe('a ticket type that is named as another one is numbered', () => {
+  const types = [
+    { id: 3, name: 'Stalls' },
+    { id: 9, name: '3' },
+  ] as TicketTypeDetails[];
+
+  it.each([
+    ['ticket_type', 9],
+    ['ticket_type_id', 3],
+  ])('is told from it by the column %s', (column, id) => {
+    const { seats } = readSeats(`section,row,number,x,y,${column}\nA,1,1,0,0,3`);
+    expect([...typesOf(seats, types)]).toEqual([['3', id]]);
+  });
+
+  it('may be meant by its number, or by its name, where no other is', () => {
+    const { seats } = readSeats('section,row,number,x,y,ticket_type,ticket_type_id\nA,1,1,0,0,9,\nA,1,2,0,0,,Stalls');
+    expect([...typesOf(seats, types).values()]).toEqual([9, 3]);
   });
 });
 

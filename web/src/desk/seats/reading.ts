@@ -24,6 +24,8 @@ export interface SeatRow {
   y: number;
   /** The ticket type as the file names it: its id or its name, or a category; '' for none. */
   type: string;
+  /** It stands where ids do. */
+  isTypeId: boolean;
   /** Undefined: the file does not say, and a seat stays as it is. */
   blocked: boolean | undefined;
   /** As `blocked`. */
@@ -50,13 +52,28 @@ export interface SeatFile {
 /** The file as a whole is none of the three. */
 export class UnreadableFile extends Error {
   override name = 'UnreadableFile';
-  readonly why: 'json' | 'form' | 'columns' | 'quote' | 'tooMany' | 'empty';
+  readonly why: 'encoding' | 'json' | 'form' | 'columns' | 'quote' | 'tooMany' | 'empty';
   readonly value: string;
 
   constructor(why: UnreadableFile['why'], value = '') {
     super(`${why} ${value}`);
     this.why = why;
     this.value = value;
+  }
+}
+
+/**
+ * Text of a file: UTF-8, or UTF-16 with its mark. Any other encoding would turn letters into the same sign, and two sections into one.
+ *
+ * @throws UnreadableFile
+ */
+export function decoded(bytes: ArrayBuffer): string {
+  const [first, second] = new Uint8Array(bytes.slice(0, 2));
+  const encoding = first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch {
+    throw new UnreadableFile('encoding');
   }
 }
 
@@ -78,7 +95,9 @@ interface Raw {
   number: unknown;
   x: unknown;
   y: unknown;
-  type: unknown;
+  /** By its name, or a number. */
+  type?: unknown;
+  typeId?: unknown;
   blocked?: unknown;
   kind?: unknown;
 }
@@ -107,7 +126,8 @@ class Gathered {
     const key = JSON.stringify([section, row, number]);
     if (this.#places.has(key)) return refuse('duplicate', `${section} ${row} ${number}`);
     this.#places.add(key);
-    this.seats.push({ place, section, row, number, x, y, type: textOf(raw.type), blocked, kind });
+    const typeId = textOf(raw.typeId);
+    this.seats.push({ place, section, row, number, x, y, type: typeId || textOf(raw.type), isTypeId: typeId !== '', blocked, kind });
   }
 }
 
@@ -162,7 +182,8 @@ function readCsv(text: string): SeatFile {
       number: cell('number'),
       x: cell('x'),
       y: cell('y'),
-      type: cell('ticket_type_id') || cell('ticket_type'),
+      type: cell('ticket_type'),
+      typeId: cell('ticket_type_id'),
       blocked: cell('blocked')?.trim(),
       kind: cell('kind')?.trim(),
     });
@@ -234,7 +255,7 @@ function readOwn(sections: unknown[], ofStage: unknown): SeatFile {
   objectsOf(sections, ({ name, ticket_type_id: ofSection, rows }, section) =>
     objectsOf(rows, ({ label, ticket_type_id: ofRow, seats }, row) =>
       objectsOf(seats, ({ number, x, y, ticket_type_id: ofSeat, blocked, kind }, seat) =>
-        gathered.add(`sections[${section}].rows[${row}].seats[${seat}]`, { section: name, row: label, number, x, y, type: ofSeat ?? ofRow ?? ofSection, blocked, kind }),
+        gathered.add(`sections[${section}].rows[${row}].seats[${seat}]`, { section: name, row: label, number, x, y, typeId: ofSeat ?? ofRow ?? ofSection, blocked, kind }),
       ),
     ),
   );

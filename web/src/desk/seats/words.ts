@@ -41,6 +41,7 @@ const REASONS_FA: Record<Reason, string> = {
   type: 'نوع بلیت این رویداد نیست',
 };
 const FILES_EN: Record<UnreadableFile['why'], (value: string) => string> = {
+  encoding: () => 'This file is not in UTF-8, and its letters would be lost. In a spreadsheet, save it as “CSV UTF-8”.',
   json: (value) => `This is no JSON: ${value}`,
   form: () => 'This JSON is neither a seat map of ours (sections) nor a seating plan of pretix (zones).',
   columns: (value) => `The header needs section, row, number, x, y, and may have ticket_type, ticket_type_id, blocked, kind, each once: look at “${value}”.`,
@@ -49,6 +50,7 @@ const FILES_EN: Record<UnreadableFile['why'], (value: string) => string> = {
   empty: () => 'There is no seat in it.',
 };
 const FILES_TH: Record<UnreadableFile['why'], (value: string) => string> = {
+  encoding: () => 'ไฟล์นี้ไม่ได้เข้ารหัสเป็น UTF-8 ตัวอักษรจะสูญหาย ในโปรแกรมตารางให้บันทึกเป็น “CSV UTF-8”',
   json: (value) => `ไม่ใช่ JSON: ${value}`,
   form: () => 'JSON นี้ไม่ใช่ผังของเรา (sections) และไม่ใช่ผังของ pretix (zones)',
   columns: (value) => `หัวตารางต้องมี section, row, number, x, y และมี ticket_type, ticket_type_id, blocked, kind ได้อย่างละหนึ่ง: ดู “${value}”`,
@@ -57,6 +59,7 @@ const FILES_TH: Record<UnreadableFile['why'], (value: string) => string> = {
   empty: () => 'ไม่มีที่นั่งในไฟล์',
 };
 const FILES_FA: Record<UnreadableFile['why'], (value: string) => string> = {
+  encoding: () => 'این فایل UTF-8 نیست و حروف آن از دست می‌رود. در صفحه‌گسترده آن را «CSV UTF-8» ذخیره کنید.',
   json: (value) => `این JSON نیست: ${value}`,
   form: () => 'این JSON نه نقشهٔ ماست (sections) و نه نقشهٔ pretix (zones).',
   columns: (value) => `سرستون باید section، row، number، x، y را داشته باشد و می‌تواند ticket_type، ticket_type_id، blocked، kind را هر کدام یک بار: «${value}».`,
