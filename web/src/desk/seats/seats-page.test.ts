@@ -89,6 +89,21 @@ describe('seats that are to be blocked', () => {
     expect(page.question).toBeUndefined();
   });
 
+  it('are shown at last where their places could not be had at once', async () => {
+    server.routes.set('GET /events/1/seatmap', () => new Response('later', { status: 503 }));
+    server.redraw(1, 2, [BLOCKED, BLOCKED, FREE]);
+    page.event = event(2);
+    await server.settle(60_000);
+    expect(page.geometry?.layout).toBe(1);
+    server.routes.set('GET /events/1/seatmap', () => accepted(MAPS[2]));
+    await server.settle(60_000);
+    await page.updateComplete;
+    expect(page.geometry?.layout).toBe(2);
+    await ask();
+    await confirm();
+    expect(blocked()).toEqual([{ seat_ids: [101], blocked: true }]);
+  });
+
   it('keep their map when the answer about an older one comes late', async () => {
     server.routes.set('GET /events/1/seatmap', () => new Promise((resolve) => answers.push((layout) => resolve(accepted(MAPS[layout])))));
     page.event = event(2);

@@ -18,6 +18,8 @@ import './import-map.ts';
 
 /** Seats that are named one by one. */
 const NAMED_MAX = 12;
+/** Pause before the places are asked for again when that failed. */
+const RETRY_MS = 3_000;
 const FREE = 0;
 const BLOCKED = 3;
 
@@ -221,16 +223,27 @@ export class SeatsPage extends EventDeskPage {
       this.#hidden = revealed.seats;
       this.#unveil();
     });
-    void this.tried(this.client.seatMap(id, layout)).then((geometry) => {
-      // An answer that was overtaken.
-      if (!geometry || layout !== this.event.layout) return;
-      this.geometry = geometry;
-      this.#play();
-    });
+    const fetching = new AbortController();
+    void this.#fetch(fetching.signal);
     return () => {
+      fetching.abort();
       stop();
       forget();
     };
+  }
+
+  /** Asks for the places until they are there, or for others; says once that they are not. */
+  async #fetch(over: AbortSignal): Promise<void> {
+    const { id, layout } = this.event;
+    const asked = (): Promise<SeatMapGeometry> => this.client.seatMap(id, layout);
+    for (let geometry = await this.tried(asked()); !over.aborted; geometry = await asked().catch(() => undefined)) {
+      if (geometry) {
+        this.geometry = geometry;
+        return this.#play();
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      if (over.aborted) return;
+    }
   }
 
   /** For its own people a seat of a hidden ticket type is as free as any other. */
