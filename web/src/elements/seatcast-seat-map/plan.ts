@@ -1,6 +1,6 @@
 import { html, nothing, type ReactiveControllerHost, type TemplateResult } from 'lit';
 import { saleStateOf, type EventState, type Money, type SeatMapGeometry, type SeatStatus, type SeatStatuses, type SeatcastClient, type TicketType } from '../../sdk/index.ts';
-import type { SelectionLine } from '../events/selection-changed.ts';
+import { sameChoice, samePrices, type SelectionLine } from '../events/selection-changed.ts';
 import { count } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
 import { MapCanvas } from './canvas.ts';
@@ -14,7 +14,7 @@ import { Occupancy } from './occupancy.ts';
 import { nearestFree, together } from './picking.ts';
 import { FAR_BELOW_PX } from './signs.ts';
 import { typeLetter } from './swatches.ts';
-import { place, seatWords, takenWords, WORDS } from './words.ts';
+import { goneWords, place, seatWords, takenWords, WORDS } from './words.ts';
 
 export { planStyles } from './plan.styles.ts';
 
@@ -183,18 +183,26 @@ export class Plan {
     return { x, y };
   }
 
-  /** Ids of the chosen seats. */
-  get chosen(): readonly number[] {
-    return [...this.#chosen.keys()];
-  }
-
-  /** Takes over what is still there of a choice that was made on another layout. */
-  choose(ids: readonly number[]): void {
-    for (const id of ids) {
+  /** Takes over what is still there of a choice that was made on another layout, and tells what is not, or costs something else. */
+  follow(before: Plan | undefined): void {
+    if (!before) return this.changed();
+    const gone = [];
+    for (const [id, was] of before.#chosen) {
       const position = this.geometry.positionOf(id);
-      if (position !== undefined) this.#chosen.set(id, position);
+      if (position === undefined) gone.push(before.geometry.seat(was));
+      else this.#chosen.set(id, position);
     }
+    this.#party = before.#party;
+    this.#bestType = before.#bestType;
+    this.#best = before.#best;
+    this.#awaitsPick = before.#awaitsPick;
     this.changed();
+    if (this.#best && !this.geometry.typeIds.includes(this.#best.typeId)) this.#best = undefined;
+    if (gone.length > 0) this.#say(goneWords(this.#language, gone));
+    const event = this.#around.event();
+    if (!event) return;
+    const [was, is] = [before.lines(event), this.lines(event)];
+    if (!sameChoice(was, is) || !samePrices(was, is)) this.#select();
   }
 
   clear(): void {

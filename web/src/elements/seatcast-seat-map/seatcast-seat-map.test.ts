@@ -356,6 +356,31 @@ describe('a map that is drawn anew while it sells', () => {
     expect(chosen()).toEqual([{ seat_id: 10 }, { seat_id: 16 }]);
   });
 
+  it('tells that a chosen seat is gone, which would be refused when it is booked', async () => {
+    await keys('Enter', 'Enter', 'ArrowDown', 'ArrowRight', 'ArrowRight', 'Enter');
+    expect(chosen()).toEqual([{ seat_id: 10 }, { seat_id: 16 }]);
+    server.routes.set('GET /events/1/seatmap', () => map(2, [17, 16, 15, 14, 13, 12, 11, 99]));
+    server.redraw(1, 2, statuses);
+    await drawn(server, element);
+    expect(chosen()).toEqual([{ seat_id: 16 }]);
+    expect(said()).toBe('The seat map was changed: Row A Seat 1 is not on it any more.');
+  });
+
+  it('keeps the party, and the best seats that were asked for', async () => {
+    find<HTMLButtonElement>(element, '.stepper button:last-child').click();
+    find<HTMLButtonElement>(element, '.best .button').click();
+    await element.updateComplete;
+    const told = selected;
+    server.routes.set('GET /events/1/seatmap', () => map(2, others));
+    server.redraw(1, 2, statuses);
+    await drawn(server, element);
+    expect(selected).toBe(told);
+    expect(find(element, '.best .button').getAttribute('aria-pressed')).toBe('true');
+    expect(textOf(find(element, '.stepper output'))).toBe('2');
+    find<HTMLButtonElement>(element, '.best .button').click();
+    expect(chosen()).toEqual([]);
+  });
+
   it('waits for the statuses where its places are there first', async () => {
     server.routes.set('GET /events/1/seatmap', () => map(2, others));
     const { push } = server;

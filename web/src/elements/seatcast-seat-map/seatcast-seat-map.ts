@@ -138,12 +138,12 @@ export class SeatcastSeatMap extends SellingElement implements SelectionSource {
   }
 
   #show(plan: Plan, planStyles: CSSResult): void {
-    const chosen = this.plan?.chosen ?? [];
-    this.plan?.removed();
+    const before = this.plan;
+    before?.removed();
     adoptStyles(this.renderRoot as ShadowRoot, [...SeatcastSeatMap.elementStyles, planStyles]);
     this.problem = false;
     this.plan = plan;
-    plan.choose(chosen);
+    plan.follow(before);
   }
 
   #tell(lines: readonly SelectionLine[]): void {

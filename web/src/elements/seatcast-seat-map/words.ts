@@ -10,6 +10,7 @@ interface Words {
   chosen: string;
   place: (row: string, number: string) => string;
   taken: (places: readonly string[]) => string;
+  gone: (places: readonly string[]) => string;
   isSo: (place: string, status: string) => string;
   atMost: (seats: number) => string;
   zoomIn: string;
@@ -62,6 +63,7 @@ export const WORDS: Translations<Words> = {
     chosen: 'chosen',
     place: (row, number) => `Row ${row} Seat ${number}`,
     taken: (places) => `${places.join(', ')} ${places.length === 1 ? 'was' : 'were'} just taken.`,
+    gone: (places) => `The seat map was changed: ${places.join(', ')} ${places.length === 1 ? 'is' : 'are'} not on it any more.`,
     isSo: (place, status) => `${place} is ${status}.`,
     atMost: (seats) => `At most ${plural(seats, 'seat')} per booking.`,
     zoomIn: 'Zoom in',
@@ -106,6 +108,7 @@ export const WORDS: Translations<Words> = {
     chosen: 'เลือกแล้ว',
     place: (row, number) => `แถว ${row} ที่นั่ง ${number}`,
     taken: (places) => `${places.join(', ')} เพิ่งถูกจอง`,
+    gone: (places) => `ผังที่นั่งเปลี่ยนไป: ไม่มี ${places.join(', ')} แล้ว`,
     isSo: (place, status) => `${place}: ${status}`,
     atMost: (seats) => `ไม่เกิน ${count('th', seats)} ที่นั่งต่อการจอง`,
     zoomIn: 'ขยาย',
@@ -150,6 +153,7 @@ export const WORDS: Translations<Words> = {
     chosen: 'انتخاب‌شده',
     place: (row, number) => `ردیف ${row} صندلی ${number}`,
     taken: (places) => `${places.join('، ')} همین حالا گرفته شد.`,
+    gone: (places) => `نقشهٔ صندلی‌ها تغییر کرد: ${places.join('، ')} دیگر در آن نیست.`,
     isSo: (place, status) => `${place}: ${status}.`,
     atMost: (seats) => `حداکثر ${count('fa', seats)} صندلی در هر رزرو.`,
     zoomIn: 'بزرگ‌نمایی',
@@ -197,6 +201,11 @@ export function place(language: Language, seat: Seat): string {
 /** `Row A Seat 1 was just taken.` */
 export function takenWords(language: Language, seats: readonly Seat[]): string {
   return WORDS[language].taken(seats.map((seat) => place(language, seat)));
+}
+
+/** Seats that a new map lacks. */
+export function goneWords(language: Language, seats: readonly Seat[]): string {
+  return WORDS[language].gone(seats.map((seat) => place(language, seat)));
 }
 
 /** All that the picture shows of a seat: `Stalls, Row A Seat 1, Premium €95.00, free`. */
