@@ -109,7 +109,7 @@ begin
     execute format('grant update (number) on invoices to %I', role);
     -- Nobody changes what the audit trail and the ledger say.
     execute format('grant insert on audit_trail, ledger_accounts, ledger_transactions, ledger_entries to %I', role);
-    execute format('grant execute on function ledger_post, job_organization to %I', role);
+    execute format('grant execute on function ledger_post, job_organization, sells_for, owner_of to %I', role);
     -- The server deletes old changes, and locks turns: a row lock needs the right to update some column, and primary and
     -- foreign key leave no other value for this one.
     execute format('grant delete on changes to %I', role);

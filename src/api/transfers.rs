@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::ApiState;
-use super::bookings::{ProofToken, is_owner};
+use super::bookings::{ProofToken, is_buyer};
 use super::contact;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
@@ -231,7 +231,7 @@ fn of_caller(
 ) -> ((TicketId, EventId, u16), Option<AuditEntry>) {
     let ticket = &seen.ticket;
     let of = &ticket.belongs;
-    let by_staff = ticket.holder.is_none() && !is_owner(state, of, caller, token);
+    let by_staff = ticket.holder.is_none() && !is_buyer(state, of, caller, token);
     let audit = by_staff.then(|| {
         let entry = AuditEntry::of_booking(caller, of.organizer_id, of.id);
         entry.with(json!({ "ticket_id": ticket.id }))

@@ -535,8 +535,9 @@ async fn set_password(
     Ok(())
 }
 
-/// Gives the account the bookings that were made without one for its address. Holds stay with the token that their buyer
-/// has: an account has one for each event at most. Triggers count the versions, and ring for the user.
+/// Gives the account the bookings that were made without one for its address, and those that staff sold to it: they name the
+/// seller until then, and are the buyer's own from now on. Holds stay with the token that their buyer has: an account has one
+/// for each event at most. Triggers count the versions, and ring for the users.
 ///
 /// Bookings of an event whose turn somebody holds for longer stay as they are, as do those that somebody writes: they join
 /// when the session is refreshed, or at the next sign-in.
@@ -544,7 +545,7 @@ async fn join_guest_bookings(tx: &Transaction<'_>, user: UserId) -> Result<(), S
     let found = "select b.event_id, b.id
                    from users u cross join lateral (select * from booking_contacts where email = u.email limit 10000) c
                   cross join lateral (select * from bookings where id = c.booking_id limit 1) b
-                  where u.id = $1 and u.email is not null and b.user_id is null and b.status <> 'pending'
+                  where u.id = $1 and u.email is not null and (b.user_id is null or b.kind = 'staff') and b.status <> 'pending'
                   order by b.event_id, b.id limit $2";
     let rows = tx.query(found, &[&user, &JOINED_BOOKINGS_MAX]).await?;
     let (mut events, mut ids) = (Vec::new(), Vec::new());
@@ -557,9 +558,10 @@ async fn join_guest_bookings(tx: &Transaction<'_>, user: UserId) -> Result<(), S
     }
     events.dedup();
     let turns = turns_soon(tx, &events).await?;
-    let join = "update bookings set user_id = $1
+    let join = "update bookings set user_id = $1, kind = case kind when 'staff' then 'checkout' else kind end
                  where id = any(array(select id from bookings
-                                       where id = any($2) and event_id = any($3) and user_id is null and status <> 'pending'
+                                       where id = any($2) and event_id = any($3) and (user_id is null or kind = 'staff')
+                                         and status <> 'pending'
                                        order by id for no key update skip locked))";
     tx.execute(join, &[&user, &ids, &turns]).await?;
     Ok(())

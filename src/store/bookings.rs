@@ -11,16 +11,17 @@ use super::together::Answers;
 use super::{Store, StoreError, Total};
 use crate::config::rest::{LIST_COUNTED_MAX, SEARCH_COUNTED_MAX};
 use crate::ticketing::booking::at_places;
-use crate::ticketing::record::{Attendee, Booking, BookingStatus, Contact};
+use crate::ticketing::record::{Attendee, Booking, BookingKind, BookingStatus, Contact};
 use crate::ticketing::stock::GuestHash;
 use crate::ticketing::{BookingId, EventId, UserId};
 
 /// Columns of booking `b` and its event `e` in the order of [`Belongs`].
-const BELONGS: &str = "b.id, b.event_id, b.user_id, b.token_hash, e.organizer_id";
+const BELONGS: &str =
+    "b.id, b.event_id, b.user_id, b.token_hash, e.organizer_id, b.kind as booking_kind";
 
 /// Booking `b` and its event `e`, of each id that is `asked` for.
 const ASKED: &str = "
-    cross join lateral (select one.id, one.event_id, one.user_id, one.token_hash
+    cross join lateral (select one.id, one.event_id, one.user_id, one.token_hash, one.kind
                           from bookings one where one.id = asked.id limit 1) b
     cross join lateral (select organizer_id from events where id = b.event_id limit 1) e";
 
@@ -34,7 +35,9 @@ pub(super) const SHOWN: &str = "
 pub struct Belongs {
     pub id: BookingId,
     pub event_id: EventId,
+    /// The account that made it. Of a `staff` booking it is the seller, who owns it only while selling for its organization.
     pub user_id: Option<UserId>,
+    pub kind: BookingKind,
     pub organizer_id: UserId,
     /// SHA-256 of the token of a buyer without an account.
     pub token_hash: Option<Vec<u8>>,
@@ -53,9 +56,9 @@ pub struct FoundBooking {
 }
 
 impl FoundBooking {
-    /// Whether the buyer, who has no account, gave this e-mail address (in lower case). Of an account's booking it proves
-    /// nothing: who knows somebody's address is not that user. Digests are compared, so that time tells nothing of the
-    /// address.
+    /// Whether the buyer, who has no account, gave this e-mail address (in lower case), or staff did who sold to that buyer. Of
+    /// an account's own booking it proves nothing: who knows somebody's address is not that user. Digests are compared, so
+    /// that time tells nothing of the address.
     pub fn is_of_guest(&self, email: &str) -> bool {
         let contact = self.contact.as_ref();
         let kept = contact.and_then(|contact| contact.email.as_deref());
@@ -65,7 +68,8 @@ impl FoundBooking {
             .zip(digest(email))
             .fold(0, |differ, (one, other)| differ | (one ^ other))
             == 0;
-        same && kept.is_some() && self.belongs.user_id.is_none()
+        let is_guests = self.belongs.user_id.is_none() || self.belongs.kind == BookingKind::Staff;
+        same && kept.is_some() && is_guests
     }
 }
 
@@ -87,6 +91,14 @@ pub enum Name<'a> {
     Id(BookingId),
     /// The reference as it is stored.
     Reference(&'a str),
+}
+
+/// Whether the account in `user_id` of a row of `bookings` owns it. Of what staff sold to others it names the seller, and says
+/// nothing once that one sells for the organization no more. `sells` is an array of organizations.
+pub(super) fn is_owned(sells: &str) -> String {
+    format!(
+        "(kind <> 'staff' or (select organizer_id from events where id = event_id) = any ({sells}))"
+    )
 }
 
 /// One page of a user's or an event's bookings; `status: None` means all.
@@ -254,8 +266,12 @@ impl Store {
             Of::User(user) => ("user_id", user.0),
             Of::Event(event) => ("event_id", event.0),
         };
+        let owned = match selection.of {
+            Of::User(_) => format!(" and {}", is_owned("array(select sells_for($1))")),
+            Of::Event(_) => String::new(),
+        };
         let chosen = format!(
-            "from bookings where {column} = $1{}{}",
+            "from bookings where {column} = $1{owned}{}{}",
             selection.status.map_or("", of_status),
             match selection.words {
                 Some(_) => HAS_WORDS,
@@ -342,7 +358,7 @@ impl Store {
         let sql = "
             select coalesce(c.email, u.email) from bookings b
               left join lateral (select email from booking_contacts where booking_id = b.id limit 1) c on true
-              left join lateral (select email from users where id = b.user_id limit 1) u on true
+              left join lateral (select email from users where id = owner_of(b) limit 1) u on true
              where b.id = $1";
         let statement = client.prepare_cached(sql).await?;
         let row = client.query_opt(&statement, &[&booking]).await?;
@@ -473,16 +489,16 @@ fn found_booking(row: &Row) -> Result<FoundBooking, StoreError> {
     let booking = booking(row)?;
     Ok(FoundBooking {
         belongs: belongs(row, 1)?,
-        now: row.try_get(6)?,
-        contact: match row.try_get(7)? {
+        now: row.try_get(7)?,
+        contact: match row.try_get(8)? {
             false => None,
             true => Some(Contact {
-                name: row.try_get(8)?,
-                email: row.try_get(9)?,
-                phone: row.try_get(10)?,
+                name: row.try_get(9)?,
+                email: row.try_get(10)?,
+                phone: row.try_get(11)?,
             }),
         },
-        attendees: match row.try_get::<_, Option<Json<Vec<AttendeeAt>>>>(11)? {
+        attendees: match row.try_get::<_, Option<Json<Vec<AttendeeAt>>>>(12)? {
             Some(Json(named)) => by_place(named, booking.quantity),
             None => Vec::new(),
         },
@@ -508,9 +524,12 @@ pub(super) fn belong_all<'a>(
     .boxed()
 }
 
-/// The columns of [`BELONGS`] begin at `first`.
+/// The columns of [`BELONGS`] begin at `first`; that of the kind is found by its name.
 pub(super) fn belongs(row: &Row, first: usize) -> Result<Belongs, StoreError> {
+    let kind: &str = row.try_get("booking_kind")?;
+    let kind = BookingKind::parse(kind).ok_or_else(|| StoreError::corrupt("kind of a booking"))?;
     Ok(Belongs {
+        kind,
         id: row.try_get(first)?,
         event_id: row.try_get(first + 1)?,
         user_id: row.try_get(first + 2)?,

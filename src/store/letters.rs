@@ -147,7 +147,7 @@ impl Store {
     ) -> Result<Option<BookingToTell>, StoreError> {
         let client = self.client().await?;
         let sql = "
-            select b.event_id, coalesce(c.email, u.email), coalesce(c.lang, 'en'), b.user_id is not null, b.status,
+            select b.event_id, coalesce(c.email, u.email), coalesce(c.lang, 'en'), b.user_id is not null and b.kind <> 'staff', b.status,
                    b.reference, b.total_amount, b.currency, b.expires_at, b.cancel_reason,
                    exists (select from payments p where p.booking_id = b.id), e.title, e.venue, e.starts_at, e.timezone,
                    statement_timestamp(), e.status = 'cancelled', e.cancel_reason,
@@ -155,7 +155,7 @@ impl Store {
               from bookings b
               join events e on e.id = b.event_id
               left join lateral (select email, lang from booking_contacts where booking_id = b.id limit 1) c on true
-              left join lateral (select email from users where id = b.user_id limit 1) u on true
+              left join lateral (select email from users where id = owner_of(b) limit 1) u on true
              where b.id = $1";
         let statement = client.prepare_cached(sql).await?;
         let Some(row) = client.query_opt(&statement, &[&booking]).await? else {
@@ -289,7 +289,7 @@ impl Store {
                       from jobs where event_id = $1 and id < $2 and kind = any($3) and ($4::text is null or state = $4)
                        and ($5::text is null or payload->>'booking_id' = $5)
                      order by event_id desc, id desc limit $6 offset $7) j
-              left join lateral (select user_id from bookings where id = j.booking_id limit 1) b on true
+              left join lateral (select owner_of(bookings) as user_id from bookings where id = j.booking_id limit 1) b on true
               left join lateral (select email from booking_contacts where booking_id = j.booking_id limit 1) c on true
               left join lateral (select email from users where id = b.user_id limit 1) u on true
              order by j.id desc";

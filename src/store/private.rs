@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
-use super::bookings::SHOWN;
+use super::bookings::{SHOWN, is_owned};
 use super::{Store, StoreError};
 use crate::ticketing::record::{Booking, Money};
 use crate::ticketing::{BookingId, EventId, Revision, UserId};
@@ -174,13 +174,15 @@ impl Lent {
         let versions = format!(
             "select u.id, {BEGAN_US}, own.ids, own.versions
                from unnest($1::bigint[]) as u (id)
+              cross join lateral (select array(select sells_for(u.id)) as organizations) as sells
               cross join lateral (
                     select coalesce(array_agg(b.id order by b.pending desc, b.created_at desc, b.id desc), '{{}}') as ids,
                            coalesce(array_agg(b.version order by b.pending desc, b.created_at desc, b.id desc), '{{}}')
                                as versions
                       from (select id, version, created_at, status = 'pending' as pending
-                              from bookings where user_id = u.id
-                             order by pending desc, created_at desc, id desc limit $2) as b) as own"
+                              from bookings where user_id = u.id and {}
+                             order by pending desc, created_at desc, id desc limit $2) as b) as own",
+            is_owned("sells.organizations")
         );
         let rows = self.rows(&versions, &[&users, &bookings_max]).await?;
         let read = |row: &Row| -> Result<OwnBookings, StoreError> {

@@ -187,7 +187,7 @@ const COLUMNS: &str = "
     coalesce((select i.unit_amount from booking_items i
                where i.booking_id = k.booking_id and i.ticket_type_id = k.ticket_type_id order by i.line limit 1), 0),
     b.currency, coalesce(c.name, u.name), coalesce(c.email, u.email), coalesce(c.lang, 'en'),
-    h.code, h.user_id, h.name, h.email, h.lang, statement_timestamp(), a.name, offer.at, offer.address";
+    h.code, h.user_id, h.name, h.email, h.lang, statement_timestamp(), a.name, offer.at, offer.address, b.kind as booking_kind";
 /// The attendee `a` of ticket `k`: names stand in the order of the booking's tickets, and each belongs to one.
 pub(super) const ATTENDEE: &str = "
     left join lateral (
@@ -199,7 +199,7 @@ pub(super) const ATTENDEE: &str = "
 const JOINS: &str = "
     join bookings b on b.id = k.booking_id join events e on e.id = k.event_id join ticket_types t on t.id = k.ticket_type_id
     left join seats s on s.id = k.seat_id left join sections section on section.id = s.section_id
-    left join booking_contacts c on c.booking_id = k.booking_id left join users u on u.id = b.user_id
+    left join booking_contacts c on c.booking_id = k.booking_id left join users u on u.id = case when b.kind = 'staff' then owner_of(b) else b.user_id end
     left join ticket_holders h on h.ticket_id = k.id
     left join lateral (
          select t.created_at as at, offered_to(t.id) as address

@@ -250,12 +250,11 @@ fn granted(
 /// Whether the buyer sells the event's tickets.
 fn is_staff(event: &EventTerms, request: &Request) -> bool {
     let organization = OrganizationId::from(event.organizer_id);
-    let sells = match &request.sells {
+    match &request.sells {
         Sells::Nowhere => false,
         Sells::Of(organizations) => organizations.contains(&organization),
         Sells::Everywhere => true,
-    };
-    sells || request.buyer == Some(event.organizer_id)
+    }
 }
 
 /// The price that [`decide`] would grant the request at, if there is enough left. Refuses what is refused for any other
@@ -272,7 +271,7 @@ fn chosen(
     now: Timestamp,
 ) -> Result<(Vec<Voucher>, Vec<RequestedType>), Refusal> {
     let standing = standing(stock, request)?;
-    sale::check_event(&stock.event, request.buyer, standing)?;
+    sale::check_event(&stock.event, is_staff(&stock.event, request), standing)?;
     let vouchers = vouchers::good(stock, request, now)?;
     let reveals = |ticket_type| vouchers::reveal(stock, request, &vouchers, ticket_type);
     let lines = lines(stock, request, standing, &reveals, now)?;

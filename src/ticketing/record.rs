@@ -336,6 +336,15 @@ impl BookingKind {
         *self == BookingKind::Checkout
     }
 
+    pub fn parse(text: &str) -> Option<BookingKind> {
+        let all = [
+            BookingKind::Checkout,
+            BookingKind::Offer,
+            BookingKind::Staff,
+        ];
+        all.into_iter().find(|kind| kind.as_str() == text)
+    }
+
     /// As the database and the wire spell it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -397,6 +397,11 @@ async fn a_guests_bookings_join_the_account_that_proves_the_address() {
     let booked = server.anonymous().post("/api/v1/bookings", &body).await;
     let booked = booked.data(201).clone();
     assert_eq!(booked["status"], "confirmed");
+    // Staff sold to that address as well.
+    let staff = server.user(show.organizer);
+    let sold = staff.post("/api/v1/bookings", &body).await;
+    let sold = sold.data(201).clone();
+    assert_eq!(sold["kind"], "staff");
     register(&server, "ada@example.org", PASSWORD)
         .await
         .data(202);
@@ -411,8 +416,14 @@ async fn a_guests_bookings_join_the_account_that_proves_the_address() {
     let tokens = login(&server, "ada@example.org", PASSWORD).await;
     let ada = bearer(&server, tokens.data(200));
     let mine = ada.get("/api/v1/bookings/mine").await;
-    assert_eq!(mine.data(200)[0]["id"], booked["id"]);
-    let version: i64 = one(&client, "select version from bookings", &[]).await;
+    let mine = mine.data(200);
+    assert_eq!(mine[0]["id"], sold["id"]);
+    assert!(mine[0]["kind"].is_null(), "it is a buyer's own: {mine}");
+    assert_eq!(mine[1]["id"], booked["id"]);
+    assert_eq!(mine.as_array().unwrap().len(), 2);
+    let of_staff = staff.get("/api/v1/bookings/mine").await;
+    assert_eq!(*of_staff.data(200), json!([]));
+    let version: i64 = one(&client, "select min(version) from bookings", &[]).await;
     assert!(
         version > booked["version"].as_i64().unwrap(),
         "viewers are told"

@@ -159,6 +159,52 @@ async fn core_19_a_lost_booking_is_opened_by_a_mailed_link() {
     server.audit().await;
 }
 
+/// Those to whom staff sold once had no way to their booking.
+#[tokio::test]
+async fn what_staff_sold_is_opened_by_a_link_to_its_contact() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Seat", 1_500, 10);
+    let show = show.stage(&client).await;
+    let staff = server.user(show.organizer);
+    let item = json!({"ticket_type_id": show.ticket_types[0], "quantity": 1});
+    let body =
+        json!({"event_id": show.event, "items": [item], "contact": {"email": "ada@example.org"}});
+    let sold = staff.post(BOOKINGS, &body).await.data(201).clone();
+    assert!(sold["token"].is_null(), "{sold}");
+    let anonymous = server.anonymous();
+    let body = json!({"reference": sold["reference"], "email": "ada@example.org"});
+    anonymous.post(FIND, &body).await.data(202);
+    let mail = smtp.mail().await;
+    assert_eq!(mail["to"], "ada@example.org");
+    let text = mail["text"].as_str().unwrap();
+    let link = text.split("/bookings#link=").nth(1).expect(text);
+    let link = json!({"link": link.split_whitespace().next().unwrap()});
+    let opened = anonymous.post(&format!("{BOOKINGS}/open"), &link).await;
+    let token = opened.data(200)["token"].as_str().unwrap();
+    let owner = server.anonymous().with_header("x-booking-token", token);
+    let path = format!("{BOOKINGS}/{}", sold["id"].as_str().unwrap());
+    let seen = owner.get(&path).await;
+    assert_eq!(seen.data(200)["contact"]["email"], "ada@example.org");
+    // It stays a sale of staff: other tickets are theirs to give.
+    let other = owner.patch(&path, &json!({"items": [item]})).await;
+    assert_eq!(other.code(403), "FORBIDDEN");
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    let paid = staff.put(&format!("{path}/status"), &paid).await;
+    let code = paid.data(200)["tickets"][0]["code"].as_str().unwrap();
+    let ticket = owner.get(&format!("/api/v1/tickets/{code}")).await;
+    assert!(ticket.data(200)["payload"].is_string(), "{}", ticket.text);
+    // Its mail leads the buyer to it, who has no account.
+    let mut mail = smtp.mail().await;
+    while mail["to"] != "ada@example.org" {
+        mail = smtp.mail().await;
+    }
+    let text = mail["text"].as_str().unwrap();
+    assert!(text.contains("/bookings#link="), "{text}");
+    server.audit().await;
+}
+
 #[tokio::test]
 async fn a_link_that_is_not_ours_or_too_old_opens_nothing() {
     let server = TestServer::start().await;

@@ -133,6 +133,92 @@ async fn a_user_sees_its_own_bookings_from_hold_to_end_and_nobody_elses() {
 }
 
 /// These writes change what is shown with a booking, and not the booking's own row.
+/// A clerk once owned for good what was sold by their account: they read who the buyers are, took their tickets over, and could
+/// do so after they had left.
+#[tokio::test]
+async fn a_seller_owns_what_they_sold_only_while_selling_for_the_organization() {
+    let (server, show) = world().await;
+    let client = server.client().await;
+    let clerk = user(&client, "customer").await;
+    let sql = "insert into organization_members (organization_id, user_id, role) values ($1, $2, 'box_office')";
+    let joined = client.execute(sql, &[&show.organizer, &clerk]).await;
+    joined.expect("a member");
+    let (by, owner) = (server.user(clerk), server.user(show.organizer));
+    let items = json!([{"ticket_type_id": show.ticket_types[1], "quantity": 1}]);
+    let contact = json!({"name": "Ada", "email": "ada@example.org"});
+    let body = json!({"event_id": show.event, "items": items, "contact": contact});
+    let sold = by.post("/api/v1/bookings", &body).await.data(201).clone();
+    assert_eq!(sold["kind"], "staff");
+    // Somebody who works there and buys for themselves, where they do not sell, is a buyer as any other.
+    let elsewhere = Show::new().ticket_type("Free", 0, 10).stage(&client).await;
+    let body = json!({"event_id": elsewhere.event, "quantity": 1});
+    let bought = by.post("/api/v1/bookings", &body).await.data(201).clone();
+    let mut mine = own(&server, clerk).await;
+    assert_eq!(mine.bookings.len(), 2);
+
+    let path = format!("/api/v1/bookings/{}", id(&sold));
+    let code = sold["tickets"][0]["code"].as_str().expect("a code");
+    let ticket = format!("/api/v1/tickets/{code}");
+    let of_clerk = format!("/api/v1/bookings/user/{clerk}");
+    let lists = ["/api/v1/bookings/mine", &of_clerk];
+    by.get(&path).await.data(200);
+    by.get(&ticket).await.data(200);
+    for list in lists {
+        assert_eq!(by.get(list).await.data(200).as_array().unwrap().len(), 2);
+    }
+
+    let place = format!("/api/v1/organizations/{}/members/{clerk}", show.organizer);
+    let has_left = async |mine: &mut Own| {
+        mine.until(|bookings| bookings.len() == 1).await;
+        assert!(mine.bookings.contains_key(&id(&bought)));
+        assert_eq!(by.get(&path).await.code(404), "BOOKING_NOT_FOUND");
+        assert_eq!(by.get(&ticket).await.code(404), "TICKET_NOT_FOUND");
+        for paper in ["tickets.pdf", "calendar.ics"] {
+            let paper = by.get(&format!("{path}/{paper}")).await;
+            assert_eq!(paper.code(404), "BOOKING_NOT_FOUND");
+        }
+        let away = json!({"name": "Eve", "email": "eve@example.org"});
+        let away = by.post(&format!("{ticket}/transfer"), &away).await;
+        assert_eq!(away.code(404), "TICKET_NOT_FOUND");
+        let resent = by.post(&format!("{path}/resend"), &json!({})).await;
+        assert_eq!(resent.code(404), "BOOKING_NOT_FOUND");
+        for list in lists {
+            let listed = by.get(list).await;
+            assert_eq!(listed.data(200)[0]["id"], bought["id"]);
+            assert_eq!(listed.header("x-total-count"), Some("1"), "{list}");
+        }
+    };
+    let role = json!({"role": "scanner"});
+    owner.put(&place, &role).await.data(200);
+    has_left(&mut mine).await;
+    let role = json!({"role": "manager"});
+    owner.put(&place, &role).await.data(200);
+    mine.until(|bookings| bookings.len() == 2).await;
+    by.get(&path).await.data(200);
+    owner.delete(&place).await.data(200);
+    has_left(&mut mine).await;
+
+    // An organizer whose role is taken sells no more, either.
+    let body = json!({"event_id": show.event, "items": items});
+    let sold = owner
+        .post("/api/v1/bookings", &body)
+        .await
+        .data(201)
+        .clone();
+    let mut theirs = own(&server, show.organizer).await;
+    assert_eq!(theirs.bookings.len(), 1);
+    let admin = server.user(user(&client, "admin").await);
+    let role = json!({"role": "customer"});
+    let path = format!("/api/v1/users/{}", show.organizer);
+    admin.patch(&path, &role).await.data(200);
+    theirs
+        .until(|all| all.iter().all(|one| one["id"] != sold["id"]))
+        .await;
+    let path = format!("/api/v1/bookings/{}", id(&sold));
+    assert_eq!(owner.get(&path).await.code(404), "BOOKING_NOT_FOUND");
+    server.audit().await;
+}
+
 #[tokio::test]
 async fn core_5_a_seat_or_a_price_that_somebody_changes_by_hand_is_shown() {
     let server = TestServer::builder().with(change).start().await;

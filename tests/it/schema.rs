@@ -945,7 +945,11 @@ async fn an_erased_person_is_in_no_table() {
                    ('confirmation', 'of-others-4', '{}', 'MAIL_DEFERRED: not now, luca@seatcast.example-hall.org', now() + interval '1 day');
         with offered as (insert into transfers (ticket_id, event_id, generation)
                          select id, event_id, 1 from tickets order by id desc limit 1 returning id)
-        insert into transfer_contacts (transfer_id, name, email) select id, 'Luca', 'luca@seatcast.example' from offered";
+        insert into transfer_contacts (transfer_id, name, email) select id, 'Luca', 'luca@seatcast.example' from offered;
+        with sold as (update bookings set user_id = 6, kind = 'staff'
+                       where id = (select id from bookings where user_id = 4 and status = 'confirmed' order by id desc limit 1)
+                      returning id)
+        insert into booking_contacts (booking_id, name, email) select id, 'Grace', 'grace@example.org' from sold";
     client.batch_execute(known).await.unwrap();
     assert!(!tables_with(&client, EMAIL).await.is_empty());
 
@@ -996,6 +1000,9 @@ async fn an_erased_person_is_in_no_table() {
     let sold = "select count(*) from bookings where user_id = 6";
     let sold: i64 = client.query_one(sold, &[]).await.unwrap().get(0);
     assert!(sold > 0, "what was sold stays");
+    let buyer = "select count(*) from booking_contacts where email = 'grace@example.org'";
+    let buyer: i64 = client.query_one(buyer, &[]).await.unwrap().get(0);
+    assert_eq!(buyer, 1, "those to whom the person sold are others");
     let offered = "select state from transfers order by id desc limit 1";
     let offered: String = client.query_one(offered, &[]).await.unwrap().get(0);
     assert_eq!(offered, "cancelled", "nobody could take it");

@@ -51,7 +51,7 @@ impl Input for Lost {
 
 /// Have a link to a lost booking mailed to its buyer
 ///
-/// For a booking without account, to the e-mail address in its `contact`. The answer is the same whether or not there is
+/// For a booking without account, and for one that staff sold, to the e-mail address in its `contact`. The answer is the same whether or not there is
 /// such a booking, and nothing is looked up before it: neither its words nor its time tell. Asked again within a minute,
 /// one mail goes out.
 #[utoipa::path(

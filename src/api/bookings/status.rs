@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use uuid::Uuid;
 
-use super::{BookingData, ProofToken, has_token, is_owner, is_visible, not_found};
+use super::{BookingData, ProofToken, is_buyer, is_visible, not_found};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
@@ -28,7 +28,7 @@ use crate::store::payment_terms::PolicyOf;
 use crate::store::payments::staff_paid_job;
 use crate::store::refunds::TICKETS_GIVEN_BACK;
 use crate::store::refunds::{Refund, RefundState};
-use crate::ticketing::record::{Booking, BookingKind, BookingStatus, PaidBy, Ticket, TicketStatus};
+use crate::ticketing::record::{Booking, BookingStatus, PaidBy, Ticket, TicketStatus};
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::refund_policy::PolicyRefusal;
 use crate::ticketing::refusal::Refusal;
@@ -246,11 +246,7 @@ pub(super) fn canceller(
     booking: &Booking,
     token: Option<&str>,
 ) -> ApiResult<Canceller> {
-    let is_owner = match booking.kind {
-        BookingKind::Staff => has_token(state, of, token),
-        BookingKind::Checkout | BookingKind::Offer => is_owner(state, of, caller, token),
-    };
-    if is_owner && !caller.is_admin() {
+    if is_buyer(state, of, caller, token) && !caller.is_admin() {
         return Ok(Canceller::Owner);
     }
     let may_give_back = caller.may(Right::Money, of.organizer_id) || !booking.is_paid();

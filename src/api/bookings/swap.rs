@@ -12,12 +12,13 @@ use crate::api::extract::{At, Body};
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::made;
 use crate::api::money::TotalAmount;
-use crate::auth::Caller;
+use crate::auth::{Caller, Right};
 use crate::desk::{Change, DeskError};
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::telemetry::with_causes;
 use crate::ticketing::booking::{ExpectedTotal, Request, Wish};
+use crate::ticketing::record::BookingKind;
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::stock::Share;
 use crate::ticketing::transition::Transition;
@@ -103,6 +104,10 @@ pub(in crate::api) async fn swap(
     let found = state.store.booking_belongs(id).await?;
     let found = found.filter(|found| is_owner(&state, found, &caller, token.as_deref()));
     let found = found.ok_or_else(not_found)?;
+    // By the rules of a buyer it would become the seller's own.
+    if found.kind == BookingKind::Staff && !caller.may(Right::Sell, found.organizer_id) {
+        return Err(ApiError::forbidden());
+    }
     let event_id = found.event_id;
     let limits = &state.config.limits;
     let guests_share = limits.guests_share().filter(|_| found.user_id.is_none());

@@ -3,22 +3,22 @@
 use jiff::Timestamp;
 
 use super::BuyerStanding;
+use crate::ticketing::TicketTypeId;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{EventTerms, Proof, Stock, TicketTypeTerms};
-use crate::ticketing::{TicketTypeId, UserId};
 
-/// The event is on sale, and to this buyer.
+/// The event is on sale, and to this buyer. Only its staff hear of a draft.
 pub(super) fn check_event(
     event: &EventTerms,
-    buyer: Option<UserId>,
+    is_staff: bool,
     standing: BuyerStanding,
 ) -> Result<(), Refusal> {
     if event.deleted {
         return Err(Refusal::EventNotFound);
     }
     match event.status {
-        EventStatus::Draft if buyer == Some(event.organizer_id) => {
+        EventStatus::Draft if is_staff => {
             return Err(Refusal::SalesNotStarted { sale_from: None });
         }
         EventStatus::Draft => return Err(Refusal::EventNotFound),
