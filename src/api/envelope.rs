@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
+use super::cache::PRIVATE;
 use super::error::{ApiError, Problem};
 use super::message;
 use crate::lang::Lang;
@@ -164,6 +165,7 @@ pub(super) fn render(mut response: Response, lang: Lang, request_id: &str) -> Re
         };
     response.headers_mut().remove(header::CONTENT_LENGTH);
     describe(response.headers_mut(), lang);
+    keep_to_the_caller(response.headers_mut());
     *response.body_mut() = Body::from(body);
     response
 }
@@ -179,6 +181,14 @@ fn describe(headers: &mut HeaderMap, lang: Lang) {
         HeaderValue::from_static(lang.tag()),
     );
     headers.append(header::VARY, HeaderValue::from_static("accept-language"));
+}
+
+/// An answer is for its caller alone, unless a handler says how it may be kept: a shared cache may store what says nothing, and
+/// the tokens in `X-Booking-Token` and `X-API-Key` do not tell it whose answer it is.
+fn keep_to_the_caller(headers: &mut HeaderMap) {
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static(PRIVATE));
 }
 
 /// The text before and after the data of a [`Reply`], for data that is made once and sent often.

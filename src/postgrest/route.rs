@@ -7,8 +7,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use serde_json::json;
@@ -57,6 +57,7 @@ pub fn router(tables: RestTables) -> Router {
         .route("/rest/v1/{table}/{*rest}", any(no_path))
         .layer(DefaultBodyLimit::max(tables.config.http.body_bytes_max))
         .layer(from_fn_with_state(patience, deadline))
+        .layer(map_response(for_the_caller))
         .with_state(tables)
 }
 
@@ -290,6 +291,15 @@ async fn of_our_schema(request: Request, next: Next) -> Response {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
     }
+}
+
+/// Rows depend on who asks, and no cache is told who that is.
+async fn for_the_caller(mut response: Response) -> Response {
+    let private = HeaderValue::from_static("private, no-store");
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, private);
+    response
 }
 
 /// A request that takes too long is dropped, with its query.

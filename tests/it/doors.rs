@@ -583,3 +583,37 @@ async fn joins_of_one_address_are_counted_over_all_its_connections() {
     assert_eq!(refused["response"]["code"], "JOIN_RATE", "{refused}");
     assert_eq!(refused["response"]["retry"], "later", "{refused}");
 }
+
+/// What one caller is told was once stored by caches that heed no token, and told to the next.
+#[tokio::test]
+async fn nobody_keeps_an_answer_that_does_not_say_so() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Free", 0, 5).stage(&client).await;
+    let body = json!({"event_id": show.event, "quantity": 1});
+    let made = server.anonymous().post("/api/v1/bookings", &body).await;
+    let made = made.data(201);
+    let guest = server.anonymous();
+    let guest = guest.with_header("x-booking-token", made["token"].as_str().unwrap());
+    let booking = format!("/api/v1/bookings/{}", made["id"].as_str().unwrap());
+    let staff = server.user(show.organizer);
+    let of_event = format!("/api/v1/bookings/event/{}", show.event);
+    let members = format!("/api/v1/organizations/{}/members", show.organizer);
+    for (caller, path, status) in [
+        (&guest, booking.as_str(), 200),
+        (&staff, &booking, 200),
+        (&staff, "/api/v1/bookings/mine", 200),
+        (&staff, &of_event, 200),
+        (&staff, "/api/v1/auth/me", 200),
+        (&staff, &members, 200),
+        (&staff, "/api/v1/events?status=draft", 200),
+        (&staff, "/api/v1/events/0", 404),
+        (&staff, "/rest/v1/event_tickets?select=id", 200),
+        (&staff, "/rest/v1/nothing", 404),
+    ] {
+        let answer = caller.get(path).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+        let control = answer.header("cache-control");
+        assert_eq!(control, Some("private, no-store"), "{path}");
+    }
+}
