@@ -161,6 +161,9 @@ pub struct LimitsConfig {
     /// [`inside::LIMIT_CODES`].
     #[arg(skip = inside::LIMIT_CODES)]
     pub codes: Rate,
+    /// [`inside::LIMIT_MAILS`].
+    #[arg(skip = inside::LIMIT_MAILS)]
+    pub mails: Rate,
     /// [`inside::LIMIT_CONNECTIONS`].
     #[arg(skip = inside::LIMIT_CONNECTIONS)]
     pub connections: Rate,
@@ -684,6 +687,16 @@ impl LimitsConfig {
             pending: bound(self.holds_per_address_max),
             tickets: bound(self.tickets_per_address_max),
         })
+    }
+
+    /// Mails of one address and to one: more where one address may have more tickets of an event.
+    pub fn mails_of_address(&self) -> Rate {
+        let tickets = u32::try_from(self.tickets_per_address_max).unwrap_or(0);
+        let times = (tickets / self.mails.burst.max(1)).max(1);
+        Rate {
+            per_minute: self.mails.per_minute.saturating_mul(times),
+            burst: self.mails.burst.saturating_mul(times),
+        }
     }
 
     /// The share of an event that a buyer with an account may have. One pending booking is a rule of its own.

@@ -13,11 +13,11 @@ use utoipa::openapi::schema::Object;
 
 use super::ApiState;
 use super::bookings::holder;
+use super::counted::Counted;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
-use super::guesses::Guesser;
 use super::page::{self, Cursor, Page, RequestedUri};
 use super::people::voucher_code;
 use crate::auth::{Caller, Right};
@@ -346,7 +346,7 @@ pub(super) async fn revealed_types(
     let Some(typed) = known.typed else {
         return Ok(None);
     };
-    let guesser = Guesser::new(state, known.client).await?;
+    let guess = Counted::code(state, known.client).await?;
     let opened = match voucher_code(&typed) {
         Some(code) => {
             state
@@ -358,7 +358,7 @@ pub(super) async fn revealed_types(
     };
     Ok(match opened {
         OpenedBy::NoCode => {
-            guesser.was_wrong();
+            guess.counts();
             None
         }
         OpenedBy::Nothing => None,

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::bookings::{self, ProofToken};
+use super::counted::Counted;
 use super::email_codes::taken;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
@@ -19,6 +20,7 @@ use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Right};
 use crate::jobs::Confirmation;
 use crate::lang::Lang;
+use crate::limits::address::Client;
 use crate::store::bookings::{FoundBooking, Name};
 use crate::store::jobs::JobState;
 use crate::ticketing::record::BookingStatus;
@@ -136,6 +138,7 @@ pub(super) async fn resend(
     caller: Caller,
     At(id): At<BookingId>,
     ProofToken(token): ProofToken,
+    client: Client,
     _: NoBody,
 ) -> ApiResult<Reply<Option<bool>>> {
     let found = state.store.booking(Name::Id(id)).await?;
@@ -147,14 +150,16 @@ pub(super) async fn resend(
     if booking.status != BookingStatus::Confirmed {
         return Err(ApiError::conflict("NOT_CONFIRMED"));
     }
-    if state.store.mail_address(id).await?.is_none() {
+    let Some(to) = state.store.mail_address(id).await? else {
         return Err(ApiError::conflict("NO_ADDRESS"));
-    }
+    };
+    let mail = Counted::mail(&state, &caller, client, Some(&to)).await?;
     let job = Confirmation {
         booking_id: id,
         event_id: booking.event_id,
         again: Some("asked".to_owned()),
     };
     taken(state.jobs.ask(&job).await?)?;
+    mail.counts();
     Ok(Reply::accepted("TICKETS_RESENT", None))
 }

@@ -351,6 +351,13 @@ pub const LIMIT_CODES: Rate = Rate {
     per_minute: 10,
     burst: 20,
 };
+/// Mails that go to an address of the sender's choice at once: bookings of free tickets, and those that are sent again. From one
+/// address, and to one. At once it is as many as the tickets that buyers without an account may have of an event by default;
+/// where they may have more, the rate is that much higher.
+pub const LIMIT_MAILS: Rate = Rate {
+    per_minute: 6,
+    burst: 20,
+};
 /// WebSocket connections and streams that are opened. After a restart all viewers of a company come at once.
 pub const LIMIT_CONNECTIONS: Rate = Rate {
     per_minute: 20 * 60,

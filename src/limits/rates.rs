@@ -22,6 +22,8 @@ pub enum RateKind {
     SignIns,
     /// Codes of vouchers that are no codes, by address.
     Codes,
+    /// Mails about bookings of free tickets, by the address of whoever has them sent and by the one that they go to.
+    Mails,
     /// WebSocket connections and streams that are opened.
     Connections,
     /// Rows of interactions, whatever brings them.
@@ -34,7 +36,7 @@ pub enum Who {
     Network(Network),
     Account(UserId),
     Key(ApiKeyId),
-    /// The hash of what somebody calls an account, whether or not there is one.
+    /// The hash of what somebody calls an account, or of an address that a mail goes to, whether or not there is one.
     Login([u8; 16]),
 }
 
@@ -148,6 +150,7 @@ impl Rates {
             RateKind::SignUps => self.config.sign_ups,
             RateKind::SignIns => self.config.sign_ins,
             RateKind::Codes => self.config.codes,
+            RateKind::Mails => self.config.mails_of_address(),
             RateKind::Connections => self.config.connections,
             RateKind::Interactions => self.config.interactions,
         }
@@ -164,6 +167,7 @@ impl RateKind {
             RateKind::SignUps => "sign-ups",
             RateKind::SignIns => "sign-ins",
             RateKind::Codes => "codes",
+            RateKind::Mails => "mails",
             RateKind::Connections => "connections",
             RateKind::Interactions => "interactions",
         }
@@ -270,6 +274,17 @@ mod tests {
         assert!(count().is_ok() && count().is_ok() && count().is_err());
         uncount();
         assert!(count().is_ok() && count().is_err());
+    }
+
+    /// An operator who lets a whole campus book from one address has it written to.
+    #[test]
+    fn mails_follow_what_one_address_may_have() {
+        for (tickets, burst, per_minute) in
+            [(20, 20, 6), (5, 20, 6), (0, 20, 6), (1_000, 1_000, 300)]
+        {
+            let rates = rates(|limits| limits.tickets_per_address_max = tickets);
+            assert_eq!(rates.rate(RateKind::Mails), Rate { per_minute, burst });
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::support::database::TestDatabase;
 use crate::support::http_client;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, user};
+use crate::support::smtp::Smtp;
 use crate::support::websocket::WireVersion;
 
 /// So many requests, then none for a long time.
@@ -616,4 +617,91 @@ async fn nobody_keeps_an_answer_that_does_not_say_so() {
         let control = answer.header("cache-control");
         assert_eq!(control, Some("private, no-store"), "{path}");
     }
+}
+
+/// Free tickets are the buyer's at once, and mailed to whatever address the booking names: 300 a minute, once.
+#[tokio::test]
+async fn mails_to_anybody_are_as_few_as_sign_ups() {
+    let smtp = Smtp::start().await;
+    let server = TestServer::builder().limited().with(|config| {
+        config.http.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        config.limits.tickets_per_address_max = 0;
+        config.limits.holds_per_address_max = 0;
+        config.limits.mails = at_most(20);
+        config.mail.smtp_url = Some(smtp.url());
+        config.mail.public_url = Some("https://tickets.example.org".to_owned());
+        config.mail.mail_from = Some("Box office <tickets@example.org>".to_owned());
+    });
+    let server = server.start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Free", 0, 100)
+        .ticket_type("Stalls", 1_500, 100);
+    let show = show.stage(&client).await;
+    let book = async |from: &str, item: usize, email: Option<String>| {
+        let item = json!({"ticket_type_id": show.ticket_types[item], "quantity": 1});
+        let mut body = json!({"event_id": show.event, "items": [item]});
+        if let Some(email) = email {
+            body["contact"] = json!({ "email": email });
+        }
+        let caller = behind(&server, from);
+        (caller.post("/api/v1/bookings", &body).await, caller)
+    };
+    let at = |nth: u32| Some(format!("victim-{nth}@example.org"));
+    let mut last = None;
+    for nth in 0..20 {
+        let (made, caller) = book("192.0.2.1", 0, at(nth)).await;
+        made.data(201);
+        last = Some((made, caller));
+    }
+    let (refused, _) = book("192.0.2.1", 0, at(20)).await;
+    assert_eq!(refused.code(429), "RATE_LIMITED");
+    let policy = refused.header("ratelimit-policy").unwrap();
+    assert!(policy.starts_with("\"mails\";"), "{policy}");
+    // Nor is one that was sent sent again.
+    let (made, caller) = last.unwrap();
+    let token = made.data(201)["token"].as_str().unwrap();
+    let caller = caller.with_header("x-booking-token", token);
+    let path = format!(
+        "/api/v1/bookings/{}/resend",
+        made.data(201)["id"].as_str().unwrap()
+    );
+    let again = caller.post(&path, &json!({})).await;
+    assert_eq!(again.code(429), "RATE_LIMITED");
+    // Without an address nobody is written to.
+    book("192.0.2.1", 0, None).await.0.data(201);
+
+    // One that is to be paid sends no mail yet, and does not count.
+    for nth in 0..25 {
+        book("192.0.2.2", 1, at(nth)).await.0.data(201);
+    }
+    // Nor does what is made free of charge by a change come in another way.
+    let (held, caller) = book("192.0.2.3", 1, at(99)).await;
+    let path = format!(
+        "/api/v1/bookings/{}",
+        held.data(201)["id"].as_str().unwrap()
+    );
+    let caller = caller.with_header("x-booking-token", held.data(201)["token"].as_str().unwrap());
+    for nth in 0..20 {
+        book("192.0.2.3", 0, at(nth + 100)).await.0.data(201);
+    }
+    let free = json!({"items": [{"ticket_type_id": show.ticket_types[0], "quantity": 1}]});
+    let swapped = caller.patch(&path, &free).await;
+    assert_eq!(swapped.code(429), "RATE_LIMITED");
+
+    // One address is not written to from everywhere.
+    let ada = || Some("ada@example.org".to_owned());
+    for nth in 0..20 {
+        let from = format!("192.0.2.{}", 100 + nth);
+        book(&from, 0, ada()).await.0.data(201);
+    }
+    let (refused, _) = book("192.0.2.200", 0, ada()).await;
+    assert_eq!(refused.code(429), "RATE_LIMITED");
+    // Staff sell as fast as people come.
+    let staff = server.user(show.organizer);
+    let contact = json!({"email": "ada@example.org"});
+    let item = json!({"ticket_type_id": show.ticket_types[0], "quantity": 1});
+    let body = json!({"event_id": show.event, "items": [item], "contact": contact});
+    staff.post("/api/v1/bookings", &body).await.data(201);
+    server.audit().await;
 }

@@ -14,11 +14,11 @@ use uuid::Uuid;
 use super::{BOOKING_TOKEN, BookingData, token, token_hash};
 use crate::api::ApiState;
 use crate::api::contact::{self, ContactBody};
+use crate::api::counted::Counted;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
-use crate::api::guesses::Guesser;
 use crate::api::idempotency::{IdempotencyHeader, made, replayed};
 use crate::api::money::{self, TotalAmount};
 use crate::api::people::{self, AttendeeBody};
@@ -131,16 +131,34 @@ impl WantedBooking {
         self.event_id
     }
 
-    /// The caller as somebody who may be guessing codes; nobody, where no voucher is named.
-    pub(super) async fn guesser<'a>(
+    /// The request as one that may be guessing codes; none, where no voucher is named.
+    pub(super) async fn guess<'a>(
         &self,
         state: &'a ApiState,
         client: Client,
-    ) -> ApiResult<Option<Guesser<'a>>> {
-        let guesses = !self.vouchers.is_empty();
-        match guesses {
-            true => Guesser::new(state, client).await.map(Some),
-            false => Ok(None),
+    ) -> ApiResult<Option<Counted<'a>>> {
+        match self.vouchers.is_empty() {
+            false => Counted::code(state, client).await.map(Some),
+            true => Ok(None),
+        }
+    }
+
+    /// The request as one that may lead to a mail; none, where it names no address.
+    async fn mail<'a>(
+        &self,
+        state: &'a ApiState,
+        caller: &Caller,
+        client: Client,
+    ) -> ApiResult<Option<Counted<'a>>> {
+        let to = self
+            .contact
+            .as_ref()
+            .and_then(|contact| contact.email.as_deref());
+        match to {
+            Some(to) => Counted::mail(state, caller, client, Some(to))
+                .await
+                .map(Some),
+            None => Ok(None),
         }
     }
 
@@ -354,7 +372,8 @@ pub(in crate::api) async fn create(
         .in_flight
         .begin(&headers, &caller, "POST /bookings", body.hash())?;
 
-    let guesser = body.input.guesser(&state, client).await?;
+    let guess = body.input.guess(&state, client).await?;
+    let mail = body.input.mail(&state, &caller, client).await?;
     let booking_id = BookingId(Uuid::now_v7());
     let anonymous = caller.user_id().is_none();
     let new_token = anonymous.then(|| token(&state.proofs, booking_id, keyed.given()));
@@ -389,8 +408,8 @@ pub(in crate::api) async fn create(
             return Err(ApiError::from(refusal).with("others", others));
         }
         Err(DeskError::Refused(refusal @ Refusal::VoucherNotFound { .. })) => {
-            if let Some(guesser) = guesser {
-                guesser.was_wrong();
+            if let Some(guess) = guess {
+                guess.counts();
             }
             return Err(refusal.into());
         }
@@ -406,9 +425,13 @@ pub(in crate::api) async fn create(
         true => anonymous.then(|| token(&state.proofs, answer.booking.id, keyed.given())),
         false => new_token,
     };
-    let said = match answer.booking.status {
-        BookingStatus::Confirmed => "BOOKING_CONFIRMED",
-        _ => "BOOKING_CREATED",
+    let is_sold = answer.booking.status == BookingStatus::Confirmed;
+    if let Some(mail) = mail.filter(|_| is_sold && !again) {
+        mail.counts();
+    }
+    let said = match is_sold {
+        true => "BOOKING_CONFIRMED",
+        false => "BOOKING_CREATED",
     };
     // A replay is the answer that was given then, to the letter.
     let server_time = match again {

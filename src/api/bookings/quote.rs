@@ -63,7 +63,7 @@ pub(in crate::api) async fn quote(
     headers: HeaderMap,
     body: Body<WantedBooking>,
 ) -> ApiResult<Reply<QuoteData>> {
-    let guesser = body.input.guesser(&state, client).await?;
+    let guess = body.input.guess(&state, client).await?;
     let event_id = body.input.event_id();
     let id = BookingId(Uuid::now_v7());
     let mut request = body.input.request(&state, &caller, id);
@@ -72,8 +72,8 @@ pub(in crate::api) async fn quote(
     // A voucher's uses by the caller's own hold are there for them.
     let holder = holder(&caller, &headers);
     let quote = state.desk.quote(event_id, &request, &holder).await?;
-    if let (Err(Refusal::VoucherNotFound { .. }), Some(guesser)) = (&quote, guesser) {
-        guesser.was_wrong();
+    if let (Err(Refusal::VoucherNotFound { .. }), Some(guess)) = (&quote, guess) {
+        guess.counts();
     }
     let quote = quote?;
     let lines = quote.price.lines.into_iter().map(BookingLine::from);

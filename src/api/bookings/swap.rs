@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::create::{NewBookingItem, charges_by_card, expected_total, others, sells, wish};
 use super::{BookingData, ProofToken, is_owner, not_found};
 use crate::api::ApiState;
+use crate::api::counted::Counted;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body};
@@ -14,12 +15,12 @@ use crate::api::idempotency::made;
 use crate::api::money::TotalAmount;
 use crate::auth::{Caller, Right};
 use crate::desk::{Change, DeskError};
+use crate::limits::address::Client;
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::telemetry::with_causes;
 use crate::ticketing::booking::{ExpectedTotal, Request, Wish};
-use crate::ticketing::record::BookingKind;
-use crate::ticketing::record::BookingStatus;
+use crate::ticketing::record::{BookingKind, BookingStatus};
 use crate::ticketing::stock::Share;
 use crate::ticketing::transition::Transition;
 use crate::ticketing::{BookingId, TicketTypeId};
@@ -99,6 +100,7 @@ pub(in crate::api) async fn swap(
     caller: Caller,
     At(id): At<BookingId>,
     ProofToken(token): ProofToken,
+    client: Client,
     body: Body<OtherTickets>,
 ) -> ApiResult<Reply<BookingData>> {
     let found = state.store.booking_belongs(id).await?;
@@ -108,6 +110,7 @@ pub(in crate::api) async fn swap(
     if found.kind == BookingKind::Staff && !caller.may(Right::Sell, found.organizer_id) {
         return Err(ApiError::forbidden());
     }
+    let mail = Counted::mail(&state, &caller, client, None).await?;
     let event_id = found.event_id;
     let limits = &state.config.limits;
     let guests_share = limits.guests_share().filter(|_| found.user_id.is_none());
@@ -151,7 +154,10 @@ pub(in crate::api) async fn swap(
         tracing::debug!(error = %with_causes(&error), booking = %id, "an attempt to pay is not looked at yet");
     }
     let said = match answer.booking.status {
-        BookingStatus::Confirmed => "BOOKING_CONFIRMED",
+        BookingStatus::Confirmed => {
+            mail.counts();
+            "BOOKING_CONFIRMED"
+        }
         _ => "BOOKING_CHANGED",
     };
     let data = BookingData::answered(answer.booking, answer.now);
