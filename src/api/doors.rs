@@ -106,7 +106,7 @@ fn kind(method: &Method, uri: &Uri) -> Option<RateKind> {
         (&Method::POST, "/api/v1/users" | "/api/v1/email-codes" | "/api/v1/bookings/find") => {
             Some(RateKind::SignUps)
         }
-        (&Method::POST, path) if offers_a_ticket(path) => Some(RateKind::SignUps),
+        (&Method::POST, path) if offers_a_ticket(path) || invites(path) => Some(RateKind::SignUps),
         (
             &Method::POST,
             "/api/v1/auth/register" | "/api/v1/auth/password/forgot" | "/api/v1/auth/link",
@@ -122,6 +122,11 @@ fn kind(method: &Method, uri: &Uri) -> Option<RateKind> {
 /// It is a mail to an address of the caller's choice.
 fn offers_a_ticket(path: &str) -> bool {
     path.starts_with("/api/v1/tickets/") && path.ends_with("/transfer")
+}
+
+/// The same: whoever is invited need have no account.
+fn invites(path: &str) -> bool {
+    path.starts_with("/api/v1/organizations/") && path.ends_with("/members")
 }
 
 fn is_stream(path: &str) -> bool {

@@ -14,6 +14,7 @@ use crate::auth::secrets;
 use crate::lang::Lang;
 use crate::mail::Letter;
 use crate::store::accounts::LinkPurpose;
+use crate::ticketing::OrganizationId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,8 +25,9 @@ pub enum Purpose {
     Known,
     Reset,
     SignIn,
+    /// Of its address there is one invitation to an organization, the newest.
     Invitation {
-        id: i64,
+        organization: OrganizationId,
     },
 }
 
@@ -36,7 +38,7 @@ impl fmt::Display for Purpose {
             Purpose::Confirm | Purpose::Known => f.write_str("register"),
             Purpose::Reset => f.write_str("reset"),
             Purpose::SignIn => f.write_str("sign-in"),
-            Purpose::Invitation { id } => write!(f, "invitation-{id}"),
+            Purpose::Invitation { organization } => write!(f, "invitation-{organization}"),
         }
     }
 }
@@ -67,8 +69,9 @@ impl Kind for AccountMail {
         let secret = secrets::random();
         let hash = secrets::hash_of(&secret);
         let (named, about) = match self.purpose {
-            Purpose::Invitation { id } => {
-                let found = hands.store.token_of_invitation(id, &hash).await?;
+            Purpose::Invitation { organization } => {
+                let invited = (organization, self.email.as_str());
+                let found = hands.store.token_of_invitation(invited, &hash).await?;
                 ("invitation", found.map(|(_, organization)| organization))
             }
             purpose => {

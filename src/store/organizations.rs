@@ -198,7 +198,8 @@ impl Store {
         .await
     }
 
-    /// Invites the owner of an address, anew if there is an invitation already. The token is made when the mail is.
+    /// Invites the owner of an address. An invitation that is there already says something else from now on, and its token stays
+    /// good: who is invited again and again gets few mails. The token is made when the mail is.
     pub async fn invite(
         &self,
         caller: &Caller,
@@ -212,18 +213,20 @@ impl Store {
                 if let Err(refusal) = locked(tx, *organization).await? {
                     return Ok(Err(refusal));
                 }
-                let old = "delete from organization_invitations where organization_id = $1 and email = $2";
-                tx.execute(old, &[organization, email]).await?;
                 let many = "select count(*) from organization_invitations
-                             where organization_id = $1 and expires_at > clock_timestamp()";
+                             where organization_id = $1 and email <> $2 and expires_at > clock_timestamp()";
                 let most = INVITATIONS_PER_ORGANIZATION_MAX;
-                if tx.query_one(many, &[organization]).await?.try_get::<_, i64>(0)? >= most as i64 {
+                if tx.query_one(many, &[organization, email]).await?.try_get::<_, i64>(0)? >= most as i64 {
                     return Ok(Err(PeopleRefusal::TooMany(most)));
                 }
                 let sql = format!(
-                    "insert into organization_invitations (organization_id, email, role, invited_by, expires_at)
+                    "insert into organization_invitations as i (organization_id, email, role, invited_by, expires_at)
                      values ($1, $2, $3, (select id from users where id = $4),
                              clock_timestamp() + make_interval(days => $5))
+                     on conflict (organization_id, email) do update
+                        set role = excluded.role, invited_by = excluded.invited_by, created_at = excluded.created_at,
+                            token_hash = case when i.expires_at > clock_timestamp() then i.token_hash end,
+                            expires_at = excluded.expires_at
                      returning {INVITATION}"
                 );
                 let by = caller.user_id();
@@ -282,16 +285,18 @@ impl Store {
     /// Gives an invitation the token that is mailed, and tells of what it is; `None`: it is gone, or has ended.
     pub async fn token_of_invitation(
         &self,
-        id: i64,
+        (organization, email): (OrganizationId, &str),
         hash: &[u8],
     ) -> Result<Option<(Invitation, String)>, StoreError> {
         let sql = format!(
-            "update organization_invitations i set token_hash = $2
-              where id = $1 and expires_at > clock_timestamp()
+            "update organization_invitations i set token_hash = $3
+              where organization_id = $1 and email = $2 and expires_at > clock_timestamp()
              returning {INVITATION}, (select name from organizations where id = i.organization_id)"
         );
         let client = self.client().await?;
-        let row = client.query_opt(&sql, &[&id, &hash]).await?;
+        let row = client
+            .query_opt(&sql, &[&organization, &email, &hash])
+            .await?;
         row.map(|row| Ok((invitation(&row)?, row.try_get(6)?)))
             .transpose()
     }

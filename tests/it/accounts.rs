@@ -716,6 +716,63 @@ async fn an_open_invitation_is_listed_and_may_be_withdrawn() {
     assert_eq!(refused.code(410), "INVITATION_EXPIRED");
 }
 
+/// Each invitation once was another mail: an organizer could have hundreds a minute sent to one address.
+#[tokio::test]
+async fn somebody_who_is_invited_again_and_again_gets_one_mail() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let organizer = user(&client, "organizer").await;
+    let members = format!("/api/v1/organizations/{organizer}/members");
+    let owner = server.user(organizer);
+    let mut made = Vec::new();
+    for role in ["scanner", "finance", "manager"] {
+        let body = json!({"email": "ada@example.org", "role": role});
+        made.push(owner.post(&members, &body).await.data(202).clone());
+        let sent = "select count(*) = 0 from jobs where state in ('waiting', 'leased')";
+        crate::mail::waits(&client, sent).await;
+    }
+    let mails: i64 = one(&client, "select sum(times)::bigint from jobs", &[]).await;
+    assert_eq!(mails, 1);
+    let open = format!("/api/v1/organizations/{organizer}/invitations");
+    assert_eq!(*owner.get(&open).await.data(200), json!([made[2]]));
+    // The mail leads to what was said last.
+    let body = json!({"token": link(&smtp.mail().await, "invitation")});
+    let ada = user(&client, "customer").await;
+    let proves =
+        "update users set email = 'ada@example.org', email_confirmed_at = now() where id = $1";
+    client.execute(proves, &[&ada.0]).await.unwrap();
+    let joined = server
+        .user(ada)
+        .post("/api/v1/invitations/accept", &body)
+        .await;
+    assert_eq!(joined.data(200)["member"]["role"], "manager");
+}
+
+#[tokio::test]
+async fn invitations_are_as_few_as_sign_ups() {
+    let smtp = Smtp::start().await;
+    let server = TestServer::builder().limited().with(|config| {
+        config.limits.sign_ups.burst = 2;
+        config.mail.smtp_url = Some(smtp.url());
+        config.mail.public_url = Some("https://tickets.example.org".to_owned());
+        config.mail.mail_from = Some("Box office <tickets@example.org>".to_owned());
+    });
+    let server = server.start().await;
+    let client = server.client().await;
+    let organizer = user(&client, "organizer").await;
+    let members = format!("/api/v1/organizations/{organizer}/members");
+    let owner = server.user(organizer);
+    let invited = async |email: &str| {
+        let body = json!({"email": email, "role": "scanner"});
+        owner.post(&members, &body).await
+    };
+    invited("one@example.org").await.data(202);
+    invited("two@example.org").await.data(202);
+    let refused = invited("three@example.org").await;
+    assert_eq!(refused.code(429), "RATE_LIMITED");
+}
+
 /// A password is compared outside of a transaction, and takes time. Whoever has stolen it asks for a session, or for a
 /// password of their own, again and again while its owner replaces it.
 #[tokio::test]

@@ -87,7 +87,8 @@ impl Input for Invited {
 
 /// Invite somebody to work for an organization
 ///
-/// By a mail with a link that is good for a week. Invited again, the one before counts no more.
+/// By a mail with a link that is good for a week. Invited again, what was said last counts; within a minute, and past five
+/// mails in an hour, none goes out, and the link in the one before leads there.
 #[utoipa::path(post, path = "/organizations/{organization_id}/members", tag = "organizations",
     params(("organization_id" = OrganizationId, Path)), request_body = InvitationInput,
     responses(
@@ -112,7 +113,7 @@ pub(in crate::api) async fn invite(
         .invite(&caller, organization, &input.email, input.role)
         .await??;
     let job = AccountMail {
-        purpose: Purpose::Invitation { id: made.id },
+        purpose: Purpose::Invitation { organization },
         email: input.email,
         lang: Lang::of(&headers),
     };
