@@ -77,6 +77,14 @@ pub struct HttpConfig {
     /// accepted.
     #[arg(long, env = "SEATCAST_HTTP_CONNECTIONS_MAX", default_value_t = 10_000)]
     pub http_connections_max: usize,
+    /// Of those, the ones from one address (IPv6: /64), and never more than half; 0 means no bound. Trusted proxies are
+    /// not counted.
+    #[arg(
+        long,
+        env = "SEATCAST_HTTP_CONNECTIONS_PER_ADDRESS_MAX",
+        default_value_t = 2_000
+    )]
+    pub http_connections_per_address_max: usize,
     /// [`inside::HTTP_BODY_BYTES_MAX`].
     #[arg(skip = inside::HTTP_BODY_BYTES_MAX)]
     pub body_bytes_max: usize,
@@ -568,11 +576,12 @@ pub struct SocketConfig {
         default_value_t = 100_000
     )]
     pub connections_max: usize,
-    /// WebSocket connections from one address; 0 means no bound.
+    /// WebSocket connections from one address, and never more than half of all; 0 means no bound, as behind a proxy that
+    /// is not trusted, whose address all have.
     #[arg(
         long = "socket-connections-per-address-max",
         env = "SEATCAST_SOCKET_CONNECTIONS_PER_ADDRESS_MAX",
-        default_value_t = 0
+        default_value_t = 20_000
     )]
     pub connections_per_address_max: usize,
     /// [`inside::SOCKET_FRAME_BYTES_MAX`].

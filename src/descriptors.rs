@@ -48,6 +48,12 @@ pub(crate) fn share_out(config: &mut Config, shards: usize) -> Result<usize, Too
         config.socket.connections_max = viewers;
     }
     config.http.http_connections_max = config.http.http_connections_max.min(requests);
+    // Nor may one address take the places of all, however few there are.
+    let socket = &mut config.socket;
+    if socket.connections_per_address_max > 0 {
+        let half = (socket.connections_max / 2).max(1);
+        socket.connections_per_address_max = socket.connections_per_address_max.min(half);
+    }
     Ok(clients)
 }
 

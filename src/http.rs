@@ -3,6 +3,7 @@
 //! hyper is given the [`Transport`] itself, so the WebSocket handshake can take the bare socket back with
 //! `Upgraded::downcast`.
 
+mod crowding;
 mod stall;
 mod unread;
 
@@ -27,6 +28,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use self::crowding::{Crowding, NetworkPlace};
 use self::stall::StallGuard;
 use crate::config::HttpConfig;
 use crate::config::inside::{SPARE_CONNECTION_MS, SPARE_CONNECTIONS_MAX};
@@ -73,8 +75,8 @@ pub(crate) fn start(
 /// Serves until `shutdown`, then accepts nothing more, lets the requests under way finish for as
 /// long as the configuration says, and cuts the rest.
 ///
-/// At most `clients_max` connections have a place, including upgraded ones; further ones get a few seconds on one of a
-/// few spare connections.
+/// At most `clients_max` connections have a place, including upgraded ones, and no network has more than its part of those
+/// that are not; further ones get a few seconds on one of a few spare connections.
 pub async fn serve(
     listener: TcpListener,
     routers: Routers,
@@ -84,6 +86,7 @@ pub async fn serve(
 ) {
     let places = Arc::new(Semaphore::new(clients_max.min(Semaphore::MAX_PERMITS)));
     let (mut connections, mut spare) = (JoinSet::new(), Spare::default());
+    let crowding = Crowding::new(config, clients_max);
     let header_timeout = Duration::from_millis(config.header_timeout_ms);
     let mut backoff = Backoff::new(ACCEPT_PAUSE_MIN, ACCEPT_PAUSE_MAX);
     loop {
@@ -102,12 +105,15 @@ pub async fn serve(
             Ok((stream, peer)) => {
                 backoff.reset();
                 let place = places.clone().try_acquire_owned().ok();
-                match place.filter(|_| connections.len() < config.http_connections_max) {
-                    Some(place) => {
+                let place = place.filter(|_| connections.len() < config.http_connections_max);
+                match place.zip(crowding.admit(peer.ip())) {
+                    Some((place, of_network)) => {
                         let visit = Visit {
                             peer,
                             router: routers.all.clone(),
                             place: Some(ConnectionPlace(Arc::new(place))),
+                            of_network,
+                            crowding: crowding.clone(),
                             header_timeout,
                         };
                         connections.spawn(visit.run(stream, config, shutdown.clone()));
@@ -118,6 +124,8 @@ pub async fn serve(
                             peer,
                             router: routers.spare.clone(),
                             place: None,
+                            of_network: NetworkPlace::default(),
+                            crowding: crowding.clone(),
                             header_timeout: header_timeout.min(SPARE_TIME / 2),
                         };
                         let visit = visit.run(stream, config, shutdown.clone());
@@ -172,6 +180,9 @@ struct Visit {
     router: Router,
     /// `None` for a spare one.
     place: Option<ConnectionPlace>,
+    /// Given back when the connection ends or is upgraded.
+    of_network: NetworkPlace,
+    crowding: Crowding,
     header_timeout: Duration,
 }
 
@@ -187,6 +198,8 @@ impl Visit {
             peer,
             router,
             place,
+            mut of_network,
+            crowding,
             header_timeout,
         } = self;
         let header_bytes_max = config.header_bytes_max;
@@ -199,7 +212,13 @@ impl Visit {
             let peer = match is_announced {
                 false => peer.ip(),
                 true => match announced(&mut stream, peer.ip(), header_timeout).await {
-                    Ok(client) => client,
+                    Ok(client) => match crowding.admit(client) {
+                        Some(place) => {
+                            of_network = place;
+                            client
+                        }
+                        None => return,
+                    },
                     Err(cause) => {
                         tracing::debug!(%peer, %cause, "a proxy did not say whom it connects");
                         return;
@@ -245,6 +264,7 @@ impl Visit {
                 metrics::LATE_HEADS.add(u64::from(cause.is_timeout()));
                 tracing::debug!(%peer, %cause, "connection ended early");
             }
+            drop(of_network);
         }
     }
 }

@@ -62,6 +62,11 @@ impl Faults {
             1..=1_000_000,
         );
         self.within(
+            "--http-connections-per-address-max",
+            http.http_connections_per_address_max,
+            0..=1_000_000,
+        );
+        self.within(
             "--http-request-timeout-ms",
             http.request_timeout_ms,
             1..=HOUR_MS,

@@ -8,7 +8,7 @@ use seatcast::config::{Config, ForwardedHeader, Rate};
 use seatcast::ticketing::UserId;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::binary::ServerProcess;
 use crate::support::caller::{Answer, Caller};
@@ -583,6 +583,60 @@ async fn joins_of_one_address_are_counted_over_all_its_connections() {
     assert_eq!(refused["status"], "error", "{refused}");
     assert_eq!(refused["response"]["code"], "JOIN_RATE", "{refused}");
     assert_eq!(refused["response"]["retry"], "later", "{refused}");
+}
+
+/// Places were once counted for all clients together: one that kept idle connections open left nobody else a place.
+#[tokio::test]
+async fn one_client_does_not_take_the_connections_of_all() {
+    const ASK: &[u8] = b"GET /api/v1/events HTTP/1.1\r\nhost: x\r\n\r\n";
+    let few = |config: &mut Config| config.http.http_connections_max = 8;
+    let open = async |server: &TestServer, from: &str, bytes: &[u8]| {
+        let socket = TcpSocket::new_v4().unwrap();
+        let from = format!("{from}:0").parse().unwrap();
+        socket.bind(from).unwrap();
+        let mut stream = socket.connect(server.address()).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut start = [0; 12];
+        let read = stream.read_exact(&mut start);
+        let read = tokio::time::timeout(DEADLINE, read).await.expect("an end");
+        let start = read.map(|_| String::from_utf8_lossy(&start).into_owned());
+        (start.unwrap_or_default(), stream)
+    };
+    let (served, spare) = ("HTTP/1.1 200", "HTTP/1.1 503");
+    let server = TestServer::builder().with(few).start().await;
+    let mut kept = Vec::new();
+    for nth in 0..8 {
+        let (start, stream) = open(&server, "127.0.0.1", ASK).await;
+        assert_eq!(start, if nth < 4 { served } else { spare });
+        kept.push(stream);
+    }
+    let (start, _) = open(&server, "127.0.0.2", ASK).await;
+    assert_eq!(start, served);
+    // Its places are free again as they are given back.
+    kept.clear();
+    let again = async { while open(&server, "127.0.0.1", ASK).await.0 != served {} };
+    tokio::time::timeout(DEADLINE, again)
+        .await
+        .expect("a place");
+
+    // A proxy that is trusted is nobody's client, and those whom it announces are.
+    let server = TestServer::builder().with(few).with(|config| {
+        config.http.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        config.http.proxy_protocol = true;
+    });
+    let server = server.start().await;
+    let announced = |client: &str| {
+        let head = format!("PROXY TCP4 {client} 192.0.2.9 4711 80\r\n");
+        [head.as_bytes(), ASK].concat()
+    };
+    let mut kept = Vec::new();
+    for nth in 0..8 {
+        let (start, stream) = open(&server, "127.0.0.1", &announced("192.0.2.1")).await;
+        assert_eq!(start, if nth < 4 { served } else { "" });
+        kept.push(stream);
+    }
+    let (start, _) = open(&server, "127.0.0.1", &announced("192.0.2.2")).await;
+    assert_eq!(start, served);
 }
 
 /// What one caller is told was once stored by caches that heed no token, and told to the next.
