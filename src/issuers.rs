@@ -135,7 +135,10 @@ async fn look_up(inquiry: Inquiry, auth: Auth, store: Store) {
     let person = match auth.issuers().fresh(&identity) {
         Some(person) => Some(person),
         None => match store.identify(&identity).await {
-            Ok(None) => None,
+            Ok(None) => {
+                auth.issuers().forget(&identity);
+                None
+            }
             Ok(Some((user, rights))) => {
                 let person = Person {
                     user,

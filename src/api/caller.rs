@@ -19,7 +19,7 @@ use super::layers::RequestId;
 use super::{ApiState, openapi};
 use crate::auth::{AuthError, Caller, Credentials, Role};
 use crate::config::HttpConfig;
-use crate::config::inside::KEYS_KNOWN_MAX;
+use crate::config::inside::{ACCESS_TOKEN_S, KEYS_KNOWN_MAX};
 use crate::limits::address::Client;
 use crate::limits::rates::RateKind;
 use crate::store::audit_trail::{self, RequestOrigin};
@@ -205,13 +205,15 @@ impl RoleCache {
     }
 
     /// A database that does not answer must not hold up what would be answered without it: then the role that was
-    /// known last counts.
+    /// known last counts, if that is not too long ago.
     async fn look_up(&self, store: &Store, id: UserId) -> ApiResult<UserRights> {
         let unknown = || AuthError::Invalid(format!("there is no user {id}"));
         let asked = tokio::time::timeout(LOOK_UP_PATIENCE, store.standing(id)).await;
         let asked = asked.unwrap_or_else(|elapsed| Err(StoreError::Unavailable(elapsed.into())));
         let standing = match (asked, self.known.get(&id)) {
-            (Err(error), Some(known)) if error.is_transient() => return Ok(known.0),
+            (Err(error), Some(known)) if error.is_transient() && may_be_believed(known.1) => {
+                return Ok(known.0);
+            }
             (asked, _) => asked?.ok_or_else(unknown)?,
         };
         if self.known.len() >= self.known_max {
@@ -220,6 +222,11 @@ impl RoleCache {
         self.known.insert(id, (standing, Instant::now()));
         Ok(standing)
     }
+}
+
+/// Rights that were looked up then may have been taken since. They count for as long as those that a token says.
+fn may_be_believed(looked_up: Instant) -> bool {
+    looked_up.elapsed() < Duration::from_secs(ACCESS_TOKEN_S)
 }
 
 /// Restricts `routes` to callers of at least this role, where people of an organization count as organizers, and says so in the OpenAPI document.

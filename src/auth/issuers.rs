@@ -21,7 +21,8 @@ pub use self::people::Person;
 use self::people::PersonCache;
 use super::{AuthError, CLOCK_SKEW_S, Caller, EndedTokens, expiry};
 use crate::config::inside::{
-    IDENTITIES_WAITING_MAX, IDENTITY_AGE_MS_MAX, IDENTITY_FRESH_MS, IDENTITY_PATIENCE_MS,
+    ACCESS_TOKEN_S, IDENTITIES_WAITING_MAX, IDENTITY_AGE_MS_MAX, IDENTITY_FRESH_MS,
+    IDENTITY_PATIENCE_MS,
 };
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::config::{AuthConfig, OutsideIssuer};
@@ -32,6 +33,9 @@ const SUBJECT_CHARS_MAX: usize = 500;
 const PATIENCE: Duration = Duration::from_millis(IDENTITY_PATIENCE_MS);
 const FRESH: Duration = Duration::from_millis(IDENTITY_FRESH_MS);
 const AGE_MAX: Duration = Duration::from_millis(IDENTITY_AGE_MS_MAX);
+/// Whoever was looked up longer ago is nobody, also while nobody can be asked: that rights have ended is remembered a little
+/// longer than a token of ours lives, and no more.
+const BELIEVED_FOR: Duration = Duration::from_secs(ACCESS_TOKEN_S);
 
 /// A person as another issuer's token names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub struct Inquiry {
 pub struct Issuers {
     all: Vec<Arc<Issuer>>,
     people: PersonCache,
+    /// [`BELIEVED_FOR`].
+    believed_for: Duration,
     ended: EndedTokens,
     inquiries: mpsc::Sender<Inquiry>,
     /// For the task that answers; empty once it has begun.
@@ -128,6 +134,7 @@ impl Issuers {
                 .map(|issuer| Arc::new(Issuer::new(issuer.clone(), refetch)))
                 .collect(),
             people: PersonCache::default(),
+            believed_for: BELIEVED_FOR,
             ended,
             inquiries,
             asked: Mutex::new(Some(asked)),
@@ -227,10 +234,16 @@ impl Issuers {
         known.and_then(|(person, age)| (age < FRESH).then_some(person))
     }
 
-    /// A person, and how long ago it was looked up; nobody whose rights have changed since.
+    /// A person, and how long ago it was looked up; nobody whose rights have changed since, or of whom that is not known.
     fn known(&self, identity: &Identity) -> Option<(Person, Duration)> {
         let known = self.people.get(identity);
+        let known = known.filter(|(_, age)| *age < self.believed_for);
         known.filter(|(person, _)| !self.ended.have(person.user, &person.session()))
+    }
+
+    /// Forgets a person whose account is shut.
+    pub(crate) fn forget(&self, identity: &Identity) {
+        self.people.remove(identity);
     }
 
     /// Keeps who a person is.
@@ -419,5 +432,37 @@ mod tests {
             issuers.person(identity).await,
             Err(AuthError::Unready)
         ));
+    }
+
+    /// News of ended tokens are forgotten once all such tokens have ended by themselves; whoever was known before that and not
+    /// asked for since once came back with the rights of then.
+    #[tokio::test]
+    async fn nobody_is_believed_who_was_looked_up_too_long_ago() {
+        let mut issuers = Issuers::new(&Config::default().auth, EndedTokens::default());
+        let inquiries = issuers.take_inquiries().unwrap();
+        let identity = Identity {
+            issuer: "one".into(),
+            subject: "ada".into(),
+            name: None,
+            email: None,
+        };
+        let person = Person {
+            user: UserId(7),
+            role: Role::Admin,
+            member: false,
+            staffs: Staffs::default(),
+            generation: 1,
+        };
+        // Whatever it is that keeps the inquiry from being answered.
+        drop(inquiries);
+        issuers.learn(&identity, person);
+        assert_eq!(issuers.person(identity.clone()).await.unwrap(), person);
+        issuers.believed_for = Duration::ZERO;
+        let found = issuers.person(identity.clone()).await;
+        assert!(matches!(found, Err(AuthError::Unready)));
+        issuers.believed_for = BELIEVED_FOR;
+        issuers.forget(&identity);
+        let found = issuers.person(identity).await;
+        assert!(matches!(found, Err(AuthError::Unready)));
     }
 }

@@ -87,6 +87,18 @@ impl PersonCache {
         });
     }
 
+    pub(super) fn remove(&self, identity: &Identity) {
+        let key = key(identity);
+        let Some(part) = self.part(&key) else { return };
+        if part.load().contains_key(&key) {
+            part.rcu(|known| {
+                let mut known = LookedUp::clone(known);
+                known.remove(&key);
+                known
+            });
+        }
+    }
+
     fn part(&self, key: &(Arc<str>, Arc<str>)) -> Option<&ArcSwap<LookedUp>> {
         let hash = self.hasher.hash_one(key) % PARTS as u64;
         self.parts.get(usize::try_from(hash).ok()?)
