@@ -25,7 +25,7 @@ use super::reviews::ReviewList;
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::jobs::bulk::{BULK_BOOKINGS_MAX, BulkAction, BulkBookings};
-use crate::jobs::row;
+use crate::jobs::{is_of_money, row};
 use crate::lang::Lang;
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
@@ -142,6 +142,17 @@ async fn seen(state: &ApiState, caller: &Caller, id: i64, rights: &[Right]) -> A
     }
 }
 
+/// A job about which the caller decides: of those who see it, whoever may do by hand what it was to do.
+async fn to_decide(state: &ApiState, caller: &Caller, id: i64) -> ApiResult<KnownJob> {
+    let job = seen(state, caller, id, &[Right::Money, Right::Manage]).await?;
+    let keeps_money = |of| caller.may(Right::Money, of);
+    let may = caller.is_admin() || job.organization.is_some_and(keeps_money);
+    match may || !is_of_money(&job.kind) {
+        true => Ok(job),
+        false => Err(ApiError::forbidden()),
+    }
+}
+
 /// Jobs that wait for a person
 ///
 /// Of the organizations that the caller manages, or whose money the caller keeps; admins see all. By organization, and the
@@ -196,6 +207,7 @@ pub(super) async fn list(
     post, path = "/jobs/{job_id}/retry", tag = "jobs", params(("job_id" = i64, Path, minimum = 1)),
     responses(
         (status = 200, description = "It will be tried", body = Envelope<JobData>),
+        (status = 403, description = "It is about money, for which the caller lacks the right `money`", body = Failure),
         (status = 404, description = "`JOB_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
         (status = 409, description = "`JOB_NOT_WAITING`: it waits for nobody", body = Failure),
     )
@@ -207,7 +219,7 @@ pub(super) async fn retry(
     headers: HeaderMap,
     _: NoBody,
 ) -> ApiResult<Reply<JobData>> {
-    let job = seen(&state, &caller, id, &[Right::Money, Right::Manage]).await?;
+    let job = to_decide(&state, &caller, id).await?;
     if !state.store.retry_job(&caller, &job).await? {
         return Err(ApiError::conflict("JOB_NOT_WAITING"));
     }
@@ -226,6 +238,7 @@ pub(super) async fn retry(
     post, path = "/jobs/{job_id}/drop", tag = "jobs", params(("job_id" = i64, Path, minimum = 1)),
     responses(
         (status = 200, description = "As it was", body = Envelope<JobData>),
+        (status = 403, description = "It is about money, for which the caller lacks the right `money`", body = Failure),
         (status = 404, description = "`JOB_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
         (status = 409, description = "`JOB_NOT_WAITING`: it waits for nobody", body = Failure),
     )
@@ -237,7 +250,7 @@ pub(super) async fn give_up(
     headers: HeaderMap,
     _: NoBody,
 ) -> ApiResult<Reply<JobData>> {
-    let job = seen(&state, &caller, id, &[Right::Money, Right::Manage]).await?;
+    let job = to_decide(&state, &caller, id).await?;
     if !state.store.drop_job(&caller, &job).await? {
         return Err(ApiError::conflict("JOB_NOT_WAITING"));
     }

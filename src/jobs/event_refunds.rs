@@ -54,6 +54,7 @@ pub struct RefundsProgress {
 
 impl Kind for EventRefunds {
     const NAME: &'static str = EVENT_REFUNDS_JOB;
+    const OF_MONEY: bool = true;
     const WORTH: Duration = EVENT_REFUNDS_WORTH;
 
     fn key(&self, _proofs: &Proofs) -> String {

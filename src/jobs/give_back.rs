@@ -29,6 +29,7 @@ pub struct GiveBack {
 
 impl Kind for GiveBack {
     const NAME: &'static str = GIVE_BACK_JOB;
+    const OF_MONEY: bool = true;
     const WORTH: Duration = MONEY_WORTH;
 
     fn key(&self, _proofs: &Proofs) -> String {

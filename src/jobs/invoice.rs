@@ -20,6 +20,7 @@ pub struct NumberInvoice {
 
 impl Kind for NumberInvoice {
     const NAME: &'static str = INVOICE_JOB;
+    const OF_MONEY: bool = true;
     const WORTH: Duration = Duration::from_secs(365 * 24 * 3_600);
 
     fn key(&self, _proofs: &Proofs) -> String {

@@ -79,6 +79,8 @@ pub trait Kind: Serialize + DeserializeOwned + Send + Sync {
     const WORTH: Duration;
     /// Nobody misses it after that, so it is forgotten. Any other waits for a person then.
     const DROPPED_WHEN_LATE: bool = false;
+    /// What it does is to money: whoever decides about one that waits for a person needs the right for it.
+    const OF_MONEY: bool = false;
     /// How long after it the same request leads to nothing.
     const QUIET: Duration = Duration::ZERO;
     /// A node without a way for mails leaves it to others.
@@ -196,6 +198,14 @@ macro_rules! kinds {
                 .filter(|(_, is_dropped)| *is_dropped)
                 .map(|(name, _)| name)
                 .collect()
+        }
+
+        /// Whether such a job is about money; one of a kind that this node does not know may be.
+        pub fn is_of_money(kind: &str) -> bool {
+            match kind {
+                $(<$kind>::NAME => <$kind>::OF_MONEY,)*
+                _ => true,
+            }
         }
 
         fn pause_max(kind: &str) -> Duration {

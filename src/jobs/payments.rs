@@ -43,6 +43,7 @@ pub(crate) fn end(driven: Driven) -> Result<End, Failed> {
 
 impl Kind for PaymentJob {
     const NAME: &'static str = PAYMENT_JOB;
+    const OF_MONEY: bool = true;
     const WORTH: Duration = MONEY_WORTH;
     const PAUSE_MAX: Duration = PAUSE_MAX;
 
@@ -57,6 +58,7 @@ impl Kind for PaymentJob {
 
 impl Kind for RefundJob {
     const NAME: &'static str = REFUND_JOB;
+    const OF_MONEY: bool = true;
     const WORTH: Duration = MONEY_WORTH;
     const PAUSE_MAX: Duration = PAUSE_MAX;
 
@@ -71,6 +73,7 @@ impl Kind for RefundJob {
 
 impl Kind for StaffPaidJob {
     const NAME: &'static str = STAFF_PAID_JOB;
+    const OF_MONEY: bool = true;
     const WORTH: Duration = MONEY_WORTH;
     const PAUSE_MAX: Duration = PAUSE_MAX;
 

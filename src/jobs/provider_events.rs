@@ -33,6 +33,7 @@ struct Progress {
 
 impl Kind for ProviderEvents {
     const NAME: &'static str = PROVIDER_EVENTS_JOB;
+    const OF_MONEY: bool = true;
     const WORTH: Duration = PROVIDER_EVENTS_WORTH;
 
     fn key(&self, _proofs: &Proofs) -> String {

@@ -802,3 +802,37 @@ async fn drafts_of_others_do_not_exist() {
         );
     }
 }
+
+/// A key for programs that make events once dropped what was to pay somebody back.
+#[tokio::test]
+async fn what_waits_for_a_person_about_money_is_for_those_who_keep_it() {
+    let world = World::new().await;
+    let (staged, _) = world.show().await;
+    let wish = json!({"name": "Programme", "scopes": ["manage"]});
+    let key = world.make_key(&wish).await;
+    let by_key = world.server.anonymous();
+    let by_key = by_key.with_header("x-api-key", key);
+    let owner = world.caller("owner");
+    for (kind, status) in [
+        ("give_back", 403),
+        ("event_refunds", 403),
+        ("confirmation", 200),
+    ] {
+        let sql = "insert into jobs (kind, key, payload, state, expires_at)
+                   values ($1, $1, jsonb_build_object('event_id', $2::bigint), 'needs_review', now() + interval '1 day') returning id";
+        let row = world.client.query_one(sql, &[&kind, &staged.event]).await;
+        let id: i64 = row.unwrap().get(0);
+        for act in ["retry", "drop"] {
+            let sql = "update jobs set state = 'needs_review' where id = $1";
+            world.client.execute(sql, &[&id]).await.unwrap();
+            let answer = by_key
+                .post(&format!("/api/v1/jobs/{id}/{act}"), &json!({}))
+                .await;
+            assert_eq!(answer.status, status, "{kind} {act}: {}", answer.text);
+        }
+        if status == 403 {
+            let drop = format!("/api/v1/jobs/{id}/drop");
+            owner.post(&drop, &json!({})).await.data(200);
+        }
+    }
+}
