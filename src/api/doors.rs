@@ -99,7 +99,9 @@ fn kind(method: &Method, uri: &Uri) -> Option<RateKind> {
     let opens = path == "/realtime/v1/websocket" || path == "/socket/websocket";
     match (method, path) {
         (&Method::OPTIONS, _) | (_, "/healthz" | "/readyz" | "/metrics") => None,
-        (&Method::GET, path) if opens || is_stream(path) => Some(RateKind::Connections),
+        (&Method::GET | &Method::HEAD, path) if opens || is_stream(path) => {
+            Some(RateKind::Connections)
+        }
         (&Method::GET | &Method::HEAD, _) => Some(RateKind::Reads),
         (&Method::POST, "/api/v1/bookings") => Some(RateKind::Bookings),
         // These make an account, or have a mail sent to somebody.

@@ -124,8 +124,9 @@ impl Input for WantedChange {
 
 /// Give a user another role, or shut or open the account
 ///
-/// Sessions and tokens that say otherwise end at once; those of `seatcast token` with their own time. Nobody changes the own
-/// account, and an admin is always left.
+/// Sessions and tokens that say otherwise end at once; those of `seatcast token` with their own time. API keys are their
+/// organization's, whoever founded it or made them: they stay good until somebody revokes them. Nobody changes the own account,
+/// and an admin is always left.
 #[utoipa::path(patch, path = "/users/{user_id}", tag = "users", params(("user_id" = UserId, Path)),
     request_body = UserChangeInput,
     responses(
