@@ -30,7 +30,7 @@ use crate::store::exports::{DoorRow, ExportRows, ReportRow};
 use crate::store::numbers::NumbersEvent;
 use crate::telemetry::with_causes;
 use crate::ticketing::EventId;
-use crate::ticketing::currency::Currency;
+use crate::ticketing::currency::decimals;
 use crate::ticketing::record::BookingStatus;
 
 /// `Retry-After` while others are being written.
@@ -281,9 +281,4 @@ async fn send(
         Ok(Ok(())) => Ok(()),
         _ => Err(CutReason::Reader),
     }
-}
-
-/// Decimals of the minor unit.
-fn decimals(currency: &str) -> usize {
-    Currency::of(currency).map_or(2, |currency| usize::from(currency.decimals))
 }

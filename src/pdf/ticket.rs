@@ -9,7 +9,6 @@ use super::{
 use crate::auth::passes::TicketKey;
 use crate::lang::Lang;
 use crate::store::tickets::TicketInFull;
-use crate::ticketing::currency::Currency;
 use crate::ticketing::record::Money;
 
 const MARGIN: f32 = 56.0;
@@ -270,19 +269,7 @@ fn isolated(text: &str) -> String {
 
 /// `45.00 EUR`, kept on one line.
 pub fn amount(money: &Money) -> String {
-    let decimals = decimals(&money.currency);
-    let unit = 10_i64.pow(decimals);
-    let (whole, rest) = (money.amount / unit, (money.amount % unit).abs());
-    let text = match decimals {
-        0 => whole.to_string(),
-        _ => format!("{whole}.{rest:0width$}", width = decimals as usize),
-    };
-    isolated(&format!("{text}\u{a0}{}", money.currency))
-}
-
-/// Digits of the minor unit.
-fn decimals(currency: &str) -> u32 {
-    Currency::of(currency).map_or(2, |currency| u32::from(currency.decimals))
+    isolated(&format!("{}\u{a0}{}", money.shown(), money.currency))
 }
 
 #[cfg(test)]
@@ -404,6 +391,7 @@ mod tests {
             (4500, "EUR", "45.00\u{a0}EUR"),
             (4500, "JPY", "4500\u{a0}JPY"),
             (4505, "KWD", "4.505\u{a0}KWD"),
+            (-45, "EUR", "-0.45\u{a0}EUR"),
         ] {
             let money = Money {
                 amount,

@@ -68,6 +68,22 @@ impl Currency {
     }
 }
 
+/// An amount of minor units as a number of major ones: `-0.45` are -45 cents. A whole part of 0 has the sign of its rest.
+pub fn in_units(minor: i64, decimals: usize) -> String {
+    let sign = if minor < 0 { "-" } else { "" };
+    let digits = format!("{:0>width$}", minor.unsigned_abs(), width = decimals + 1);
+    let (whole, part) = digits.split_at(digits.len() - decimals);
+    match decimals {
+        0 => format!("{sign}{whole}"),
+        _ => format!("{sign}{whole}.{part}"),
+    }
+}
+
+/// Digits of the minor unit; 2 of a code that is none.
+pub fn decimals(code: &str) -> usize {
+    Currency::of(code).map_or(2, |currency| usize::from(currency.decimals))
+}
+
 /// A multiple of every currency's step.
 pub const STEPS_MAX: i64 = 10;
 
@@ -99,6 +115,23 @@ mod tests {
             assert_eq!(decimals(code), None, "{code:?}");
         }
         assert_eq!((step("KWD"), step("THB"), step("JPY")), (10, 1, 1));
+    }
+
+    #[test]
+    fn amounts_have_their_decimals_and_their_sign() {
+        for (decimals, minor, text) in [
+            (2, 4_500, "45.00"),
+            (2, 5, "0.05"),
+            (2, -45, "-0.45"),
+            (2, -105, "-1.05"),
+            (0, 4_500, "4500"),
+            (0, -4, "-4"),
+            (3, 12_340, "12.340"),
+            (3, -990, "-0.990"),
+            (2, i64::MIN, "-92233720368547758.08"),
+        ] {
+            assert_eq!(in_units(minor, decimals), text);
+        }
     }
 
     #[test]

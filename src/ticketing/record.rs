@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::currency::Currency;
+use super::currency::{decimals, in_units};
 use super::payment::{PaymentState, ProviderName};
 use super::price::{LineKind, PriceLine, TaxRate};
 use super::{BookingId, EventId, PaymentId, SeatId, TicketTypeId, UserId};
@@ -152,19 +152,7 @@ pub struct Money {
 impl Money {
     /// As a number of units: `45.00`.
     pub fn shown(&self) -> String {
-        let decimals = Currency::of(&self.currency).map_or(2, |currency| currency.decimals);
-        let decimals = usize::from(decimals);
-        let digits = format!(
-            "{:0>width$}",
-            self.amount.unsigned_abs(),
-            width = decimals + 1
-        );
-        let sign = if self.amount < 0 { "-" } else { "" };
-        let (whole, part) = digits.split_at(digits.len() - decimals);
-        match decimals {
-            0 => format!("{sign}{whole}"),
-            _ => format!("{sign}{whole}.{part}"),
-        }
+        in_units(self.amount, decimals(&self.currency))
     }
 }
 
@@ -378,21 +366,3 @@ impl PaidBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of pending, confirmed, expired, cancelled, refunded")]
 pub struct UnknownStatus;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_have_their_currencys_decimals() {
-        let shown = |amount, currency: &str| {
-            let currency = currency.to_owned();
-            Money { amount, currency }.shown()
-        };
-        assert_eq!(shown(4_500, "EUR"), "45.00");
-        assert_eq!(shown(5, "EUR"), "0.05");
-        assert_eq!(shown(-105, "USD"), "-1.05");
-        assert_eq!(shown(4_500, "JPY"), "4500");
-        assert_eq!(shown(12_340, "KWD"), "12.340");
-    }
-}

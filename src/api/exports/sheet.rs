@@ -4,6 +4,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::ticketing::currency::in_units;
+
 /// Text that a spreadsheet would run as a formula begins with one of these.
 const FORMULA_SIGNS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
@@ -78,20 +80,7 @@ impl CsvSheet {
     /// In the currency's major unit, as in `45.00`.
     pub(super) fn amount(&mut self, minor: i64) {
         self.separate();
-        let digits = format!(
-            "{:0width$}",
-            minor.unsigned_abs(),
-            width = self.decimals + 1
-        );
-        let (whole, part) = digits.split_at(digits.len() - self.decimals);
-        if minor < 0 {
-            self.text.push('-');
-        }
-        self.text.push_str(whole);
-        if !part.is_empty() {
-            self.text.push('.');
-            self.text.push_str(part);
-        }
+        self.text.push_str(&in_units(minor, self.decimals));
     }
 
     /// In the event's time zone, to the second, as spreadsheets read it.
