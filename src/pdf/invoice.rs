@@ -30,7 +30,7 @@ pub struct PrintedInvoice {
     pub buyer: Option<String>,
     pub title: String,
     pub reference: String,
-    /// Of the sale; what went back of it, or stayed after all, is an amount.
+    /// Of the sale; what went back of it, or stayed after all, is an amount, and so is money for what the booking was once.
     pub lines: Vec<BookingLine>,
     pub total: Money,
     /// Of the total.
@@ -55,7 +55,7 @@ impl PrintedInvoice {
             buyer: buyer.map(str::to_owned),
             title: title.to_owned(),
             reference: invoice.reference.clone(),
-            lines: match invoice.is_of_sale {
+            lines: match invoice.is_of_sale && is_paid_by(lines, invoice) {
                 true => lines.to_vec(),
                 false => Vec::new(),
             },
@@ -63,6 +63,14 @@ impl PrintedInvoice {
             tax: invoice.tax.clone(),
         })
     }
+}
+
+/// The money is for these lines: a booking may have changed, or ended, before money came for what it was.
+fn is_paid_by(lines: &[BookingLine], invoice: &Invoice) -> bool {
+    let total: i64 = lines.iter().map(|line| line.amount).sum();
+    let taxes = lines.iter().filter(|line| line.kind == LineKind::Tax);
+    let tax: i64 = taxes.map(|line| line.tax_amount).sum();
+    (total, tax) == (invoice.total.amount, invoice.tax.amount)
 }
 
 /// The words around what is filled in.
@@ -293,6 +301,7 @@ mod tests {
 
     use super::*;
     use crate::ticketing::price::TaxRate;
+    use crate::ticketing::{BookingId, EventId};
 
     fn euros(amount: i64) -> Money {
         Money {
@@ -359,6 +368,36 @@ mod tests {
                 let file = print(&mut press, &invoices, lang).unwrap();
                 assert!(file.starts_with(b"%PDF-"));
             }
+        }
+    }
+
+    /// Money that came late is of tickets that its booking may not have any more, and its invoice is of an amount.
+    #[test]
+    fn lines_are_printed_where_they_are_what_was_paid() {
+        let lines = [
+            line(LineKind::Ticket, "Row 1", 2, 2_500),
+            line(LineKind::Discount, "SUMMER", 1, -500),
+            line(LineKind::Tax, "VAT", 1, 0),
+        ];
+        let of = |is_of_sale: bool, total: i64, tax: i64| {
+            let invoice = Invoice {
+                kind: "invoice".to_owned(),
+                number: Some("INV-2026-000001".to_owned()),
+                issued_at: "2026-12-04T23:30:00Z".parse().unwrap(),
+                seller: "Harbour Music".to_owned(),
+                event_id: EventId(1),
+                booking_id: BookingId(uuid::Uuid::nil()),
+                reference: "BK-7F3K9Q".to_owned(),
+                total: euros(total),
+                tax: euros(tax),
+                is_of_sale,
+            };
+            let printed = PrintedInvoice::of(&invoice, &lines, ("Office affair", "UTC"), None);
+            printed.unwrap().lines.len()
+        };
+        assert_eq!(of(true, 4_500, 718), 3);
+        for (is_of_sale, total, tax) in [(false, 4_500, 718), (true, 9_000, 0), (true, 4_500, 0)] {
+            assert_eq!(of(is_of_sale, total, tax), 0, "{total} {tax}");
         }
     }
 
