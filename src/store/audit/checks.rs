@@ -416,14 +416,20 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              order by event_id, revision",
     },
     AuditCheck {
-        promise: "money that was taken is of a booking that it paid for, or on its way back",
+        promise: "money that was taken is of a booking that it paid for, or on its way back, or its bank has it, or a person \
+                  looks at it, or has decided",
         differences: "
-            select format('payment %s of booking %s (%s): captured %s, refunded %s',
-                          p.id, p.booking_id, b.status, p.captured_amount, p.refunded_amount)
+            select format('payment %s of booking %s (%s): captured %s, refunded %s, lost %s',
+                          p.id, p.booking_id, b.status, p.captured_amount, p.refunded_amount, lost.amount)
               from payments p left join bookings b on b.id = p.booking_id
-             where p.state = 'captured' and p.captured_amount > p.refunded_amount
+             cross join lateral (select coalesce(sum(amount), 0) as amount from disputes
+                                  where payment_id = p.id and state = 'lost') lost
+             where p.state = 'captured' and p.captured_amount > p.refunded_amount + lost.amount
                and (b.confirmed_at is null
                     or b.payment_id is distinct from p.id and not (p.provider = 'offline' and b.paid_by is not null))
+               and p.review is null
+               and not exists (select from audit_trail a
+                                where a.object = 'payment:' || p.id and a.detail ->> 'decision' <> 'retry')
              order by p.id",
     },
     AuditCheck {

@@ -92,6 +92,53 @@ async fn money_whose_refund_failed_can_still_be_given_back() {
     shop.server.audit().await;
 }
 
+/// Money that came too late, and that its bank takes no more: a person may let it stay, and the audit knows that.
+#[tokio::test]
+async fn money_that_came_late_stays_where_a_person_decides_so() {
+    for disputed in [false, true] {
+        let shop = Shop::open(2).await;
+        shop.stripe.tell(json!({"delivery": "hold"})).await;
+        let late = shop.hold(2).await;
+        let intent = shop.begin(&late).await;
+        shop.stripe
+            .tell(json!({"tamper": {"intent": intent, "capture_method": "automatic"}}))
+            .await;
+        shop.stripe.give_card(&intent, GOOD).await;
+        shop.pass_the_deadline(&late).await;
+        let _other = shop.hold(1).await;
+        let mut dispute = Value::Null;
+        if disputed {
+            dispute = shop.stripe.tell(json!({"dispute": intent})).await["id"].clone();
+        } else {
+            shop.stripe.tell(json!({"refunds": "pending"})).await;
+        }
+        shop.stripe.tell(json!({"release": "as_happened"})).await;
+        shop.stripe.tell(json!({"delivery": "send"})).await;
+        if disputed {
+            shop.in_the_end("select count(*) = 1 from refunds where state = 'needs_review'")
+                .await;
+            let closed = json!({"dispute_closed": dispute, "status": "lost"});
+            shop.stripe.tell(closed).await;
+            shop.in_the_end("select count(*) = 1 from disputes where state = 'lost'")
+                .await;
+        } else {
+            shop.in_the_end("select count(*) = 1 from refunds where state = 'pending'")
+                .await;
+            let books = shop.stripe.books().await;
+            let fails = json!({"refund": books["refunds"][0]["id"], "ends": "failed"});
+            shop.stripe.tell(fails).await;
+        }
+        shop.in_the_end("select count(*) = 1 from payments where review is not null")
+            .await;
+        shop.server.audit().await;
+        shop.decide("accept").await.data(200);
+        let stays =
+            "select count(*) = 1 from payments where captured_amount > 0 and refunded_amount = 0";
+        assert!(one::<bool>(&shop.client, stays, &[]).await);
+        shop.server.audit().await;
+    }
+}
+
 /// The provider gives nothing back of a payment that is disputed.
 #[tokio::test]
 async fn what_was_asked_back_during_a_dispute_goes_back_when_it_is_won() {
