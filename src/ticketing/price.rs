@@ -1,7 +1,8 @@
 //! The price of a booking: chosen tickets + the event's terms → price lines, whose amounts add up to the total.
 //!
 //! In this order: tickets; discounts of vouchers, each on what the ones before it left; fees, on what is left then; taxes.
-//! Tickets that cost nothing after their discounts have neither fee nor tax.
+//! Tickets that cost nothing after their discounts have neither fee nor tax. All of it is of tickets, and not of lines: those
+//! of a type cost what they would on lines of their own.
 //!
 //! # Rounding
 //! Half up, always of a whole booking: a discount in percent, a fee in percent, and a tax are computed of the sum of all
@@ -9,10 +10,13 @@
 //! the lowest line wins. So 1,000 tickets at 4.99 with 19 % included contain 796.72 of tax, not a thousand times 0.80.
 //! In currencies with three decimals all that is added to a total is a multiple of 10 (`currency.rs`).
 //!
-//! No line is more than one unit off its own rounding, and none has more tax or discount than it costs.
+//! No line is more than one unit off its own rounding (of a discount, for each price that earlier vouchers have left in the
+//! line), and none has more tax or discount than it costs.
 //!
-//! A refund gives back parts of a line by [`share_of_refund`], never by computing a booking again: by largest remainder
-//! the share of a line may fall when the sum grows.
+//! A refund gives back parts of what was paid (`refund.rs`, `ledger.rs`), and never computes a booking again: by largest
+//! remainder the share of a line may fall when the sum grows.
+
+use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -125,7 +129,7 @@ pub struct Voucher {
     pub valid_to: Option<Timestamp>,
     /// Empty: all.
     pub ticket_types: Vec<TicketTypeId>,
-    /// Most tickets of a booking that it makes cheaper: the dearest ones.
+    /// Most tickets of a booking that it makes cheaper: the dearest ones, by what the vouchers before it left of their price.
     pub max_per_booking: Option<i64>,
     /// Its bearer may see and book hidden ticket types.
     pub reveals_hidden: bool,
@@ -183,15 +187,13 @@ pub fn price(
 ) -> Result<Price, TooMuch> {
     let step = i128::from(step.max(1));
     let mut lines: Vec<PriceLine> = tickets.iter().map(ticket_line).collect();
-    // Price of each ticket line after the discounts so far.
-    let mut left: Vec<i128> = tickets
-        .iter()
-        .map(|line| i128::from(line.unit_amount) * i128::from(line.quantity))
-        .collect();
+    let mut alike: Vec<AlikeTickets> = (0..).zip(tickets).filter_map(AlikeTickets::of).collect();
+    // Also more than their products can say.
+    small(cost_of(&alike))?;
     for voucher in vouchers {
-        let off = discounts(step, voucher, tickets, &left);
-        for ((of, off), left) in tickets.iter().zip(off).zip(&mut left) {
-            *left -= off;
+        let (discounted, off) = discounted(step, voucher, tickets, alike);
+        alike = discounted;
+        for (of, off) in tickets.iter().zip(off) {
             if off > 0 {
                 lines.push(PriceLine {
                     kind: LineKind::Discount,
@@ -205,10 +207,11 @@ pub fn price(
             }
         }
     }
-    let tickets_cost: i128 = left.iter().sum();
+    let tickets_cost = cost_of(&alike);
     let mut absorbed: i128 = 0;
     if tickets_cost > 0 {
-        let quantity = tickets.iter().map(|line| line.quantity).sum();
+        let with_price = alike.iter().filter(|of| of.cost > 0);
+        let quantity = with_price.map(|of| of.quantity).sum();
         for fee in &terms.fees {
             let (quantity, unit) = charged(step, fee.charge, quantity, tickets_cost);
             match fee.absorbed {
@@ -225,6 +228,8 @@ pub fn price(
                 }),
             }
         }
+        let mut left = vec![0; tickets.len()];
+        add_by_line(&mut left, alike.iter().map(|of| (of.line, of.cost)));
         add_taxes(step, &terms.taxes, &mut lines, &left)?;
     }
     let amounts = lines
@@ -249,15 +254,80 @@ fn ticket_line(tickets: &Tickets<'_>) -> PriceLine {
     }
 }
 
-/// The discount of a voucher on each ticket line; `left` is what the lines cost before it.
-fn discounts(step: i128, voucher: &Voucher, tickets: &[Tickets<'_>], left: &[i128]) -> Vec<i128> {
-    let covered = covered(voucher, tickets);
-    // Price of the covered tickets of each line.
-    let bases: Vec<i128> = (tickets.iter().zip(&covered).zip(left))
-        .map(|((line, covered), left)| {
-            let base = left * i128::from(*covered) / i128::from(line.quantity.max(1));
-            base - base % step
+/// Tickets of one line that cost the same: a voucher that makes some of a line cheaper leaves two kinds of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct AlikeTickets {
+    /// Place of their line.
+    line: usize,
+    /// At least 1.
+    quantity: i64,
+    /// Of all of them, after the discounts so far.
+    cost: i128,
+}
+
+impl AlikeTickets {
+    fn of((line, tickets): (usize, &Tickets<'_>)) -> Option<AlikeTickets> {
+        (tickets.quantity > 0).then(|| AlikeTickets {
+            line,
+            quantity: tickets.quantity,
+            cost: i128::from(tickets.unit_amount) * i128::from(tickets.quantity),
         })
+    }
+
+    /// So many of them, and the others.
+    fn split(self, quantity: i64, step: i128) -> (Option<AlikeTickets>, Option<AlikeTickets>) {
+        if quantity <= 0 {
+            return (None, Some(self));
+        }
+        if quantity >= self.quantity {
+            return (Some(self), None);
+        }
+        let cost = self.cost * i128::from(quantity) / i128::from(self.quantity);
+        let cost = cost - cost % step;
+        let these = AlikeTickets {
+            quantity,
+            cost,
+            ..self
+        };
+        let others = AlikeTickets {
+            quantity: self.quantity - quantity,
+            cost: self.cost - cost,
+            ..self
+        };
+        (Some(these), Some(others))
+    }
+
+    /// The dearer first, each at what it costs now; of equal ones those of the lower line.
+    fn by_price(&self, other: &AlikeTickets) -> Ordering {
+        let own_price = self.cost * i128::from(other.quantity);
+        let other_price = other.cost * i128::from(self.quantity);
+        let by_price = other_price.cmp(&own_price);
+        by_price.then(self.line.cmp(&other.line))
+    }
+}
+
+fn cost_of(alike: &[AlikeTickets]) -> i128 {
+    alike.iter().map(|of| of.cost).sum()
+}
+
+fn add_by_line(sums: &mut [i128], amounts: impl Iterator<Item = (usize, i128)>) {
+    for (line, amount) in amounts {
+        if let Some(sum) = sums.get_mut(line) {
+            *sum += amount;
+        }
+    }
+}
+
+/// The tickets after the voucher, and its discount on each line.
+fn discounted(
+    step: i128,
+    voucher: &Voucher,
+    tickets: &[Tickets<'_>],
+    alike: Vec<AlikeTickets>,
+) -> (Vec<AlikeTickets>, Vec<i128>) {
+    let (mut covered, others) = covered(step, voucher, tickets, alike);
+    let bases: Vec<i128> = (covered.iter())
+        .map(|of| of.cost - of.cost % step)
         .collect();
     let sum: i128 = bases.iter().sum();
     let off = match voucher.benefit {
@@ -271,30 +341,44 @@ fn discounts(step: i128, voucher: &Voucher, tickets: &[Tickets<'_>], left: &[i12
             apportion(&parts, sum.max(1), step)
         }
         Benefit::FixedPrice(price) => (bases.iter().zip(&covered))
-            .map(|(base, covered)| (base - i128::from(price) * i128::from(*covered)).max(0))
+            .map(|(base, of)| (base - i128::from(price) * i128::from(of.quantity)).max(0))
             .collect(),
     };
-    // A price that is no multiple of the step, of a booking in plain SQL, still never falls below 0.
-    let off = off.into_iter().zip(bases);
-    off.map(|(off, base)| off.min(base)).collect()
+    let mut of_lines = vec![0; tickets.len()];
+    for ((of, off), base) in covered.iter_mut().zip(off).zip(bases) {
+        // A price that is no multiple of the step, of a booking in plain SQL, still never falls below 0.
+        let off = off.min(base);
+        of.cost -= off;
+        add_by_line(&mut of_lines, std::iter::once((of.line, off)));
+    }
+    covered.extend(others);
+    (covered, of_lines)
 }
 
-/// How many tickets of each line the voucher makes cheaper: as many as it may, the dearest first.
-fn covered(voucher: &Voucher, tickets: &[Tickets<'_>]) -> Vec<i64> {
-    let mut order: Vec<(usize, &Tickets<'_>)> = tickets.iter().enumerate().collect();
-    order.sort_by_key(|(line, tickets)| (std::cmp::Reverse(tickets.unit_amount), *line));
+/// The tickets that the voucher makes cheaper, in the order of their lines, and the others: as many as it may, the dearest
+/// first.
+fn covered(
+    step: i128,
+    voucher: &Voucher,
+    tickets: &[Tickets<'_>],
+    mut alike: Vec<AlikeTickets>,
+) -> (Vec<AlikeTickets>, Vec<AlikeTickets>) {
+    alike.sort_by(AlikeTickets::by_price);
     let mut may = voucher.max_per_booking.unwrap_or(i64::MAX).max(0);
-    let mut covered: Vec<(usize, i64)> = Vec::with_capacity(tickets.len());
-    for (line, tickets) in order {
-        let these = match voucher.applies_to(tickets.ticket_type_id) {
-            true => tickets.quantity.min(may),
+    let (mut covered, mut others) = (Vec::new(), Vec::new());
+    for of in alike {
+        let line = tickets.get(of.line);
+        let quantity = match line.is_some_and(|line| voucher.applies_to(line.ticket_type_id)) {
+            true => of.quantity.min(may),
             false => 0,
         };
-        may -= these;
-        covered.push((line, these));
+        may -= quantity;
+        let (these, rest) = of.split(quantity, step);
+        covered.extend(these);
+        others.extend(rest);
     }
-    covered.sort_unstable();
-    covered.into_iter().map(|(_, these)| these).collect()
+    covered.sort_by_key(|of| of.line);
+    (covered, others)
 }
 
 /// Quantity and amount of each.
@@ -391,23 +475,6 @@ fn half_up(part: i128, whole: i128) -> i128 {
 
 fn small(amount: i128) -> Result<i64, TooMuch> {
     i64::try_from(amount).map_err(|_| TooMuch)
-}
-
-/// The share of a refund that belongs to `part` (a tax, a fee) of a line or booking that cost `gross`, of which
-/// `refunded` was given back before and `refund` is given back now.
-///
-/// It is the difference of two roundings of all that was given back, so that however a line is split, the shares add up
-/// to the part, none is negative, and none is above its refund where the part is not above the gross.
-pub fn share_of_refund(part: i64, gross: i64, refunded: i64, refund: i64) -> i64 {
-    if gross <= 0 || part <= 0 {
-        return 0;
-    }
-    let (part, gross) = (i128::from(part), i128::from(gross));
-    let of = |back: i128| half_up(back.clamp(0, gross) * part, gross);
-    let before = i128::from(refunded);
-    let share = of(before + i128::from(refund)) - of(before);
-    // Between 0 and `part`.
-    i64::try_from(share).unwrap_or(0)
 }
 
 #[cfg(test)]

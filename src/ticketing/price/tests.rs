@@ -127,9 +127,36 @@ fn what_costs_nothing_has_no_fee() {
         ..PriceTerms::default()
     };
     let all_off = voucher(Benefit::Percent(WHOLE_BP));
-    let price = price(1, &terms, &[tickets(1, 3, 1000)], &[&all_off]).unwrap();
-    assert_eq!((price.total, price.absorbed_amount), (0, 0));
-    assert_eq!(amounts(&price, LineKind::Fee), [0; 0]);
+    let free = price(1, &terms, &[tickets(1, 3, 1000)], &[&all_off]).unwrap();
+    assert_eq!((free.total, free.absorbed_amount), (0, 0));
+    assert_eq!(amounts(&free, LineKind::Fee), [0; 0]);
+    // Nor beside what costs something: of the ten tickets three are paid for.
+    let mut one_off = voucher(Benefit::FixedPrice(0));
+    one_off.max_per_booking = Some(1);
+    let chosen = [tickets(1, 4, 1000), tickets(2, 6, 0)];
+    let mixed = price(1, &terms, &chosen, &[&one_off]).unwrap();
+    assert_eq!(amounts(&mixed, LineKind::Fee), [50]);
+    assert_eq!(mixed.absorbed_amount, 15);
+}
+
+/// As if each of its tickets were on a line of its own.
+#[test]
+fn a_ticket_that_one_voucher_made_free_is_not_the_dearest_of_the_next() {
+    let once = |price: i64| Voucher {
+        max_per_booking: Some(1),
+        ..voucher(Benefit::FixedPrice(price))
+    };
+    let chosen = [tickets(1, 2, 5000), tickets(2, 1, 3000)];
+    let total = |vouchers: &[&Voucher]| {
+        let price = price(1, &PriceTerms::default(), &chosen, vouchers).unwrap();
+        price.total
+    };
+    assert_eq!(total(&[&once(0)]), 8000);
+    assert_eq!(total(&[&once(0), &once(0)]), 3000);
+    assert_eq!(
+        total(&[&once(0), &voucher(Benefit::FixedPrice(2000))]),
+        4000
+    );
 }
 
 #[test]
@@ -219,7 +246,32 @@ fn any_tickets() -> impl Strategy<Value = Vec<Tickets<'static>>> {
     })
 }
 
+/// Of amounts that are multiples of 10,000 no four of them round anything.
+fn exact_voucher() -> impl Strategy<Value = Voucher> {
+    let benefit = prop_oneof![
+        (0..=10_i64).prop_map(|tenths| Benefit::Percent(tenths * 1_000)),
+        (0..10_i64).prop_map(|price| Benefit::FixedPrice(price * 10_000)),
+    ];
+    (any_voucher(), benefit).prop_map(|(any, benefit)| Voucher { benefit, ..any })
+}
+
 proptest! {
+    /// Discounts, fees and taxes are of tickets: those of a type cost what they would on lines of their own.
+    #[test]
+    fn tickets_cost_the_same_one_by_one(
+        terms in any_terms(), lines in proptest::collection::vec((1..6_i64, 0..10_i64), 1..5),
+        vouchers in proptest::collection::vec(exact_voucher(), 0..=4),
+    ) {
+        let lines = (1..).zip(lines);
+        let chosen: Vec<Tickets<'_>> = lines.map(|(id, (quantity, unit))| tickets(id, quantity, unit * 10_000)).collect();
+        let apart = chosen.iter().flat_map(|of| (0..of.quantity).map(|_| Tickets { quantity: 1, ..*of }));
+        let apart: Vec<Tickets<'_>> = apart.collect();
+        let used: Vec<&Voucher> = vouchers.iter().collect();
+        let together = price(1, &terms, &chosen, &used).unwrap();
+        let apart = price(1, &terms, &apart, &used).unwrap();
+        prop_assert_eq!((together.total, together.absorbed_amount), (apart.total, apart.absorbed_amount));
+    }
+
     #[test]
     fn every_booking_adds_up(
         terms in any_terms(), chosen in any_tickets(), vouchers in proptest::collection::vec(any_voucher(), 0..4), three: bool,
@@ -262,24 +314,5 @@ proptest! {
         let cost: i64 = chosen.iter().map(|line| line.quantity * line.unit_amount).sum();
         let price = price(1, &PriceTerms::default(), &chosen, &[&voucher(Benefit::Amount(amount))]).unwrap();
         prop_assert_eq!(price.total, cost - amount.min(cost));
-    }
-
-    #[test]
-    fn refunds_give_back_a_part_to_the_last_unit(
-        gross in 1..1_000_000_i64, part in 0..1_000_000_i64, cuts in proptest::collection::vec(0..1_000_000_i64, 0..6),
-    ) {
-        let part = part.min(gross);
-        let mut cuts: Vec<i64> = cuts.into_iter().map(|cut| cut % gross).collect();
-        cuts.push(gross);
-        cuts.sort_unstable();
-        let (mut refunded, mut back) = (0, 0);
-        for cut in cuts {
-            let refund = cut - refunded;
-            let share = share_of_refund(part, gross, refunded, refund);
-            prop_assert!((0..=refund).contains(&share), "{share} of {refund}");
-            back += share;
-            refunded = cut;
-        }
-        prop_assert_eq!(back, part);
     }
 }
