@@ -1,6 +1,7 @@
 //! Gives back what a booking was paid, because it was cancelled. The tickets are void by the cancellation, which wrote this
 //! job in its transaction.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub struct GiveBack {
     /// Of an owner's own cancellation; `None`: all that is left.
     #[serde(default)]
     pub policy: Option<RefundPolicy>,
+    /// Codes of tickets that were void before the cancellation: the policy gives nothing back for them.
+    #[serde(default)]
+    pub gone: BTreeSet<String>,
     pub reason: String,
 }
 
@@ -39,7 +43,8 @@ impl Kind for GiveBack {
     async fn carry_out(&self, hands: &JobHands, _task: &Task<'_>) -> Result<End, Failed> {
         let drive = |id| hands.payments.drive_refund(id);
         let (of, reason) = (self.booking_id, &self.reason);
-        match give_after_cancellation(&hands.store, drive, of, self.policy, reason).await? {
+        let by = (self.policy, &self.gone);
+        match give_after_cancellation(&hands.store, drive, of, by, reason).await? {
             AfterCancellation::Done => Ok(End::Done),
             AfterCancellation::Waits => Ok(End::Rests(LOOK_AGAIN, Value::Null)),
             AfterCancellation::Stuck(why) => {

@@ -16,7 +16,9 @@ use crate::store::{Store, StoreError};
 use crate::ticketing::ledger::RefundedParts;
 use crate::ticketing::payment::{Attempt, PaymentState, ProviderName};
 use crate::ticketing::record::{Booking, BookingStatus, Money, PaidBy};
-use crate::ticketing::refund::{self, Back, PaidMoney, RefundRefusal, RefundWish};
+use crate::ticketing::refund::{
+    self, Back, OwnersTickets, PaidMoney, RefundRefusal, RefundWish, void_tickets,
+};
 use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::{BookingId, PaymentId, RefundId};
 
@@ -247,7 +249,8 @@ fn given_tickets(refunds: &[Refund]) -> BTreeSet<String> {
 /// both may change while the booking is cancelled. If the booking was read as not paid and its payment is first, all of it
 /// goes back.
 pub fn with_cancellation(booking: &Booking, policy: Option<RefundPolicy>) -> Companions {
-    let job = |policy| give_back_job(booking.id, policy, BOOKING_CANCELLED);
+    let gone = void_tickets(booking);
+    let job = |policy| give_back_job(booking.id, policy, &gone, BOOKING_CANCELLED);
     let mut with = Companions::default();
     match booking.status {
         _ if booking.total.amount <= 0 => {}
@@ -270,12 +273,13 @@ pub(crate) enum AfterCancellation {
     Stuck(NotGiven),
 }
 
-/// Gives back what came in for a booking that was cancelled: what the `policy` says, or all that is left.
+/// Gives back what came in for a booking that was cancelled: what the `policy` says of the tickets that were not `gone`
+/// before, or all that is left.
 pub(crate) async fn give_after_cancellation<F: Future<Output = Driven>>(
     table: &impl RefundTable,
     drive: impl Fn(RefundId) -> F,
     booking: BookingId,
-    policy: Option<RefundPolicy>,
+    (policy, gone): (Option<RefundPolicy>, &BTreeSet<String>),
     reason: &str,
 ) -> Result<AfterCancellation, StoreError> {
     let attempts = table.payments_of(booking).await?;
@@ -306,7 +310,7 @@ pub(crate) async fn give_after_cancellation<F: Future<Output = Driven>>(
         None => RefundWish::Amount(left(payment)),
         Some(policy) => RefundWish::ByPolicy {
             policy,
-            tickets: None,
+            tickets: OwnersTickets::Rest { gone: gone.clone() },
         },
     };
     let key = format!("cancelled:{}", payment.id);

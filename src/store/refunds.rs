@@ -1,7 +1,7 @@
 //! Refunds: written, moved on and settled, each step in one transaction with the job that goes on with it and the posting
 //! that it makes; and what a cancelled event, or a cancelled booking, has to give back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use deadpool_postgres::{GenericClient, Transaction};
@@ -166,12 +166,17 @@ pub struct OpenRefunds {
 }
 
 /// Gives money of a booking back, without its tickets: they are void by the change that comes with this job.
-/// `policy`: of an owner's own cancellation; `None`: all that is left.
-pub fn give_back_job(booking: BookingId, policy: Option<RefundPolicy>, reason: &str) -> QueuedJob {
+/// `policy`: of an owner's own cancellation; `None`: all that is left. `gone`: codes of tickets that were void before it.
+pub fn give_back_job(
+    booking: BookingId,
+    policy: Option<RefundPolicy>,
+    gone: &BTreeSet<String>,
+    reason: &str,
+) -> QueuedJob {
     QueuedJob {
         kind: GIVE_BACK_JOB,
         key: format!("give-back:{booking}"),
-        payload: json!({ "booking_id": booking, "policy": policy, "reason": reason }),
+        payload: json!({ "booking_id": booking, "policy": policy, "gone": gone, "reason": reason }),
         worth: MONEY_WORTH,
     }
 }

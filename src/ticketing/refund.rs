@@ -40,12 +40,31 @@ pub enum RefundWish {
     Tickets(BTreeSet<String>),
     /// Money alone: the tickets stay good.
     Amount(i64),
-    /// The policy's share of these tickets, for their owner. `None`: for all that were not given back before, which are
-    /// void by something else.
+    /// The policy's share of these tickets, for their owner.
     ByPolicy {
         policy: RefundPolicy,
-        tickets: Option<BTreeSet<String>>,
+        tickets: OwnersTickets,
     },
+}
+
+/// The tickets that an owner gives back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnersTickets {
+    These(BTreeSet<String>),
+    /// All that were not given back before, which the booking's cancellation makes void. `gone`: codes of those that were void
+    /// before it; no money may have gone back for them.
+    Rest {
+        gone: BTreeSet<String>,
+    },
+}
+
+/// Codes of the booking's tickets that are void now.
+pub fn void_tickets(booking: &Booking) -> BTreeSet<String> {
+    let tickets = booking.tickets.iter();
+    tickets
+        .filter(|ticket| ticket.status == TicketStatus::Void)
+        .map(|ticket| ticket.code.clone())
+        .collect()
 }
 
 impl RefundWish {
@@ -58,7 +77,11 @@ impl RefundWish {
     pub fn is_of_the_rest(&self) -> bool {
         matches!(
             self,
-            RefundWish::All | RefundWish::ByPolicy { tickets: None, .. }
+            RefundWish::All
+                | RefundWish::ByPolicy {
+                    tickets: OwnersTickets::Rest { .. },
+                    ..
+                }
         )
     }
 }
@@ -132,12 +155,12 @@ pub fn decide(
         }
         RefundWish::ByPolicy { policy, tickets } => {
             let codes = match tickets {
-                Some(codes) => {
+                OwnersTickets::These(codes) => {
                     chosen(codes)?;
                     codes.clone()
                 }
-                None => (booking.tickets.iter().map(|ticket| &ticket.code))
-                    .filter(|code| !given.contains(*code))
+                OwnersTickets::Rest { gone } => (booking.tickets.iter().map(|ticket| &ticket.code))
+                    .filter(|code| !given.contains(*code) && !gone.contains(*code))
                     .cloned()
                     .collect(),
             };
@@ -147,10 +170,11 @@ pub fn decide(
             }
             Back {
                 amount,
-                tickets: tickets
-                    .as_ref()
-                    .map(|codes| codes.iter().cloned().collect()),
                 tax: tax(booking, &codes, policy.percent),
+                tickets: match tickets {
+                    OwnersTickets::These(codes) => Some(codes.iter().cloned().collect()),
+                    OwnersTickets::Rest { .. } => None,
+                },
             }
         }
     };

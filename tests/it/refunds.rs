@@ -1121,6 +1121,45 @@ async fn kept_fees_stay_income() {
     server.audit().await;
 }
 
+/// A ticket that was taken back for nothing stays so, also when the policy gives more by the time the others are cancelled.
+#[tokio::test]
+async fn a_ticket_that_went_back_for_nothing_is_not_paid_for_later() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    let percent = async |percent: i64| {
+        let rules = json!({"percent": percent, "by_ticket": true});
+        staff.put(&policy, &rules).await.data(200);
+    };
+    let booking = sold(&server, &show, &buyer, 3).await;
+    let mut given_back = 0;
+    for (number, share, back) in [(0, 0, 0), (1, 50, 750)] {
+        percent(share).await;
+        let code = &booking["tickets"][number]["code"];
+        let ticket = json!({"status": "cancelled", "ticket_ids": [code]});
+        let given = buyer.put(&path(&booking, "/status"), &ticket).await;
+        given_back += back;
+        let refunded = &given.data(200)["payment"]["refunded"]["amount"];
+        assert_eq!(refunded, &json!(given_back));
+    }
+    percent(100).await;
+    let preview = buyer.get(&path(&booking, "/cancellation")).await;
+    assert_eq!(preview.data(200)["amount"]["amount"], 1_500);
+    let cancel = json!({"status": "cancelled"});
+    buyer
+        .put(&path(&booking, "/status"), &cancel)
+        .await
+        .data(200);
+    let given = "select count(*) = 2 from refunds where state = 'succeeded'";
+    eventually(&client, "refunds", given).await;
+    let back: i64 = one(&client, "select sum(amount)::bigint from refunds", &[]).await;
+    assert_eq!(back, 2_250);
+    server.audit().await;
+}
+
 /// A cancellation gives back the amount that was said before it, whole and by ticket, to owners and by staff.
 #[tokio::test]
 async fn a_cancellation_gives_back_what_was_said_before() {

@@ -24,7 +24,7 @@ use crate::store::settlements::parts_of;
 use crate::ticketing::BookingId;
 use crate::ticketing::record::{Booking, BookingStatus, Money, TicketStatus};
 use crate::ticketing::reference::typed_ticket_code;
-use crate::ticketing::refund::RefundWish;
+use crate::ticketing::refund::{OwnersTickets, RefundWish, void_tickets};
 use crate::ticketing::refund_policy::RefundPolicy;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, check_cancel};
@@ -163,7 +163,12 @@ async fn as_owner(
     let fees = parts_of(booking).fees;
     let wish = RefundWish::ByPolicy {
         policy: of.policy,
-        tickets: chosen,
+        tickets: chosen.map_or_else(
+            || OwnersTickets::Rest {
+                gone: void_tickets(booking),
+            },
+            OwnersTickets::These,
+        ),
     };
     Ok(CancellationData {
         until: by_policy.then(|| of.policy.until(of.starts_at)),

@@ -29,7 +29,7 @@ use crate::store::payments::staff_paid_job;
 use crate::store::refunds::TICKETS_GIVEN_BACK;
 use crate::store::refunds::{Refund, RefundState};
 use crate::ticketing::record::{Booking, BookingStatus, PaidBy, Ticket, TicketStatus};
-use crate::ticketing::refund::RefundWish;
+use crate::ticketing::refund::{OwnersTickets, RefundWish};
 use crate::ticketing::refund_policy::PolicyRefusal;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Paid, Transition, is_over_for_owners};
@@ -341,7 +341,7 @@ async fn give_tickets_back(
             check_policy(&policy, booking, true)?;
             let wish = RefundWish::ByPolicy {
                 policy: policy.policy,
-                tickets: Some(tickets.clone()),
+                tickets: OwnersTickets::These(tickets.clone()),
             };
             (wish, None)
         }

@@ -180,8 +180,8 @@ impl MoneyNode {
     async fn give_back(&self, job: &TakenJob) -> Result<End, Failed> {
         let (world, of) = (&self.world, read::<GiveBack>(job)?);
         let drive = |id| refunds::drive(world, world, world, id);
-        let given =
-            give_after_cancellation(world, drive, of.booking_id, of.policy, &of.reason).await?;
+        let by = (of.policy, &of.gone);
+        let given = give_after_cancellation(world, drive, of.booking_id, by, &of.reason).await?;
         match given {
             AfterCancellation::Done => Ok(End::Done),
             AfterCancellation::Waits => Ok(End::Rests(LOOK_AGAIN, serde_json::Value::Null)),

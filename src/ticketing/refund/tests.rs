@@ -179,7 +179,7 @@ fn a_refund_has_the_tax_of_its_tickets() {
         percent: 50,
         ..RefundPolicy::default()
     };
-    let tickets = Some(BTreeSet::from(["T3".to_owned()]));
+    let tickets = OwnersTickets::These(BTreeSet::from(["T3".to_owned()]));
     let wish = RefundWish::ByPolicy { policy, tickets };
     let all = PaidMoney {
         captured: 8_910,
@@ -211,7 +211,7 @@ fn shares_are_amounts_that_there_are() {
         percent: 33,
         ..RefundPolicy::default()
     };
-    let tickets = None;
+    let tickets = OwnersTickets::Rest { gone: none() };
     let part = decide(
         &booking,
         paid(1_000),
