@@ -178,8 +178,17 @@ async fn decided(
     let Some(payment) = payment else {
         return Ok(Err(NotGiven::NotCaptured));
     };
-    let given = given_tickets(&table.refunds_of(booking.id).await?);
-    let paid = paid_money(booking, payment.captured_amount, left_of(&payment, &lost));
+    let refunds = table.refunds_of(booking.id).await?;
+    let given = given_tickets(&refunds);
+    // They are the newest first.
+    let of_it = refunds.iter().rev();
+    let of_it =
+        of_it.filter(|one| one.payment_id == payment.id && one.state != RefundState::Failed);
+    let paid = PaidMoney::of(
+        &parts_of(booking).of_money(payment.captured_amount),
+        left_of(&payment, &lost),
+        of_it.map(|one| (one.amount, one.parts)),
+    );
     let back = refund::decide(booking, paid, &given, wish);
     Ok(back
         .map(|back| (payment, back))
@@ -190,15 +199,6 @@ async fn decided(
 fn left_of(payment: &Attempt, lost: &BTreeMap<PaymentId, i64>) -> i64 {
     let lost = lost.get(&payment.id).copied().unwrap_or(0);
     (payment.captured_amount - payment.refunded_amount - lost).max(0)
-}
-
-fn paid_money(of: &Booking, captured: i64, left: i64) -> PaidMoney {
-    let parts = parts_of(of);
-    PaidMoney {
-        captured,
-        fees: parts.fees + parts.fee_tax,
-        left,
-    }
 }
 
 fn refused(refusal: RefundRefusal, of: &Booking) -> NotGiven {
@@ -221,8 +221,7 @@ pub async fn would_give_back(
 ) -> Result<Result<i64, NotGiven>, StoreError> {
     match decided(store, booking, None, wish).await? {
         Err(NotGiven::NotCaptured) if booking.is_paid() => {
-            let total = booking.total.amount;
-            let paid = paid_money(booking, total, total);
+            let paid = PaidMoney::of(&parts_of(booking), booking.total.amount, []);
             let back = refund::decide(booking, paid, &BTreeSet::new(), wish);
             Ok(back
                 .map(|back| back.amount)

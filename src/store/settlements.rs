@@ -64,15 +64,8 @@ impl Store {
         parts: Parts,
         gives_back: bool,
     ) -> Result<(), StoreError> {
-        // Money that came for other tickets than the booking has now is given back.
         let is_price = parts.total() == charge.captured_amount;
-        let parts = match is_price {
-            true => parts,
-            false => Parts {
-                revenue: charge.captured_amount,
-                ..Parts::default()
-            },
-        };
+        let parts = parts.of_money(charge.captured_amount);
         let mut settlement = Settlement {
             payment: of.id,
             booking: of.booking_id,

@@ -182,19 +182,51 @@ impl Parts {
             return self.of_refund(returned.parts.total(), amount);
         }
         let rest = self.plus(returned.parts.negated());
-        let priced = Parts {
-            fees: 0,
-            fee_tax: 0,
-            absorbed: 0,
-            ..rest
-        };
-        let share = match of.keeps_fees && amount <= priced.total() {
-            true => priced.up_to(amount),
+        let share = match of.keeps_fees {
+            true => rest.of_tickets_first(amount),
             false => rest.up_to(amount),
         };
         match of.tax {
             Some(tax) => share.with_tax(tax, &rest),
             None => share,
+        }
+    }
+
+    /// The parts of `amount`, fees only for what is more than all tickets cost.
+    fn of_tickets_first(&self, amount: i64) -> Parts {
+        let tickets = Parts {
+            fees: 0,
+            fee_tax: 0,
+            absorbed: 0,
+            ..*self
+        };
+        let fees = self.plus(tickets.negated());
+        let of_tickets = amount.min(tickets.total());
+        let of_fees = fees.up_to(amount - of_tickets);
+        tickets.up_to(of_tickets).plus(of_fees)
+    }
+
+    /// The parts that are left after these refunds, which were made in this order.
+    pub fn after(&self, refunds: impl IntoIterator<Item = (i64, RefundedParts)>) -> Parts {
+        let mut returned = ReturnedParts::default();
+        for (amount, of) in refunds {
+            let left = self.total() - returned.parts.total();
+            let share = self.given_back(&returned, amount.min(left), of);
+            returned.parts = returned.parts.plus(share);
+            returned.uneven |= of.is_uneven();
+        }
+        self.plus(returned.parts.negated())
+    }
+
+    /// The parts of money that came: these, if it is the price. Money that came for other tickets than the booking has now is
+    /// given back.
+    pub fn of_money(self, captured: i64) -> Parts {
+        match self.total() == captured {
+            true => self,
+            false => Parts {
+                revenue: captured,
+                ..Parts::default()
+            },
         }
     }
 

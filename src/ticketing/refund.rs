@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::TicketTypeId;
 use super::currency::step;
+use super::ledger::{Parts, RefundedParts};
 use super::price::LineKind;
 use super::record::{Booking, BookingLine, Ticket, TicketStatus};
 use super::refund_policy::RefundPolicy;
@@ -29,6 +30,25 @@ pub struct PaidMoney {
     pub fees: i64,
     /// Of it, what was not given back before.
     pub left: i64,
+    /// Of the fees, those that did not go back with what was given back before.
+    pub fees_left: i64,
+}
+
+impl PaidMoney {
+    /// `refunds`: of this money, as far as they stand, in the order in which they were made.
+    pub fn of(
+        parts: &Parts,
+        left: i64,
+        refunds: impl IntoIterator<Item = (i64, RefundedParts)>,
+    ) -> PaidMoney {
+        let rest = parts.after(refunds);
+        PaidMoney {
+            captured: parts.total(),
+            fees: parts.fees + parts.fee_tax,
+            left,
+            fees_left: rest.fees + rest.fee_tax,
+        }
+    }
 }
 
 /// The refund that is asked for.

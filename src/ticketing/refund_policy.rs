@@ -86,7 +86,13 @@ impl RefundPolicy {
         let back = worth * i128::from(self.percent.clamp(0, 100)) / 100;
         let back = i64::try_from(back).unwrap_or(0);
         let back = back - back % step(&booking.total.currency);
-        back.min(paid.left.max(0))
+        // A part of the fees may have gone back before; the others are not given back in place of the tickets' money.
+        let kept = match self.keeps_fees {
+            true => paid.fees_left.max(0),
+            false => 0,
+        };
+        let there = (paid.left - kept).max(0);
+        back.min(there - there % step(&booking.total.currency))
     }
 }
 
@@ -96,7 +102,9 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::ledger::{Parts, RefundedParts};
     use super::super::refund::tests::booking;
+    use super::super::refund::{OwnersTickets, RefundWish, decide};
     use super::*;
 
     const START: i64 = 1_000_000;
@@ -111,11 +119,12 @@ mod tests {
 
     fn back(policy: RefundPolicy, of: &[&str], now: i64) -> Result<i64, PolicyRefusal> {
         policy.allows(of.len() < 2, at(START), at(now))?;
-        let (captured, fees, left) = (1_000, 100, 1_000);
+        let (fees, captured) = (100, 1_000);
         let paid = PaidMoney {
             captured,
             fees,
-            left,
+            left: captured,
+            fees_left: fees,
         };
         Ok(policy.gives_back(&booking(1_000, &[400, 600]), paid, &codes(of)))
     }
@@ -167,9 +176,45 @@ mod tests {
         ) {
             let policy = RefundPolicy { percent, until_minutes: 0, by_ticket: true, keeps_fees };
             let booking = booking(paid, &[300, 500, 200]);
-            let money = PaidMoney { captured: paid, fees, left };
+            let money = PaidMoney { captured: paid, fees, left, fees_left: fees.min(left) };
             let back = policy.gives_back(&booking, money, &codes(&["T0", "T1", "T2"]));
             prop_assert!((0..=paid.min(left)).contains(&back));
+        }
+
+        /// Tickets and amounts go back in any order, by staff and by owners, and fees that a policy keeps stay in the books.
+        #[test]
+        fn fees_that_are_kept_are_not_given_back(
+            (revenue, fees, tax, fee_tax) in (1..100_000_i64, 0..10_000_i64, 0..20_000_i64, 0..2_000_i64),
+            acts in prop::collection::vec((0..4_usize, 1..30_000_i64, 1..=100_i64), 0..8),
+        ) {
+            let parts = Parts { revenue, fees, tax, fee_tax, absorbed: 0 };
+            let mut booking = booking(parts.total(), &[300, 500, 0, 200]);
+            booking.lines.clear();
+            let (mut refunds, mut given): (Vec<(i64, RefundedParts)>, BTreeSet<String>) = Default::default();
+            for (ticket, amount, percent) in acts {
+                let back: i64 = refunds.iter().map(|(amount, _)| amount).sum();
+                let paid = PaidMoney::of(&parts, parts.total() - back, refunds.iter().copied());
+                let code = format!("T{ticket}");
+                let policy = RefundPolicy { percent, until_minutes: 0, by_ticket: true, keeps_fees: true };
+                let wish = match amount % 4 {
+                    0 => RefundWish::Amount(amount.min(paid.left)),
+                    1 => RefundWish::Tickets([code].into()),
+                    2 => RefundWish::ByPolicy { policy, tickets: OwnersTickets::These([code].into()) },
+                    _ => RefundWish::ByPolicy { policy, tickets: OwnersTickets::Rest { gone: BTreeSet::new() } },
+                };
+                let Ok(back) = decide(&booking, paid, &given, &wish) else {
+                    continue;
+                };
+                let of = RefundedParts { keeps_fees: wish.keeps_fees(), tax: back.tax };
+                let rest = parts.after(refunds.iter().copied());
+                refunds.push((back.amount, of));
+                let then = parts.after(refunds.iter().copied());
+                prop_assert_eq!(then.total(), rest.total() - back.amount);
+                if wish.keeps_fees() {
+                    prop_assert_eq!((then.fees, then.fee_tax), (rest.fees, rest.fee_tax), "{:?}", refunds);
+                }
+                given.extend(back.tickets.into_iter().flatten());
+            }
         }
     }
 }

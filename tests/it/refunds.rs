@@ -1121,6 +1121,53 @@ async fn kept_fees_stay_income() {
     server.audit().await;
 }
 
+/// Fees that staff gave back with a part of the price are gone; those that are left stay whatever else was given back.
+#[tokio::test]
+async fn kept_fees_stay_when_a_part_of_the_price_went_back_before() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 1_000, 100)
+        .then(WITH_FEE_AND_TAX)
+        .stage(&client)
+        .await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    let keeps = json!({"keeps_fees": true, "by_ticket": true});
+    staff.put(&policy, &keeps).await.data(200);
+    // 25.00 for two tickets, 6.25 in fees.
+    let booking = sold(&server, &show, &buyer, 2).await;
+    assert_eq!(booking["total"]["amount"], 3_125);
+    let refunds = path(&booking, "/refunds");
+    let code = &booking["tickets"][0]["code"];
+    let ticket = json!({"status": "cancelled", "ticket_ids": [code]});
+    let given = buyer.put(&path(&booking, "/status"), &ticket).await;
+    assert_eq!(given.data(200)["payment"]["refunded"]["amount"], 1_250);
+    // Of 18.75 that are left a third is fees.
+    staff
+        .post(&refunds, &json!({"amount": 375}))
+        .await
+        .data(201);
+    let preview = buyer.get(&path(&booking, "/cancellation")).await;
+    assert_eq!(preview.data(200)["amount"]["amount"], 1_000);
+    let cancel = json!({"status": "cancelled"});
+    buyer
+        .put(&path(&booking, "/status"), &cancel)
+        .await
+        .data(200);
+    let given = "select count(*) = 3 and sum(amount) = 2625 from refunds where state = 'succeeded'";
+    eventually(&client, "refund", given).await;
+    let payout = format!("/api/v1/events/{}/payout", show.event);
+    let payout = staff.get(&payout).await.data(200)[0].clone();
+    assert_eq!(
+        (&payout["fees"], &payout["taxes"], &payout["net"]),
+        (&json!(400), &json!(100), &json!(500)),
+        "{payout}"
+    );
+    server.audit().await;
+}
+
 /// A ticket that was taken back for nothing stays so, also when the policy gives more by the time the others are cancelled.
 #[tokio::test]
 async fn a_ticket_that_went_back_for_nothing_is_not_paid_for_later() {

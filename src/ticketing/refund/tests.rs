@@ -35,6 +35,7 @@ fn paid(left: i64) -> PaidMoney {
         captured: 1_000,
         fees: 0,
         left,
+        fees_left: 0,
     }
 }
 
