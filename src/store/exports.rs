@@ -163,9 +163,15 @@ const REPORT: &str = "
              from claims c join seats s on s.id = c.seat_id join sections section on section.id = s.section_id
             where c.booking_id = b.id and (c.state <> 'dead' or b.status not in ('pending', 'confirmed'))) s
      cross join lateral (
-           select sum(refunded_amount) as refunded,
-                  (array_agg(concat_ws(' ', provider, method) order by id desc) filter (where captured_amount > 0))[1] as means
-             from payments where booking_id = b.id) p
+           select sum(p.refunded_amount + disputed.amount) filter (where paying.is_so) as refunded,
+                  (array_agg(concat_ws(' ', p.provider, p.method) order by paying.is_so desc, p.id desc)
+                      filter (where p.captured_amount > 0))[1] as means
+             from payments p
+            cross join lateral (select coalesce(p.id = b.payment_id, false)
+                                       or p.provider = 'offline' and b.paid_by is not null as is_so) paying
+            cross join lateral (select coalesce(sum(amount), 0) as amount from disputes
+                                 where payment_id = p.id and state <> 'won') disputed
+            where p.booking_id = b.id) p
      where b.event_id = $1 and ($2::text is null or b.status = $2)";
 
 const DOORS: &str = "

@@ -348,3 +348,41 @@ async fn amounts_are_the_same_in_both_books_whatever_the_currency() {
         shop.server.audit().await;
     }
 }
+
+/// What a booking's line of the report leaves of its total is what analytics have: money that the cardholder's bank took went
+/// back as well.
+#[tokio::test]
+async fn a_report_has_what_went_back_of_the_money_that_paid() {
+    let shop = Shop::open(10).await;
+    let staff = shop.server.user(shop.show.organizer);
+    let reported = async |total: &str, refunded: &str, left: i64| {
+        shop.until_quiet().await;
+        let path = format!("/api/v1/events/{}/report.csv", shop.show.event);
+        let report = staff.get(&path).await.text;
+        let amounts = format!(",{total},{refunded},EUR,");
+        assert!(report.contains(&amounts), "{amounts} in {report}");
+        let path = format!("/api/v1/events/{}/analytics", shop.show.event);
+        let numbers = staff.get(&path).await;
+        let net = &numbers.data(200)["total"]["revenue_net"]["amount"];
+        assert_eq!(net, &json!(left));
+    };
+    // A part is given back, and the bank takes the rest.
+    let (held, intent) = shop.sell_two().await;
+    let refunds = format!("/api/v1/bookings/{}/refunds", held.id);
+    staff
+        .post(&refunds, &json!({"amount": 100}))
+        .await
+        .data(201);
+    reported("30.00", "1.00", 2 * PRICE - 100).await;
+    let rest = json!({"dispute": intent, "amount": 2 * PRICE - 100});
+    let dispute = shop.stripe.tell(rest).await["id"].clone();
+    for (state, tells) in [("open", None), ("lost", Some("lost"))] {
+        if let Some(end) = tells {
+            let closed = json!({"dispute_closed": dispute, "status": end});
+            shop.stripe.tell(closed).await;
+        }
+        shop.until_dispute(state).await;
+        reported("30.00", "30.00", 0).await;
+    }
+    shop.server.audit().await;
+}

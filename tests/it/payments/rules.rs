@@ -322,6 +322,18 @@ async fn what_its_buyer_lets_go_while_the_sale_waits_sells_nothing() {
         );
         let offline = "select count(*) = 1 from payments where provider = 'offline' and state = 'requires_action'";
         assert!(one::<bool>(&shop.client, offline, &[]).await, "{method}");
+        // Paid at the door after all: what came and went before is no refund of that.
+        let staff = shop.server.user(shop.show.organizer);
+        let status = format!("/api/v1/bookings/{}/status", held.id);
+        let cash = json!({"status": "confirmed", "paid_by": "cash"});
+        staff.put(&status, &cash).await.data(200);
+        shop.in_the_end(
+            "select count(*) = 1 from payments where provider = 'offline' and state = 'captured'",
+        )
+        .await;
+        let report = format!("/api/v1/events/{}/report.csv", shop.show.event);
+        let report = staff.get(&report).await.text;
+        assert!(report.contains(",15.00,0.00,EUR,"), "{method}: {report}");
         shop.server.audit().await;
     }
 }
