@@ -61,6 +61,7 @@ pub struct TrialBalance {
     /// The sum of all credits, as a positive number. The books are right if both are the same.
     #[schema(example = 4500)]
     pub credits: i64,
+    /// Of all organizations the first ones; all of an organization that is named.
     pub accounts: Vec<LedgerAccount>,
 }
 
@@ -145,33 +146,58 @@ impl Store {
         })
     }
 
-    /// Debits and credits by currency.
+    /// Debits and credits by currency, of all accounts; of these at most `shown` are told.
     pub async fn trial_balance(
         &self,
         organization: Option<UserId>,
-        limit: i64,
+        shown: i64,
     ) -> Result<Vec<TrialBalance>, StoreError> {
-        let mut balances: Vec<TrialBalance> = Vec::new();
-        for row in self.account_rows(organization, limit).await? {
+        let mut balances = self.sums_by_currency(organization).await?;
+        for row in self.account_rows(organization, shown).await? {
             let account = account(&row)?;
-            let (debits, credits): (i64, i64) = (row.try_get(6)?, row.try_get(7)?);
-            let currency = account.balance.currency.clone();
-            let mut known = balances.iter_mut();
-            match known.find(|balance| balance.currency == currency) {
-                Some(balance) => {
-                    balance.debits += debits;
-                    balance.credits += credits;
-                    balance.accounts.push(account);
-                }
-                None => balances.push(TrialBalance {
-                    currency,
-                    debits,
-                    credits,
-                    accounts: vec![account],
-                }),
+            let mut of_currency = balances.iter_mut();
+            // An account of a new currency came after the sums.
+            if let Some(balance) =
+                of_currency.find(|balance| balance.currency == account.balance.currency)
+            {
+                balance.accounts.push(account);
             }
         }
         Ok(balances)
+    }
+
+    async fn sums_by_currency(
+        &self,
+        organization: Option<UserId>,
+    ) -> Result<Vec<TrialBalance>, StoreError> {
+        let client = self.client().await?;
+        let sums = |whose: &str| {
+            format!(
+                "select currency, sum(debits)::bigint, sum(credits)::bigint from ({ACCOUNTS} {whose}) a
+                  group by currency order by currency"
+            )
+        };
+        let rows = match organization {
+            None => {
+                let statement = client.prepare_cached(&sums("")).await?;
+                client.query(&statement, &[]).await?
+            }
+            Some(organization) => {
+                let sql = sums("where a.organization_id = $1");
+                let statement = client.prepare_cached(&sql).await?;
+                client.query(&statement, &[&organization]).await?
+            }
+        };
+        rows.iter()
+            .map(|row| {
+                Ok(TrialBalance {
+                    currency: row.try_get(0)?,
+                    debits: row.try_get(1)?,
+                    credits: row.try_get(2)?,
+                    accounts: Vec::new(),
+                })
+            })
+            .collect()
     }
 
     /// Entries, the newest first.

@@ -3,6 +3,7 @@
 use seatcast::config::Config;
 use seatcast::store::Store;
 use seatcast::store::audit::audit;
+use seatcast::store::books::TrialBalance;
 use seatcast::store::migrate::migrate;
 use seatcast::store::seed::seed;
 use tokio_postgres::Client;
@@ -610,6 +611,17 @@ async fn demo_data_is_sown_once_and_passes_the_audit() {
     }
     let balances = store.trial_balance(None, 100).await.unwrap();
     assert_eq!(balances.len(), 3);
+    // The sums are of all accounts, however few of them are shown.
+    for shown in [1, 5] {
+        let part = store.trial_balance(None, shown).await.unwrap();
+        let sums = |of: &[TrialBalance]| -> Vec<(String, i64, i64)> {
+            let sums = of.iter();
+            sums.map(|one| (one.currency.clone(), one.debits, one.credits))
+                .collect()
+        };
+        assert_eq!(sums(&part), sums(&balances));
+        assert!(part.iter().all(|one| one.debits == one.credits));
+    }
     let earned = balances.iter().flat_map(|balance| &balance.accounts);
     let earned: i64 = earned
         .filter(|account| account.kind == "income")
