@@ -120,9 +120,10 @@ impl Input for NewStatus {
 /// booking that is pending or confirmed can be cancelled, unless somebody was admitted with one of its tickets;
 /// its owner cannot cancel a confirmed one once the event has begun. What was paid goes back: to an owner who cancels as
 /// the event's refund policy says, else whole. With `ticket_ids` its owner gives single tickets back, where the policy lets
-/// owners do so, and staff who keep the event's money do it for them: what they cost goes back, by the same policy, and the
-/// last of them ends the booking as `refunded`. Staff who sold a booking are no owners of it. Confirming, by the organizer or an
-/// admin: the hold was paid and becomes a sale, with tickets. Either one repeated is answered with what was done.
+/// owners do so, for what the policy gives; staff who keep the event's money do it for them, and what the tickets cost goes
+/// back, whatever the policy says. The last of them ends the booking as `refunded`. Staff who sold a booking are no owners of
+/// it. Confirming, by the organizer or an admin: the hold was paid and becomes a sale, with tickets. Either one repeated is
+/// answered with what was done.
 #[utoipa::path(
     put, path = "/bookings/{id}/status", tag = "bookings", request_body = NewStatusBody,
     params(
