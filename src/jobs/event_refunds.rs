@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
+use crate::config::inside::PAYMENT_LOOK_S;
 use crate::desk::{Change, DeskError};
 use crate::payments::give_back::{NotGiven, RefundOrder, give_back, with_cancellation};
 use crate::store::bookings::Name;
@@ -28,8 +29,10 @@ use crate::ticketing::{BookingId, EventId, PaymentId};
 const REFUNDS_MAX: i64 = 16;
 const BATCH_MAX: i64 = 50;
 const AT_ONCE_MAX: usize = 8;
-/// Pause before it looks again at what has not come to an end.
+/// Pause before it looks again at what is about to come to an end.
 const LOOK: Duration = Duration::from_secs(2);
+/// The same, of money that banks may move for days.
+const LOOK_LATER: Duration = Duration::from_secs(PAYMENT_LOOK_S);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRefunds {
@@ -50,6 +53,9 @@ pub struct RefundsProgress {
     pub for_review: i64,
     /// The last payment that it has been through.
     pub after: Option<PaymentId>,
+    /// The last attempt whose job it let run at once.
+    #[serde(default)]
+    pub rung: Option<PaymentId>,
 }
 
 impl Kind for EventRefunds {
@@ -66,11 +72,15 @@ impl Kind for EventRefunds {
         let mut progress = known.ok().flatten().unwrap_or_default();
         let store = &hands.store;
         progress.total = store.captured_payments(self.event_id).await?;
-        // Buyers who were paying: their attempts find the booking cancelled, and end or give the money back.
-        let live = store.live_payments(self.event_id, BATCH_MAX).await?;
+        // Buyers who were paying: their attempts find the booking cancelled, and end or give the money back. Each is let run once,
+        // and looks for itself after that: a debit may be under way for days, and its provider is not asked all the time.
+        let live = store
+            .live_payments(self.event_id, progress.rung, BATCH_MAX)
+            .await?;
         for payment in &live {
             hands.payments.ring(*payment).await?;
         }
+        progress.rung = live.last().copied().or(progress.rung);
         let batch = store
             .unreturned(self.event_id, progress.after, REFUNDS_MAX)
             .await?;
@@ -86,23 +96,23 @@ impl Kind for EventRefunds {
             progress.done = (progress.done + count(batch.len())).min(progress.total);
             return Ok(End::GoesOn(as_json(&progress)));
         }
-        let open = store.open_refunds(self.event_id).await?;
+        let open = store.open_money(self.event_id).await?;
         progress.for_review = open.for_review;
-        if open.open > 0 || !live.is_empty() {
-            // Give back what was captured meanwhile, too.
-            progress.after = None;
+        // What was captured meanwhile is given back, too; and if a person has it tried again, all that is left is.
+        progress.after = None;
+        if open.moves {
             return Ok(End::Rests(LOOK, as_json(&progress)));
         }
         let ended = self.end_bookings(hands).await?;
         if ended > 0 {
             progress.ended += count(ended);
-            // Give back what was captured meanwhile, too.
-            progress.after = None;
             return Ok(End::GoesOn(as_json(&progress)));
         }
+        if open.takes_days {
+            return Ok(End::Rests(LOOK_LATER, as_json(&progress)));
+        }
         progress.done = progress.total;
-        // If a person has it tried again, all that is left is tried again.
-        progress.after = None;
+        progress.rung = None;
         task.note(store, &as_json(&progress)).await?;
         match open.for_review {
             0 => Ok(End::Done),

@@ -14,7 +14,7 @@ use super::idempotency::{self, IdempotencyKey};
 use super::jobs::{QueuedJob, keep, ring};
 use super::ledger::{self, Belonging};
 use super::letters::refund_mail_job;
-use super::payments::MONEY_WORTH;
+use super::payments::{LIVE, MONEY_WORTH};
 use super::reviews::another_reason;
 use super::tickets::ticket_status;
 use super::{Store, StoreError};
@@ -158,10 +158,14 @@ pub struct Unreturned {
     pub amount: i64,
 }
 
-/// Refunds that a cancelled event has still to make.
+/// Money of a cancelled event that has not come to an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OpenRefunds {
-    pub open: i64,
+pub struct OpenMoney {
+    /// An attempt is about to end, or a refund about to be made: in seconds, unless its provider is away.
+    pub moves: bool,
+    /// A bank has a payment in process, or a refund. Its tickets went back before.
+    pub takes_days: bool,
+    /// Refunds that failed, and payments of which money was not given back.
     pub for_review: i64,
 }
 
@@ -446,38 +450,45 @@ impl Store {
         Ok(client.query_one(&statement, &[&event]).await?.try_get(0)?)
     }
 
-    /// Attempts of an event that have not ended, in the order of their ids.
+    /// Attempts of an event that have not ended, in the order of their ids, after `after`.
     pub async fn live_payments(
         &self,
         event: EventId,
+        after: Option<PaymentId>,
         limit: i64,
     ) -> Result<Vec<PaymentId>, StoreError> {
         let client = self.client().await?;
-        let sql = "
-            select id from payments
-             where event_id = $1 and state in ('creating', 'requires_action', 'authorized', 'processing')
-             order by event_id, id limit $2";
-        let statement = client.prepare_cached(sql).await?;
-        let rows = client.query(&statement, &[&event, &limit]).await?;
+        let sql = format!(
+            "select id from payments
+              where event_id = $1 and id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') and {LIVE}
+              order by event_id, id limit $3"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client.query(&statement, &[&event, &after, &limit]).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
-    /// Refunds of an event that have not come to an end, and what a person has to see to: refunds that failed, and payments of
-    /// which money was not given back.
-    pub async fn open_refunds(&self, event: EventId) -> Result<OpenRefunds, StoreError> {
+    /// Attempts and refunds of an event that have not come to an end, and what a person has to see to.
+    pub async fn open_money(&self, event: EventId) -> Result<OpenMoney, StoreError> {
         let client = self.client().await?;
         let sql = format!(
-            "select count(*) filter (where state in ('requested', 'pending')),
-                    count(*) filter (where state = 'needs_review')
-                        + (select count(*) from payments p
-                            where event_id = $1 and state = 'captured' and captured_amount > refunded_amount and {LEFT} > 0)
-               from refunds where event_id = $1"
+            "select r.requested > 0 or p.begun > 0, r.pending > 0 or p.processing > 0, r.for_review + p.for_review
+               from (select count(*) filter (where state = 'requested') as requested,
+                            count(*) filter (where state = 'pending') as pending,
+                            count(*) filter (where state = 'needs_review') as for_review
+                       from refunds where event_id = $1) r
+              cross join (select count(*) filter (where {LIVE} and state <> 'processing') as begun,
+                                 count(*) filter (where state = 'processing') as processing,
+                                 count(*) filter (where state = 'captured' and captured_amount > refunded_amount and {LEFT} > 0)
+                                     as for_review
+                            from payments p where event_id = $1) p"
         );
         let statement = client.prepare_cached(&sql).await?;
         let row = client.query_one(&statement, &[&event]).await?;
-        Ok(OpenRefunds {
-            open: row.try_get(0)?,
-            for_review: row.try_get(1)?,
+        Ok(OpenMoney {
+            moves: row.try_get(0)?,
+            takes_days: row.try_get(1)?,
+            for_review: row.try_get(2)?,
         })
     }
 }

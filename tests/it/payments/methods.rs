@@ -256,3 +256,48 @@ async fn what_the_provider_refuses_is_refused_to_all_who_ask() {
         assert_eq!(said, (422, 422), "{} {}", one.body, other.body);
     }
 }
+
+/// A debit that its bank works on for days keeps none of the others' bookings from their end, and its provider is not asked
+/// about it all the time.
+#[tokio::test]
+async fn a_debit_under_way_holds_nothing_of_a_cancelled_event_up() {
+    let shop = Shop::open(10).await;
+    allow_days(&shop).await;
+    let held = shop.hold(1).await;
+    begin_with(&shop, &held, "sepa_debit").await;
+    let (debit, _) = intent(&shop, &held).await;
+    shop.stripe.give_card(&debit, PROCESSES).await;
+    shop.until_payment(&held, "processing").await;
+    // A gift of staff, which has no money to wait for.
+    let gift = shop.hold(1).await;
+    let staff = shop.server.user(shop.show.organizer);
+    let comp = json!({"status": "confirmed", "paid_by": "comp"});
+    let path = format!("/api/v1/bookings/{}/status", gift.id);
+    staff.put(&path, &comp).await.data(200);
+
+    let looks = async || {
+        let books = shop.stripe.books().await;
+        let calls = books["requests"].as_array().unwrap();
+        let of = format!("/v1/payment_intents/{debit}");
+        calls
+            .iter()
+            .filter(|call| call["path"] == of.as_str())
+            .count()
+    };
+    let before = looks().await;
+    let cancel = format!("/api/v1/events/{}/cancel", shop.show.event);
+    staff.post(&cancel, &json!({})).await.data(202);
+    shop.until_status(&gift, "cancelled").await;
+    let rests = "select state = 'waiting' and run_at > clock_timestamp() + interval '10 s'
+                   from jobs where kind = 'event_refunds'";
+    shop.until(rests).await;
+    let looked = looks().await - before;
+    assert!(looked <= 2, "{looked} looks at one debit");
+
+    let done = json!({"act": {"intent": debit, "processed": "succeeds"}});
+    shop.stripe.tell(done).await;
+    shop.in_the_end("select state = 'done' from jobs where kind = 'event_refunds'")
+        .await;
+    assert_eq!((shop.kept(&debit).await, shop.tickets(&held).await), (0, 0));
+    shop.server.audit().await;
+}
