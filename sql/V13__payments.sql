@@ -27,6 +27,10 @@ create table payments (
         constraint payments_pay_by_bound check (pay_by >= '1900-01-01z' and pay_by < '9999-01-01z'),
     -- Its buyer wants to pay another way: what it has not taken, it does not take.
     unwanted boolean not null default false,
+    -- Its booking was sold to it, and its money will not come: its buyer is asked to pay again, until a person decides otherwise.
+    owed boolean not null default false,
+    -- The attempt that owes the booking its money, which this one pays in its place.
+    instead_of uuid,
     captured_amount bigint not null default 0 constraint payments_captured_counts check (captured_amount >= 0),
     -- Given back, or about to be.
     refunded_amount bigint not null default 0,
@@ -42,6 +46,8 @@ create table payments (
     updated_at timestamptz not null default clock_timestamp(),
     -- Nothing is given back that did not come.
     constraint payments_refunds_covered check (refunded_amount between 0 and captured_amount),
+    -- Where the provider has taken nothing, and as long as somebody looks.
+    constraint payments_owed_waits check (not owed or state = 'needs_review' and review is not null and captured_amount = 0),
     constraint payments_booking_of_event foreign key (booking_id, event_id) references bookings (id, event_id)
 );
 create index payments_by_event on payments (event_id, id);

@@ -270,7 +270,9 @@ begin
                         'state', case when p.review is null then p.state else 'needs_review' end,
                         'amount', json_build_object('amount', p.amount, 'currency', p.currency),
                         'refunded', json_build_object('amount', p.refunded_amount, 'currency', p.currency),
-                        'failure', p.failure)
+                        'failure', p.failure,
+                        'owed', b.status = 'confirmed' and b.payment_id is not null
+                                and exists (select from payments o where o.id = b.payment_id and o.owed))
                       from payments p where p.booking_id = b.id order by p.booking_id desc, p.id desc limit 1),
         'items', priced.items, 'lines', priced.lines,
         'tickets', (select coalesce(json_agg(json_build_object(

@@ -77,7 +77,7 @@ pub(super) struct PaymentData {
     /// Why the last card was declined.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
-    /// The booking's deadline.
+    /// The booking's deadline; null where it is confirmed and paid again.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
@@ -89,14 +89,15 @@ pub(super) struct PaymentData {
 /// Answers the attempt that is live, or makes one. One that is live by another way than is asked for is let go first, as long
 /// as it has taken no money. Its amount is the booking's total. A card that is declined leaves it
 /// live: another one may be tried. Where less than five minutes are left, the deadline moves to five minutes from now,
-/// once. The booking is confirmed when the provider says that the money is there, never by this request.
+/// once. The booking is confirmed when the provider says that the money is there, never by this request. A confirmed booking whose
+/// money did not come (`payment.owed`) is paid again, with no deadline.
 #[utoipa::path(
     post, path = "/bookings/{id}/payment", tag = "payments", request_body = PaymentWish,
     params(("id" = Uuid, Path)),
     responses(
         (status = 201, description = "Go on as it says", body = Envelope<PaymentData>),
         (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
-        (status = 409, description = "`INVALID_TRANSITION {from}`: it is not held any more, or costs nothing", body = Failure),
+        (status = 409, description = "`INVALID_TRANSITION {from}`: it is not held any more and owes nothing, or costs nothing", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`, `PROVIDER_UNKNOWN`, `OFFLINE_NOT_ALLOWED`, `PAYMENT_REFUSED`: the provider does not want \
             it", body = Failure),
         (status = 503, description = "`UNAVAILABLE`: come again after `Retry-After`", body = Failure),

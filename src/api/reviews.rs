@@ -97,7 +97,8 @@ fn decisions(of: &PaymentForReview) -> Vec<Decision> {
         ..
     } = of.attempt;
     let left = captured_amount - (refunded_amount - of.stuck_amount) - of.lost_amount;
-    possible(of.attempt.state, of.booking, left, of.is_rivalled)
+    let is_gone = of.is_rivalled || of.attempt.owed;
+    possible(of.attempt.state, of.booking, left, is_gone)
 }
 
 impl From<PaymentForReview> for PaymentToReview {

@@ -18,6 +18,7 @@ mod event_cancelled;
 pub mod event_refunds;
 pub(crate) mod give_back;
 mod invoice;
+pub(crate) mod payment_owed;
 pub(crate) mod payment_reminder;
 pub(crate) mod payments;
 mod provider_events;
@@ -48,6 +49,7 @@ pub use self::event_cancelled::EventCancelled;
 pub use self::event_refunds::EventRefunds;
 pub use self::give_back::GiveBack;
 pub use self::invoice::NumberInvoice;
+pub use self::payment_owed::PaymentOwed;
 pub use self::payment_reminder::PaymentReminder;
 pub use self::payments::{PaymentJob, RefundJob, StaffPaidJob};
 pub use self::provider_events::ProviderEvents;
@@ -239,6 +241,7 @@ kinds![
     WaitlistOffer,
     Confirmation,
     PaymentReminder,
+    PaymentOwed,
     RefundMail,
     Cancellation,
     EventCancelled,

@@ -61,6 +61,13 @@ pub(crate) trait PaymentTable: Sync {
         state: PaymentState,
         reason: Option<&str>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// The booking is sold to it and its money will not come: lays it before a person, and has the buyer asked to pay again, once.
+    /// `false`: it is not so any more.
+    fn owe(
+        &self,
+        of: &Attempt,
+        reason: &str,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
     /// Writes down what became of captured money without us, each movement once.
     fn moved(
         &self,
@@ -213,14 +220,9 @@ async fn step(
                 step = captured(&attempt, &charge);
             }
             Err(ProviderError::Refused(why)) => {
-                // Somebody else may have taken it in this moment.
-                let now = provider.look(&attempt).await?;
-                if now.status == ChargeStatus::Captured {
-                    return Ok(Step::On);
-                }
                 let why =
                     format!("the booking is confirmed and its money could not be taken: {why}");
-                return review(table, &attempt, &why).await;
+                return owe(table, provider, &attempt, charge.status, &why).await;
             }
             Err(error) => return Err(error.into()),
         }
@@ -273,8 +275,38 @@ async fn step(
             desk.release(&attempt).await?;
             end(table, &attempt, &charge).await
         }
+        Next::Owe { reason } => owe(table, provider, &attempt, charge.status, reason).await,
         Next::Review { reason } => review(table, &attempt, reason).await,
     }
+}
+
+/// The booking is sold to it, and its money will not come. What the provider still holds is let go first: the buyer is asked to
+/// pay again, and should not pay twice.
+async fn owe(
+    table: &impl PaymentTable,
+    provider: &impl Provider,
+    of: &Attempt,
+    status: ChargeStatus,
+    why: &str,
+) -> Result<Step, Stopped> {
+    if status != ChargeStatus::Canceled {
+        match provider.cancel(of).await {
+            Ok(()) => {}
+            // It may have ended in this moment, or somebody else may have taken its money.
+            Err(ProviderError::Refused(_)) => match provider.look(of).await?.status {
+                ChargeStatus::Canceled => {}
+                ChargeStatus::Captured if !mistaken!(ReviewTaken) => return Ok(Step::On),
+                _ => return review(table, of, why).await,
+            },
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if !table.owe(of, why).await? {
+        return Ok(Step::On);
+    }
+    tracing::error!(payment = %of.id, booking = %of.booking_id, why, "a payment needs a person");
+    count(of, None, "needs_review");
+    Ok(Step::End(Driven::Done))
 }
 
 /// Ends an attempt that brings no money.

@@ -495,6 +495,10 @@ impl PaymentTable for Store {
         self.end_payment(of, state, reason).await
     }
 
+    async fn owe(&self, of: &Attempt, reason: &str) -> Result<bool, StoreError> {
+        self.owe_payment(of, reason).await
+    }
+
     async fn moved(&self, of: &Attempt, seen: &Movements) -> Result<Noted, StoreError> {
         self.note_movements(of, seen).await
     }
@@ -511,6 +515,7 @@ impl Sales for Desk {
             payment,
             amount: of.amount.clone(),
             seats,
+            instead_of: of.instead_of,
         };
         match self
             .change(Change::new(of.event_id, of.booking_id, reclaim))

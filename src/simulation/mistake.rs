@@ -70,6 +70,8 @@ pub(crate) enum Mistake {
     ReleaseUnread,
     CancelPaid,
     LeaveInProcess,
+    ReviewTaken,
+    PayBeside,
 }
 
 impl Mistake {

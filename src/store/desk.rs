@@ -210,6 +210,8 @@ pub struct ChangedBooking {
     pub confirmed_at: Option<Timestamp>,
     pub paid_by: Option<PaidBy>,
     pub payment_id: Option<PaymentId>,
+    /// The payment, where the booking is sold to it by this change.
+    pub sold_to: Option<PaymentId>,
     pub expires_at: Option<Timestamp>,
     pub extended_at: Option<Timestamp>,
     pub processing_since: Option<Timestamp>,

@@ -12,6 +12,7 @@ use super::transfers::{TICKET_GIVEN_JOB, TICKET_SENT_JOB, TRANSFER_OFFER_JOB};
 use super::{Store, StoreError, Total};
 use crate::config::rest::LIST_COUNTED_MAX;
 use crate::lang::Lang;
+use crate::ticketing::payment::Attempt;
 use crate::ticketing::record::{BookingStatus, Money};
 use crate::ticketing::{BookingId, EventId, RefundId};
 
@@ -38,6 +39,8 @@ pub const TICKET_VOID_JOB: &str = "ticket_void";
 pub const REFUND_MAIL_JOB: &str = "refund_mail";
 /// The job that reminds a buyer who has not begun to pay.
 pub const PAYMENT_REMINDER_JOB: &str = "payment_reminder";
+/// The job that asks a buyer to pay again, whose money did not come.
+pub const PAYMENT_OWED_JOB: &str = "payment_owed";
 /// The job that tells everybody who had a booking of a cancelled event. `sql/V14__ledger.sql` writes it.
 pub const EVENT_CANCELLED_JOB: &str = "event_cancelled";
 /// Holds that one look for reminders goes through, and reminders that it writes.
@@ -74,6 +77,16 @@ pub fn refund_mail_job(refund: RefundId, booking: BookingId, event: EventId) -> 
     }
 }
 
+/// Asks a buyer, whose booking is sold to this attempt, to pay again.
+pub fn payment_owed_job(of: &Attempt) -> QueuedJob {
+    QueuedJob {
+        kind: PAYMENT_OWED_JOB,
+        key: format!("payment-owed-{}", of.id),
+        payload: json!({ "payment_id": of.id, "booking_id": of.booking_id, "event_id": of.event_id }),
+        worth: LETTER_WORTH,
+    }
+}
+
 /// How far the buyers of a cancelled event were told: the last booking, in the order in which they were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToldUpTo {
@@ -82,9 +95,10 @@ pub struct ToldUpTo {
 }
 
 /// Kinds of jobs that are mails about an event's bookings and tickets.
-const MAILS_OF_EVENTS: [&str; 8] = [
+const MAILS_OF_EVENTS: [&str; 9] = [
     CONFIRMATION_JOB,
     PAYMENT_REMINDER_JOB,
+    PAYMENT_OWED_JOB,
     CANCELLATION_JOB,
     REFUND_MAIL_JOB,
     TICKET_VOID_JOB,
@@ -128,6 +142,8 @@ pub struct BookingToTell {
     pub has_payment: bool,
     /// Money was taken for it.
     pub was_paid: bool,
+    /// It is confirmed, its money did not come, and nobody has decided otherwise.
+    pub is_owed: bool,
     pub event_cancelled: bool,
     pub event_cancel_reason: Option<String>,
     pub title: String,
@@ -151,7 +167,8 @@ impl Store {
                    b.reference, b.total_amount, b.currency, b.expires_at, b.cancel_reason,
                    exists (select from payments p where p.booking_id = b.id), e.title, e.venue, e.starts_at, e.timezone,
                    statement_timestamp(), e.status = 'cancelled', e.cancel_reason,
-                   exists (select from payments p where p.booking_id = b.id and p.captured_amount > 0)
+                   exists (select from payments p where p.booking_id = b.id and p.captured_amount > 0),
+                   b.status = 'confirmed' and exists (select from payments p where p.id = b.payment_id and p.owed)
               from bookings b
               join events e on e.id = b.event_id
               left join lateral (select email, lang from booking_contacts where booking_id = b.id limit 1) c on true
@@ -190,6 +207,7 @@ impl Store {
             event_cancelled: row.try_get(16)?,
             event_cancel_reason: row.try_get(17)?,
             was_paid: row.try_get(18)?,
+            is_owed: row.try_get(19)?,
         }))
     }
 

@@ -11,6 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::jobs::{QueuedJob, keep, ring};
+use super::letters::payment_owed_job;
 use super::reviews::another_reason;
 use super::together::{Answers, FREE, LOCKED, in_order, place_of};
 use super::{Store, StoreError};
@@ -37,8 +38,8 @@ pub const MONEY_WORTH: Duration = Duration::from_secs(90 * 24 * 3_600);
 pub(super) const ATTEMPT: &str = "
     p.id, p.booking_id, p.event_id, p.provider, p.method, p.state, p.amount, p.currency, p.provider_ref, p.client_secret,
     p.redirect_url, p.return_url, p.captured_amount, p.refunded_amount, p.fee_amount, p.failure, p.created_at,
-    p.pay_by, p.unwanted";
-const ATTEMPT_COLUMNS: usize = 19;
+    p.pay_by, p.unwanted, p.owed, p.instead_of";
+const ATTEMPT_COLUMNS: usize = 21;
 /// The columns up to the end of [`HOLD`].
 const HOLD_END: usize = ATTEMPT_COLUMNS + 4;
 pub(super) const LIVE: &str =
@@ -228,11 +229,14 @@ impl Store {
                 // comes later sees the mark.
                 let sql = "
                     with live as materialized (
-                             select id, booking_id from payments
+                             select id, booking_id, instead_of from payments
                               where id = $1 and state in ('creating', 'requires_action') for no key update),
                          held as materialized (
                              select live.id from live cross join lateral (
-                                 select from bookings where id = live.booking_id and status = 'pending' limit 1 for no key update) b)
+                                 select from bookings
+                                  where id = live.booking_id
+                                    and (status = 'pending' or status = 'confirmed' and payment_id = live.instead_of)
+                                  limit 1 for no key update) b)
                     update payments set unwanted = true where id = any(array(select id from held))";
                 let statement = client.prepare_cached(sql).await?;
                 if client.execute(&statement, &[&live.id]).await? > 0 {
@@ -244,7 +248,8 @@ impl Store {
         let sql = "
             select b.status, coalesce(b.expires_at <= statement_timestamp(), false), b.total_amount > 0,
                    exists (select from events e join payment_terms t on t.event_id = e.id
-                            where e.id = b.event_id and t.offline_days > 0 and e.starts_at > statement_timestamp())
+                            where e.id = b.event_id and t.offline_days > 0 and e.starts_at > statement_timestamp()),
+                   exists (select from payments p where p.id = b.payment_id and p.owed)
               from bookings b where b.id = $1";
         let statement = client.prepare_cached(sql).await?;
         let Some(row) = client.query_opt(&statement, &[&booking]).await? else {
@@ -255,7 +260,14 @@ impl Store {
         let status: BookingStatus = status.parse().map_err(unknown)?;
         let (is_over, costs, has_terms): (bool, bool, bool) =
             (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        let is_owed = status == BookingStatus::Confirmed && row.try_get(4)?;
+        let is_offline = provider == ProviderName::Offline;
         Ok(match status {
+            // Whoever pays staff tells a person, who decides.
+            BookingStatus::Confirmed if is_owed && (is_offline || takes_days && !has_terms) => {
+                Begun::NoTerms
+            }
+            BookingStatus::Confirmed if is_owed => Begun::JustEnded,
             BookingStatus::Pending if is_over => Begun::NotPayable(BookingStatus::Expired),
             BookingStatus::Pending if takes_days && !has_terms => Begun::NoTerms,
             BookingStatus::Pending if costs => Begun::JustEnded,
@@ -425,6 +437,38 @@ impl Store {
         Ok(ended > 0)
     }
 
+    /// The booking is sold to the attempt and its money will not come: a person has to look, and the buyer is asked to pay again,
+    /// all in one transaction. `false`: it is not so any more.
+    pub async fn owe_payment(&self, of: &Attempt, reason: &str) -> Result<bool, StoreError> {
+        let mut client = self.client_of(of.event_id).await?;
+        let transaction = client.transaction().await?;
+        let review = another_reason("$2");
+        let sql = format!(
+            "with asked as materialized (
+                 select id, booking_id from payments where id = $1 and {LIVE} {LOCKED}
+             ), sold as materialized (
+                 select asked.id from asked cross join lateral (
+                        select from bookings
+                         where id = asked.booking_id and status = 'confirmed' and payment_id = asked.id limit 1 {LOCKED}) b
+             )
+             update payments p set state = 'needs_review', owed = true, failure = $2, {review}
+              where p.id = any(array(select id from sold))"
+        );
+        let statement = transaction.prepare_cached(&sql).await?;
+        let reason: String = reason.chars().take(500).collect();
+        if transaction.execute(&statement, &[&of.id, &reason]).await? == 0 {
+            return Ok(false);
+        }
+        // The booking owes this one's money by now.
+        let sql = "
+            update payments set state = 'canceled', review = null, owed = false where id = $1 and owed";
+        let statement = transaction.prepare_cached(sql).await?;
+        transaction.execute(&statement, &[&of.instead_of]).await?;
+        keep(&transaction, &payment_owed_job(of)).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
     /// Takes in an event of a provider, and rings for the attempt that it is of, in one transaction. Of an attempt that is
     /// settled only those are looked at that are `after_sale`.
     pub async fn hear_provider(
@@ -486,11 +530,12 @@ async fn is_permitted(
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
 }
 
-/// Booking `b` as [`Hold`].
+/// Booking `b` as [`Hold`], for attempt `p`. What is sold already has no deadline any more.
 const HOLD: &str = "
-    b.reference, b.expires_at,
-    b.status <> 'pending' or b.expires_at <= statement_timestamp()
-        or b.extended_at is null and b.expires_at < statement_timestamp() + $2 * interval '1 s' as is_short,
+    b.reference, case when p.instead_of is null then b.expires_at end as expires_at,
+    p.instead_of is null
+        and (b.status <> 'pending' or b.expires_at <= statement_timestamp()
+             or b.extended_at is null and b.expires_at < statement_timestamp() + $2 * interval '1 s') as is_short,
     statement_timestamp() as now";
 
 /// Begins the attempts of bookings that are free. `None`: there is one, or it is not held, or somebody writes it.
@@ -513,9 +558,13 @@ async fn begin(
                from unnest((select $1::uuid[]), (select $3::text[]), (select $4::text[]), (select $5::text[]), (select $6::boolean[]))
                     with ordinality as asked (booking_id, provider, method, return_url, takes_days, place)
               cross join lateral (
-                    select event_id, status, total_amount, currency, reference, expires_at, extended_at from bookings
-                     where id = asked.booking_id and status = 'pending' and expires_at > statement_timestamp()
-                       and total_amount > 0
+                    select event_id, status, total_amount, currency, reference, expires_at, extended_at,
+                           case status when 'confirmed' then payment_id end as instead_of from bookings
+                     where id = asked.booking_id and total_amount > 0
+                       and (status = 'pending' and expires_at > statement_timestamp()
+                            -- Its money did not come, and it is paid again.
+                            or status = 'confirmed' and asked.provider <> 'offline'
+                               and exists (select from payments owing where owing.id = bookings.payment_id and owing.owed))
                        -- Attempts are locked before bookings: who ends one is not waited for with its booking locked.
                        and not exists (select from payments where booking_id = asked.booking_id and {LIVE})
                      limit 1 {lock}) b
@@ -531,8 +580,8 @@ async fn begin(
               where terms.pay_by is not null or not b.takes_days
               order by b.booking_id, b.place
          ), made as (
-             insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url, pay_by)
-             select booking_id, event_id, provider, method, total_amount, currency, return_url, pay_by from payable
+             insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url, pay_by, instead_of)
+             select booking_id, event_id, provider, method, total_amount, currency, return_url, pay_by, instead_of from payable
                  on conflict (booking_id) where {LIVE} do nothing
              returning *
          ), rung as (
@@ -711,5 +760,7 @@ pub(super) fn attempt(row: &Row) -> Result<Attempt, StoreError> {
         created_at: row.try_get(16)?,
         pay_by: row.try_get(17)?,
         unwanted: row.try_get(18)?,
+        owed: row.try_get(19)?,
+        instead_of: row.try_get(20)?,
     })
 }

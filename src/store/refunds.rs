@@ -477,8 +477,9 @@ impl Store {
                             count(*) filter (where state = 'pending') as pending,
                             count(*) filter (where state = 'needs_review') as for_review
                        from refunds where event_id = $1) r
-              cross join (select count(*) filter (where {LIVE} and state <> 'processing') as begun,
-                                 count(*) filter (where state = 'processing') as processing,
+              cross join (select count(*) filter (where {LIVE} and state <> 'processing' and instead_of is null) as begun,
+                                 -- Of a booking that is sold and paid again nothing moves before that booking ends.
+                                 count(*) filter (where state = 'processing' or {LIVE} and instead_of is not null) as processing,
                                  count(*) filter (where state = 'captured' and captured_amount > refunded_amount and {LEFT} > 0)
                                      as for_review
                             from payments p where event_id = $1) p"

@@ -276,11 +276,11 @@ async fn decide(
     let sql = match decision {
         Decision::Retry => format!(
             "update payments p set state = 'requires_action', review = null
-              where id = $1 and state = 'needs_review' and review_count = $2
+              where id = $1 and not owed and state = 'needs_review' and review_count = $2
                 and not exists (select from payments other where other.booking_id = p.booking_id and other.{LIVE})"
         ),
         _ => "update payments
-                 set state = case state when 'needs_review' then 'canceled' else state end, review = null
+                 set state = case state when 'needs_review' then 'canceled' else state end, review = null, owed = false
                where id = $1 and review is not null and review_count = $2"
             .to_owned(),
     };
@@ -296,6 +296,10 @@ async fn decide(
             // Somebody has looked at what was given back at the provider.
             explain_refunds(tx, &of.attempt, of.organizer).await?;
             keep_rest(tx, id).await?;
+            if of.attempt.owed {
+                // Nothing is owed any more: whoever is paying again is let go.
+                ring_others(tx, &of.attempt).await?;
+            }
         }
     }
     let organization = Some(of.organizer.into());
@@ -305,22 +309,32 @@ async fn decide(
     Ok(true)
 }
 
+/// Lets the live attempts of the same booking be looked at now.
+async fn ring_others(tx: &Transaction<'_>, of: &Attempt) -> Result<(), StoreError> {
+    let sql = format!("select id from payments where booking_id = $1 and {LIVE}");
+    let statement = tx.prepare_cached(&sql).await?;
+    for row in tx.query(&statement, &[&of.booking_id]).await? {
+        ring(tx, &payment_job(row.try_get(0)?), Duration::ZERO).await?;
+    }
+    Ok(())
+}
+
 fn read(row: &tokio_postgres::Row) -> Result<PaymentForReview, StoreError> {
-    let status: &str = row.try_get(21)?;
+    let status: &str = row.try_get(23)?;
     let unknown = |_| StoreError::corrupt(format!("booking status {status}"));
     Ok(PaymentForReview {
         attempt: attempt(row)?,
         reasons: row
-            .try_get::<_, &str>(19)?
+            .try_get::<_, &str>(21)?
             .lines()
             .map(str::to_owned)
             .collect(),
-        reason_count: row.try_get(26)?,
-        reference: row.try_get(20)?,
+        reason_count: row.try_get(28)?,
+        reference: row.try_get(22)?,
         booking: status.parse().map_err(unknown)?,
-        organizer: row.try_get(22)?,
-        lost_amount: row.try_get(23)?,
-        is_rivalled: row.try_get(24)?,
-        stuck_amount: row.try_get(25)?,
+        organizer: row.try_get(24)?,
+        lost_amount: row.try_get(25)?,
+        is_rivalled: row.try_get(26)?,
+        stuck_amount: row.try_get(27)?,
     })
 }

@@ -171,10 +171,10 @@ async fn settle(
              select * from unnest((select $1::uuid[]), (select $2::uuid[])) with ordinality as asked (payment_id, booking_id, place)
               where place = array_position($1, payment_id)
          ), booking as materialized (
-             select asked.payment_id, asked.place, b.absorbed, e.organizer_id
+             select asked.payment_id, asked.place, b.absorbed, b.sold_to, e.organizer_id
                from asked
               cross join lateral (select from payments where id = asked.payment_id and {LIVE} limit 1 {lock}) p
-              cross join lateral (select b.event_id, b.absorbed_fee_amount as absorbed from bookings b
+              cross join lateral (select b.event_id, b.absorbed_fee_amount as absorbed, b.payment_id as sold_to from bookings b
                                    where b.id = asked.booking_id and {condition} limit 1 {lock}) b
               cross join lateral (select organizer_id from events where id = b.event_id limit 1) e
          ), settled as (
@@ -184,7 +184,13 @@ async fn settle(
                     method = coalesce(p.method, ($5::text[])[array_position($1, p.id)]), failure = null
               where p.id = any(array(select payment_id from booking)) and p.{LIVE}
                 and p.booking_id = ($2::uuid[])[array_position($1, p.id)]
-             returning p.id
+             returning p.id, p.instead_of
+         ), closed as (
+             -- The booking owes nothing any more.
+             update payments owing set state = 'canceled', review = null, owed = false
+              where owing.id = any(array(select settled.instead_of from settled
+                                           join booking on booking.payment_id = settled.id and booking.sold_to = settled.id))
+                and owing.owed
          )
          select booking.place::int, booking.organizer_id, booking.absorbed
            from settled join booking on booking.payment_id = settled.id"

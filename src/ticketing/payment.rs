@@ -7,13 +7,14 @@
 //! |---|---|---|
 //! | nothing yet | held | wait for the buyer, who may try another card after a decline; where staff take the money, until its own deadline |
 //! | nothing yet | ended, or paid otherwise | cancel the charge |
+//! | nothing yet | owes its money | wait for the buyer, for a while |
 //! | a payment in process | held | the hold waits, 30 minutes at most; where the method takes days, until the attempt's own deadline |
-//! | an authorisation | held, or expired | sell, then capture; if the stock is gone, cancel the charge |
+//! | an authorisation | held, expired, or owes its money | sell, then capture; if the stock is gone, cancel the charge |
 //! | an authorisation | paid by it | capture |
-//! | the money | held, or expired | sell; if the stock is gone, give all of it back, once |
+//! | the money | held, expired, or owes its money | sell; if the stock is gone, give all of it back, once |
 //! | the money | paid by it | done |
 //! | the money, or an authorisation | cancelled, refunded, paid otherwise, of another price by now | give it back, or cancel the charge |
-//! | a cancelled charge | paid by it | a person looks |
+//! | a cancelled charge | paid by it | it owes its money: its buyer is asked to pay again, and a person looks |
 //! | another amount, currency or booking | any | a person looks |
 
 use jiff::{SignedDuration, Timestamp};
@@ -25,6 +26,8 @@ use super::{BookingId, EventId, PaymentId, UserId};
 
 /// How long a hold waits for a card that is being processed, in seconds, from the beginning of the processing.
 pub const PROCESSING_MAX_S: i64 = 30 * 60;
+/// How long a buyer who pays again has for one attempt, in seconds: no hold ends it.
+pub const PAYING_AGAIN_MAX_S: i64 = 60 * 60;
 
 /// The provider that takes the money.
 #[derive(
@@ -78,6 +81,10 @@ pub struct Attempt {
     /// Its buyer wants to pay another way: what it has not sold, it does not sell. Not where a payment was in process by then,
     /// which nobody can stop: that stays the way to pay.
     pub unwanted: bool,
+    /// The booking was sold to it, and its money will not come: another attempt may pay in its place.
+    pub owed: bool,
+    /// The attempt that owes the booking its money, which this one pays in its place.
+    pub instead_of: Option<PaymentId>,
     pub captured_amount: i64,
     pub refunded_amount: i64,
     pub fee_amount: i64,
@@ -160,6 +167,11 @@ pub enum Next {
     End,
     /// Somebody at the provider ended it, and not we: its booking ends, and then it.
     Release,
+    /// The booking is sold and its money will not come: nothing is taken any more, the buyer is asked to pay again, and a person
+    /// looks.
+    Owe {
+        reason: &'static str,
+    },
     /// A person has to decide.
     Review {
         reason: &'static str,
@@ -257,6 +269,8 @@ enum StandingToAttempt {
     Held,
     Expired,
     PaidByThis,
+    /// Sold to an attempt whose money did not come, in whose place this one pays.
+    Owing,
     /// Cancelled, refunded, paid otherwise, or at another price by now: it does not want this money.
     Elsewhere,
 }
@@ -296,10 +310,21 @@ fn standing(
         {
             StandingToAttempt::PaidByThis
         }
+        BookingStatus::Confirmed if is_owed_to(attempt, booking) && !is_unwanted => {
+            StandingToAttempt::Owing
+        }
         BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Refunded => {
             StandingToAttempt::Elsewhere
         }
     }
+}
+
+/// Whether the attempt pays what the booking still owes.
+fn is_owed_to(attempt: &Attempt, booking: &Booking) -> bool {
+    attempt.instead_of.is_some()
+        && attempt.instead_of == booking.payment_id
+        && booking.payment.as_ref().is_some_and(|payment| payment.owed)
+        && booking.total == attempt.amount
 }
 
 fn is_paid_to_staff(attempt: &Attempt, booking: &Booking) -> bool {
@@ -371,6 +396,13 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
             Some(until) if attempt.provider == ProviderName::Offline => hold_until(until, booking),
             _ => Next::Wait,
         },
+        (ChargeStatus::Open, StandingToAttempt::Owing) => {
+            let age = now.duration_since(attempt.created_at).as_secs();
+            match age < PAYING_AGAIN_MAX_S {
+                true => Next::Wait,
+                false => Next::CancelCharge,
+            }
+        }
         (ChargeStatus::Open, StandingToAttempt::Expired | StandingToAttempt::Elsewhere) => {
             Next::CancelCharge
         }
@@ -382,17 +414,15 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
         (ChargeStatus::Processing, _) => Next::Wait,
         (
             ChargeStatus::Authorized | ChargeStatus::Captured,
-            StandingToAttempt::Held | StandingToAttempt::Expired,
+            StandingToAttempt::Held | StandingToAttempt::Expired | StandingToAttempt::Owing,
         ) => Next::Sell,
         (ChargeStatus::Authorized, StandingToAttempt::PaidByThis) => Next::Capture,
         (ChargeStatus::Authorized, StandingToAttempt::Elsewhere) => Next::CancelCharge,
         (ChargeStatus::Captured, StandingToAttempt::PaidByThis) => Next::Settle,
         (ChargeStatus::Captured, StandingToAttempt::Elsewhere) => Next::GiveBack,
-        (ChargeStatus::Canceled | ChargeStatus::Open, StandingToAttempt::PaidByThis) => {
-            Next::Review {
-                reason: "the booking is confirmed and its money did not come",
-            }
-        }
+        (ChargeStatus::Canceled | ChargeStatus::Open, StandingToAttempt::PaidByThis) => Next::Owe {
+            reason: "the booking is confirmed and its money did not come",
+        },
         // An attempt that we let go is not wanted any more, or has ended with us.
         (ChargeStatus::Canceled, StandingToAttempt::Held) => Next::Release,
         (ChargeStatus::Canceled, _) => Next::End,
@@ -477,6 +507,7 @@ fn hold(booking: &Booking, now: Timestamp) -> Next {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use super::super::record::PaymentSummary;
     use super::*;
     use uuid::Uuid;
 
@@ -508,6 +539,8 @@ mod tests {
             return_url: None,
             pay_by: None,
             unwanted: false,
+            owed: false,
+            instead_of: None,
             captured_amount: 0,
             refunded_amount: 0,
             fee_amount: 0,
@@ -567,7 +600,7 @@ mod tests {
     fn every_case_has_its_step() {
         use BookingStatus::{Cancelled, Confirmed, Expired, Pending, Refunded};
         use ChargeStatus::{Authorized, Canceled, Captured, Open, Processing};
-        let review = Next::Review {
+        let owe = Next::Owe {
             reason: "the booking is confirmed and its money did not come",
         };
         let until = "2026-11-21T12:30:00Z".parse().unwrap();
@@ -577,7 +610,7 @@ mod tests {
             (Open, Expired, None, Next::CancelCharge),
             (Open, Cancelled, None, Next::CancelCharge),
             (Open, Confirmed, other, Next::CancelCharge),
-            (Open, Confirmed, Some(ID), review.clone()),
+            (Open, Confirmed, Some(ID), owe.clone()),
             (Processing, Pending, None, Next::Hold { until }),
             (Processing, Expired, None, Next::Wait),
             (Processing, Cancelled, None, Next::Wait),
@@ -594,10 +627,57 @@ mod tests {
             (Canceled, Pending, None, Next::Release),
             (Canceled, Cancelled, None, Next::End),
             (Canceled, Expired, None, Next::End),
-            (Canceled, Confirmed, Some(ID), review),
+            (Canceled, Confirmed, Some(ID), owe),
         ] {
             let step = next(&attempt(), &charge(status), &booking(booked, paid), now());
             assert_eq!(step, expected, "{status:?} {booked:?} {paid:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_owed_is_paid_by_another_attempt_for_as_long_as_it_is_owed() {
+        use ChargeStatus::{Authorized, Canceled, Captured, Open, Processing};
+        let first = PaymentId(Uuid::from_u128(6));
+        let again = Attempt {
+            instead_of: Some(first),
+            ..attempt()
+        };
+        let mut owing = booking(BookingStatus::Confirmed, Some(first));
+        owing.payment = Some(PaymentSummary {
+            id: again.id,
+            provider: ProviderName::Stripe,
+            method: None,
+            state: PaymentState::RequiresAction,
+            amount: euros(4_500),
+            refunded: euros(0),
+            failure: None,
+            owed: true,
+        });
+        let step = |of: &Booking, status| next(&again, &charge(status), of, now());
+        for (status, expected) in [
+            (Open, Next::Wait),
+            (Processing, Next::Wait),
+            (Authorized, Next::Sell),
+            (Captured, Next::Sell),
+            (Canceled, Next::End),
+        ] {
+            assert_eq!(step(&owing, status), expected, "{status:?}");
+        }
+        let late = "2026-11-21T13:00:00Z".parse().unwrap();
+        let open = charge(Open);
+        assert_eq!(next(&again, &open, &owing, late), Next::CancelCharge);
+        // A person has decided, or it was cancelled, or another attempt paid it.
+        let mut settled = owing.clone();
+        settled.payment = None;
+        let cancelled = booking(BookingStatus::Cancelled, Some(first));
+        let paid = booking(
+            BookingStatus::Confirmed,
+            Some(PaymentId(Uuid::from_u128(5))),
+        );
+        for of in [settled, cancelled, paid] {
+            assert_eq!(step(&of, Open), Next::CancelCharge, "{of:?}");
+            assert_eq!(step(&of, Authorized), Next::CancelCharge, "{of:?}");
+            assert_eq!(step(&of, Captured), Next::GiveBack, "{of:?}");
         }
     }
 

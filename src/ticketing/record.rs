@@ -78,6 +78,9 @@ pub struct PaymentSummary {
     pub refunded: Money,
     /// Why the last card was declined.
     pub failure: Option<String>,
+    /// The booking is confirmed and its money did not come: it is to be paid again.
+    #[serde(default)]
+    pub owed: bool,
 }
 
 /// How a buyer can be reached.

@@ -5,6 +5,7 @@
 //! | its money is here, the booking stands | leave all as it is; give the rest back, with the tickets; or, if nothing is left, cancel the booking |
 //! | its money is here, the booking ended | leave all as it is; give the rest back |
 //! | its money did not come | ask the provider again, unless another attempt is live; end the attempt; end it and cancel the booking |
+//! | its money did not come and is owed, since the provider has let it go | end the attempt; end it and cancel the booking |
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -40,13 +41,13 @@ impl Decision {
     }
 }
 
-/// The decisions that are possible; `left`: what can still be given back; `is_rivalled`: another attempt of the booking is
-/// live.
+/// The decisions that are possible; `left`: what can still be given back; `is_gone`: there is nothing to ask the provider for
+/// again, since it has let the payment go, or another attempt of the booking is live.
 pub fn possible(
     state: PaymentState,
     booking: BookingStatus,
     left: i64,
-    is_rivalled: bool,
+    is_gone: bool,
 ) -> Vec<Decision> {
     let is_open = matches!(booking, BookingStatus::Pending | BookingStatus::Confirmed);
     let mut decisions = match (state, is_open, left) {
@@ -56,7 +57,7 @@ pub fn possible(
         (_, true, _) => vec![Decision::Accept, Decision::Cancel, Decision::Retry],
         (_, false, _) => vec![Decision::Accept, Decision::Retry],
     };
-    decisions.retain(|decision| *decision != Decision::Retry || !is_rivalled);
+    decisions.retain(|decision| *decision != Decision::Retry || !is_gone);
     decisions
 }
 

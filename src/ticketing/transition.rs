@@ -3,7 +3,7 @@
 //! | from | confirm | extend, processing, await, swap, accept | cancel | refund | reclaim | release, deadline |
 //! |---|---|---|---|---|---|---|
 //! | pending | sold, with tickets | its deadline comes later; other stock in place of its own; an offer becomes a checkout | its stock is left again | – | as confirm | its stock is left again |
-//! | confirmed | paid the same way: as it is | – | tickets void, stock left; not once somebody was admitted, and by its owner not from the event's start on, nor while somebody else holds one of its tickets; with its event always, and used tickets stay used | tickets void, stock left; `refunded` with the last of them | of the same payment: as it is | – |
+//! | confirmed | paid the same way: as it is | – | tickets void, stock left; not once somebody was admitted, and by its owner not from the event's start on, nor while somebody else holds one of its tickets; with its event always, and used tickets stay used | tickets void, stock left; `refunded` with the last of them | of the same payment: as it is; of one in place of the payment that owes its money: paid by that | – |
 //! | cancelled | – | – | as it is | – | – | – |
 //! | expired | – | – | – | – | takes the same stock again, and is sold | – |
 //! | refunded | – | – | – | as it is | – | – |
@@ -75,6 +75,8 @@ pub enum Transition {
         amount: Money,
         /// The booking's seats; the stock has to know them.
         seats: Vec<SeatId>,
+        /// The payment that owes the booking its money, in whose place this one pays.
+        instead_of: Option<PaymentId>,
     },
     Cancel {
         by: Canceller,
@@ -167,6 +169,18 @@ pub fn decide(
         Transition::Await { until } => await_staff(&mut standing.booking, *until, now),
         Transition::Swap(request) => swap::swap(stock, standing, request, now),
         Transition::Accept => accept(stock, standing, now),
+        Transition::Reclaim {
+            payment,
+            instead_of: owing @ Some(_),
+            ..
+        } if standing.booking.status == BookingStatus::Confirmed
+            && standing.booking.payment_id == *owing =>
+        {
+            // Its stock and its tickets stay as they are.
+            standing.booking.payment_id = Some(*payment);
+            standing.booking.version += 1;
+            Ok(Moved::Now)
+        }
         Transition::Reclaim {
             payment, amount, ..
         } => reclaim(stock, standing, *payment, amount, now),

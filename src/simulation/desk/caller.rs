@@ -258,6 +258,7 @@ impl DeskCaller {
                     payment: PaymentId(booking.id.0),
                     amount: booking.total.clone(),
                     seats: Vec::new(),
+                    instead_of: None,
                 }
             }
             92..98 => Transition::Swap(Box::new(self.other_request(booking))),

@@ -26,6 +26,8 @@ pub(super) struct SimCharge {
     pub(super) refunds: BTreeMap<String, SimRefund>,
     /// It takes money without being asked to.
     is_at_once: bool,
+    /// The bank does not hand over what it has set aside.
+    is_empty: bool,
     /// We cancelled it, and nobody else.
     pub(super) is_let_go: bool,
 }
@@ -161,6 +163,7 @@ impl Provider for MoneyWorld {
                 }
             }
             let is_at_once = shared.dice.percent(30);
+            let is_empty = shared.dice.percent(5);
             let charge = shared.charges.entry(of.id).or_insert(SimCharge {
                 status: ChargeStatus::Open,
                 booking: of.booking_id,
@@ -168,6 +171,7 @@ impl Provider for MoneyWorld {
                 captured: 0,
                 refunds: BTreeMap::new(),
                 is_at_once,
+                is_empty,
                 is_let_go: false,
             });
             Ok(charge_of(of.id, charge))
@@ -202,6 +206,9 @@ impl Provider for MoneyWorld {
             let charge = charge(shared, of.id)?;
             if charge.status != ChargeStatus::Authorized {
                 return Err(refused("unexpected state"));
+            }
+            if charge.is_empty {
+                return Err(refused("the bank says no"));
             }
             charge.status = ChargeStatus::Captured;
             charge.captured = charge.amount;
@@ -322,6 +329,19 @@ pub(super) fn cancel_there(world: &MoneyWorld, id: PaymentId) {
         if let Some(charge) = charge.filter(open) {
             charge.status = ChargeStatus::Canceled;
             shared.tell(|| format!("{id} is cancelled by others"));
+            shared.told(world, id, false);
+        }
+    });
+}
+
+/// What was set aside lapses.
+pub(super) fn lapse(world: &MoneyWorld, id: PaymentId) {
+    world.with(|shared| {
+        let charge = shared.charges.get_mut(&id);
+        let held = |charge: &&mut SimCharge| charge.status == ChargeStatus::Authorized;
+        if let Some(charge) = charge.filter(held) {
+            charge.status = ChargeStatus::Canceled;
+            shared.tell(|| format!("{id} lapses"));
             shared.told(world, id, false);
         }
     });

@@ -9,16 +9,16 @@ use super::pushes;
 use super::world::{Handed, MoneyShared, MoneyWorld, Sale, SimJob, SimJobRow, at};
 use super::{EVENT, LATER_MS, MoneyCheck};
 use crate::jobs::{
-    Cancellation, Confirmation, End, Failed, PaymentReminder, RefundMail, TicketGiven, TicketSent,
-    TicketVoid, TransferOffer, cancellation, confirmation, payment_reminder, refund_mail,
-    transfer_mail,
+    Cancellation, Confirmation, End, Failed, PaymentOwed, PaymentReminder, RefundMail, TicketGiven,
+    TicketSent, TicketVoid, TransferOffer, cancellation, confirmation, payment_owed,
+    payment_reminder, refund_mail, transfer_mail,
 };
 use crate::lang::Lang;
 use crate::mail::MailError;
 use crate::store::jobs::{QueuedJob, TakenJob};
 use crate::store::letters::{
-    BookingToTell, CANCELLATION_JOB, CONFIRMATION_JOB, LETTER_WORTH, PAYMENT_REMINDER_JOB,
-    REFUND_MAIL_JOB, TICKET_VOID_JOB,
+    BookingToTell, CANCELLATION_JOB, CONFIRMATION_JOB, LETTER_WORTH, PAYMENT_OWED_JOB,
+    PAYMENT_REMINDER_JOB, REFUND_MAIL_JOB, TICKET_VOID_JOB, payment_owed_job,
 };
 use crate::store::push::{PUSH_JOB, PushJob};
 use crate::store::transfers::{
@@ -72,6 +72,11 @@ async fn is_due(world: &MoneyWorld, job: &TakenJob) -> Result<bool, Failed> {
             let told = told(world, of.booking_id).await?;
             told.as_ref().is_some_and(payment_reminder::is_due)
         }
+        PAYMENT_OWED_JOB => {
+            let of: PaymentOwed = read(job)?;
+            let told = told(world, of.booking_id).await?;
+            told.as_ref().is_some_and(payment_owed::is_due)
+        }
         CANCELLATION_JOB => {
             let of: Cancellation = read(job)?;
             let told = told(world, of.booking_id).await?;
@@ -112,12 +117,14 @@ async fn told(world: &MoneyWorld, id: BookingId) -> Result<Option<BookingToTell>
     let told = world.store(|shared| {
         let sale = shared.sales.get(&id)?;
         let mut attempts = shared.attempts.values().filter(|of| of.booking_id == id);
-        Some(to_tell(sale, attempts.any(|of| of.captured_amount > 0)))
+        let was_paid = attempts.any(|of| of.captured_amount > 0);
+        let is_owed = shared.is_owed(&sale.standing.booking);
+        Some(to_tell(sale, was_paid, is_owed))
     });
     Ok(told.await?)
 }
 
-fn to_tell(sale: &Sale, was_paid: bool) -> BookingToTell {
+fn to_tell(sale: &Sale, was_paid: bool, is_owed: bool) -> BookingToTell {
     let booking = &sale.standing.booking;
     BookingToTell {
         id: booking.id,
@@ -132,6 +139,7 @@ fn to_tell(sale: &Sale, was_paid: bool) -> BookingToTell {
         cancel_reason: booking.cancel_reason.clone(),
         has_payment: sale.begun_ms.is_some(),
         was_paid,
+        is_owed,
         event_cancelled: false,
         event_cancel_reason: None,
         title: "Opening night".to_owned(),
@@ -249,6 +257,12 @@ impl MoneyShared {
             }
             if status == BookingStatus::Cancelled && sale.is_cancelled_by_staff {
                 due.push(format!("{CANCELLATION_JOB}-{id}"));
+            }
+        }
+        for attempt in self.attempts.values().filter(|one| one.owed) {
+            let booking = &self.sales[&attempt.booking_id].standing.booking;
+            if self.is_owed(booking) && booking.payment_id == Some(attempt.id) {
+                due.push(payment_owed_job(attempt).key);
             }
         }
         for refund in self.refunds.values().filter(|one| refund_mail::is_due(one)) {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::clockwork::{now_ms, pause};
-use super::bank::{cancel_there, fail, give_back_there, pay};
+use super::bank::{cancel_there, fail, give_back_there, lapse, pay};
 use super::mails::{letter_job, offer_key, reminder_key, sent_payload};
 use super::world::{Handed, MoneyShared, MoneyWorld, PRICE, Sale, at, euros};
 use super::{EVENT, FAULTS_MS, MoneyCheck, TYPE};
@@ -114,7 +114,39 @@ async fn buyer(world: MoneyWorld) {
         _ => {}
     }
     pay(&world, attempt.id, ChargeStatus::Authorized);
+    if world.chance(5) {
+        world.wait(1, 3_000).await;
+        lapse(&world, attempt.id);
+    }
+    if world.chance(50) {
+        world.spawn(None, pay_again(world.clone(), booking));
+    }
     afterwards(&world, booking, attempt.id).await;
+}
+
+/// Pays what is owed, as often as it takes; some leave the page.
+async fn pay_again(world: MoneyWorld, booking: BookingId) {
+    while now_ms() < FAULTS_MS {
+        world.wait(5_000, 40_000).await;
+        let is_live = |shared: &mut MoneyShared| {
+            let mut attempts = shared.attempts.values();
+            attempts.any(|of| of.booking_id == booking && of.state.is_live())
+        };
+        if world.with(is_live) {
+            continue;
+        }
+        let Some(attempt) = begin(&world, booking) else {
+            continue;
+        };
+        if let Ok(charge) = start(&world, &world, &attempt).await {
+            let _ = world.heard(&attempt, &charge).await;
+        }
+        world.wait(500, 20_000).await;
+        if world.chance(10) {
+            return;
+        }
+        pay(&world, attempt.id, ChargeStatus::Authorized);
+    }
 }
 
 /// Asks to pay by another method, as the request does: lets the attempt go beside its job, and begins another.
@@ -245,15 +277,18 @@ fn pending(id: BookingId, quantity: i64, user: Option<UserId>) -> Booking {
 fn begin(world: &MoneyWorld, booking: BookingId) -> Option<Attempt> {
     world.with(|shared| {
         let id = PaymentId(shared.id());
+        let is_owed = shared.is_owed(&shared.sales.get(&booking)?.standing.booking);
         let sale = shared.sales.get_mut(&booking)?;
         let of = &sale.standing.booking;
         let is_over = of
             .expires_at
             .is_some_and(|deadline| deadline <= at(now_ms()));
-        if of.status != BookingStatus::Pending || is_over {
+        let is_held = of.status == BookingStatus::Pending && !is_over;
+        let instead_of = of.payment_id.filter(|_| is_owed);
+        if !is_held && instead_of.is_none() {
             return None;
         }
-        sale.begun_ms = Some(now_ms());
+        sale.begun_ms = sale.begun_ms.or(Some(now_ms()));
         let attempt = Attempt {
             id,
             booking_id: booking,
@@ -268,6 +303,8 @@ fn begin(world: &MoneyWorld, booking: BookingId) -> Option<Attempt> {
             return_url: None,
             pay_by: None,
             unwanted: false,
+            owed: false,
+            instead_of,
             captured_amount: 0,
             refunded_amount: 0,
             fee_amount: 0,

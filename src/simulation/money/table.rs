@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::clockwork::now_ms;
-use super::world::{MoneyShared, MoneyWorld, at};
+use super::world::{MoneyShared, MoneyWorld, at, euros};
 use super::{EVENT, MoneyCheck};
 use crate::config::inside::REFUND_LOOK_S;
 use crate::desk::{Change, DeskError};
@@ -16,7 +16,7 @@ use crate::payments::hear::{EventTable, ProviderEvent};
 use crate::payments::is_final;
 use crate::payments::refunds::{RefundTable, taken_back, taking_back};
 use crate::store::StoreError;
-use crate::store::letters::refund_mail_job;
+use crate::store::letters::{payment_owed_job, refund_mail_job};
 use crate::store::payments::{Heard, payment_job};
 use crate::store::refunds::{NewRefund, Refund, RefundBegun, RefundState, refund_job};
 use crate::ticketing::ledger::RefundedParts;
@@ -24,7 +24,7 @@ use crate::ticketing::movement::{Movements, Noted, Reserved, to_give_up};
 use crate::ticketing::payment::{
     Attempt, Attempted, Buyer, Charge, ChargeStatus, PaymentState, goes_back, stays_unwanted,
 };
-use crate::ticketing::record::{Booking, BookingStatus};
+use crate::ticketing::record::{Booking, BookingStatus, PaymentSummary};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Releases, Transition};
 use crate::ticketing::{BookingId, PaymentId, RefundId};
@@ -62,9 +62,20 @@ impl PaymentTable for MoneyWorld {
         self.store(|shared| {
             let attempt = shared.attempts.get(&id)?.clone();
             let sale = shared.sales.get(&attempt.booking_id)?;
+            let mut booking = sale.standing.booking.clone();
+            booking.payment = Some(PaymentSummary {
+                id,
+                provider: attempt.provider,
+                method: None,
+                state: attempt.state,
+                amount: attempt.amount.clone(),
+                refunded: euros(attempt.refunded_amount),
+                failure: None,
+                owed: shared.is_owed(&booking),
+            });
             Some(Attempted {
                 attempt,
-                booking: sale.standing.booking.clone(),
+                booking,
                 now: at(now_ms()),
             })
         })
@@ -103,7 +114,10 @@ impl PaymentTable for MoneyWorld {
             let Some(sale) = shared.sales.get(&of.booking_id) else {
                 return;
             };
-            let booking = &sale.standing.booking;
+            let booking = sale.standing.booking.clone();
+            if booking.payment_id == Some(of.id) && !mistaken!(PayBeside) {
+                shared.close_owing(of);
+            }
             if goes_back(of.id, gives_back, booking.status, booking.payment_id, false) {
                 let new = NewRefund {
                     event: of.event_id,
@@ -156,12 +170,50 @@ impl PaymentTable for MoneyWorld {
         .await
     }
 
+    async fn owe(&self, of: &Attempt, _reason: &str) -> Result<bool, StoreError> {
+        self.store(|shared| {
+            let sale = shared.sales.get_mut(&of.booking_id);
+            let Some(sale) = sale.filter(|sale| sale.standing.booking.payment_id == Some(of.id))
+            else {
+                return false;
+            };
+            let booking = &mut sale.standing.booking;
+            let attempt = shared.attempts.get_mut(&of.id);
+            let attempt = attempt.filter(|attempt| attempt.state.is_live());
+            let is_sold = booking.status == BookingStatus::Confirmed;
+            let Some(attempt) = attempt.filter(|_| is_sold) else {
+                return false;
+            };
+            attempt.state = PaymentState::NeedsReview;
+            attempt.owed = true;
+            shared.close_owing(of);
+            shared.keep(&payment_owed_job(of));
+            true
+        })
+        .await
+    }
+
     async fn moved(&self, of: &Attempt, seen: &Movements) -> Result<Noted, StoreError> {
         self.store(|shared| shared.note(of, seen)).await
     }
 }
 
 impl MoneyShared {
+    /// Whether the money of what the booking is sold to did not come.
+    pub(super) fn is_owed(&self, booking: &Booking) -> bool {
+        let attempt = booking.payment_id.and_then(|id| self.attempts.get(&id));
+        booking.status == BookingStatus::Confirmed && attempt.is_some_and(|of| of.owed)
+    }
+
+    /// The attempt in whose place this one is sold to owes nothing any more.
+    fn close_owing(&mut self, of: &Attempt) {
+        let owing = of.instead_of.and_then(|id| self.attempts.get_mut(&id));
+        if let Some(owing) = owing.filter(|owing| owing.owed) {
+            owing.state = PaymentState::Canceled;
+            owing.owed = false;
+        }
+    }
+
     /// Writes a refund and reserves its amount.
     fn add_refund(&mut self, of: &Attempt, new: &NewRefund<'_>) -> Refund {
         let refund = Refund {
@@ -406,6 +458,7 @@ impl Sales for MoneyWorld {
             payment: of.id,
             amount: of.amount.clone(),
             seats: Vec::new(),
+            instead_of: of.instead_of,
         };
         match self
             .change(&Change::new(EVENT, of.booking_id, reclaim))

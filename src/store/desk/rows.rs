@@ -60,9 +60,7 @@ impl<'a> ChangeRows<'a> {
             columns.confirmed_at.push(one.confirmed_at);
             columns.paid_by.push(one.paid_by.map(|by| by.as_str()));
             columns.payments.push(one.payment_id);
-            if one.from != one.to && one.to == BookingStatus::Confirmed {
-                columns.sold_to.extend(one.payment_id);
-            }
+            columns.sold_to.extend(one.sold_to);
             columns.deadlines.push(one.expires_at);
             columns.extended_at.push(one.extended_at);
             columns.processing_since.push(one.processing_since);

@@ -382,6 +382,7 @@ fn by_payment() -> Transition {
         payment: PAYMENT,
         amount: pending().booking.total,
         seats: vec![SEAT],
+        instead_of: None,
     }
 }
 
@@ -477,6 +478,7 @@ fn late_money_takes_the_same_stock_again() {
         payment: PaymentId(uuid::Uuid::nil()),
         amount: pending().booking.total,
         seats: Vec::new(),
+        instead_of: None,
     };
     let refusal = refused(&stock, &standing, &other, now());
     assert_eq!(refusal.code(), "INVALID_TRANSITION");

@@ -7,7 +7,7 @@ use crate::support::show::{one, user};
 use seatcast::ticketing::UserId;
 
 /// A card whose bank works on it until it is told how that ends; for a debit, the days that it takes.
-const PROCESSES: &str = "4000000000000077";
+pub(super) const PROCESSES: &str = "4000000000000077";
 
 async fn begin_with(shop: &Shop, held: &Held, method: &str) -> Value {
     let pay = format!("/api/v1/bookings/{}/payment", held.id);

@@ -5,6 +5,7 @@
 //! | [`guards`] | what the database refuses, whoever writes it |
 //! | [`offline`] | what is paid in days is held until its deadline, marked paid by staff, or ends |
 //! | [`reviews`] | payments and jobs that wait for a person are listed, and worked off once; invoices are printed |
+//! | [`owed`] | a confirmed booking whose money did not come is paid again, or a person decides |
 //! | [`killed`] | whole purchases while servers are killed and Postgres crashes |
 //! | [`model`] | people who do anything, in any order, beside a model of what they were told |
 //! | [`rules`] | declines, lost and doubled messages, late money, other amounts, faults at every step |
@@ -22,6 +23,7 @@ mod methods;
 mod model;
 mod movements;
 mod offline;
+mod owed;
 mod reviews;
 mod rules;
 mod servers;

@@ -1,15 +1,19 @@
 //! A shop with an event, and a provider outside of the process that has books of its own.
 
+use seatcast::config::Config;
 use seatcast::ticketing::EventId;
 use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one};
+use crate::support::smtp::Smtp;
 use crate::support::stripe::{Stripe, WEBHOOK_SECRET};
 
 pub(super) const GOOD: &str = "4242424242424242";
 pub(super) const PRICE: i64 = 1_500;
+/// Where mails lead.
+pub(super) const PAGES: &str = "https://tickets.example";
 
 pub(super) struct Shop {
     pub(super) stripe: Stripe,
@@ -33,11 +37,33 @@ impl Shop {
 
     /// The provider is asked at `base`.
     pub(super) async fn open_before(stripe: Stripe, base: String, tickets: i32) -> Shop {
+        Shop::open_with(stripe, base, tickets, |_| {}).await
+    }
+
+    /// Mails go to this server.
+    pub(super) async fn open_mailing(smtp: &Smtp, tickets: i32) -> Shop {
+        let (stripe, url) = (Stripe::start().await, smtp.url());
+        let base = stripe.base();
+        let mails = |config: &mut Config| {
+            config.mail.smtp_url = Some(url);
+            config.mail.public_url = Some(PAGES.to_owned());
+            config.mail.mail_from = Some("Box office <tickets@example.org>".to_owned());
+        };
+        Shop::open_with(stripe, base, tickets, mails).await
+    }
+
+    async fn open_with(
+        stripe: Stripe,
+        base: String,
+        tickets: i32,
+        set: impl FnOnce(&mut Config),
+    ) -> Shop {
         let server = TestServer::builder()
             .with(|config| {
                 config.stripe.secret_key = Some("sk_test_1".to_owned());
                 config.stripe.webhook_secret = Some(format!("whsec_older, {WEBHOOK_SECRET}"));
                 config.stripe.api_base = base;
+                set(config);
             })
             .start()
             .await;

@@ -180,6 +180,7 @@ async fn many_attempts_at_once_are_begun_noted_and_settled_each_once() {
             payment,
             amount,
             seats: Vec::new(),
+            instead_of: None,
         };
         desk.change(Change::new(show.event, of.booking_id, sale))
     });

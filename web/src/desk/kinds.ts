@@ -8,6 +8,7 @@ const JOBS: Translations<Names> = {
   en: {
     confirmation: 'Tickets by mail',
     payment_reminder: 'Reminder to pay',
+    payment_owed: 'Mail: to be paid again',
     cancellation: 'Mail: cancelled',
     event_cancelled: 'Mails: event cancelled',
     refund_mail: 'Mail: money back',
@@ -32,6 +33,7 @@ const JOBS: Translations<Names> = {
   th: {
     confirmation: 'ส่งบัตรทางอีเมล',
     payment_reminder: 'เตือนให้ชำระ',
+    payment_owed: 'อีเมล: ต้องชำระอีกครั้ง',
     cancellation: 'อีเมล: ยกเลิก',
     event_cancelled: 'อีเมล: งานถูกยกเลิก',
     refund_mail: 'อีเมล: เงินคืน',
@@ -56,6 +58,7 @@ const JOBS: Translations<Names> = {
   fa: {
     confirmation: 'بلیت‌ها با ایمیل',
     payment_reminder: 'یادآوری پرداخت',
+    payment_owed: 'نامه: دوباره پرداخت شود',
     cancellation: 'ایمیل: لغو',
     event_cancelled: 'ایمیل‌ها: لغو رویداد',
     refund_mail: 'ایمیل: پول پس‌داده',

@@ -28,6 +28,8 @@ export interface Payment {
   refunded: Money;
   /** Why the last card was declined; another one may be tried. */
   failure: string | null;
+  /** The booking is confirmed and its money did not come: it is to be paid again. */
+  owed?: boolean;
 }
 
 export interface PaymentWish {

@@ -14,10 +14,15 @@ export function payingOf({ payment }: Booking): Paying {
     case 'captured':
       return 'underway';
     case 'needs_review':
-      return 'review';
+      return payment.owed ? 'open' : 'review';
     default:
       return payment?.failure ? 'declined' : 'open';
   }
+}
+
+/** Whether there is something to pay: of a hold, and of a confirmed booking whose money did not come. */
+export function isToPay({ status, payment }: Booking): boolean {
+  return status === 'pending' || (status === 'confirmed' && payment?.owed === true);
 }
 
 /** A bank may still say yes: the tickets come then, if they are not somebody else's by now. */
@@ -40,6 +45,7 @@ export function moneyWords(language: Language, booking: Booking): string | undef
   const words = WORDS[language];
   if (!payment) return undefined;
   const { state, refunded } = payment;
+  if (status === 'confirmed' && payment.owed) return words.owed;
   if (state === 'needs_review') return words.review;
   if (refunded.amount > 0) return words.goesBack(sum(language, refunded));
   if (status !== 'expired' && status !== 'cancelled') return undefined;

@@ -531,6 +531,20 @@ describe('paying', () => {
     expect(textOf(element)).toContain(words);
   });
 
+  it('asks to pay again what is confirmed and whose money did not come', async () => {
+    change({ status: 'confirmed', payment: payment({ state: 'needs_review', owed: true }) });
+    const element = await shown();
+    expect(textOf(element)).toContain('Your bank did not give us the money, and nothing was taken.');
+    expect(textOf(pay(element)!)).toBe('Pay €90.00');
+    change({ payment: payment({ state: 'processing', owed: true }) });
+    await drawn(server, element);
+    expect(pay(element)).toBeNull();
+    change({ payment: payment({ state: 'captured' }) });
+    await drawn(server, element);
+    expect(pay(element)).toBeNull();
+    expect(textOf(element)).not.toContain('Your bank did not give us the money');
+  });
+
   it('web_21: marks tickets that are not good any more', async () => {
     change({ status: 'confirmed', tickets: [TICKET, { ...TICKET, code: 'TKT-20300101-AAAAAAAA', status: 'void' }] });
     const element = await shown();

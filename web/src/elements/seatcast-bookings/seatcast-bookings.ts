@@ -14,7 +14,7 @@ import { explain } from '../internal/refusals.ts';
 import { addedRows, containedWords, ticketAmount } from '../internal/price-lines.ts';
 import { BookingsController } from '../internal/own-controllers.ts';
 import { Ended, endOf, isStanding } from './ended.ts';
-import { arrival, BACK, begun, isBack, isBegun, leaveToPay, ledBack, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';
+import { arrival, BACK, begun, isBack, isBegun, isToPay, leaveToPay, ledBack, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';
 import { styles } from './seatcast-bookings.styles.ts';
 import { WORDS } from './words.ts';
 import '../internal/refusal-words.ts';
@@ -240,7 +240,7 @@ export class SeatcastBookings extends SellingElement {
     const isOver = this.#isOver(booking);
     const status = isOver ? 'expired' : booking.status;
     const isOpenOffer = status === 'pending' && isOffer(booking);
-    const paying = status === 'pending' && !isOpenOffer ? this.#paying(booking) : undefined;
+    const paying = isToPay({ ...booking, status }) && !isOpenOffer ? this.#paying(booking) : undefined;
     const countdown = status === 'pending' && paying !== 'underway' ? this.topic.client.countdown(booking) : undefined;
     const end = endOf(this.language, booking, isOver);
     const moneys = status === 'pending' ? undefined : moneyWords(this.language, { ...booking, status });
@@ -600,7 +600,7 @@ export class SeatcastBookings extends SellingElement {
     const isAgain = wasDeclined && booking !== undefined && payingOf(booking) === 'declined';
     const patienceMs = isAgain ? BACK.declinedMs : BACK.ms;
     // A decline may be of the card before the last: it is shown, and the bank is asked on.
-    const isAnswered = booking && (booking.status !== 'pending' || payingOf(booking) === 'underway');
+    const isAnswered = booking && (!isToPay(booking) || payingOf(booking) === 'underway');
     if (isAnswered || Date.now() - this.#backAt > patienceMs) {
       this.leftToPay = undefined;
       isBack();
@@ -618,7 +618,7 @@ export class SeatcastBookings extends SellingElement {
     const now = performance.now();
     if (this.#awaitedBank === undefined || now - this.#askedAt <= BACK.askMs) return;
     const booking = this.#own.view.bookings?.find(({ id }) => id === this.#awaitedBank);
-    if (Date.now() - this.#backAt > BACK.ms || (booking && booking.status !== 'pending')) this.#awaitedBank = undefined;
+    if (Date.now() - this.#backAt > BACK.ms || (booking && !isToPay(booking))) this.#awaitedBank = undefined;
     this.#askedAt = now;
     this.topic.client.refreshBookings();
   }

@@ -69,6 +69,7 @@ interface Words {
 
   /** Where the money is. */
   review: string;
+  owed: string;
   goesBack: (sum: string) => string;
   byPolicy: string;
   tooLate: string;
@@ -146,6 +147,7 @@ export const WORDS: Translations<Words> = {
     paymentCancelled: 'The payment was cancelled.',
 
     review: 'Somebody is looking at your payment, and will tell you.',
+    owed: 'Your bank did not give us the money, and nothing was taken. Please pay again: otherwise the organizer may cancel the booking.',
     goesBack: (sum) => `${sum} goes back to you.`,
     byPolicy: 'What goes back to you follows the refund policy.',
     tooLate: 'Your payment came too late: it goes back to you.',
@@ -219,6 +221,7 @@ export const WORDS: Translations<Words> = {
     paymentCancelled: 'การชำระเงินถูกยกเลิก',
 
     review: 'มีเจ้าหน้าที่กำลังตรวจสอบการชำระเงินของคุณ และจะแจ้งให้ทราบ',
+    owed: 'ธนาคารของคุณไม่ได้ส่งเงินให้เรา จึงยังไม่มีการหักเงิน โปรดชำระอีกครั้ง มิฉะนั้นผู้จัดงานอาจยกเลิกการจอง',
     goesBack: (sum) => `${sum} จะคืนให้คุณ`,
     byPolicy: 'จำนวนเงินที่คืนเป็นไปตามนโยบายการคืนเงิน',
     tooLate: 'การชำระเงินมาช้าเกินไป เงินจะคืนให้คุณ',
@@ -292,6 +295,7 @@ export const WORDS: Translations<Words> = {
     paymentCancelled: 'پرداخت لغو شد.',
 
     review: 'کسی پرداخت شما را بررسی می‌کند و به شما خبر می‌دهد.',
+    owed: 'بانک شما پول را به ما نداد و چیزی برداشت نشده است. لطفاً دوباره بپردازید، وگرنه برگزارکننده ممکن است رزرو را لغو کند.',
     goesBack: (sum) => `${sum} به شما برمی‌گردد.`,
     byPolicy: 'آنچه برمی‌گردد بر پایهٔ شرایط بازپرداخت است.',
     tooLate: 'پرداخت شما دیر رسید: به شما برمی‌گردد.',
