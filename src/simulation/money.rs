@@ -4,7 +4,7 @@
 //! gives back and takes events in (`payments::give_back`, `payments::hear`), the rules of a booking
 //! (`ticketing::transition`) and the jobs that a change leads to, the worker of jobs, what tells browsers (`jobs::push`), and of
 //! each mail the rule whether it is still due. Modelled are the rows of the database, the provider with its webhooks, the mail
-//! server, push services, and people. Database, provider, mail server and push services answer late, refuse, or answer nothing
+//! server, push services, and people. Banks refuse to hand over what they had set aside, or let it lapse, and buyers pay again. Database, provider, mail server and push services answer late, refuse, or answer nothing
 //! although they did what they were asked; webhooks are lost, doubled, and come in any order; nodes crash and come back.
 //!
 //! | check | promise |
@@ -13,6 +13,7 @@
 //! | `Covered` | in the end all money that was taken belongs to a confirmed booking, went back as is written down, or waits for a person |
 //! | `TicketOnce` | a ticket goes back by one refund, however many ask for it at once |
 //! | `Paid` | in the end every confirmed booking is paid in full, once, and none of it went back as too late, or a person looks at it |
+//! | `Review` | a person is asked only where the provider has let a sale's money go and nobody paid again, or where others gave money back |
 //! | `Kept` | nobody loses a hold since an attempt was let go for another one |
 //! | `Judged` | what is cancelled was paid, or not, as whoever decided about it saw it |
 //! | `Sold` | money is taken only for what is sold to this attempt, and nothing is sold twice |
@@ -53,7 +54,7 @@ const REPLAYED_SEEDS: u64 = 30;
 const LINES_MIN: usize = 20;
 /// How long faults and buyers go on, and how long everything may take to settle after them.
 const FAULTS_MS: u64 = 240_000;
-const REST_MS: u64 = 3_600_000;
+const REST_MS: u64 = 7_200_000;
 /// After every run: the event begins.
 const LATER_MS: u64 = 10 * (FAULTS_MS + REST_MS);
 const LEASE_MS: u64 = LEASE.as_millis() as u64;
@@ -61,7 +62,7 @@ const EVENT: EventId = EventId(1);
 const TYPE: TicketTypeId = TicketTypeId(1);
 
 /// Each mistake with the check that has to catch it.
-const MISTAKES: [(Mistake, MoneyCheck, &str); 18] = [
+const MISTAKES: [(Mistake, MoneyCheck, &str); 20] = [
     (
         Mistake::CaptureUnsold,
         MoneyCheck::Sold,
@@ -143,6 +144,16 @@ const MISTAKES: [(Mistake, MoneyCheck, &str); 18] = [
         "a payment in process is let go, which nobody can stop, and nobody can pay otherwise",
     ),
     (
+        Mistake::ReviewTaken,
+        MoneyCheck::Review,
+        "whoever is refused a capture does not look whether somebody else has taken the money",
+    ),
+    (
+        Mistake::PayBeside,
+        MoneyCheck::Review,
+        "what is paid again leaves the first attempt to a person",
+    ),
+    (
         Mistake::PushTwice,
         MoneyCheck::MailedOnce,
         "a browser that was told is told again",
@@ -160,6 +171,7 @@ enum MoneyCheck {
     Covered,
     TicketOnce,
     Paid,
+    Review,
     Kept,
     Judged,
     Sold,

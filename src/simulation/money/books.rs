@@ -3,9 +3,9 @@
 use super::bank::SimCharge;
 use super::world::MoneyShared;
 use super::{MoneyCheck, MoneyFault};
-use crate::store::refunds::RefundState;
+use crate::store::refunds::{Refund, RefundState};
 use crate::ticketing::PaymentId;
-use crate::ticketing::payment::PaymentState;
+use crate::ticketing::payment::{Attempt, ChargeStatus, PaymentState};
 use crate::ticketing::record::BookingStatus;
 
 /// The books at the end.
@@ -21,6 +21,7 @@ pub(super) fn closing(shared: &mut MoneyShared) -> Result<(), MoneyFault> {
             return fault(MoneyCheck::Ends, format!("{refund:?} has no end"));
         }
     }
+    reviewed(shared)?;
     for (id, charge) in &shared.charges {
         covered(shared, *id, charge)?;
     }
@@ -56,6 +57,36 @@ pub(super) fn closing(shared: &mut MoneyShared) -> Result<(), MoneyFault> {
     let unsent = shared.unsent();
     if !unsent.is_empty() {
         return fault(MoneyCheck::Mailed, format!("nobody got {unsent:?}"));
+    }
+    Ok(())
+}
+
+/// Nothing waits for a person that the server could have ended.
+fn reviewed(shared: &MoneyShared) -> Result<(), MoneyFault> {
+    let fault = |what| {
+        Err(MoneyFault {
+            check: MoneyCheck::Review,
+            what,
+        })
+    };
+    let waits = |attempt: &&Attempt| attempt.state == PaymentState::NeedsReview;
+    for attempt in shared.attempts.values().filter(waits) {
+        let charge = shared.charges.get(&attempt.id);
+        let is_gone = charge.is_some_and(|charge| charge.status == ChargeStatus::Canceled);
+        let booking = &shared.sales[&attempt.booking_id].standing.booking;
+        // One that was cancelled is left to a person all the same.
+        let is_paid_for =
+            booking.status == BookingStatus::Confirmed && booking.payment_id != Some(attempt.id);
+        if !is_gone || !attempt.owed || is_paid_for {
+            return fault(format!("{attempt:?} waits for a person: {charge:?}"));
+        }
+    }
+    let waits = |refund: &&Refund| refund.state == RefundState::NeedsReview;
+    for refund in shared.refunds.values().filter(waits) {
+        let charge = shared.charges.get(&refund.payment_id);
+        if charge.is_none_or(|charge| charge.refunded_by_others() == 0) {
+            return fault(format!("{refund:?} waits for a person: {charge:?}"));
+        }
     }
     Ok(())
 }
