@@ -773,3 +773,33 @@ fn an_offer_stands_beside_what_its_buyer_has() {
     assert_eq!(grant.terms, Terms::Pending { expires_at: until });
     assert_eq!(grant.claim_state(), ClaimState::Held);
 }
+
+#[test]
+fn a_total_that_no_card_is_charged_for_is_refused_to_buyers_and_not_to_staff() {
+    let own = Sells::Of(vec![OrganizationId::from(ORGANIZER)]);
+    let ask = |price: i64, sells: &Sells, least_charge: bool| {
+        let mut stock = stock();
+        stock
+            .ticket_types
+            .insert(VIP, terms(price, &[ROOT, PoolId(11)]));
+        let wish = Wish::Items(vec![quantity(VIP, 1)]);
+        let request = Request {
+            sells: sells.clone(),
+            least_charge,
+            ..request(Some(CUSTOMER), wish)
+        };
+        code(decide(&mut stock, &request, now()))
+    };
+    for price in [1, 49] {
+        assert_eq!(
+            ask(price, &Sells::Nowhere, true),
+            "BELOW_MINIMUM_CHARGE",
+            "{price}"
+        );
+        assert_eq!(ask(price, &own, true), "granted", "{price}");
+        assert_eq!(ask(price, &Sells::Nowhere, false), "granted", "{price}");
+    }
+    for price in [0, 50] {
+        assert_eq!(ask(price, &Sells::Nowhere, true), "granted", "{price}");
+    }
+}

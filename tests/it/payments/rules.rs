@@ -547,3 +547,44 @@ async fn buyers_whose_bookings_somebody_writes_keep_no_others_from_paying() {
     writes.commit().await.unwrap();
     shop.begin(&holds[0]).await;
 }
+
+/// Else buyers would have a hold that nobody takes money for.
+#[tokio::test]
+async fn a_total_below_what_the_provider_charges_is_refused_before_any_hold() {
+    let shop = Shop::open(10).await;
+    let kinds = Show::new()
+        .ticket_type("Programme", 49, 10)
+        .ticket_type("Seat", 50, 10);
+    let cheap = kinds.stage(&shop.client).await;
+    let of = |kind: usize| {
+        let item = json!({"ticket_type_id": cheap.ticket_types[kind], "quantity": 1});
+        json!({"event_id": cheap.event, "items": [item]})
+    };
+    let buyer = shop.server.anonymous();
+    for path in ["/api/v1/bookings/quote", "/api/v1/bookings"] {
+        let refused = buyer.post(path, &of(0)).await;
+        assert_eq!(refused.code(422), "BELOW_MINIMUM_CHARGE", "{path}");
+        let minimum = json!({"amount": 50, "currency": "EUR"});
+        assert_eq!(refused.body["data"]["minimum"], minimum);
+    }
+    let held = "select count(*) from bookings";
+    assert_eq!(one::<i64>(&shop.client, held, &[]).await, 0);
+    let quoted = buyer.post("/api/v1/bookings/quote", &of(1)).await;
+    assert_eq!(quoted.data(200)["total"]["amount"], 50);
+    let made = buyer.post("/api/v1/bookings", &of(1)).await;
+    let text = |name: &str| made.data(201)[name].as_str().unwrap().to_owned();
+    let held = Held {
+        id: text("id"),
+        token: text("token"),
+    };
+    let path = format!("/api/v1/bookings/{}", held.id);
+    let cheaper = json!({"items": of(0)["items"]});
+    let refused = shop.buyer(&held).patch(&path, &cheaper).await;
+    assert_eq!(refused.code(422), "BELOW_MINIMUM_CHARGE");
+    let total = "select total_amount from bookings";
+    assert_eq!(one::<i64>(&shop.client, total, &[]).await, 50);
+    shop.begin(&held).await;
+    // Staff take any sum.
+    let staff = shop.server.user(cheap.organizer);
+    staff.post("/api/v1/bookings", &of(0)).await.data(201);
+}
