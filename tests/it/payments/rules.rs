@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
 
+use super::methods::PROCESSES;
 use super::shop::{GOOD, Held, PRICE, Shop};
 use crate::support::database::wait_for_a_lock;
 use crate::support::show::{Show, one, user};
@@ -587,4 +588,69 @@ async fn a_total_below_what_the_provider_charges_is_refused_before_any_hold() {
     // Staff take any sum.
     let staff = shop.server.user(cheap.organizer);
     staff.post("/api/v1/bookings", &of(0)).await.data(201);
+}
+
+/// Seconds until the hold ends.
+async fn left_s(shop: &Shop, held: &Held) -> f64 {
+    let sql = format!(
+        "select extract(epoch from expires_at - clock_timestamp())::float8 from bookings where id = '{}'",
+        held.id
+    );
+    one(&shop.client, &sql, &[]).await
+}
+
+/// They should not lose the tickets while they look for their card.
+#[tokio::test]
+async fn whoever_begins_to_pay_late_has_five_minutes_once() {
+    let shop = Shop::open(10).await;
+    let held = shop.hold(1).await;
+    let path = format!("/api/v1/bookings/{}/payment", held.id);
+    let a_minute_is_left = format!(
+        "update bookings set expires_at = clock_timestamp() + interval '60 s' where id = '{}'",
+        held.id
+    );
+    shop.client.execute(&a_minute_is_left, &[]).await.unwrap();
+    let began = shop.buyer(&held).post(&path, &json!({})).await;
+    let left = left_s(&shop, &held).await;
+    assert!((290.0..=300.0).contains(&left), "{left}");
+    let said = began.data(201)["expires_at"].as_str().unwrap();
+    let is_said = "select expires_at = $1::text::timestamptz from bookings";
+    assert!(one::<bool>(&shop.client, is_said, &[&said]).await, "{said}");
+    shop.client.execute(&a_minute_is_left, &[]).await.unwrap();
+    shop.begin(&held).await;
+    let left = left_s(&shop, &held).await;
+    assert!(left <= 60.0, "{left}");
+}
+
+/// The page says meanwhile that the tickets stay theirs.
+#[tokio::test]
+async fn a_hold_waits_half_an_hour_for_a_card_that_its_bank_works_on() {
+    let shop = Shop::open(10).await;
+    let held = shop.hold(1).await;
+    let intent = shop.begin(&held).await;
+    shop.stripe.give_card(&intent, PROCESSES).await;
+    let waits = format!(
+        "select processing_since is not null from bookings where id = '{}'",
+        held.id
+    );
+    shop.until(&waits).await;
+    let left = left_s(&shop, &held).await;
+    assert!((29.0 * 60.0..=30.0 * 60.0).contains(&left), "{left}");
+    // However long it is looked at, it is not half an hour from then.
+    let sooner = format!(
+        "update bookings set expires_at = expires_at - interval '10 min' where id = '{}'",
+        held.id
+    );
+    shop.client.execute(&sooner, &[]).await.unwrap();
+    let looked = "select attempts from jobs where kind = 'payment'";
+    let before: i32 = one(&shop.client, looked, &[]).await;
+    shop.in_the_end(&format!(
+        "select attempts > {before} and state = 'waiting' from jobs where kind = 'payment'"
+    ))
+    .await;
+    let left = left_s(&shop, &held).await;
+    assert!(left <= 20.0 * 60.0, "{left}");
+    let done = json!({"act": {"intent": intent, "processed": "succeeds"}});
+    shop.stripe.tell(done).await;
+    shop.paid_and_sold(&held, &intent, 1).await;
 }
