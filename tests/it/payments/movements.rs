@@ -384,5 +384,41 @@ async fn a_report_has_what_went_back_of_the_money_that_paid() {
         shop.until_dispute(state).await;
         reported("30.00", "30.00", 0).await;
     }
+}
+
+/// The provider tells the newest events first: those behind the first page are asked for, too.
+#[tokio::test]
+async fn what_others_gave_back_is_found_behind_many_newer_events() {
+    let shop = Shop::open(10).await;
+    let (first, intent) = shop.sell_two().await;
+    let (_, newer) = shop.sell_two().await;
+    shop.until_quiet().await;
+    shop.stripe.tell(json!({"delivery": "drop"})).await;
+    let before = shop.stripe.books().await["events"]
+        .as_array()
+        .unwrap()
+        .len();
+    let refund = |of: &str| json!({"refund_intent": of, "amount": 1});
+    shop.stripe.tell(refund(&intent)).await;
+    for _ in 0..60 {
+        shop.stripe.tell(refund(&newer)).await;
+    }
+    let told = shop.stripe.books().await["events"]
+        .as_array()
+        .unwrap()
+        .len()
+        - before;
+    assert!(told > 100, "{told} events are one page");
+    // Only what asks for events is let run: no attempt is looked at by itself.
+    let look = "update jobs set run_at = clock_timestamp() where kind = 'provider_events' and state = 'waiting'";
+    shop.client.execute(look, &[]).await.unwrap();
+    shop.until(&format!(
+        "select count(*) = 1 from payments where booking_id = '{}' and refunded_amount = 1",
+        first.id
+    ))
+    .await;
+    shop.until("select count(*) = 1 from payments where refunded_amount = 60")
+        .await;
+    shop.until_quiet().await;
     shop.server.audit().await;
 }
