@@ -436,7 +436,7 @@ async fn strangers_and_owners_do_not_give_back() {
 /// soon as some of it is done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_event_gives_everything_back_also_after_a_stop_in_the_middle() {
-    const BOOKINGS: i64 = 120;
+    const BOOKINGS: i64 = 500;
     let server = TestServer::start().await;
     let client = server.client().await;
     let show = stage(&client).await;
@@ -465,6 +465,14 @@ async fn a_cancelled_event_gives_everything_back_also_after_a_stop_in_the_middle
     let captured = format!("select count(*) = {BOOKINGS} from payments where state = 'captured'");
     eventually(&client, "captured payments", &captured).await;
 
+    // Somebody has the row of one in the middle, so that the server stops before it is through.
+    let mut somebody = server.client().await;
+    let row = somebody.transaction().await.unwrap();
+    let middle = format!(
+        "select from payments where id = (select id from payments order by id offset {} limit 1) for no key update",
+        BOOKINGS / 2
+    );
+    row.query_one(&middle, &[]).await.unwrap();
     let staff = server.user(show.organizer);
     let cancel = format!("/api/v1/events/{}/cancel", show.event);
     let cancelled = staff
@@ -478,6 +486,13 @@ async fn a_cancelled_event_gives_everything_back_also_after_a_stop_in_the_middle
     eventually(&client, "some refunds", "select count(*) > 5 from refunds").await;
     let database = server.database.clone();
     server.stop().await.unwrap();
+    let given = "select count(*) from refunds where state = 'succeeded'";
+    let given: i64 = one(&client, given, &[]).await;
+    assert!(
+        (1..BOOKINGS).contains(&given),
+        "{given} were given back when it stopped"
+    );
+    row.rollback().await.unwrap();
 
     let server = TestServer::builder().on(database).start().await;
     let staff = server.user(show.organizer);

@@ -265,14 +265,16 @@ async fn nobody_had_to_look(client: &Client, url: &str) {
 
 /// Ends when a few have died since, and every booking of the event is over.
 async fn cancel_event(shop: &Rush, url: &str, random: &mut StdRng) {
+    // The slow ones come first, so that the deaths meet refunds on their way.
     let troubles = [
+        ("POST /v1/refunds", "slow", 40),
         ("POST /v1/refunds", "429", 20),
         ("POST /v1/refunds", "cut_before", 3),
         ("POST /v1/refunds", "cut_after", 3),
     ];
     let faults: Vec<Value> = troubles
         .iter()
-        .map(|(on, does, times)| json!({"on": on, "does": does, "times": times}))
+        .map(|(on, does, times)| json!({"on": on, "does": does, "times": times, "ms": 500}))
         .collect();
     shop.servers.stripe.tell(json!({ "faults": faults })).await;
     let path = format!("/api/v1/events/{}/cancel", shop.show.event);
@@ -281,11 +283,17 @@ async fn cancel_event(shop: &Rush, url: &str, random: &mut StdRng) {
     let cancelled = shop.ask(&path, &organizer, &body).await;
     assert_eq!(cancelled.status, 202, "{}", cancelled.text);
     let mut client = again(url).await;
-    let (began, mut deaths) = (Instant::now(), 0);
+    let (began, mut deaths, mut in_the_middle) = (Instant::now(), 0, 0);
+    let is_under_way = "select exists (select from refunds where state in ('requested', 'pending') and key like 'evt:%')";
     let is_over =
         "select not exists (select from bookings where status in ('pending', 'confirmed'))";
     loop {
         sleep(Duration::from_millis(random.random_range(DEATHS_MS) / 2)).await;
+        if deaths <= 2
+            && let Ok(row) = client.query_one(is_under_way, &[]).await
+        {
+            in_the_middle += usize::from(row.get::<_, bool>(0));
+        }
         match deaths {
             1 => drop(crash(url).await),
             0 | 2 => shop.servers.kill().await,
@@ -293,10 +301,11 @@ async fn cancel_event(shop: &Rush, url: &str, random: &mut StdRng) {
         }
         deaths += 1;
         match client.query_one(is_over, &[]).await {
-            Ok(row) if row.get(0) && deaths > 2 => return,
+            Ok(row) if row.get(0) && deaths > 2 => break,
             Ok(_) => {}
             Err(_) => client = again(url).await,
         }
         assert!(began.elapsed() < SETTLED, "bookings stand");
     }
+    assert!(in_the_middle > 0, "nothing died while money went back");
 }
