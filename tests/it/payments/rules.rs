@@ -654,3 +654,55 @@ async fn a_hold_waits_half_an_hour_for_a_card_that_its_bank_works_on() {
     shop.stripe.tell(done).await;
     shop.paid_and_sold(&held, &intent, 1).await;
 }
+
+/// The provider may tell of a payment before its answer to us is there. The event names our attempt.
+#[tokio::test]
+async fn a_webhook_that_is_quicker_than_the_answer_is_taken_in() {
+    let shop = Shop::open(10).await;
+    let held = shop.hold(1).await;
+    let slow = json!({"on": "POST /v1/payment_intents", "does": "slow", "ms": 1_500});
+    shop.stripe.tell(json!({"faults": [slow]})).await;
+    let path = format!("/api/v1/bookings/{}/payment", held.id);
+    let (buyer, wish) = (shop.buyer(&held), json!({}));
+    let told = async {
+        shop.until("select count(*) = 1 from payments").await;
+        let id: String = one(&shop.client, "select id::text from payments", &[]).await;
+        let object =
+            json!({"object": "payment_intent", "id": "pi_quick", "metadata": {"payment": id}});
+        let forge = json!({"forge": {"type": "payment_intent.created", "object": object}});
+        let answer = shop.stripe.tell(forge).await;
+        assert_eq!(answer["statuses"], json!([200]));
+        let waits = "select provider_ref is null from payments";
+        assert!(
+            one::<bool>(&shop.client, waits, &[]).await,
+            "the answer was quicker"
+        );
+    };
+    let (began, ()) = join(buyer.post(&path, &wish), told).await;
+    began.data(201);
+    shop.in_the_end("select provider_ref is not null from payments")
+        .await;
+    let intent = shop.stripe.intent_of(&held.id).await["id"].clone();
+    let intent = intent.as_str().unwrap();
+    shop.stripe.give_card(intent, GOOD).await;
+    shop.paid_and_sold(&held, intent, 1).await;
+}
+
+/// As after a weekend on which the server was away: the event is as old as that, its signature is new.
+#[tokio::test]
+async fn a_webhook_that_comes_three_days_late_sells() {
+    let shop = Shop::open(10).await;
+    shop.stripe
+        .tell(json!({"delivery": "drop", "advance_s": -3 * 24 * 3_600}))
+        .await;
+    let held = shop.hold(1).await;
+    let intent = shop.begin(&held).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    let books = shop.stripe.books().await;
+    let event = books["events"].as_array().unwrap().last().unwrap().clone();
+    let age_s = jiff::Timestamp::now().as_second() - event["created"].as_i64().unwrap();
+    assert!(age_s >= 3 * 24 * 3_600, "{event}");
+    let answer = shop.stripe.tell(json!({"resend": event["id"]})).await;
+    assert_eq!(answer["statuses"], json!([200]));
+    shop.paid_and_sold(&held, &intent, 1).await;
+}
