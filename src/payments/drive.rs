@@ -464,3 +464,59 @@ fn method(of: &Attempt, named: Option<&str>) -> &'static str {
         _ => "another",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use jiff::SignedDuration;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ticketing::record::Money;
+    use crate::ticketing::{BookingId, EventId};
+
+    /// The promise to whoever's webhook is lost.
+    const LOOKED_AT_S: u64 = 60;
+
+    #[test]
+    fn an_attempt_is_looked_at_every_minute_however_old_it_is() {
+        let created_at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let attempt = Attempt {
+            id: PaymentId(Uuid::nil()),
+            booking_id: BookingId(Uuid::nil()),
+            event_id: EventId(1),
+            provider: ProviderName::Stripe,
+            method: None,
+            state: PaymentState::RequiresAction,
+            amount: Money {
+                amount: 4_500,
+                currency: "EUR".to_owned(),
+            },
+            provider_ref: None,
+            client_secret: None,
+            redirect_url: None,
+            return_url: None,
+            pay_by: None,
+            unwanted: false,
+            owed: false,
+            instead_of: None,
+            captured_amount: 0,
+            refunded_amount: 0,
+            fee_amount: 0,
+            failure: None,
+            created_at,
+        };
+        for age_s in [-5, 0, 20, 59, 60, 86_400] {
+            let now = created_at + SignedDuration::from_secs(age_s);
+            let Driven::Waits { after } = waits(&attempt, now) else {
+                panic!("it waits");
+            };
+            assert!(
+                (1..=LOOKED_AT_S).contains(&after.as_secs()),
+                "{age_s}: {after:?}"
+            );
+        }
+        const { assert!(PAYMENT_FIRST_LOOK_S <= LOOKED_AT_S) };
+    }
+}

@@ -706,3 +706,22 @@ async fn a_webhook_that_comes_three_days_late_sells() {
     assert_eq!(answer["statuses"], json!([200]));
     shop.paid_and_sold(&held, &intent, 1).await;
 }
+
+/// Whoever's webhook is lost waits no longer than that for the tickets.
+#[tokio::test]
+async fn an_attempt_is_looked_at_within_a_minute_also_when_it_is_old() {
+    let shop = Shop::open(10).await;
+    let held = shop.hold(1).await;
+    shop.begin(&held).await;
+    let soon =
+        "select run_at <= clock_timestamp() + interval '60 s' from jobs where kind = 'payment'";
+    assert!(one::<bool>(&shop.client, soon, &[]).await, "after it began");
+    let older = "update payments set created_at = created_at - interval '2 hours'";
+    shop.client.execute(older, &[]).await.unwrap();
+    shop.a_minute_later().await;
+    shop.until(
+        "select state = 'waiting' and run_at > clock_timestamp() from jobs where kind = 'payment'",
+    )
+    .await;
+    assert!(one::<bool>(&shop.client, soon, &[]).await, "after a look");
+}
