@@ -1,7 +1,8 @@
 -- Those who wait for tickets of an event that is sold out, in the order in which they came.
 --
 -- An offer is a booking of kind `offer` with a deadline of its own, made by the desk in the transaction that frees the
--- stock. What becomes of it is written here by a trigger, whoever changes the booking.
+-- stock. What becomes of it is written here by a trigger, whoever changes the booking. Where staff take the seats of an offer off
+-- sale the desk sets its place back to `waiting`: that was no answer.
 
 -- How long an offer stands: until the event begins at the latest.
 alter table events add column offer_minutes int not null default 720

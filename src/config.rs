@@ -786,6 +786,8 @@ pub mod rest {
     pub const SEATS_MAX: usize = 100_000;
     /// Seats changed in one request.
     pub const SEATS_CHANGED_MAX: usize = 10_000;
+    /// Of these, seats whose holds are ended by force: all in one transaction, for which others of the event wait.
+    pub const HELD_SEATS_FORCED_MAX: usize = 2_000;
     /// The body of a seat map, in bytes.
     pub const SEATMAP_BYTES_MAX: usize = 16 * 1024 * 1024;
     /// Titles, names, venues, in characters.

@@ -23,18 +23,19 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::events::{KnownCode, KnownVoucher, revealed_types};
 use super::extract::{At, Body, Query};
-use super::fields::{Fields, Input};
+use super::fields::{FieldError, Fields, Input};
 use crate::auth::Caller;
-use crate::config::rest::SEATS_CHANGED_MAX;
-use crate::desk::{Change, DeskError};
+use crate::config::rest::{HELD_SEATS_FORCED_MAX, SEATS_CHANGED_MAX};
+use crate::desk::{DeskError, Withdraw};
 use crate::schema;
+use crate::store::audit_trail::AuditEntry;
 use crate::store::availability::SectionStand;
 use crate::store::edit::EditError;
 use crate::store::seats::{HiddenSeats, SeatsChange};
 use crate::ticketing::availability::EventVersion;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::{Delta, EventState};
-use crate::ticketing::transition::{Canceller, Releases, SEATS_WITHDRAWN, Transition};
+use crate::ticketing::refusal::Refusal;
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 
 /// The revision to start from.
@@ -82,7 +83,8 @@ pub(super) struct SeatsPatch {
     blocked: Option<bool>,
     /// Moves the seats to this ticket type of the event.
     ticket_type_id: Option<TicketTypeId>,
-    /// Cancel pending bookings that hold one of the seats.
+    /// Cancel pending bookings that hold one of the seats, as wholes; no more than 2,000 seats may be held. Those who were
+    /// offered one of them wait on at their place.
     #[schema(required = false, default = false)]
     force: bool,
 }
@@ -356,27 +358,9 @@ impl SeatStatuses {
     }
 }
 
-/// Rounds of ending holds by force; between two of them somebody else may hold such a seat again.
-const FORCED_ROUNDS_MAX: u32 = 3;
-
-/// Releases the pending bookings that hold one of the seats, which the caller may change. Whole bookings go: a buyer of
-/// two seats does not want one.
-async fn end_holds(state: &ApiState, event_id: EventId, seats: &[SeatId]) -> ApiResult<()> {
-    for booking_id in state.store.holders(seats).await? {
-        let release = Transition::Release {
-            by: Canceller::Staff,
-            reason: Some(SEATS_WITHDRAWN.to_owned()),
-            only: Releases::OfSeats(seats.to_vec()),
-        };
-        let release = Change::new(event_id, booking_id, release);
-        match state.desk.change(release).await {
-            // It ended by itself, or was paid meanwhile: the next round sees.
-            Ok(_) | Err(DeskError::Refused(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
+/// Looks at seats that are changed by force. Another one follows only where a seat was sold, or left the map, between the look
+/// and the command.
+const FORCED_LOOKS_MAX: u32 = 3;
 
 /// Take seats off sale, put them back, or move them to another ticket type
 #[utoipa::path(patch, path = "/events/{event_id}/seats", tag = "seats",
@@ -398,17 +382,39 @@ pub(super) async fn change(
         blocked: patch.blocked,
         ticket_type: patch.ticket_type_id,
     };
-    let mut rounds = if patch.force { FORCED_ROUNDS_MAX } else { 0 };
-    let changed = loop {
+    let mut looks = 0;
+    let revision = loop {
+        looks += 1;
         match state.store.change_seats(event_id, &caller, &change).await {
-            Err(EditError::Refused(EditRefusal::SeatHeld { .. })) if rounds > 0 => {
-                rounds -= 1;
-                end_holds(&state, event_id, &change.seats).await?;
+            Err(EditError::Refused(EditRefusal::SeatHeld { seats }))
+                if patch.force && looks < FORCED_LOOKS_MAX =>
+            {
+                if seats.len() > HELD_SEATS_FORCED_MAX {
+                    let error = FieldError::new("seat_ids", "TOO_MANY", HELD_SEATS_FORCED_MAX);
+                    return Err(ApiError::invalid(vec![error]));
+                }
+                let organizer = state.store.organizer_of(event_id).await?;
+                let entry = |organizer| AuditEntry::of_event(&caller, organizer, event_id);
+                let withdraw = Withdraw {
+                    event_id,
+                    change: change.clone(),
+                    audit: organizer.map(entry),
+                };
+                match state.desk.withdraw(withdraw).await {
+                    Ok(withdrawn) => break withdrawn.revision,
+                    // The next look says why.
+                    Err(DeskError::Refused(
+                        Refusal::SeatTaken { .. }
+                        | Refusal::SeatNotFound { .. }
+                        | Refusal::TicketTypeNotFound { .. },
+                    )) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
-            outcome => break outcome?,
+            outcome => break outcome?.revision,
         }
     };
-    state.board.committed(event_id, changed.revision);
+    state.board.committed(event_id, revision);
     let seat_ids = change.seats;
-    Ok(Reply::ok("SEATS_UPDATED", SeatsChanged { seat_ids }).revision(changed.revision))
+    Ok(Reply::ok("SEATS_UPDATED", SeatsChanged { seat_ids }).revision(revision))
 }

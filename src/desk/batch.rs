@@ -5,21 +5,26 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::command::{Answer, Book, Change, Command, DeskError, Expired, Said, Verdict};
+use super::command::{
+    Answer, Book, Change, Command, DeskError, Expired, Said, Verdict, Withdraw, Withdrawn,
+};
 use crate::lang::Lang;
 use crate::store::desk::{
-    ChangedBooking, ChangedClaim, Contents, Facts, Found, NewBooking, Questions, Writes,
+    ChangedBooking, ChangedClaim, ChangedSeats, Contents, Facts, Found, NewBooking, Questions,
+    Writes,
 };
 use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::store::jobs::QueuedJob;
 use crate::store::letters::{cancellation_job, confirmation_job, ticket_void_job};
-use crate::store::waitlist::{OFFER_MAIL, OFFER_MAIL_WORTH};
+use crate::store::waitlist::{OFFER_MAIL, OFFER_MAIL_WORTH, offer_mail_key};
 use crate::ticketing::booking::{self, Grant, Item, Request, Terms, Wish, attendees_of};
-use crate::ticketing::record::{Booking, BookingStatus, Ticket, TicketStatus};
+use crate::ticketing::record::{Booking, BookingKind, BookingStatus, Ticket, TicketStatus};
 use crate::ticketing::reference::{booking_reference, ticket_code};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, ClaimState, Stock};
-use crate::ticketing::transition::{self, Canceller, Moved, OverdueHold, Standing, Transition};
+use crate::ticketing::transition::{
+    self, Canceller, Moved, OverdueHold, Releases, SEATS_WITHDRAWN, Standing, Transition,
+};
 use crate::ticketing::waitlist::{self, WaitingBuyer};
 use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId, UserId, WaitingId};
 
@@ -61,6 +66,11 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
                     }
                     _ => {}
                 }
+                types.insert(None);
+            }
+            Command::Withdraw(withdraw) => {
+                questions.seats.extend(&withdraw.change.seats);
+                questions.held_seats.extend(&withdraw.change.seats);
                 types.insert(None);
             }
             Command::Expire { event_id } => {
@@ -195,6 +205,8 @@ pub(super) struct CommandEffect {
 enum Pending {
     Booking(Once<Arc<Booking>>),
     Expired(u64),
+    /// So many holds ended.
+    Withdrawn(u64),
 }
 
 impl Deciding {
@@ -276,6 +288,7 @@ impl Deciding {
         match command {
             Command::Book(book) => self.book(book),
             Command::Change(change) => self.change(change),
+            Command::Withdraw(withdraw) => self.withdraw(withdraw),
             Command::Expire { .. } => CommandDecision::Effect(CommandEffect {
                 event,
                 answer: Pending::Expired(self.expired.get(&event).copied().unwrap_or(0)),
@@ -311,11 +324,18 @@ impl Deciding {
         facts.map(|facts| facts.waiting.clone()).unwrap_or_default()
     }
 
-    /// Events on whose waitlist somebody is.
-    pub(super) fn waited_for(&self) -> Vec<EventId> {
+    /// Events on whose waitlist somebody is. Not those of which `commands` take seats off sale: these would be offered first, and
+    /// what is left then is offered by the next transaction.
+    pub(super) fn waited_for<'a>(
+        &self,
+        commands: impl Iterator<Item = &'a Command>,
+    ) -> Vec<EventId> {
+        let withdraw = commands.filter(|command| matches!(command, Command::Withdraw(_)));
+        let withdraw: BTreeSet<EventId> = withdraw.map(Command::event).collect();
         let events = self.facts.events.iter();
-        let events =
-            events.filter(|(_, facts)| facts.revision.is_some() && !facts.waiting.is_empty());
+        let events = events.filter(|(event, facts)| {
+            facts.revision.is_some() && !facts.waiting.is_empty() && !withdraw.contains(event)
+        });
         events.map(|(event, _)| *event).collect()
     }
 
@@ -334,7 +354,7 @@ impl Deciding {
             let booking = booked(event, id, buyer, &offer.grant, &facts.stock, reference, now);
             let booking = Arc::new(booking);
             if self.mails {
-                writes.jobs.push(offer_mail(offer.to.id));
+                writes.jobs.push(offer_mail(offer.to.id, id));
             }
             writes.offers.push((offer.to.id, id));
             writes.new.push(NewBooking {
@@ -404,6 +424,7 @@ impl Deciding {
         let now = self.now();
         Ok(match effect.answer {
             Pending::Expired(holds) => Said::Expired(Expired { holds, revision }),
+            Pending::Withdrawn(holds) => Said::Withdrawn(Withdrawn { holds, revision }),
             Pending::Booking(once) => Said::Booking(Box::new(once.map(|booking| Answer {
                 booking,
                 revision,
@@ -543,6 +564,98 @@ impl Deciding {
             }
         }
     }
+
+    /// Ends the holds of these seats, and changes the seats. A refusal leaves the stock half moved, so nothing else of the event
+    /// is decided in this transaction: the queue gives such a command no company.
+    fn withdraw(&mut self, withdraw: &Withdraw) -> CommandDecision {
+        let Withdraw {
+            event_id: event,
+            change,
+            audit,
+        } = withdraw;
+        let Some(facts) = self.facts.events.get_mut(event) else {
+            return CommandDecision::Said(Err(Refusal::EventNotFound.into()));
+        };
+        let (stock, now) = (&mut facts.stock, self.facts.now);
+        let seats: BTreeSet<SeatId> = change.seats.iter().copied().collect();
+        let unknown = seats.iter().copied();
+        let unknown: Vec<SeatId> = unknown
+            .filter(|seat| !stock.seats.contains_key(seat))
+            .collect();
+        if !unknown.is_empty() {
+            return CommandDecision::Said(Err(Refusal::SeatNotFound { seats: unknown }.into()));
+        }
+        if let Some(ticket_type_id) = change.ticket_type
+            && !stock.ticket_types.contains_key(&ticket_type_id)
+        {
+            let refusal = Refusal::TicketTypeNotFound { ticket_type_id };
+            return CommandDecision::Said(Err(refusal.into()));
+        }
+        let release = Transition::Release {
+            by: Canceller::Staff,
+            reason: Some(SEATS_WITHDRAWN.to_owned()),
+            only: Releases::Any,
+        };
+        let mut writes = Writes::default();
+        for found in self.facts.bookings.values_mut() {
+            let Found::Here(standing) = found else {
+                return CommandDecision::Blocked;
+            };
+            let mut held = standing.claims.iter().filter_map(|claim| claim.seat_id);
+            let id = standing.booking.id;
+            // Whole bookings go: a buyer of two seats does not want one.
+            let is_meant =
+                standing.booking.event_id == *event && held.any(|it| seats.contains(&it));
+            if !is_meant || self.ended.contains(&id) {
+                continue;
+            }
+            let was = standing.as_ref().clone();
+            match transition::decide(stock, standing, &release, now) {
+                Ok(Moved::Now) => writes.changed.push(changed(&was, standing, now)),
+                // More holds of the event are overdue than one transaction ends.
+                Err(Refusal::InvalidTransition {
+                    from: BookingStatus::Expired,
+                    ..
+                }) => {
+                    let hold = OverdueHold {
+                        booking_id: id,
+                        user_id: was.booking.user_id,
+                        claims: was.claims,
+                    };
+                    transition::expire(stock, &hold);
+                    writes.changed.push(ended(*event, &hold));
+                    continue;
+                }
+                Ok(Moved::Before) => continue,
+                Err(refusal) => return CommandDecision::Said(Err(refusal.into())),
+            }
+            if self.mails {
+                writes.jobs.extend(mails(&was, &standing.booking, &release));
+            }
+            if was.booking.kind == BookingKind::Offer {
+                writes.withdrawn_offers.push(id);
+            }
+        }
+        let holds = writes.changed.len() as u64;
+        // A seat that is taken still is blocked, or was sold: then the database refuses.
+        let differs = |seat: &SeatId| {
+            stock.seats.get(seat).is_some_and(|seat| {
+                change.blocked.is_some_and(|blocked| blocked != seat.taken)
+                    || (change.ticket_type).is_some_and(|other| other != seat.ticket_type_id)
+            })
+        };
+        writes.seats.push(ChangedSeats {
+            event_id: *event,
+            differs: seats.iter().any(differs),
+            change: change.clone(),
+        });
+        writes.audit.extend(audit.clone());
+        CommandDecision::Effect(CommandEffect {
+            event: *event,
+            answer: Pending::Withdrawn(holds),
+            writes,
+        })
+    }
 }
 
 /// The difference between a booking before and after. Tickets are drawn where it is confirmed.
@@ -641,12 +754,12 @@ fn mails(was: &Standing, is: &Booking, transition: &Transition) -> Vec<QueuedJob
     jobs
 }
 
-/// Tells somebody of an offer.
-fn offer_mail(waiting: WaitingId) -> QueuedJob {
+/// Tells somebody of an offer. Each offer has its own: one that staff withdrew may be followed by another.
+fn offer_mail(waiting: WaitingId, booking: BookingId) -> QueuedJob {
     QueuedJob {
         kind: OFFER_MAIL,
-        key: format!("waitlist-offer-{waiting}"),
-        payload: serde_json::json!({ "waiting_id": waiting }),
+        key: offer_mail_key(booking),
+        payload: serde_json::json!({ "waiting_id": waiting, "booking_id": booking }),
         worth: OFFER_MAIL_WORTH,
     }
 }

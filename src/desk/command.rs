@@ -8,6 +8,7 @@ use crate::lang::Lang;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::store::jobs::QueuedJob;
+use crate::store::seats::SeatsChange;
 use crate::ticketing::booking::Request;
 use crate::ticketing::record::{Answers, Attendee, Booking, Contact};
 use crate::ticketing::refusal::Refusal;
@@ -49,11 +50,20 @@ pub struct Companions {
     pub audit: Option<AuditEntry>,
 }
 
+/// Changes seats, and ends the holds that are in the way: all of it or nothing.
+#[derive(Debug, Clone)]
+pub struct Withdraw {
+    pub event_id: EventId,
+    pub change: SeatsChange,
+    pub audit: Option<AuditEntry>,
+}
+
 /// One request to change an event's claims.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
     Book(Box<Book>),
     Change(Box<Change>),
+    Withdraw(Box<Withdraw>),
     /// Ends the event's overdue holds.
     Expire {
         event_id: EventId,
@@ -73,6 +83,13 @@ pub struct Answer {
 /// Holds that were ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expired {
+    pub holds: u64,
+    pub revision: Revision,
+}
+
+/// Seats that were changed, with the holds that ended for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Withdrawn {
     pub holds: u64,
     pub revision: Revision,
 }
@@ -104,6 +121,7 @@ pub type Outcome = Result<Once<Answer>, DeskError>;
 pub(crate) enum Said {
     Booking(Box<Once<Answer>>),
     Expired(Expired),
+    Withdrawn(Withdrawn),
 }
 
 pub(crate) type Verdict = Result<Said, DeskError>;
@@ -113,6 +131,7 @@ impl Command {
         match self {
             Command::Book(book) => book.event_id,
             Command::Change(change) => change.event_id,
+            Command::Withdraw(withdraw) => withdraw.event_id,
             Command::Expire { event_id } => *event_id,
         }
     }

@@ -1,7 +1,7 @@
-//! Carries out the commands that change claims (book, confirm, cancel, expire), in batches over many events.
+//! Carries out the commands that change claims (book, confirm, cancel, expire, withdraw), in batches over many events.
 //!
 //! ```text
-//! Desk::book, change, expire ──► queue, by event ──► worker ──► store::desk (one transaction a batch)
+//! Desk::book, change, … ───────► queue, by event ──► worker ──► store::desk (one transaction a batch)
 //!                                                      │            ▲ stock        │ writes
 //!                                                      └─► batch ───┴─► ticketing ─┘
 //! ```
@@ -38,7 +38,9 @@ use self::clock::PULSE;
 pub(crate) use self::command::Command;
 #[cfg(test)]
 pub(crate) use self::command::Said as CommandSaid;
-pub use self::command::{Answer, Book, Change, Companions, DeskError, Expired, Outcome};
+pub use self::command::{
+    Answer, Book, Change, Companions, DeskError, Expired, Outcome, Withdraw, Withdrawn,
+};
 use self::command::{Said, Verdict, busy, too_late};
 use self::queue::{CommandBatch, QueueLimits, Start};
 use self::worker::{DeskShared, Enqueued, serve};
@@ -198,14 +200,22 @@ impl Desk {
     pub async fn expire(&self, event_id: EventId) -> Result<Expired, DeskError> {
         match self.ask(Command::Expire { event_id }).await? {
             Said::Expired(expired) => Ok(expired),
-            Said::Booking(_) => Err(DeskError::Internal),
+            Said::Booking(_) | Said::Withdrawn(_) => Err(DeskError::Internal),
+        }
+    }
+
+    /// Changes seats that somebody may hold, and ends those holds with it.
+    pub async fn withdraw(&self, withdraw: Withdraw) -> Result<Withdrawn, DeskError> {
+        match self.ask(Command::Withdraw(Box::new(withdraw))).await? {
+            Said::Withdrawn(withdrawn) => Ok(withdrawn),
+            Said::Booking(_) | Said::Expired(_) => Err(DeskError::Internal),
         }
     }
 
     async fn booking(&self, command: Command) -> Outcome {
         match self.ask(command).await? {
             Said::Booking(once) => Ok(*once),
-            Said::Expired(_) => Err(DeskError::Internal),
+            Said::Expired(_) | Said::Withdrawn(_) => Err(DeskError::Internal),
         }
     }
 

@@ -167,7 +167,7 @@ impl Queue {
 
     /// Moves an event's commands into the batch. A second change of the same booking is left to the next batch, which
     /// reads the result of the first. The end of holds goes alone: it may be of hundreds, and whoever comes meanwhile waits for
-    /// it once, not with the next of them again.
+    /// it once, not with the next of them again. So do changes of seats: what they leave is read anew for the next command.
     fn take_line(
         &mut self,
         event: EventId,
@@ -193,9 +193,9 @@ impl Queue {
                 continue;
             }
             let has_company = batch.events.contains(&event);
-            let (ends_holds, waits) = match &waiting.command {
+            let (goes_alone, waits) = match &waiting.command {
                 Command::Change(change) => (false, !bookings.insert(change.booking_id)),
-                Command::Expire { .. } => (true, has_company),
+                Command::Expire { .. } | Command::Withdraw(_) => (true, has_company),
                 Command::Book(_) => (false, false),
             };
             if waits {
@@ -205,7 +205,7 @@ impl Queue {
             gone += 1;
             batch.commands.push(waiting);
             batch.events.insert(event);
-            if ends_holds {
+            if goes_alone {
                 break;
             }
         }

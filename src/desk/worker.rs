@@ -278,7 +278,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         for event in deciding.overdue() {
             writes.changed.extend(deciding.end_overdue(event));
         }
-        for event in deciding.waited_for() {
+        for event in deciding.waited_for(self.commands()) {
             writes.extend(deciding.offer(event));
         }
         let mut decided = Vec::with_capacity(self.waiting.len());
@@ -335,7 +335,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                 }
             }
         }
-        for event in deciding.waited_for() {
+        for event in deciding.waited_for(self.commands()) {
             let Some(stock) = deciding.stock(event) else {
                 continue;
             };
@@ -427,9 +427,12 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         }
     }
 
+    fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.waiting.iter().map(|waiting| &waiting.command)
+    }
+
     async fn begin(&mut self) -> Result<Deciding, StoreError> {
-        let commands = self.waiting.iter().map(|waiting| &waiting.command);
-        let mut questions: Questions = batch::questions(commands);
+        let mut questions: Questions = batch::questions(self.commands());
         let facts: Facts = self.database.begin(&questions, self.turns).await?;
         let received = self.shared.now();
         self.shared.clock().read(facts.now, received);

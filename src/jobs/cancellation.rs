@@ -119,6 +119,9 @@ fn words(told: &BookingToTell) -> Words {
             "آنچه پرداخته‌اید از همان راه بازمی‌گردد. هنگام بازگشت آن نامه‌ای می‌گیرید.",
         ),
     };
+    if told.is_offer && told.cancel_reason.as_deref() == Some(SEATS_WITHDRAWN) {
+        return offer_withdrawn(told);
+    }
     let mut lines = vec![line.to_owned()];
     let given = told
         .cancel_reason
@@ -127,6 +130,29 @@ fn words(told: &BookingToTell) -> Words {
     lines.extend(given.map(|given| format!("{reason}: {}", in_words(told.lang, given))));
     lines.extend(told.was_paid.then(|| money.to_owned()));
     Words { subject, lines }
+}
+
+/// They have booked nothing, and the next tickets that come free are offered to them as before.
+fn offer_withdrawn(told: &BookingToTell) -> Words {
+    let title = &told.title;
+    let (subject, line) = match told.lang {
+        Lang::En => (
+            format!("Your offer for {title} was withdrawn"),
+            "The organizer took the seats that you were offered off sale. You keep your place on the waitlist.",
+        ),
+        Lang::Th => (
+            format!("ข้อเสนอของคุณสำหรับ {title} ถูกเพิกถอน"),
+            "ผู้จัดงานนำที่นั่งที่เสนอให้คุณออกจากการขาย คุณยังคงอยู่ในลำดับเดิมของรายชื่อรอ",
+        ),
+        Lang::Fa => (
+            format!("پیشنهاد شما برای {} پس گرفته شد", isolated(title)),
+            "برگزارکننده صندلی‌هایی را که به شما پیشنهاد شده بود از فروش خارج کرد. جای شما در فهرست انتظار محفوظ است.",
+        ),
+    };
+    Words {
+        subject,
+        lines: vec![line.to_owned()],
+    }
 }
 
 #[cfg(test)]

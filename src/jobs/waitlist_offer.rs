@@ -8,13 +8,14 @@ use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
 use crate::lang::Lang;
 use crate::mail::Letter;
-use crate::store::waitlist::{OFFER_MAIL, OFFER_MAIL_WORTH, OfferToTell};
-use crate::ticketing::WaitingId;
+use crate::store::waitlist::{OFFER_MAIL, OFFER_MAIL_WORTH, OfferToTell, offer_mail_key};
+use crate::ticketing::{BookingId, WaitingId};
 
 /// Written by the desk, with the offer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitlistOffer {
     pub waiting_id: WaitingId,
+    pub booking_id: BookingId,
 }
 
 impl Kind for WaitlistOffer {
@@ -24,12 +25,13 @@ impl Kind for WaitlistOffer {
     const NEEDS_MAIL: bool = true;
 
     fn key(&self, _: &Proofs) -> String {
-        format!("waitlist-offer-{}", self.waiting_id)
+        offer_mail_key(self.booking_id)
     }
 
     /// Sends nothing where the offer is over, or its receiver has no address.
     async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
-        let Some(offer) = hands.store.offer_to_tell(self.waiting_id).await? else {
+        let offer = hands.store.offer_to_tell(self.waiting_id, self.booking_id);
+        let Some(offer) = offer.await? else {
             return Ok(End::Done);
         };
         let letter = letter(&offer, &hands.public_url);

@@ -61,7 +61,10 @@ pub enum Rule {
 pub fn rule(name: &str) -> Option<Rule> {
     Some(match name {
         "pools_no_oversell" => Rule::Stock,
-        "claims_one_live_seat" | "claims_seat_not_blocked" | "claims_seat_of_type" => Rule::Seat,
+        "claims_one_live_seat"
+        | "claims_seat_not_blocked"
+        | "claims_seat_of_type"
+        | "seats_blocked_not_claimed" => Rule::Seat,
         "bookings_one_pending" => Rule::OnePending,
         "bookings_user_exists" | "events_organizer_exists" | "notices_author_exists" => Rule::User,
         "booking_items_type_exists" | "claims_type_of_event" | "tickets_type_of_event" => {

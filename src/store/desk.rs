@@ -40,6 +40,7 @@ pub use self::read::OVERDUE_PER_EVENT_MAX;
 use super::audit_trail::AuditEntry;
 use super::idempotency::{IdempotencyKey, StoredAnswer};
 use super::jobs::QueuedJob;
+use super::seats::SeatsChange;
 use super::{Store, StoreError};
 use crate::lang::Lang;
 use crate::ticketing::record::{
@@ -120,6 +121,8 @@ pub struct Questions {
     pub vouchers: Vec<(EventId, String)>,
     /// Seats asked for by name.
     pub seats: Vec<SeatId>,
+    /// Seats whose holders' bookings are needed.
+    pub held_seats: Vec<SeatId>,
     /// Ticket types whose seats the server may have to choose; `None`: any of the event's.
     pub choices: Vec<(EventId, Option<TicketTypeId>)>,
     pub keys: Vec<IdempotencyKey>,
@@ -172,6 +175,10 @@ pub struct Writes {
     pub changed: Vec<ChangedBooking>,
     /// Those who waited, and the new bookings that they are offered.
     pub offers: Vec<(WaitingId, BookingId)>,
+    /// Offers that staff withdrew: whoever had one waits on at their old place.
+    pub withdrawn_offers: Vec<BookingId>,
+    /// Written after the changed bookings, whose claims may be on them.
+    pub seats: Vec<ChangedSeats>,
     /// Jobs that follow; one with the key of an earlier one is not written.
     pub jobs: Vec<QueuedJob>,
     /// Of what staff did.
@@ -223,6 +230,15 @@ pub struct ChangedBooking {
     pub new_tickets: Vec<Ticket>,
     /// Codes of tickets that are void now.
     pub void: Vec<String>,
+}
+
+/// Seats of an event that become something else, where they are not so already.
+#[derive(Debug, Clone)]
+pub struct ChangedSeats {
+    pub event_id: EventId,
+    /// One of them is not: that makes a revision.
+    pub differs: bool,
+    pub change: SeatsChange,
 }
 
 /// A live claim that changes.
@@ -287,7 +303,14 @@ impl Store {
 
 impl Writes {
     pub fn is_empty(&self) -> bool {
-        self.new.is_empty() && self.changed.is_empty() && self.jobs.is_empty()
+        let Writes {
+            new,
+            changed,
+            seats,
+            jobs,
+            ..
+        } = self;
+        new.is_empty() && changed.is_empty() && seats.is_empty() && jobs.is_empty()
     }
 
     /// Adds other writes; the deadline stays.
@@ -295,6 +318,8 @@ impl Writes {
         self.new.extend(other.new);
         self.changed.extend(other.changed);
         self.offers.extend(other.offers);
+        self.withdrawn_offers.extend(other.withdrawn_offers);
+        self.seats.extend(other.seats);
         self.jobs.extend(other.jobs);
         self.audit.extend(other.audit);
     }
@@ -326,14 +351,16 @@ impl Writes {
         units.chain(seats.map(|((event, ..), _)| event)).collect()
     }
 
-    /// How many revisions these writes make for each event: one for each statement that moves its claims.
+    /// How many revisions these writes make for each event: one for each statement that moves its claims or changes its seats.
     pub fn revisions(&self) -> BTreeMap<EventId, Revision> {
         let moved = self.moved();
         let again = self.changed.iter().filter(|one| !one.new_claims.is_empty());
         let made = self.new.iter().map(|one| one.booking.event_id);
         let made: BTreeSet<_> = made.chain(again.map(|one| one.event_id)).collect();
+        let seats = self.seats.iter().filter(|one| one.differs);
+        let seats: BTreeSet<_> = seats.map(|one| one.event_id).collect();
         let mut revisions = BTreeMap::new();
-        for event in moved.into_iter().chain(made) {
+        for event in moved.into_iter().chain(made).chain(seats) {
             *revisions.entry(event).or_default() += 1;
         }
         revisions

@@ -138,6 +138,8 @@ pub struct BookingToTell {
     pub total: Money,
     pub expires_at: Option<Timestamp>,
     pub cancel_reason: Option<String>,
+    /// It was offered to somebody on the waitlist, who had not accepted it.
+    pub is_offer: bool,
     /// A payment was begun, or staff took one.
     pub has_payment: bool,
     /// Money was taken for it.
@@ -168,7 +170,8 @@ impl Store {
                    exists (select from payments p where p.booking_id = b.id), e.title, e.venue, e.starts_at, e.timezone,
                    statement_timestamp(), e.status = 'cancelled', e.cancel_reason,
                    exists (select from payments p where p.booking_id = b.id and p.captured_amount > 0),
-                   b.status = 'confirmed' and exists (select from payments p where p.id = b.payment_id and p.owed)
+                   b.status = 'confirmed' and exists (select from payments p where p.id = b.payment_id and p.owed),
+                   b.kind = 'offer'
               from bookings b
               join events e on e.id = b.event_id
               left join lateral (select email, lang from booking_contacts where booking_id = b.id limit 1) c on true
@@ -208,6 +211,7 @@ impl Store {
             event_cancel_reason: row.try_get(17)?,
             was_paid: row.try_get(18)?,
             is_owed: row.try_get(19)?,
+            is_offer: row.try_get(20)?,
         }))
     }
 

@@ -11,7 +11,7 @@ use super::edit::{EditResult, Edited};
 use crate::auth::Caller;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::{Delta, SeatMap, SeatStatus};
-use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId};
+use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 
 /// The seat map of an event at one version.
 #[derive(Debug, Clone, PartialEq)]
@@ -275,14 +275,6 @@ impl Store {
             })
         })
         .await
-    }
-
-    /// Pending bookings that hold one of the seats.
-    pub async fn holders(&self, seats: &[SeatId]) -> Result<Vec<BookingId>, StoreError> {
-        let held =
-            "select distinct booking_id from claims where seat_id = any($1) and state = 'held'";
-        let rows = self.client().await?.query(held, &[&seats]).await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 }
 

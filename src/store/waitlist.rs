@@ -18,6 +18,12 @@ use crate::ticketing::{BookingId, EventId, Revision, TicketTypeId, UserId, Waiti
 /// The kind of job that tells somebody of an offer, and how long it is worth doing.
 pub const OFFER_MAIL: &str = "waitlist_offer";
 pub const OFFER_MAIL_WORTH: Duration = Duration::from_secs(24 * 3_600);
+
+/// The key of the job that tells of this offer.
+pub fn offer_mail_key(booking: BookingId) -> String {
+    format!("waitlist-offer-{booking}")
+}
+
 /// Places in a line are counted up to this.
 const PLACE_MAX: i64 = 10_000;
 
@@ -345,7 +351,11 @@ impl Store {
     }
 
     /// The offer that somebody has, and the address to tell them of it; `None` where it is over or there is no address.
-    pub async fn offer_to_tell(&self, id: WaitingId) -> Result<Option<OfferToTell>, StoreError> {
+    pub async fn offer_to_tell(
+        &self,
+        id: WaitingId,
+        booking: BookingId,
+    ) -> Result<Option<OfferToTell>, StoreError> {
         let client = self.client().await?;
         let sql = "
             select u.email, w.lang, e.title, b.reference, w.quantity, b.expires_at, e.timezone
@@ -353,9 +363,9 @@ impl Store {
               join bookings b on b.id = w.booking_id
               join users u on u.id = w.user_id
               join events e on e.id = w.event_id
-             where w.id = $1 and w.status = 'offered' and u.email is not null and b.expires_at is not null";
+             where w.id = $1 and w.booking_id = $2 and w.status = 'offered' and u.email is not null and b.expires_at is not null";
         let statement = client.prepare_cached(sql).await?;
-        let row = client.query_opt(&statement, &[&id]).await?;
+        let row = client.query_opt(&statement, &[&id, &booking]).await?;
         row.map(|row| {
             Ok(OfferToTell {
                 email: row.try_get(0)?,

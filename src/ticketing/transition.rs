@@ -105,8 +105,6 @@ pub enum Transition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Releases {
     Any,
-    /// Those that have one of these.
-    OfSeats(Vec<SeatId>),
     /// Offers of the waitlist that nobody accepted yet.
     Offers,
 }
@@ -211,12 +209,10 @@ pub fn decide(
     }
 }
 
-/// Its buyer may have swapped the seats for others, or accepted the offer.
+/// Its buyer may have accepted the offer.
 fn is_meant(standing: &Standing, only: &Releases) -> bool {
-    let mut held = standing.claims.iter().filter_map(|claim| claim.seat_id);
     match only {
         Releases::Any => true,
-        Releases::OfSeats(seats) => held.any(|seat| seats.contains(&seat)),
         Releases::Offers => standing.booking.kind == BookingKind::Offer,
     }
 }

@@ -772,3 +772,115 @@ async fn a_node_that_is_behind_shows_nobody_an_older_map() {
     let seats = STANDARD.decode(read["seats"].as_str().unwrap()).unwrap();
     assert_eq!(seats, [0b0010_1010]);
 }
+
+#[tokio::test]
+async fn many_held_seats_go_off_sale_together_or_not_at_all() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Stalls", 4_500, 40).row(40);
+    let show = show.stage(&client).await;
+    for seat in &show.seats[..30] {
+        let buyer = server.user(user(&client, "customer").await);
+        let body = json!({"event_id": show.event, "items": [{"seat_id": seat}]});
+        buyer.post("/api/v1/bookings", &body).await.data(201);
+    }
+    show.try_sell(&client, 0, Some(show.seats[35]), 1)
+        .await
+        .unwrap();
+    let organizer = server.user(show.organizer);
+    let block = async |seats: &[SeatId]| {
+        let body = json!({"seat_ids": seats, "blocked": true, "force": true});
+        let path = format!("/api/v1/events/{}/seats", show.event);
+        organizer.patch(&path, &body).await
+    };
+    let revision = "select revision from turns where event_id = $1";
+    let before: i64 = one(&client, revision, &[&show.event]).await;
+    assert_eq!(block(&show.seats).await.code(409), "SEAT_SOLD");
+    let after: i64 = one(&client, revision, &[&show.event]).await;
+    assert_eq!(after, before, "nothing has changed");
+
+    // One transaction: a revision of the claims, and one of the seats.
+    let blocked = block(&show.seats[..35]).await;
+    blocked.data(200);
+    let after: i64 = one(&client, revision, &[&show.event]).await;
+    assert_eq!(after, before + 2);
+    assert_eq!(blocked.revision(), after.unsigned_abs());
+    let ended = "select count(*) from bookings where event_id = $1 and status = 'cancelled'";
+    let ended: i64 = one(&client, ended, &[&show.event]).await;
+    assert_eq!(ended, 30);
+    let off_sale = "select count(*) from seats where event_id = $1 and blocked";
+    let off_sale: i64 = one(&client, off_sale, &[&show.event]).await;
+    assert_eq!(off_sale, 35);
+    let trail = "select count(*) from audit_trail where action = 'PATCH /events/{event_id}/seats'";
+    let trail: i64 = one(&client, trail, &[]).await;
+    assert_eq!(trail, 1);
+    server.audit().await;
+}
+
+/// One transaction ends them all, so they are bounded: with more nothing happens.
+#[tokio::test]
+async fn more_holds_than_one_command_ends_are_left_alone() {
+    const MAX: usize = 2_000;
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let count = i32::try_from(MAX + 1).unwrap();
+    let show = Show::new()
+        .capacity(count)
+        .ticket_type("Stalls", 4_500, count)
+        .row(count);
+    let show = show.stage(&client).await;
+    let ids: Vec<uuid::Uuid> = show.seats.iter().map(|_| uuid::Uuid::now_v7()).collect();
+    let hold = "
+        with made as (
+            insert into bookings (id, reference, event_id, status, quantity, total_amount, currency, expires_at)
+            select id, replace(id::text, '-', ''), $2, 'pending', 1, 4500, 'EUR', now() + interval '10 minutes' from unnest($1::uuid[]) b (id)),
+        item as (
+            insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+            select id, 1, $3, 1, 4500 from unnest($1::uuid[]) b (id))
+        insert into claims (booking_id, event_id, ticket_type_id, seat_id, quantity, state)
+        select id, $2, $3, seat, 1, 'held' from unnest($1::uuid[], $4::bigint[]) b (id, seat)";
+    let of = &show.ticket_types[0];
+    client
+        .execute(hold, &[&ids, &show.event, of, &show.seats])
+        .await
+        .unwrap();
+    let organizer = server.user(show.organizer);
+    let block = async |seats: &[SeatId]| {
+        let body = json!({"seat_ids": seats, "blocked": true, "force": true});
+        let path = format!("/api/v1/events/{}/seats", show.event);
+        organizer.patch(&path, &body).await
+    };
+    let held = "select count(*) from bookings where event_id = $1 and status = 'pending'";
+    let too_many = block(&show.seats).await;
+    assert_eq!(too_many.data(422)["errors"][0]["code"], "TOO_MANY");
+    let left: i64 = one(&client, held, &[&show.event]).await;
+    assert_eq!(left, i64::from(count));
+    block(&show.seats[..MAX]).await.data(200);
+    let left: i64 = one(&client, held, &[&show.event]).await;
+    assert_eq!(left, 1);
+    server.audit().await;
+}
+
+/// A held seat is moved to another type in the same way.
+#[tokio::test]
+async fn a_held_seat_is_moved_to_another_type_by_force() {
+    let theatre = theatre().await;
+    theatre.draw(&theatre.map()).await;
+    let ids: Vec<i64> = theatre.ids().await.into_iter().flatten().collect();
+    let balcony = theatre.show.ticket_types[1];
+    theatre.hold(&[ids[0], ids[1]]).await;
+    let held = theatre
+        .patch_seats(json!({"seat_ids": [ids[0]], "ticket_type_id": balcony}))
+        .await;
+    assert_eq!(held.code(409), "SEAT_HELD");
+    let moved = theatre
+        .patch_seats(json!({"seat_ids": [ids[0]], "ticket_type_id": balcony, "force": true}))
+        .await;
+    moved.data(200);
+    assert_eq!(theatre.statuses().await[..3], [0, 0, 0]);
+    let types = &theatre.get("seatmap").await["seats"]["ticket_type_id"];
+    assert_eq!(types[0], balcony.0);
+    assert_eq!(theatre.get("seats").await["revision"], moved.revision());
+    theatre.hold(&[ids[0]]).await;
+    theatre.server.audit().await;
+}

@@ -528,3 +528,90 @@ async fn mails_about_an_accepted_offer_are_in_the_language_of_whoever_joined() {
     let sql = "select c.lang from booking_contacts c join waitlist w on w.booking_id = c.booking_id where w.id = $1";
     assert_eq!(one::<String>(&client, sql, &[&id]).await, "th");
 }
+
+/// Held seats that staff take off sale are offered to nobody on the way, and an offer that goes with them is no answer of
+/// whoever had it.
+#[tokio::test]
+async fn seats_that_are_taken_off_sale_by_force_cost_nobody_a_place_in_the_line() {
+    let mut smtp = Smtp::start().await;
+    let url = smtp.url();
+    let server = TestServer::builder()
+        .with(|config| {
+            config.mail.smtp_url = Some(url);
+            config.mail.public_url = Some("https://tickets.example.org/".to_owned());
+            config.mail.mail_from = Some("Box office <tickets@example.org>".to_owned());
+        })
+        .start()
+        .await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Stalls", 3_000, 2)
+        .row(2)
+        .stage(&client)
+        .await;
+    let holder = customer(&server, &client).await;
+    let held = book(&holder, &show, 2).await.data(201).clone();
+    let mut line = Vec::new();
+    for _ in 0..4 {
+        line.push(waits(&server, &client, &show, 1).await);
+    }
+    let sql = "update users set email = 'user' || id || '@example.org'";
+    client.execute(sql, &[]).await.unwrap();
+    let address = |of: &Value| json!(format!("user{}@example.org", of["user_id"]));
+    let organizer = server.user(show.organizer);
+    let path = format!("/api/v1/events/{}/seats", show.event);
+    let block = async |seat: usize, blocked: bool| {
+        let body = json!({"seat_ids": [show.seats[seat]], "blocked": blocked, "force": blocked});
+        organizer.patch(&path, &body).await.data(200).clone()
+    };
+
+    block(0, true).await;
+    let (first, first_id) = &line[0];
+    // The other seat of the booking is for the first in line, and for nobody else.
+    becomes(first, *first_id, "offered").await;
+    for (caller, id) in &line[1..] {
+        assert_eq!(place(caller, *id).await["status"], "waiting");
+    }
+    let ended = holder
+        .get(&format!("{BOOKINGS}/{}", held["id"].as_str().unwrap()))
+        .await;
+    let ended = ended.data(200);
+    let reason = "seats withdrawn by the organizer";
+    assert_eq!(
+        (&ended["status"], &ended["cancel_reason"]),
+        (&json!("cancelled"), &json!(reason))
+    );
+    let mails = [smtp.mail().await, smtp.mail().await];
+    let told = |to: &Value| mails.iter().find(|mail| mail["to"] == *to).unwrap()["subject"].clone();
+    assert_eq!(
+        told(&address(&held)),
+        "Your booking for A show was cancelled"
+    );
+    let offered = place(first, *first_id).await;
+    assert_eq!(told(&address(&offered)), "Your tickets for A show");
+
+    block(1, true).await;
+    let waits_on = place(first, *first_id).await;
+    assert_eq!(
+        (&waits_on["status"], &waits_on["place"]),
+        (&json!("waiting"), &json!(1))
+    );
+    assert_eq!(waits_on["booking_id"], Value::Null);
+    let mail = smtp.mail().await;
+    assert_eq!(mail["to"], address(&offered));
+    let text = mail["text"].as_str().unwrap();
+    assert!(
+        text.contains("You keep your place on the waitlist"),
+        "{text}"
+    );
+    block(1, false).await;
+    becomes(first, *first_id, "offered").await;
+    let again = place(first, *first_id).await;
+    assert_ne!(again["booking_id"], offered["booking_id"]);
+    let mail = smtp.mail().await;
+    assert_eq!(
+        (&mail["to"], &mail["subject"]),
+        (&address(&offered), &json!("Your tickets for A show"))
+    );
+    server.audit().await;
+}

@@ -372,7 +372,9 @@ impl DeskCaller {
         let said = until(answer, leaves_ms).await?;
         let said: Outcome = said.map(|said| match said {
             CommandSaid::Booking(once) => *once,
-            CommandSaid::Expired(_) => panic!("an answer to the sweeper"),
+            CommandSaid::Expired(_) | CommandSaid::Withdrawn(_) => {
+                panic!("an answer to somebody else")
+            }
         });
         self.world
             .with(|shared| shared.tell(|| format!("caller {} hears {said:?}", self.user)));

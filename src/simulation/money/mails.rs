@@ -137,6 +137,7 @@ fn to_tell(sale: &Sale, was_paid: bool, is_owed: bool) -> BookingToTell {
         total: booking.total.clone(),
         expires_at: booking.expires_at,
         cancel_reason: booking.cancel_reason.clone(),
+        is_offer: false,
         has_payment: sale.begun_ms.is_some(),
         was_paid,
         is_owed,

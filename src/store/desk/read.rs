@@ -212,13 +212,27 @@ statements! {
          order by w.event_id, w.id");
     rules = prices::RULES;
     vouchers = prices::VOUCHERS;
-    free_bookings = standing("skip locked");
-    all_bookings = standing("");
+    free_bookings = standing(ASKED, "skip locked");
+    all_bookings = standing(ASKED, "");
+    // Not locked: who has one of these rows is waited for by the write, which refuses what has changed.
+    holders = standing(HOLDERS, "");
 }
+
+/// Bookings that were asked for.
+const ASKED: &str = "unnest($2::uuid[]) wanted (id)";
+
+/// Bookings that hold one of these seats.
+const HOLDERS: &str = "(
+                select distinct held.booking_id
+                  from unnest($2::bigint[]) named (seat_id)
+                  cross join lateral (
+                      select booking_id, state from claims
+                       where seat_id = named.seat_id and state <> 'dead' limit 1) held
+                 where held.state = 'held') wanted (id)";
 
 /// One row per live claim. Where locked rows are skipped, a booking that another transaction has locked gives one row in
 /// which only `id` is set.
-fn standing(locked: &str) -> String {
+fn standing(wanted: &str, locked: &str) -> String {
     let lock = match locked {
         "" => "",
         skip => &format!("for no key update {skip}"),
@@ -227,7 +241,7 @@ fn standing(locked: &str) -> String {
         "
         with {MINE}, found as materialized (
             select wanted.id, b.held, b.id is not null as is_here
-              from unnest($2::uuid[]) wanted (id)
+              from {wanted}
               cross join lateral (select from bookings where id = wanted.id limit 1) there
               left join lateral (
                   select held, held.id from bookings held
@@ -306,15 +320,30 @@ pub(super) async fn begin(
         .unzip();
     let of_vouchers: Parameters<'_, 2> = [&vouchers_of, &codes];
     let of_bookings: Parameters<'_, 2> = [&asked.events, &asked.bookings];
+    let of_holders: Parameters<'_, 2> = [&asked.events, &asked.held_seats];
     let of_overdue: Parameters<'_, 1> = [&asked.overdue];
     // Joined futures send in order: nothing is read before the turns are taken.
-    let ((), turns, events, overdue, bookings, buyers, guests, keys, seats, rules, vouchers) = tokio::try_join!(
+    let (
+        (),
+        turns,
+        events,
+        overdue,
+        bookings,
+        holders,
+        buyers,
+        guests,
+        keys,
+        seats,
+        rules,
+        vouchers,
+    ) = tokio::try_join!(
         biased;
         client.batch_execute("begin isolation level read committed"),
         client.query(take, &of_turns),
         client.query(&sql.events, &of_events),
         ask_if(client, !asked.overdue.is_empty(), &sql.overdue, &of_overdue),
         ask_if(client, !asked.bookings.is_empty(), bookings, &of_bookings),
+        ask_if(client, !asked.held_seats.is_empty(), &sql.holders, &of_holders),
         ask_if(client, !asked.buyers.is_empty(), &sql.buyers, &of_buyers),
         ask_if(client, !asked.guests.is_empty(), &sql.guests, &of_guests),
         ask_if(client, !asked.keys.is_empty(), &sql.keys, &of_keys),
@@ -354,7 +383,7 @@ pub(super) async fn begin(
     for row in overdue.iter().chain(&more_overdue) {
         facts.overdue(row)?;
     }
-    for row in &bookings {
+    for row in bookings.iter().chain(&holders) {
         facts.booking(row)?;
     }
     if !waited_for.is_empty() {

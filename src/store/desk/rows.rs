@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tokio_postgres::types::{Json, ToSql};
 
-use super::{ChangedBooking, NewBooking, Writes};
+use super::{ChangedBooking, ChangedSeats, NewBooking, Writes};
 use crate::lang::Lang;
 use crate::store::StoreError;
 use crate::store::idempotency;
@@ -543,6 +543,35 @@ impl ClaimRows<'_> {
             self.states.push(state_name(claim.state));
         }
         Ok(())
+    }
+}
+
+/// Columns of changed seats.
+#[derive(Default)]
+pub(super) struct SeatRows {
+    pub(super) ids: Vec<SeatId>,
+    blocked: Vec<Option<bool>>,
+    types: Vec<Option<TicketTypeId>>,
+}
+
+impl SeatRows {
+    pub(super) fn of(changed: &[ChangedSeats]) -> SeatRows {
+        let mut columns = SeatRows::default();
+        for ChangedSeats { change, .. } in changed {
+            for seat in &change.seats {
+                columns.ids.push(*seat);
+                columns.blocked.push(change.blocked);
+                columns.types.push(change.ticket_type);
+            }
+        }
+        columns
+    }
+
+    pub(super) fn columns<'b>(
+        &'b self,
+        in_time: &'b Option<Timestamp>,
+    ) -> [&'b (dyn ToSql + Sync); 4] {
+        [in_time, &self.ids, &self.blocked, &self.types]
     }
 }
 

@@ -16,7 +16,8 @@ use tokio_postgres::types::ToSql;
 
 use super::connection::statements;
 use super::rows::{
-    BookingRows, ChangeRows, ContactRows, JobRows, KeyRows, NewTickets, PeopleRows, VoucherRows,
+    BookingRows, ChangeRows, ContactRows, JobRows, KeyRows, NewTickets, PeopleRows, SeatRows,
+    VoucherRows,
 };
 use super::{AS_READ, IN_TIME, STILL_PAYING, WriteEnd, Writes};
 use crate::store::StoreError;
@@ -61,6 +62,11 @@ statements! {
         update claims c set state = change.state, quantity = change.quantity
           from unnest($1::bigint[], $2::text[], $3::int[]) as change (id, state, quantity)
          where c.id = change.id and c.state <> 'dead'";
+    change_seats = format!("
+        update seats s set blocked = coalesce(change.blocked, s.blocked),
+                           ticket_type_id = coalesce(change.ticket_type_id, s.ticket_type_id)
+          from unnest($2::bigint[], $3::boolean[], $4::bigint[]) as change (id, blocked, ticket_type_id)
+         where s.id = change.id and insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')");
     // The dead claims of an ended booking are what it had: it is shown with their seats, and takes them again if its money
     // comes late. Neither what a swap gave up is among them, nor what was taken again.
     drop_dead = "
@@ -105,6 +111,11 @@ statements! {
         update waitlist w set status = 'offered', booking_id = offer.booking_id, updated_at = clock_timestamp()
           from unnest($1::bigint[], $2::uuid[]) as offer (id, booking_id)
          where w.id = offer.id and w.status = 'waiting'";
+    // A trigger took the end of the offer for their answer.
+    wait_on = "
+        update waitlist w set status = 'waiting', booking_id = null, updated_at = clock_timestamp()
+          from unnest($1::uuid[]) as withdrawn (booking_id)
+         where w.booking_id = withdrawn.booking_id and w.status = 'declined'";
     add_attendees = "
         insert into booking_attendees (booking_id, position, name, email)
         select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[])";
@@ -195,6 +206,10 @@ pub(super) async fn write(
     let kept = &changes.kept;
     let kept_of: [&(dyn ToSql + Sync); 4] = [&changes.swapped, &kept.bookings, &kept.was, &kept.is];
     let void_of: [&(dyn ToSql + Sync); 1] = [&changes.void];
+    let seats = SeatRows::of(&writes.seats);
+    let seats_of = seats.columns(&writes.in_time);
+    let withdrawn = &writes.withdrawn_offers;
+    let wait_on_of: [&(dyn ToSql + Sync); 1] = [withdrawn];
     let tickets_of = tickets.columns();
     let contacts = ContactRows::of(&writes.new)?;
     let vouchers = VoucherRows::of(&writes.new)?;
@@ -224,6 +239,7 @@ pub(super) async fn write(
             execute(client, changes.ids.is_empty(), &sql.change_bookings, &changes_of),
             execute(client, changes.sold_to.is_empty(), &sql.sold_to, &sold_to_of),
             execute(client, changes.claims.is_empty(), &sql.change_claims, &claims_of),
+            execute(client, seats.ids.is_empty(), &sql.change_seats, &seats_of),
             execute(client, changes.forgetting.is_empty(), &sql.drop_dead, &forgetting_of),
             execute(client, changes.swapped.is_empty(), &sql.drop_items, &swapped_of),
             execute(client, changes.swapped.is_empty(), &sql.add_items, &items_of),
@@ -240,6 +256,7 @@ pub(super) async fn write(
         let keys_of = keys.columns();
         tokio::try_join!(
             biased;
+            execute(client, withdrawn.is_empty(), &sql.wait_on, &wait_on_of),
             execute(client, waiting.is_empty(), &sql.make_offers, &offers_of),
             execute(client, people.bookings.is_empty(), &sql.add_attendees, &attendees_of),
             execute(client, people.answering.is_empty(), &sql.add_answers, &answers_of),

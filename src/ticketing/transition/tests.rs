@@ -186,23 +186,6 @@ fn a_release_of_an_offer_leaves_what_was_accepted() {
 }
 
 #[test]
-fn a_release_for_its_seats_leaves_a_hold_that_has_others() {
-    let release = |seat| Transition::Release {
-        by: Canceller::Staff,
-        reason: None,
-        only: Releases::OfSeats(vec![seat]),
-    };
-    let mut standing = pending();
-    let seat = SeatId(7_001);
-    standing.claims[0].seat_id = Some(seat);
-    let before = standing.clone();
-    let other = decide(&mut stock(), &mut standing, &release(SeatId(7_002)), now());
-    assert_eq!((other, &standing), (Ok(Moved::Before), &before));
-    decide(&mut stock(), &mut standing, &release(seat), now()).unwrap();
-    assert_eq!(standing.booking.status, BookingStatus::Cancelled);
-}
-
-#[test]
 fn what_was_paid_since_is_not_cancelled_as_unpaid() {
     let cancel = Transition::Cancel {
         by: Canceller::Staff,
@@ -525,6 +508,14 @@ fn late_money_does_not_buy_seats_as_units_nor_units_as_seats() {
 
     let (mut stock, standing) = expired();
     stock.ticket_types.get_mut(&SEATED).unwrap().seated = false;
+    let refusal = refused(&stock, &standing, &by_payment(), late);
+    assert_eq!(refusal, Refusal::SeatTaken { seats: vec![SEAT] });
+
+    // The seat was moved to another type meanwhile, and its own has others.
+    let (mut stock, standing) = expired();
+    let other = stock.ticket_types[&SEATED].clone();
+    stock.ticket_types.insert(TicketTypeId(3), other);
+    stock.seats.get_mut(&SEAT).unwrap().ticket_type_id = TicketTypeId(3);
     let refusal = refused(&stock, &standing, &by_payment(), late);
     assert_eq!(refusal, Refusal::SeatTaken { seats: vec![SEAT] });
 }

@@ -10,7 +10,7 @@ import { StagedClient } from '../staged-client.ts';
 import { deskStyles } from '../styles.ts';
 import { complain, say } from '../toasts.ts';
 import { WORDS as COMMON } from '../words.ts';
-import { beforeStart, freeByType, onStage, SEATS_CHANGED_MAX } from './stage.ts';
+import { beforeStart, freeByType, onStage, HELD_SEATS_FORCED_MAX, SEATS_CHANGED_MAX } from './stage.ts';
 import { Watch } from '../watch.ts';
 import { WORDS } from './words.ts';
 import '../desk-dialog.ts';
@@ -315,8 +315,9 @@ export class SeatsPage extends EventDeskPage {
     this.busy = true;
     this.problem = undefined;
     try {
-      for (let from = 0; from < ids.length; from += SEATS_CHANGED_MAX) {
-        const body = { seat_ids: ids.slice(from, from + SEATS_CHANGED_MAX), blocked: question.mode === 'block', ...(this.force ? { force: true } : {}) };
+      const atOnce = this.force ? HELD_SEATS_FORCED_MAX : SEATS_CHANGED_MAX;
+      for (let from = 0; from < ids.length; from += atOnce) {
+        const body = { seat_ids: ids.slice(from, from + atOnce), blocked: question.mode === 'block', ...(this.force ? { force: true } : {}) };
         await this.client.change('PATCH', `/events/${this.event.id}/seats`, body);
       }
       this.question = undefined;

@@ -3,6 +3,8 @@ import type { EventDetails, EventState, SeatMapGeometry, SeatStatuses } from '..
 
 /** As many seats as one request may change. */
 export const SEATS_CHANGED_MAX = 10_000;
+/** Of these, seats whose holds are ended by force. */
+export const HELD_SEATS_FORCED_MAX = 2_000;
 
 export function freeByType({ seats }: SeatMapGeometry, statuses: SeatStatuses): Map<number, number> {
   const left = new Map<number, number>();
