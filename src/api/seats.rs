@@ -31,7 +31,7 @@ use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::availability::SectionStand;
 use crate::store::edit::EditError;
-use crate::store::seats::{HiddenSeats, SeatsChange};
+use crate::store::seats::{HiddenSeats, SeatsChange, SeatsRow};
 use crate::ticketing::availability::EventVersion;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::{Delta, EventState};
@@ -148,6 +148,15 @@ pub(super) async fn statuses(
         let answer = tagged(&headers, &current, event.moment(), "SEATS", || ());
         return Ok(by_caller(answer));
     }
+    // Who is ahead of this node was told of a map that it may not have heard of. A map that is drawn after this look is among
+    // the changes.
+    let layout = match since {
+        Some(since) if since > event.revision() && event.stale_since().is_none() => {
+            let layout = state.store.layout(event_id).await?;
+            layout.map_or(event.event().layout, i32::unsigned_abs)
+        }
+        _ => event.event().layout,
+    };
     let delta = match since {
         // The log cannot be read.
         _ if event.stale_since().is_some() => None,
@@ -161,7 +170,7 @@ pub(super) async fn statuses(
     };
     let delta = delta.filter(|delta| delta.layout.is_none() && !delta.deleted);
     let mut answer = match delta {
-        Some(delta) => SeatStatuses::changed(event.event().layout, &delta),
+        Some(delta) => SeatStatuses::changed(layout, &delta),
         None => whole(&state, event_id, &event, since).await?,
     };
     if is_private {
@@ -172,7 +181,15 @@ pub(super) async fn statuses(
         if let Some(types) = types {
             // The delta may be newer than what this node has in memory.
             let version = event.version().at_least(answer.revision);
-            answer.revealed = Some(hidden(&state, event_id, version, &types).await?);
+            let (layout, places) = hidden(&state, event_id, version, &types).await?;
+            if layout != answer.layout {
+                // The map was drawn anew, and this node has not heard of it: its places are of other seats.
+                let read = state.store.seat_statuses(event_id).await?;
+                answer = read.map_or(answer, SeatStatuses::read);
+            }
+            // Drawn yet again meanwhile: the caller hears of that, and asks anew.
+            let is_of_map = layout == answer.layout;
+            answer.revealed = Some(if is_of_map { places } else { Vec::new() });
         }
         let tag = answer.revision.to_string();
         let answer = marked(Reply::ok("SEATS", answer).into_response(), &tag, PRIVATE);
@@ -216,9 +233,7 @@ async fn whole(
         && state.store.revision(event_id).await? > Some(seen.revision())
     {
         let read = state.store.seat_statuses(event_id).await?;
-        let read = read.ok_or_else(not_found)?;
-        let seats = read.seats.bytes();
-        return Ok(SeatStatuses::all(read.layout, read.revision, seats));
+        return read.map(SeatStatuses::read).ok_or_else(not_found);
     }
     if let Some(known) = state.board.get(event_id) {
         let EventState {
@@ -246,10 +261,7 @@ async fn whole(
     };
     match state.seatmaps.get(key, read).await {
         Ok(seats) => Ok(SeatStatuses::all(layout, revision, &seats)),
-        Err(NotKept::Moved(read)) => {
-            let seats = read.seats.bytes();
-            Ok(SeatStatuses::all(read.layout, read.revision, seats))
-        }
+        Err(NotKept::Moved(read)) => Ok(SeatStatuses::read(read)),
         Err(NotKept::Failed(error)) => Err(error),
     }
 }
@@ -282,14 +294,14 @@ pub(super) async fn by_section(
     }
 }
 
-/// Places of the free seats of hidden types, of `types` or of all if that is empty, ascending. All bearers of codes ask
-/// whenever the event changes: they are read once for each revision.
+/// Places of the free seats of hidden types, of `types` or of all if that is empty, ascending, with the layout that they are
+/// of. All bearers of codes ask whenever the event changes: they are read once for each revision.
 async fn hidden(
     state: &ApiState,
     event_id: EventId,
     version: EventVersion,
     types: &[TicketTypeId],
-) -> ApiResult<Vec<u32>> {
+) -> ApiResult<(u32, Vec<u32>)> {
     let key = KeptKey::Hidden {
         event: event_id,
         version,
@@ -297,15 +309,16 @@ async fn hidden(
     let read = async {
         let read = state.store.hidden_free_seats(event_id).await;
         let read = read.map_err(ApiError::from)?;
-        let (now, seats) = read.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-        match now == version.revision {
+        let read = read.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+        let seats = (read.layout, read.of_types);
+        match read.revision == version.revision {
             true => Ok(serde_json::to_vec(&seats)
                 .map_err(ApiError::internal)?
                 .into()),
             false => Err(NotKept::Moved(seats)),
         }
     };
-    let seats: Vec<HiddenSeats> = match state.seatmaps.get(key, read).await {
+    let (layout, seats): (u32, Vec<HiddenSeats>) = match state.seatmaps.get(key, read).await {
         Ok(kept) => serde_json::from_slice(&kept).map_err(ApiError::internal)?,
         Err(NotKept::Moved(seats)) => seats,
         Err(NotKept::Failed(error)) => return Err(error),
@@ -315,7 +328,7 @@ async fn hidden(
         .filter(|(id, _)| types.is_empty() || types.contains(id));
     let mut places: Vec<u32> = of_types.flat_map(|(_, places)| places).collect();
     places.sort_unstable();
-    Ok(places)
+    Ok((layout, places))
 }
 
 /// Why something is not kept for the revision that the event had a moment ago.
@@ -340,6 +353,10 @@ impl SeatStatuses {
             changed: None,
             revealed: None,
         }
+    }
+
+    fn read(read: SeatsRow) -> SeatStatuses {
+        SeatStatuses::all(read.layout, read.revision, read.seats.bytes())
     }
 
     fn changed(layout: u32, delta: &Delta) -> SeatStatuses {

@@ -92,6 +92,15 @@ pub struct SeatsRow {
 /// A hidden ticket type, and places of its free seats, ascending.
 pub type HiddenSeats = (TicketTypeId, Vec<u32>);
 
+/// The free seats of an event's hidden ticket types at one revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HiddenRead {
+    /// Of the map that the places are of.
+    pub layout: u32,
+    pub revision: Revision,
+    pub of_types: Vec<HiddenSeats>,
+}
+
 /// Changes of some seats; fields that are `None` stay as they are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SeatsChange {
@@ -178,16 +187,15 @@ impl Store {
         .transpose()
     }
 
-    /// The event's revision, and places of the free seats of its hidden ticket types, ascending, by type. Everybody is told that
-    /// they are blocked.
+    /// Places of the free seats of the event's hidden ticket types. Everybody is told that they are blocked.
     pub async fn hidden_free_seats(
         &self,
         event: EventId,
-    ) -> Result<Option<(Revision, Vec<HiddenSeats>)>, StoreError> {
+    ) -> Result<Option<HiddenRead>, StoreError> {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
-                "select t.revision, f.ticket_type_id, f.positions
+                "select t.revision, f.ticket_type_id, f.positions, t.layout
                    from turns t
                    left join lateral (
                      select of_type.id as ticket_type_id, array_agg(s.position order by s.position) as positions
@@ -215,7 +223,12 @@ impl Store {
             let places = positions.into_iter().map(i32::unsigned_abs).collect();
             of_types.push((ticket_type, places));
         }
-        Ok(Some((revision, of_types)))
+        let layout: i32 = first.try_get(3)?;
+        Ok(Some(HiddenRead {
+            layout: layout.unsigned_abs(),
+            revision,
+            of_types,
+        }))
     }
 
     /// The changes after `since`, merged; `None` if the log does not reach back that far within `rows_max` rows.

@@ -884,3 +884,59 @@ async fn a_held_seat_is_moved_to_another_type_by_force() {
     theatre.hold(&[ids[0]]).await;
     theatre.server.audit().await;
 }
+
+/// The places of a change are of the map as it was then, whatever this node has heard of.
+#[tokio::test]
+async fn a_node_that_is_behind_tells_changes_of_the_map_that_they_are_of() {
+    let server = TestServer::builder().with(|config| config.feed.conflation_window_ms = 60_000);
+    let server = server.start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Stalls", 4_500, 4)
+        .row(4)
+        .ticket_type("Friends", 4_500, 2)
+        .row(2)
+        .then("update ticket_types set hidden = true where event_id = $event and name = 'Friends'");
+    let show = show.stage(&client).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
+    let topic = format!("seats:{}", show.event);
+    viewer.join(&topic, json!({})).await;
+    for seat in &show.seats[..2] {
+        show.try_sell(&client, 0, Some(*seat), 1).await.unwrap();
+    }
+    let redraw = "update seats set y = y + 1 where event_id = $1";
+    client.execute(redraw, &[&show.event]).await.unwrap();
+    let sql = "select revision from turns where event_id = $1";
+    let drawn: i64 = one(&client, sql, &[&show.event]).await;
+    show.try_sell(&client, 0, Some(show.seats[2]), 1)
+        .await
+        .unwrap();
+    let layout = "select layout from turns where event_id = $1";
+    let layout: i32 = one(&client, layout, &[&show.event]).await;
+    let path = format!("/api/v1/events/{}/seats", show.event);
+    let behind = server.anonymous().get(&path).await;
+    let behind = behind.data(200);
+    assert!(behind["revision"].as_i64() < Some(drawn), "{behind}");
+    assert_ne!(behind["layout"], layout);
+    let changed = server
+        .anonymous()
+        .get(&format!("{path}?since={drawn}"))
+        .await;
+    let changed = changed.data(200);
+    assert_eq!(changed["changed"], json!([[2, 2]]), "{changed}");
+    assert_eq!(changed["layout"], layout);
+
+    // Free seats of hidden types are read now: they are not told as places of the map that this node has.
+    let organizer = server.user(show.organizer);
+    let own = organizer.get(&path).await;
+    let own = own.data(200);
+    let is_of_one_map = own["layout"] == layout || own["revealed"] == json!([]);
+    assert!(is_of_one_map, "{own}");
+    let own = organizer.get(&format!("{path}?since={drawn}")).await;
+    let own = own.data(200);
+    assert_eq!(
+        (&own["layout"], &own["revealed"]),
+        (&json!(layout), &json!([4, 5])),
+        "{own}"
+    );
+}
