@@ -444,8 +444,16 @@ fn claims_again(stock: &Stock, booking: &Booking) -> Result<Vec<Claim>, Refusal>
 }
 
 fn check_seats(stock: &Stock, claims: &[Claim]) -> Result<(), Refusal> {
-    let seats = claims.iter().filter_map(|claim| claim.seat_id);
-    let seats: Vec<SeatId> = seats.filter(|seat| !stock.seat_free(*seat)).collect();
+    // One that was moved to another type meanwhile has another price, and counts elsewhere.
+    let is_had = |seat: SeatId, of: TicketTypeId| {
+        let known = stock.seats.get(&seat);
+        known.is_some_and(|known| known.ticket_type_id == of) && stock.seat_free(seat)
+    };
+    let seats = claims
+        .iter()
+        .filter_map(|claim| Some((claim.seat_id?, claim.ticket_type_id)));
+    let lost = seats.filter(|(seat, of)| !is_had(*seat, *of));
+    let seats: Vec<SeatId> = lost.map(|(seat, _)| seat).collect();
     match seats.is_empty() {
         true => Ok(()),
         false => Err(Refusal::SeatTaken { seats }),

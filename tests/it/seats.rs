@@ -940,3 +940,25 @@ async fn a_node_that_is_behind_tells_changes_of_the_map_that_they_are_of() {
         "{own}"
     );
 }
+
+/// A file that broke off after its header is no order to delete every seat.
+#[tokio::test]
+async fn a_table_without_lines_is_no_map() {
+    let theatre = theatre().await;
+    theatre.draw(&theatre.map()).await;
+    let path = format!("{}/seatmap", theatre.path);
+    let headers = [("content-type", "text/csv")];
+    for text in [
+        "section,row,number,ticket_type,x,y",
+        "section,row,number,ticket_type,x,y\r\n,,,,,\r\n",
+    ] {
+        let body = text.as_bytes().to_vec();
+        let put = theatre
+            .organizer
+            .send_bytes(Method::PUT, &path, &headers, body)
+            .await;
+        assert_eq!(put.code(422), "VALIDATION_FAILED");
+        assert_eq!(put.data(422)["errors"][0]["code"], "EMPTY");
+    }
+    assert_eq!(theatre.statuses().await.len(), 9);
+}

@@ -160,6 +160,10 @@ pub(super) fn read_csv(
         let error = FieldError::new("line", "TOO_MANY", SEATS_MAX);
         return Err(ApiError::invalid(vec![error]));
     }
+    // A file that broke off: a map without seats is sent as JSON.
+    if lines.len() == 0 {
+        return Err(ApiError::invalid_field("line", "EMPTY"));
+    }
     let mut places = HashSet::new();
     let seats = fields::read_lines(&names, lines, |fields| {
         fields.require(&["section", "row"]);
