@@ -15,10 +15,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
-use self::json::Document;
+use self::json::{Document, Unread};
 use super::error::ApiError;
 use super::fields::{self, FieldError, Fields, Input};
+use crate::config::inside::SEATMAPS_READ_AT_ONCE_MAX;
 
 /// Some editors put it in front of UTF-8.
 pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -40,8 +43,12 @@ impl<T> Body<T> {
 impl<T: Input> Body<T> {
     fn parse(bytes: &[u8]) -> Result<Body<T>, ApiError> {
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        let read = Document::parse(bytes)
-            .map_err(|error| ApiError::bad_request("BAD_JSON").with("reason", error.to_string()))?;
+        let read = Document::parse(bytes, T::MEMORY_BYTES_MAX).map_err(|unread| match unread {
+            Unread::NotJson(error) => {
+                ApiError::bad_request("BAD_JSON").with("reason", error.to_string())
+            }
+            Unread::TooManyValues => too_large(),
+        })?;
         if !read.doubled.is_empty() {
             let doubled = read.doubled.iter();
             let errors = doubled.map(|place| FieldError::new(place, "DUPLICATE", ""));
@@ -77,6 +84,26 @@ impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, ApiError> {
         check_type(request.headers())?;
         Body::parse(&read(request, state).await?)
+    }
+}
+
+/// Places of large bodies that are being read.
+static LARGE: Semaphore = Semaphore::const_new(SEATMAPS_READ_AT_ONCE_MAX);
+
+impl<T: Input + Send + 'static> Body<T> {
+    /// Reads a body that may be large: few at once, for their memory, and beside the threads that answer others.
+    pub(super) async fn large(
+        request: Request,
+        state: &(impl Send + Sync),
+    ) -> Result<Body<T>, ApiError> {
+        check_type(request.headers())?;
+        let bytes = read(request, state).await?;
+        let place = LARGE.acquire().await.map_err(ApiError::internal)?;
+        let parsed = spawn_blocking(move || {
+            let _place = place;
+            Body::parse(&bytes)
+        });
+        parsed.await.map_err(ApiError::internal)?
     }
 }
 
@@ -171,11 +198,13 @@ pub(super) fn media_type(headers: &HeaderMap) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
+fn too_large() -> ApiError {
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE")
+}
+
 fn unreadable(rejection: BytesRejection) -> ApiError {
     match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE")
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => ApiError::bad_request("BAD_BODY").caused_by(rejection),
     }
 }

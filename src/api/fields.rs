@@ -16,6 +16,7 @@ use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
 use super::error::{ApiError, ApiResult};
+use crate::config::inside::BODY_MEMORY_BYTES_MAX;
 use crate::config::rest::{NAME_CHARS_MAX, URL_CHARS_MAX};
 use crate::ticketing::reference::plain_digits;
 
@@ -43,6 +44,8 @@ pub trait Input: Sized {
     /// Whether it changes what is there: fields that are left out stay, and null empties a field, so it is refused of those
     /// that cannot be empty. In other bodies null is as good as nothing.
     const IS_CHANGE: bool = false;
+    /// Memory that its JSON may take when it is read, in bytes.
+    const MEMORY_BYTES_MAX: usize = BODY_MEMORY_BYTES_MAX;
 
     fn read(fields: &mut Fields) -> Option<Self>;
 }

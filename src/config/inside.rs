@@ -94,6 +94,12 @@ pub const REVISIONS_TOLD_MAX: usize = 32;
 
 /// Largest request body, in bytes.
 pub const HTTP_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Memory that a JSON body may take when it is read, in bytes: a short object takes a hundred times its text.
+pub const BODY_MEMORY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The same of a seat map: as many sections and rows as seats, each seat with all that it may have, take less.
+pub const SEATMAP_MEMORY_BYTES_MAX: usize = 384 * 1024 * 1024;
+/// Seat maps that are read at once; others wait with their bytes alone.
+pub const SEATMAPS_READ_AT_ONCE_MAX: usize = 2;
 /// Largest head (request line and headers) of a request, in bytes.
 pub const HTTP_HEADER_BYTES_MAX: usize = 64 * 1024;
 /// A body of a refused request that is read up to its end, in bytes, so that its connection can be used again.

@@ -962,3 +962,39 @@ async fn a_table_without_lines_is_no_map() {
     }
     assert_eq!(theatre.statuses().await.len(), 9);
 }
+
+/// A value costs a hundred times its bytes in memory: a body of too many is not read to its end.
+#[tokio::test]
+async fn a_body_of_too_many_values_is_refused_while_it_is_read() {
+    let theatre = theatre().await;
+    let of = |bytes: usize| format!("{{\"sections\": [{}0]}}", "{\"\":0},".repeat(bytes / 7));
+    let seatmap = format!("{}/seatmap", theatre.path);
+    let json = [("content-type", "application/json")];
+    let put = async |text: String| {
+        let put = (theatre.organizer).send_bytes(Method::PUT, &seatmap, &json, text.into_bytes());
+        put.await
+    };
+    assert_eq!(put(of(15_000_000)).await.code(413), "BODY_TOO_LARGE");
+    let bookings = theatre
+        .server
+        .anonymous()
+        .send_bytes(
+            Method::POST,
+            "/api/v1/bookings",
+            &json,
+            of(1_000_000).into_bytes(),
+        )
+        .await;
+    assert_eq!(bookings.code(413), "BODY_TOO_LARGE");
+    // A hall of as many seats as may be, each with all that it may have, is none of them.
+    let stalls = theatre.show.ticket_types[0];
+    let seats = (0..100_000).map(|number| {
+        json!({"number": number.to_string(), "x": number % 400, "y": number / 400, "ticket_type_id": stalls,
+               "blocked": false, "kind": "standard"})
+    });
+    let seats: Vec<Value> = seats.collect();
+    let large = json!({"sections": [{"name": "Stalls", "rows": [{"label": "A", "seats": seats}]}]});
+    // It is read, and refused for what it says: the event has room for fewer.
+    let large = put(large.to_string()).await;
+    assert_ne!(large.status, 413, "{}", large.text);
+}

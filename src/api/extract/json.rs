@@ -1,17 +1,31 @@
 //! Reads a JSON body. An object that has a name twice keeps one of its values, and nobody can say which the sender
-//! meant (RFC 8259, section 4), so all such places are noted.
+//! meant (RFC 8259, section 4), so all such places are noted. What it takes in memory is counted while it is read, since a
+//! few kilobytes of gzip can be gigabytes of values.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::Deserializer;
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Places noted in one body.
 const DOUBLED_MAX: usize = 100;
 /// Characters of a place that are noted.
 const PLACE_CHARS_MAX: usize = 200;
+
+/// Bytes that values take in memory, beside their text. An object has a node for its first eleven members, and more of them for
+/// others; a member has its name.
+const OBJECT_BYTES: usize = 640;
+const MEMBER_BYTES: usize = 128;
+const ITEM_BYTES: usize = 32;
+
+/// Why a body is not read.
+#[derive(Debug)]
+pub(super) enum Unread {
+    NotJson(serde_json::Error),
+    TooManyValues,
+}
 
 /// A body's value, and the places of names that are there again, such as `items[0].quantity`.
 pub(super) struct Document {
@@ -21,20 +35,46 @@ pub(super) struct Document {
 
 impl Document {
     /// # Errors
-    /// Not JSON.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Document, serde_json::Error> {
-        let doubled = RefCell::default();
+    /// Not JSON, or more than `memory_bytes_max` in memory.
+    pub(super) fn parse(bytes: &[u8], memory_bytes_max: usize) -> Result<Document, Unread> {
+        let notes = Notes {
+            doubled: RefCell::default(),
+            left_bytes: Cell::new(Some(memory_bytes_max)),
+        };
         let mut from = serde_json::Deserializer::from_slice(bytes);
         let whole = NotingSeed {
             place: &Place::Root,
-            doubled: &doubled,
+            notes: &notes,
         };
-        let value = whole.deserialize(&mut from)?;
-        from.end()?;
-        Ok(Document {
-            value,
-            doubled: doubled.into_inner(),
-        })
+        let read = whole.deserialize(&mut from);
+        let read = read.and_then(|value| from.end().map(|()| value));
+        match (read, notes.left_bytes.get()) {
+            (Ok(value), _) => Ok(Document {
+                value,
+                doubled: notes.doubled.into_inner(),
+            }),
+            (Err(_), None) => Err(Unread::TooManyValues),
+            (Err(error), Some(_)) => Err(Unread::NotJson(error)),
+        }
+    }
+}
+
+/// Notes on one body.
+struct Notes {
+    doubled: RefCell<Vec<String>>,
+    /// Of the memory that the values may take; `None`: they would take more.
+    left_bytes: Cell<Option<usize>>,
+}
+
+impl Notes {
+    fn take<E: Error>(&self, bytes: usize) -> Result<(), E> {
+        let left = self.left_bytes.get();
+        let left = left.and_then(|left| left.checked_sub(bytes));
+        self.left_bytes.set(left);
+        match left {
+            Some(_) => Ok(()),
+            None => Err(E::custom("too many values")),
+        }
     }
 }
 
@@ -58,12 +98,12 @@ impl fmt::Display for Place<'_> {
 
 struct NotingSeed<'a> {
     place: &'a Place<'a>,
-    doubled: &'a RefCell<Vec<String>>,
+    notes: &'a Notes,
 }
 
 impl NotingSeed<'_> {
     fn note(&self, name: &str) {
-        let mut doubled = self.doubled.borrow_mut();
+        let mut doubled = self.notes.doubled.borrow_mut();
         if doubled.len() < DOUBLED_MAX {
             let place = Place::Member(self.place, name).to_string();
             doubled.push(place.chars().take(PLACE_CHARS_MAX).collect());
@@ -120,10 +160,13 @@ impl<'de> Visitor<'de> for NotingSeed<'_> {
             let place = Place::Item(self.place, list.len());
             let item = NotingSeed {
                 place: &place,
-                doubled: self.doubled,
+                notes: self.notes,
             };
             match items.next_element_seed(item)? {
-                Some(value) => list.push(value),
+                Some(value) => {
+                    self.notes.take::<A::Error>(ITEM_BYTES)?;
+                    list.push(value);
+                }
                 None => return Ok(Value::Array(list)),
             }
         }
@@ -131,11 +174,13 @@ impl<'de> Visitor<'de> for NotingSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
+        self.notes.take::<A::Error>(OBJECT_BYTES)?;
         while let Some(name) = members.next_key::<String>()? {
+            self.notes.take::<A::Error>(MEMBER_BYTES)?;
             let place = Place::Member(self.place, &name);
             let value = members.next_value_seed(NotingSeed {
                 place: &place,
-                doubled: self.doubled,
+                notes: self.notes,
             })?;
             if object.contains_key(&name) {
                 self.note(&name);
@@ -152,14 +197,19 @@ mod tests {
 
     use super::*;
 
+    const PLENTY: usize = 1_000_000;
+
     #[test]
     fn a_body_is_read_as_it_is() {
         let text = r#"{"a": [1, -2, 1.5, 1e30, 18446744073709551615, null, true, "\u00e9"], "b": {"": {}}}"#;
-        let read = Document::parse(text.as_bytes()).unwrap();
+        let read = Document::parse(text.as_bytes(), PLENTY).unwrap();
         assert_eq!(read.value, serde_json::from_str::<Value>(text).unwrap());
         assert!(read.doubled.is_empty());
         for bad in ["", "{", "{} x", "[1,]", &"[".repeat(1_000)] {
-            let ours = Document::parse(bad.as_bytes()).err().unwrap().to_string();
+            let ours = match Document::parse(bad.as_bytes(), PLENTY).err().unwrap() {
+                Unread::NotJson(error) => error.to_string(),
+                Unread::TooManyValues => panic!("{bad}"),
+            };
             let theirs = serde_json::from_str::<Value>(bad).unwrap_err().to_string();
             assert_eq!(ours, theirs, "{bad}");
         }
@@ -169,10 +219,28 @@ mod tests {
     fn names_that_are_there_again_are_noted_with_their_place() {
         let text =
             r#"{"a": 1, "b": [{"c": 1}, {"c": 1, "c": 1, "\u0063": {"d": 1, "d": 2}}], "a": 1}"#;
-        let read = Document::parse(text.as_bytes()).unwrap();
+        let read = Document::parse(text.as_bytes(), PLENTY).unwrap();
         assert_eq!(read.doubled, ["b[1].c", "b[1].c.d", "b[1].c", "a"]);
         let many = format!("{{{}\"a\": 1}}", "\"a\": 1,".repeat(1_000));
-        let read = Document::parse(many.as_bytes()).unwrap();
+        let read = Document::parse(many.as_bytes(), PLENTY).unwrap();
         assert_eq!(read.doubled.len(), DOUBLED_MAX);
+    }
+
+    #[test]
+    fn a_body_is_read_only_as_far_as_its_values_have_room() {
+        let takes = |text: &str, bytes: usize| {
+            let read = |bytes| Document::parse(text.as_bytes(), bytes);
+            assert!(read(bytes).is_ok(), "{text}");
+            let short = read(bytes - 1).err();
+            assert!(matches!(short, Some(Unread::TooManyValues)), "{text}");
+        };
+        takes("[1, 2]", 2 * ITEM_BYTES);
+        takes(
+            r#"{"a": [{}]}"#,
+            2 * OBJECT_BYTES + MEMBER_BYTES + ITEM_BYTES,
+        );
+        // What comes after is not looked at.
+        let broken = Document::parse(b"[1, 2, 3, x", 2 * ITEM_BYTES).err();
+        assert!(matches!(broken, Some(Unread::TooManyValues)));
     }
 }

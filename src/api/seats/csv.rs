@@ -8,10 +8,18 @@ pub(super) struct Unclosed {
     pub(super) line: usize,
 }
 
-/// The lines as cells, each with its number in the text, from 1.
-pub(super) fn lines(text: &str) -> Result<Vec<(usize, Vec<String>)>, Unclosed> {
+/// The lines as cells, each with its number in the text, from 1. Of a line that has more, so many cells are kept: commas alone
+/// would take a hundred times their bytes. What comes after `lines_max` lines is not read.
+pub(super) fn lines(
+    text: &str,
+    cells_max: usize,
+    lines_max: usize,
+) -> Result<Vec<(usize, Vec<String>)>, Unclosed> {
     let mut lines = Vec::new();
-    let mut line = Vec::new();
+    let mut line = Line {
+        cells: Vec::new(),
+        cells_max,
+    };
     let mut cell = String::new();
     let mut quoted_since = None;
     let (mut number, mut began) = (1, 1);
@@ -23,10 +31,14 @@ pub(super) fn lines(text: &str) -> Result<Vec<(usize, Vec<String>)>, Unclosed> {
             ('"', Some(_)) => quoted_since = None,
             (sign, Some(_)) => cell.push(sign),
             ('"', None) if cell.is_empty() => quoted_since = Some(number),
-            (',', None) => line.push(std::mem::take(&mut cell)),
+            (',', None) => line.add(std::mem::take(&mut cell)),
             ('\r', None) if signs.peek() == Some(&'\n') => {}
             ('\n', None) => {
-                end(&mut lines, began, &mut line, &mut cell);
+                line.add(std::mem::take(&mut cell));
+                line.end(&mut lines, began);
+                if lines.len() >= lines_max {
+                    return Ok(lines);
+                }
                 began = number;
             }
             (sign, None) => cell.push(sign),
@@ -35,20 +47,34 @@ pub(super) fn lines(text: &str) -> Result<Vec<(usize, Vec<String>)>, Unclosed> {
     if let Some(line) = quoted_since {
         return Err(Unclosed { line });
     }
-    end(&mut lines, began, &mut line, &mut cell);
+    line.add(cell);
+    line.end(&mut lines, began);
     Ok(lines)
 }
 
-fn end(
-    lines: &mut Vec<(usize, Vec<String>)>,
-    number: usize,
-    line: &mut Vec<String>,
-    cell: &mut String,
-) {
-    line.push(std::mem::take(cell));
-    let line = std::mem::take(line);
-    if line.iter().any(|cell| !cell.trim().is_empty()) {
-        lines.push((number, line));
+/// The line that is being read.
+struct Line {
+    cells: Vec<String>,
+    cells_max: usize,
+}
+
+impl Line {
+    /// A cell beyond the last takes its place, if it says something: a line is not empty because of where it does.
+    fn add(&mut self, cell: String) {
+        if self.cells.len() < self.cells_max {
+            self.cells.push(cell);
+        } else if !cell.trim().is_empty()
+            && let Some(last) = self.cells.last_mut()
+        {
+            *last = cell;
+        }
+    }
+
+    fn end(&mut self, lines: &mut Vec<(usize, Vec<String>)>, number: usize) {
+        let cells = std::mem::take(&mut self.cells);
+        if cells.iter().any(|cell| !cell.trim().is_empty()) {
+            lines.push((number, cells));
+        }
     }
 }
 
@@ -63,7 +89,7 @@ mod tests {
         let text = "a,b\r\n\"x, \"\"y\"\"\",\r\n\r\n,,\n\"two\nlines\",ก\nlast";
         let cells = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
         assert_eq!(
-            lines(text).unwrap(),
+            lines(text, 3, 9).unwrap(),
             [
                 (1, cells(&["a", "b"])),
                 (2, cells(&["x, \"y\"", ""])),
@@ -71,7 +97,18 @@ mod tests {
                 (7, cells(&["last"])),
             ]
         );
-        assert_eq!(lines("").unwrap(), []);
-        assert_eq!(lines("a\n\"b").unwrap_err(), Unclosed { line: 2 });
+        assert_eq!(lines("", 3, 9).unwrap(), []);
+        assert_eq!(lines("a\n\"b", 3, 9).unwrap_err(), Unclosed { line: 2 });
+    }
+
+    #[test]
+    fn no_more_is_kept_than_there_may_be() {
+        let line = |number: usize, cells: [&str; 2]| (number, cells.map(str::to_owned).to_vec());
+        let text = "a,b,c,,\n,,,,x\n,,,\nd,e\n\"";
+        let read = lines(text, 2, 3).unwrap();
+        assert_eq!(
+            read,
+            [line(1, ["a", "c"]), line(2, ["", "x"]), line(4, ["d", "e"])]
+        );
     }
 }

@@ -9,6 +9,7 @@ use super::csv;
 use crate::api::error::ApiError;
 use crate::api::extract::{self, BYTE_ORDER_MARK, Body};
 use crate::api::fields::{self, FieldError, Fields, Input};
+use crate::config::inside::SEATMAP_MEMORY_BYTES_MAX;
 use crate::config::rest::{LABEL_CHARS_MAX, NAME_CHARS_MAX, SEATS_MAX};
 use crate::schema;
 use crate::store::seatmap::{NewSeat, NewSeatMap, NewStage};
@@ -113,7 +114,7 @@ impl<S: Send + Sync> FromRequest<S> for SeatmapUpload {
 
     async fn from_request(request: Request, state: &S) -> Result<SeatmapUpload, ApiError> {
         if extract::media_type(request.headers()) != "text/csv" {
-            let body = <Body<SeatmapInput> as FromRequest<S>>::from_request(request, state).await?;
+            let body = Body::<SeatmapInput>::large(request, state).await?;
             return Ok(SeatmapUpload::Json(body.input));
         }
         let bytes = extract::read(request, state).await?;
@@ -147,7 +148,10 @@ pub(super) fn read_csv(
     let bad = |error: csv::Unclosed| {
         ApiError::bad_request("BAD_CSV").with("reason", format!("line {}: {error}", error.line))
     };
-    let mut lines = csv::lines(text).map_err(bad)?.into_iter();
+    // One more of each tells that there are too many.
+    let (cells_max, lines_max) = (COLUMNS.len() + 1, 1 + SEATS_MAX + 1);
+    let lines = csv::lines(text, cells_max, lines_max).map_err(bad)?;
+    let mut lines = lines.into_iter();
     let (_, header) = lines
         .next()
         .ok_or_else(|| ApiError::bad_request("BAD_CSV"))?;
@@ -224,6 +228,8 @@ fn type_by_name(
 }
 
 impl Input for SeatmapInput {
+    const MEMORY_BYTES_MAX: usize = SEATMAP_MEMORY_BYTES_MAX;
+
     fn read(fields: &mut Fields) -> Option<SeatmapInput> {
         fields.require(&["sections"]);
         let mut map = NewSeatMap::default();
