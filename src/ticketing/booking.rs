@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::attendees::{at_places, attendees_of};
+pub use self::sale::may_be_cheapest;
 use super::price::{Price, PriceLine, Voucher};
 use super::record::{self, BookedSeat, BookingItem, BookingKind, Money};
 use super::refusal::Refusal;
@@ -191,8 +192,8 @@ fn item(stock: &Stock, line: &GrantLine) -> BookingItem {
         let seat = stock.seats.get(id)?;
         Some(BookedSeat {
             id: *id,
-            section: seat.section.clone(),
-            row: seat.row.clone(),
+            section: seat.section.to_string(),
+            row: seat.row.to_string(),
             number: seat.number.clone(),
         })
     });

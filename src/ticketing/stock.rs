@@ -4,10 +4,11 @@
 //! what the first one left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::adjacent::SeatRow;
+use super::adjacent::{Place, RowPlace, RowSeat, SeatRow};
 use super::live::EventStatus;
 use super::price::PriceTerms;
 use super::{BookingId, ClaimId, EventId, PoolId, SeatId, TicketTypeId, UserId};
@@ -104,11 +105,13 @@ pub struct Pool {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seat {
     pub ticket_type_id: TicketTypeId,
-    pub section: String,
-    pub row: String,
+    pub section: Arc<str>,
+    pub row: Arc<str>,
     pub number: String,
     /// Held, sold or blocked.
     pub taken: bool,
+    /// In [`Stock::rows`], if its row was read: the row's number there, and the place in it.
+    pub place: Option<(usize, RowPlace)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -209,6 +212,27 @@ impl Stock {
         self.pools.get(&pool).map_or(0, Pool::left)
     }
 
+    /// Adds a whole row, the next in layout order. `rank` counts the rows of its section from the front; of each seat the place
+    /// at which it is drawn.
+    pub fn add_row(&mut self, rank: usize, seats: Vec<(SeatId, Seat, (f32, f32))>) {
+        let places = seats.iter().map(|(id, seat, (x, y))| Place {
+            seat: RowSeat {
+                id: *id,
+                ticket_type_id: seat.ticket_type_id,
+                free: !seat.taken,
+            },
+            x: *x,
+            y: *y,
+        });
+        let row = SeatRow::new(rank, &places.collect::<Vec<_>>());
+        let number = self.rows.len();
+        for ((id, seat, _), (_, place)) in seats.into_iter().zip(row.places()) {
+            let place = Some((number, place));
+            self.seats.insert(id, Seat { place, ..seat });
+        }
+        self.rows.push(row);
+    }
+
     /// A seat that can be had: known, not claimed, not blocked.
     pub fn seat_free(&self, seat: SeatId) -> bool {
         self.seats.get(&seat).is_some_and(|seat| !seat.taken)
@@ -255,9 +279,15 @@ impl Stock {
         }
     }
 
-    fn set_taken(&mut self, seat: SeatId, taken: bool) {
-        if let Some(seat) = self.seats.get_mut(&seat) {
-            seat.taken = taken;
+    pub(super) fn set_taken(&mut self, seat: SeatId, taken: bool) {
+        let Some(seat) = self.seats.get_mut(&seat) else {
+            return;
+        };
+        seat.taken = taken;
+        if let Some((row, place)) = seat.place
+            && let Some(row) = self.rows.get_mut(row)
+        {
+            row.set_free(place, !taken);
         }
     }
 }

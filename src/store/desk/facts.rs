@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use crate::store::changes::unsigned;
 use crate::store::edit::status;
 use crate::store::idempotency::StoredAnswer;
 use crate::store::prices;
-use crate::ticketing::adjacent::{Place, SeatRow};
+use crate::ticketing::booking::may_be_cheapest;
 use crate::ticketing::price::PriceTerms;
 use crate::ticketing::stock::{
     Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Seat, Stock,
@@ -239,10 +240,14 @@ impl StockReading {
             let Some(facts) = self.facts.events.get(event) else {
                 continue;
             };
-            let all = facts.stock.ticket_types.iter();
-            let seated = all
-                .filter(|(id, terms)| terms.seated && wanted.is_none_or(|wanted| wanted == **id));
-            types.extend(seated.map(|(id, _)| *id));
+            let stock = &facts.stock;
+            let is_wanted = |id: TicketTypeId| match wanted {
+                Some(wanted) => *wanted == id,
+                // The cheapest: the seats of dearer types are not read for it.
+                None => may_be_cheapest(stock, id, self.facts.now),
+            };
+            let seated = stock.ticket_types.iter().filter(|(_, terms)| terms.seated);
+            types.extend(seated.map(|(id, _)| *id).filter(|id| is_wanted(*id)));
         }
         types.sort_unstable();
         types.dedup();
@@ -276,12 +281,14 @@ impl StockReading {
     }
 
     pub(super) fn seat(&mut self, row: &Row) -> Result<(), StoreError> {
+        let (section, row_label): (&str, &str) = (row.try_get(3)?, row.try_get(4)?);
         let seat = Seat {
             ticket_type_id: row.try_get(2)?,
-            section: row.try_get(3)?,
-            row: row.try_get(4)?,
+            section: section.into(),
+            row: row_label.into(),
             number: row.try_get(5)?,
             taken: row.try_get(6)?,
+            place: None,
         };
         if let Some(stock) = self.stock(row.try_get(0)?) {
             stock.seats.insert(row.try_get(1)?, seat);
@@ -489,30 +496,27 @@ fn claim(row: &Row, first: usize) -> Result<Option<Claim>, StoreError> {
 }
 
 fn seat_row(row: &Row, rank: usize, stock: &mut Stock) -> Result<(), StoreError> {
-    let (section, row_label): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+    let (section, row_label): (&str, &str) = (row.try_get(2)?, row.try_get(3)?);
+    let (section, row_label): (Arc<str>, Arc<str>) = (section.into(), row_label.into());
     let ids: Vec<SeatId> = row.try_get(4)?;
     let types: Vec<TicketTypeId> = row.try_get(5)?;
     let numbers: Vec<String> = row.try_get(6)?;
     let (xs, ys): (Vec<f32>, Vec<f32>) = (row.try_get(7)?, row.try_get(8)?);
     let taken: Vec<bool> = row.try_get(9)?;
-
-    let places = ids.iter().zip(xs).zip(ys);
-    let places: Vec<Place> = places
-        .map(|((seat, x), y)| Place { seat: *seat, x, y })
-        .collect();
-    stock.rows.push(SeatRow::new(rank, &places));
-    for (((id, ticket_type_id), number), taken) in
-        ids.into_iter().zip(types).zip(numbers).zip(taken)
-    {
+    let seats = ids.into_iter().zip(types).zip(numbers).zip(taken);
+    let seats = seats.zip(xs.into_iter().zip(ys));
+    let seats = seats.map(|((((id, ticket_type_id), number), taken), drawn)| {
         let seat = Seat {
             ticket_type_id,
             section: section.clone(),
             row: row_label.clone(),
             number,
             taken,
+            place: None,
         };
-        stock.seats.insert(id, seat);
-    }
+        (id, seat, drawn)
+    });
+    stock.add_row(rank, seats.collect());
     Ok(())
 }
 

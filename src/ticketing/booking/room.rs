@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{RequestedType, ticket_type};
-use crate::ticketing::adjacent;
+use crate::ticketing::adjacent::{self, RowSeat};
 use crate::ticketing::refusal::{Refusal, SeatsApart};
 use crate::ticketing::sellable::{Source, sellable};
 use crate::ticketing::stock::Stock;
@@ -134,16 +134,10 @@ pub(super) fn choose_seats(stock: &Stock, lines: &mut [RequestedType]) -> Result
                     .collect(),
             };
             let count = usize::try_from(*quantity).map_err(|_| no_adjacent(None))?;
-            let of_type = |seat| {
-                stock
-                    .seats
-                    .get(&seat)
-                    .is_some_and(|s| s.ticket_type_id == id)
-            };
-            let free = |seat| !chosen.contains(&seat) && stock.seat_free(seat) && of_type(seat);
-            let block = adjacent::best(&stock.rows, count, free);
+            let meant = |seat: &RowSeat| seat.ticket_type_id == id && !chosen.contains(&seat.id);
+            let block = adjacent::best(&stock.rows, count, meant);
             let block =
-                block.ok_or_else(|| no_adjacent(adjacent::apart(&stock.rows, count, free)))?;
+                block.ok_or_else(|| no_adjacent(adjacent::apart(&stock.rows, count, meant)))?;
             chosen.extend(&block);
             line.seats.extend(block);
         }

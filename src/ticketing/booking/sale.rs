@@ -63,6 +63,20 @@ pub(super) fn cheapest(
     }
 }
 
+/// Whether [`super::Wish::Cheapest`] of some buyer may mean this ticket type: none that is cheaper is on sale to everybody.
+pub fn may_be_cheapest(stock: &Stock, id: TicketTypeId, now: Timestamp) -> bool {
+    let starts_at = stock.event.starts_at;
+    let is_for_all = |terms: &TicketTypeTerms| {
+        let is_open = !terms.hidden && !terms.members_only && terms.proof == Proof::Nothing;
+        // Free ones are for whoever names them.
+        is_open && terms.price_amount > 0 && terms.on_sale(starts_at, now)
+    };
+    stock.ticket_types.get(&id).is_some_and(|terms| {
+        let mut others = stock.ticket_types.values();
+        !others.any(|other| is_for_all(other) && other.price_amount < terms.price_amount)
+    })
+}
+
 /// The types that are sold without being named: beside paid ones, free ones (children, companions) are for whoever
 /// asks for them.
 fn offered<'a>(

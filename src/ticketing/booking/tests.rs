@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ticketing::adjacent::{Place, SeatRow};
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::Money;
 use crate::ticketing::refusal::BuyerLimit;
@@ -59,19 +58,13 @@ fn stock() -> Stock {
             row: "A".into(),
             number: id.to_string(),
             taken: false,
+            place: None,
         };
-        (SeatId(id), seat)
+        (SeatId(id), seat, (id as f32, 0.0))
     });
-    let places: Vec<Place> = (1..=8)
-        .map(|seat| Place {
-            seat: SeatId(seat),
-            x: seat as f32,
-            y: 0.0,
-        })
-        .collect();
     let mut seated = terms(2_000, &[ROOT, PoolId(13)]);
     seated.seated = true;
-    Stock {
+    let mut stock = Stock {
         event: EventTerms {
             id: EventId(1),
             organizer_id: ORGANIZER,
@@ -98,8 +91,8 @@ fn stock() -> Stock {
         ]
         .into(),
         root: ROOT,
-        seats: seats.collect(),
-        rows: vec![SeatRow::new(0, &places)],
+        seats: BTreeMap::new(),
+        rows: Vec::new(),
         buyers: [
             (
                 MEMBER,
@@ -114,7 +107,9 @@ fn stock() -> Stock {
         .into(),
         guests: BTreeMap::new(),
         prices: crate::ticketing::price::PriceTerms::default(),
-    }
+    };
+    stock.add_row(0, seats.collect());
+    stock
 }
 
 fn quantity(ticket_type_id: TicketTypeId, quantity: i64) -> Item {
@@ -341,6 +336,12 @@ fn the_short_form_takes_the_cheapest_price_on_sale() {
     let mut stock = stock();
     let grant = ask_cheapest(&mut stock, 2).unwrap();
     assert_eq!(grant.lines[0].ticket_type_id, STANDING);
+    // Seats of a dearer type need not be read for it, unless what is cheaper is not for everybody.
+    assert!(may_be_cheapest(&stock, STANDING, now()));
+    assert!(!may_be_cheapest(&stock, SEATED, now()));
+    let mut closed = stock.clone();
+    closed.ticket_types.get_mut(&STANDING).unwrap().members_only = true;
+    assert!(may_be_cheapest(&closed, SEATED, now()));
     // The same price twice: the one that has enough.
     stock
         .ticket_types

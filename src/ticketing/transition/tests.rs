@@ -53,6 +53,7 @@ fn stock() -> Stock {
         row: "A".into(),
         number: "5".into(),
         taken: true,
+        place: None,
     };
     let buyer = Buyer {
         member: false,
