@@ -241,6 +241,13 @@ pub const SOCKET_PUSHES_PER_S_MAX: u32 = 200;
 pub const SOCKET_OUTBOX_BYTES_MAX: usize = 256 * 1024;
 /// Broadcasts of all clients that may wait to be stored.
 pub const SOCKET_BROADCASTS_WAITING_MAX: usize = 256;
+/// The same of one event.
+pub const BROADCASTS_OF_EVENT_WAITING_MAX: usize = 64;
+/// Events of which broadcasts are being stored at the same time; each takes a connection of the pool.
+pub const BROADCASTS_STORED_AT_ONCE: usize = 4;
+/// A broadcast that has waited for longer is not stored, in milliseconds. Clients take one for lost after 10 s, and storing
+/// it may wait 5 s for a turn.
+pub const BROADCAST_PATIENCE_MS: u64 = 4_000;
 /// So many of an event's broadcasts are kept however big they are (`settle_notices` in `sql/V6__notices.sql`).
 pub const BROADCASTS_KEPT_LEAST: usize = 7;
 /// A connection that sent nothing for this long is closed, in milliseconds.
@@ -259,11 +266,13 @@ pub const SSE_COMMENT_INTERVAL_MS: u64 = 15_000;
 pub const PRESENCE_COUNTS_INTERVAL_MS: u64 = 1_000;
 /// A change of who is here waits this long for others, in milliseconds; all of them are sent in one diff.
 pub const PRESENCE_DIFF_WINDOW_MS: u64 = 100;
+/// Bytes of a diff for which the next one waits a window longer: whoever changes much and often is told of more rarely.
+pub const PRESENCE_WINDOW_BYTES: usize = 16 * 1_024;
 /// Members of one event that are listed by name; the others are counted only.
 pub const PRESENCE_MEMBERS_LISTED_MAX: usize = 200;
 /// Largest object that a member may track, in bytes of JSON.
 pub const PRESENCE_TRACKED_BYTES_MAX: usize = 2_048;
-/// Steps of one event that are told apart on a node; further ones count as `other`.
+/// Steps of one event that are told apart; further ones count as `other`.
 pub const PRESENCE_STEPS_MAX: usize = 32;
 /// Visitors of a node that has not renewed its lease for this long no longer count, in milliseconds. Nodes renew four
 /// times as often.

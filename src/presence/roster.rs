@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::Owner;
 use crate::config::PresenceConfig;
-use crate::config::inside::PRESENCE_LISTED_BYTES_MAX;
+use crate::config::inside::{PRESENCE_LISTED_BYTES_MAX, PRESENCE_WINDOW_BYTES};
 use crate::hub::ShardSet;
 use crate::hub::presence::{Counted, Listing};
 use crate::protocol::presence::{Counts, Diff, Members, Meta};
@@ -64,6 +64,8 @@ pub struct Roster {
     members_moved: bool,
     /// When the window of the change is over that was the first since the last listing.
     list_due: Option<Instant>,
+    /// Until when the last diff keeps the next one waiting.
+    list_quiet_until: Option<Instant>,
     config: PresenceConfig,
 }
 
@@ -83,6 +85,7 @@ impl Roster {
             shown: BTreeMap::new(),
             members_moved: false,
             list_due: None,
+            list_quiet_until: None,
             config: config.clone(),
         }
     }
@@ -158,14 +161,15 @@ impl Roster {
         }
     }
 
-    /// This node's counts: native visitors and members of the dialect.
+    /// This node's counts: native visitors and members of the dialect. Steps are any text, so they are bounded wherever
+    /// counts come together.
     pub fn here(&self) -> Counts {
         let mut counts = Counts::default();
         self.shards.values().for_each(|shard| counts.merge(shard));
         self.members
             .values()
             .for_each(|member| counts.add(member.step.as_ref()));
-        counts
+        counts.with_steps(self.config.steps_max)
     }
 
     /// Whether the event has visitors or viewers here.
@@ -191,7 +195,7 @@ impl Roster {
     pub fn view(&mut self, now: Instant, serial: &mut u64) -> Option<(Arc<Counted>, Arc<Listing>)> {
         let counted =
             self.counts_moved && is_past(self.counts_quiet_until, now) && self.recount(now, serial);
-        let listed = self.members_moved && self.is_list_due(now) && self.relist(serial);
+        let listed = self.members_moved && self.is_list_due(now) && self.relist(now, serial);
         (counted || listed).then(|| (self.counted.clone(), self.listing.clone()))
     }
 
@@ -199,6 +203,7 @@ impl Roster {
         self.counts_moved = false;
         let mut counts = self.here();
         counts.merge(&self.elsewhere);
+        let counts = counts.with_steps(self.config.steps_max);
         if counts == self.counted.counts {
             return false;
         }
@@ -208,13 +213,22 @@ impl Roster {
         true
     }
 
-    /// Whether the window of the first change is over; opens it if that is new.
-    fn is_list_due(&mut self, now: Instant) -> bool {
-        let window = Duration::from_millis(self.config.diff_window_ms);
-        *self.list_due.get_or_insert(now + window) <= now
+    /// How long a diff of so many bytes keeps the next one waiting, since every member is sent both.
+    fn pause_after(&self, bytes: usize) -> Duration {
+        let windows = (bytes / PRESENCE_WINDOW_BYTES) as u64;
+        Duration::from_millis(self.config.diff_window_ms.saturating_mul(windows))
     }
 
-    fn relist(&mut self, serial: &mut u64) -> bool {
+    /// Whether the window of the first change is over; opens it if that is new.
+    fn is_list_due(&mut self, now: Instant) -> bool {
+        let window = now + Duration::from_millis(self.config.diff_window_ms);
+        let due = self
+            .list_quiet_until
+            .map_or(window, |quiet| quiet.max(window));
+        *self.list_due.get_or_insert(due) <= now
+    }
+
+    fn relist(&mut self, now: Instant, serial: &mut u64) -> bool {
         self.members_moved = false;
         self.list_due = None;
         let mut room = PRESENCE_LISTED_BYTES_MAX;
@@ -241,13 +255,10 @@ impl Roster {
             .values()
             .map(|(key, meta)| (&**key, meta))
             .collect::<Members<'_>>());
+        let diff = raw(&diff);
+        self.list_quiet_until = Some(now + self.pause_after(diff.get().len()));
         *serial += 1;
-        self.listing = Arc::new(Listing::new(
-            *serial,
-            self.listing.serial,
-            state,
-            raw(&diff),
-        ));
+        self.listing = Arc::new(Listing::new(*serial, self.listing.serial, state, diff));
         self.shown = listed;
         true
     }
@@ -362,6 +373,51 @@ mod tests {
         let (counted, _) = roster.view(Instant::now(), &mut serial).unwrap();
         assert_eq!(counted.counts, counts(&[("pay", 13), ("look", 4)]));
         assert_eq!(roster.here(), counts(&[("pay", 3), ("look", 4)]));
+    }
+
+    /// A step is any text that somebody sends.
+    #[test]
+    fn steps_are_bounded_whoever_takes_them() {
+        let (mut roster, mut serial) = (Roster::new(&config()), 0);
+        let max = config().steps_max as u64;
+        let of = |name: &str, n: u64| listed("ann", &format!("{name}{n}"));
+        (0..3 * max).for_each(|n| roster.track(owner(n), of("here", n)));
+        let elsewhere: Vec<_> = (0..max).map(|n| format!("there{n}")).collect();
+        let elsewhere: Vec<_> = elsewhere.iter().map(|step| (&**step, 2)).collect();
+        roster.count_elsewhere(counts(&elsewhere));
+        let here = roster.here();
+        assert_eq!((here.total, here.by_step.len() as u64), (3 * max, max));
+        let (counted, _) = roster.view(Instant::now(), &mut serial).unwrap();
+        let counted = &counted.counts;
+        assert!(counted.by_step.len() as u64 <= max);
+        assert_eq!(counted.by_step.values().sum::<u64>(), counted.total);
+        assert_eq!(counted.total, 5 * max);
+    }
+
+    #[test]
+    fn a_large_diff_keeps_the_next_one_waiting() {
+        let (mut roster, mut serial) = (Roster::new(&config()), 0);
+        let (mut now, window) = (
+            Instant::now(),
+            Duration::from_millis(config().diff_window_ms),
+        );
+        let mut waits = |roster: &mut Roster, step: &str| {
+            roster.track(owner(1), listed("ann", step));
+            let begun = now;
+            roster.view(now, &mut serial);
+            now = roster.next_at(now).unwrap();
+            while !roster
+                .view(now, &mut serial)
+                .is_some_and(|(_, listing)| listing.state.get().contains(step))
+            {
+                now += window;
+            }
+            now - begun
+        };
+        let large = "x".repeat(3 * PRESENCE_WINDOW_BYTES);
+        assert_eq!(waits(&mut roster, "small"), window);
+        assert_eq!(waits(&mut roster, &large), window);
+        assert!(waits(&mut roster, "small again") >= 3 * window);
     }
 
     #[test]
