@@ -92,6 +92,36 @@ async fn each_kind_of_key_names_a_person_who_keeps_the_user() {
     }
 }
 
+/// A socket cannot wait for the user of a refreshed token. Clients of Supabase join again after `phx_error`, and never after
+/// `phx_close`.
+#[tokio::test]
+async fn a_refreshed_token_of_somebody_unknown_lets_the_channel_join_again() {
+    let signer = Signer::new("one", Algorithm::ES256);
+    let issuer = Issuer::start(&[&signer]).await;
+    let server = trusting(&[issuer.setting()]).start().await;
+    let show = Show::new().ticket_type("Standing", 1_000, 5);
+    let show = show.stage(&server.client().await).await;
+    let topic = format!("realtime:event-tickets:{}", show.event);
+    let mut socket = Socket::connect(server.address(), WireVersion::V2).await;
+    socket.join(&topic, json!({})).await;
+    let token = signer.sign(&issuer.claims("auth0|new"));
+    let fresh = json!({"access_token": token});
+    let refused = socket.ask(&topic, "access_token", fresh.clone()).await;
+    assert_eq!(refused["response"]["code"], "UNAVAILABLE", "{refused}");
+    let ended = async {
+        loop {
+            let frame = socket.next_frame(DEADLINE).await.unwrap();
+            if ["phx_close", "phx_error"].contains(&&*frame.event) {
+                break frame.event;
+            }
+        }
+    };
+    assert_eq!(ended.await, "phx_error");
+    let joining =
+        async { while socket.ask(&topic, "phx_join", fresh.clone()).await["status"] != "ok" {} };
+    tokio::time::timeout(DEADLINE, joining).await.unwrap();
+}
+
 #[tokio::test]
 async fn keys_are_rotated_and_those_that_are_gone_check_nothing() {
     let (old, new) = (

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Effect, ReplyTo, Rules, Session};
-use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::code::{self, ErrorReply, Retry};
 use crate::protocol::phoenix::{self, ClientFrame, Payload};
 use crate::protocol::presence;
 use crate::protocol::supabase::{SYSTEM, System};
@@ -51,7 +51,8 @@ impl Session {
         }
     }
 
-    /// A refreshed token that is not valid ends a channel of the dialect, as its clients expect.
+    /// A refreshed token that is not valid ends a channel of the dialect, as its clients expect. One that nobody can judge yet
+    /// lets them join again with it.
     pub(super) fn token_refused(
         &mut self,
         place: u32,
@@ -60,10 +61,14 @@ impl Session {
         effects: &mut Vec<Effect>,
     ) {
         let message = System::error(&frame.topic, &*error.reason);
+        let is_unknown = error.retry == Retry::Later;
         effects.push(self.refuse(ReplyTo::of(frame), error));
-        if frame.topic.starts_with("realtime:")
-            && let Some(subscription) = self.subscription_mut(place)
-        {
+        if !frame.topic.starts_with("realtime:") {
+            return;
+        }
+        if is_unknown {
+            self.fail(place, effects);
+        } else if let Some(subscription) = self.subscription_mut(place) {
             let join_ref = subscription.join_ref.clone();
             let system =
                 phoenix::push_to(self.vsn, join_ref.as_ref(), &frame.topic, SYSTEM, &message);
