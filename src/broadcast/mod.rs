@@ -4,12 +4,20 @@
 //! It comes from a socket, whose shard does no I/O, queues it with [`Broadcasts`] and gets the answer through its
 //! mailbox; or over REST ([`rest`]), which Supabase's clients use while they are not connected.
 
+mod lines;
 pub mod rest;
 
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::lines::Lines;
 use crate::auth::{self, Auth, Caller};
+use crate::config::inside::{BROADCAST_PATIENCE_MS, BROADCASTS_STORED_AT_ONCE};
 use crate::hub::{ErrandAnswer, Hub};
 use crate::protocol::code::{self, ErrorReply};
 use crate::store::constraint::{self, Rule};
@@ -26,6 +34,8 @@ pub struct SentBroadcast {
     pub event: EventId,
     pub caller: Caller,
     pub notice: NewNotice,
+    /// When the socket sent it.
+    pub at: Instant,
     /// The shard that waits for the answer.
     pub shard: usize,
     /// The answer if it is stored.
@@ -64,26 +74,58 @@ pub(crate) fn start(
     broadcasts
 }
 
-/// Stores broadcasts one after the other, so that each sender's keep their order.
+/// Stores those of an event one after the other, so that each sender's keep their order, and of a few events at a time:
+/// whoever holds an event's turn delays no other event.
 pub async fn run(
     mut said: mpsc::Receiver<Box<SentBroadcast>>,
     (store, auth): (Store, Auth),
     hub: Hub,
     end: CancellationToken,
 ) {
+    let waiting_max = said.max_capacity();
+    let mut lines = Lines::default();
+    let mut storing = FuturesUnordered::new();
     loop {
-        let said = tokio::select! {
-            () = end.cancelled() => return,
-            said = said.recv() => said,
-        };
-        let Some(said) = said else { return };
-        let outcome = tell((&store, &auth), said.event, &said.caller, &said.notice).await;
-        let answer = ErrandAnswer {
-            outcome,
-            ..said.answer
-        };
-        hub.answer(said.shard, answer);
+        while storing.len() < BROADCASTS_STORED_AT_ONCE
+            && let Some(said) = lines.pop()
+        {
+            storing.push(store_in_time((&store, &auth), said));
+        }
+        tokio::select! {
+            () = end.cancelled() => break,
+            Some((event, shard, answer)) = storing.next() => {
+                lines.done(event);
+                hub.answer(shard, answer);
+            }
+            said = said.recv(), if lines.waiting() < waiting_max => {
+                let Some(said) = said else { break };
+                if let Err(said) = lines.push(said) {
+                    let outcome = Err(code::UNAVAILABLE.because("too many broadcasts wait"));
+                    hub.answer(said.shard, ErrandAnswer { outcome, ..said.answer });
+                }
+            }
+        }
     }
+    while let Some((_, shard, answer)) = storing.next().await {
+        hub.answer(shard, answer);
+    }
+}
+
+/// Unless it is so old that its sender takes it for lost, and sends it again.
+async fn store_in_time(
+    (store, auth): (&Store, &Auth),
+    said: Box<SentBroadcast>,
+) -> (EventId, usize, ErrandAnswer) {
+    let outcome = if said.at.elapsed() > Duration::from_millis(BROADCAST_PATIENCE_MS) {
+        Err(code::UNAVAILABLE.because("the broadcast waited for too long"))
+    } else {
+        tell((store, auth), said.event, &said.caller, &said.notice).await
+    };
+    let answer = ErrandAnswer {
+        outcome,
+        ..said.answer
+    };
+    (said.event, said.shard, answer)
 }
 
 /// Stores a notice if `caller` may.

@@ -161,12 +161,11 @@ fn read_message(
     Ok((id, supabase::read_update(broadcast)?))
 }
 
+/// No 404: the clients take it for a server that is too old for broadcasts by REST, whatever the body says.
 fn status(refused: &ErrorReply) -> StatusCode {
     match refused.code {
         name if name == code::INVALID_TOKEN.name => StatusCode::UNAUTHORIZED,
         name if name == code::UNAUTHORIZED.name => StatusCode::FORBIDDEN,
-        name if name == code::EVENT_NOT_FOUND.name => StatusCode::NOT_FOUND,
-        name if name == code::UNMATCHED_TOPIC.name => StatusCode::NOT_FOUND,
         name if name == code::UNAVAILABLE.name => StatusCode::SERVICE_UNAVAILABLE,
         name if name == code::INTERNAL.name => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::UNPROCESSABLE_ENTITY,

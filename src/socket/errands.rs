@@ -1,6 +1,7 @@
 //! Requests that take I/O, which other tasks do for a shard: broadcasts are stored by a task of the back, and their answers
 //! come through the mailbox.
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::session::{Saying, TrackReply};
@@ -43,6 +44,7 @@ impl Shard {
             event,
             caller,
             notice,
+            at: Instant::now(),
             shard: self.shard as usize,
             answer: answer.clone(),
         };

@@ -8,7 +8,8 @@ use seatcast::ticketing::{EventId, UserId};
 use serde_json::{Value, json};
 
 use crate::support::caller::Caller;
-use crate::support::server::TestServer;
+use crate::support::database::wait_for_a_lock;
+use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{self, Show, Staged, user};
 use crate::support::websocket::{Socket, WireVersion};
 
@@ -255,6 +256,51 @@ async fn the_organizer_speaks_and_hears_itself_only_if_it_asked_to() {
     assert_eq!(notices.data(200).as_array().unwrap().len(), 4);
 }
 
+/// Somebody holds the turn of one event: what is said of another one is heard meanwhile, and what waited for too long is
+/// refused and not stored afterwards, since its sender may have said it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_holds_an_events_turn_delays_no_other_events_broadcasts() {
+    let (server, held) = world().await;
+    let client = server.client().await;
+    let free = Show::new().capacity(10).stage(&client).await;
+    let mut speakers = Vec::new();
+    for show in [&held, &free] {
+        let mut join = config(true, false);
+        join["access_token"] = json!(token(show.organizer, Role::Organizer));
+        speakers.push(listening(&server, show.event, WireVersion::V2, join).await);
+    }
+    let [waiting, at_once] = &mut speakers[..] else {
+        unreachable!()
+    };
+    let hold = format!("begin; select take_turn({})", held.event);
+    client.batch_execute(&hold).await.unwrap();
+    let said = update(json!({"n": 1}));
+    let mut references = Vec::new();
+    for _ in 0..3 {
+        let topic = topic(held.event);
+        references.push(waiting.send(&topic, "broadcast", said.clone()).await);
+    }
+    wait_for_a_lock(&server.client().await).await;
+    let answer = at_once.ask(&topic(free.event), "broadcast", said).await;
+    assert_eq!(answer["status"], "ok", "{answer}");
+    let others = server.client().await;
+    let blocked = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    assert_eq!(show::one::<i64>(&others, blocked, &[]).await, 1);
+    // The first one is refused when it has waited for the turn, and the others have waited as long.
+    for (n, reference) in references.iter().enumerate() {
+        let reply = waiting.next_on(&topic(held.event), "phx_reply").await;
+        assert_eq!(
+            reply["response"]["code"], "UNAVAILABLE",
+            "{reference}: {reply}"
+        );
+        if n == 0 {
+            client.batch_execute("commit").await.unwrap();
+        }
+    }
+    let stored = "select count(*) from notices where event_id = $1";
+    assert_eq!(show::one::<i64>(&others, stored, &[&held.event]).await, 0);
+}
+
 /// A user broadcast push with JSON, of event `update`.
 fn kind_3(reference: &str, topic: &str, json: &[u8]) -> Vec<u8> {
     let lengths = [0, reference.len(), topic.len(), "update".len(), 0];
@@ -302,6 +348,18 @@ async fn who_may_not_speak_is_told_so() {
     for payload in bad {
         let refused = viewer.ask(&topic, "broadcast", payload).await;
         assert_eq!(refused["response"]["code"], "INVALID_PAYLOAD", "{refused}");
+    }
+    // PyPI `realtime`, which speaks 1.0.0, takes a system error for the end of its channel. Others that asked for no answer
+    // read nothing else.
+    for (version, is_told) in [(WireVersion::V1, false), (WireVersion::V2, true)] {
+        let join = json!({"access_token": token(show.organizer, Role::Organizer)});
+        let mut viewer = listening(&server, show.event, version, join).await;
+        viewer.send(&topic, "broadcast", json!("update")).await;
+        let mut told = Vec::new();
+        while told.last().is_none_or(|event| event != "phx_reply") {
+            told.push(viewer.next_frame(DEADLINE).await.unwrap().event);
+        }
+        assert_eq!(told.contains(&"system".to_owned()), is_told, "{told:?}");
     }
     let tickets = format!("realtime:event-tickets:{}", show.event);
     viewer.join(&tickets, json!({})).await;
@@ -424,8 +482,8 @@ async fn broadcasts_come_in_by_rest_too() {
         (&forged, &topic, 401),
         (&customer, &topic, 403),
         (&stranger, &topic, 403),
-        (&organizer, "event-updates:999999", 404),
-        (&organizer, "lobby", 404),
+        (&organizer, "event-updates:999999", 422),
+        (&organizer, "lobby", 422),
         (&organizer, "event-tickets:1", 403),
     ];
     for (caller, topic, status) in refusals {
@@ -446,7 +504,7 @@ async fn broadcasts_come_in_by_rest_too() {
     let strange = format!("event-updates:{}", strange.stage(&client).await.event);
     let written = "select count(*) from audit_trail";
     let before: i64 = show::one(&client, written, &[]).await;
-    for (other, status) in [("event-updates:999999", 404), (&strange, 403)] {
+    for (other, status) in [("event-updates:999999", 422), (&strange, 403)] {
         let (good, bad) = (message(topic.clone(), 9), message(other.to_owned(), 9));
         for messages in [[&good, &bad], [&bad, &good]] {
             let body = json!({"messages": messages});

@@ -6,7 +6,7 @@ use super::{Effect, JoinStage, ReplyTo, Session, Subscription};
 use crate::auth::Caller;
 use crate::hub::ErrandAnswer;
 use crate::protocol::code::{self, ErrorReply};
-use crate::protocol::phoenix::{self, ClientFrame, Ref};
+use crate::protocol::phoenix::{self, ClientFrame, Ref, Vsn};
 use crate::protocol::supabase::{self, BroadcastConfig, SYSTEM, System};
 use crate::ticketing::edit::NewNotice;
 
@@ -62,7 +62,8 @@ impl Session {
     }
 
     /// Answers that a broadcast is not taken. Clients of the dialect that asked for no acknowledgement read no reply, and
-    /// would take it for sent: they are told on the channel.
+    /// would take it for sent: they are told on the channel. Not those of 1.0.0: PyPI `realtime` takes a system error for
+    /// the channel's end, joins again without leaving, and takes the end of its first join for that of the second.
     fn refuse_saying(
         &self,
         at: ReplyTo<'_>,
@@ -70,7 +71,7 @@ impl Session {
         error: ErrorReply,
         effects: &mut Vec<Effect>,
     ) {
-        if !asked && at.topic.starts_with("realtime:") {
+        if !asked && self.vsn != Vsn::V1 && at.topic.starts_with("realtime:") {
             let message = System::unheard(at.topic, &*error.reason);
             let system = phoenix::push_to(self.vsn, at.join_ref, at.topic, SYSTEM, &message);
             effects.push(Effect::Send(system));
