@@ -48,14 +48,6 @@ struct Binding {
     sources: Result<Vec<TableSource>, String>,
 }
 
-/// The events whose changes can concern a set of bindings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WatchedEvents {
-    Nothing,
-    Event(EventId),
-    Anything,
-}
-
 /// Too many rows changed, or it is unknown which: viewers have to read the tables again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadAnew;
@@ -223,21 +215,25 @@ impl Bindings {
         })
     }
 
-    /// The events whose changes can match these bindings, by their filters.
-    pub fn watches(&self) -> WatchedEvents {
-        let events = self.sources().map(|(_, source)| {
-            let column = source.table.column("event_id")?;
-            source.filter.number(column).map(EventId)
-        });
-        let mut watched = WatchedEvents::Nothing;
-        for event in events {
-            watched = match (watched, event) {
-                (WatchedEvents::Nothing, Some(event)) => WatchedEvents::Event(event),
-                (WatchedEvents::Event(one), Some(event)) if one == event => watched,
-                _ => return WatchedEvents::Anything,
-            };
+    /// The same on a channel of one event. A filter for another one would never hear anything: that is an error in the binding.
+    pub fn of_event(mut self, event: EventId) -> Bindings {
+        for binding in &mut self.list {
+            let other = binding.sources.iter().flatten().find_map(|source| {
+                let column = source.table.column(match source.table.name {
+                    "events" => "id",
+                    _ => "event_id",
+                })?;
+                source.filter.number(column).filter(|id| *id != event.0)
+            });
+            if let Some(other) = other {
+                let error = format!(
+                    "The channel is of event {}, the filter of event {other}",
+                    event.0
+                );
+                binding.sources = Err(error);
+            }
         }
-        watched
+        self
     }
 }
 

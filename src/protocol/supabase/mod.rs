@@ -23,7 +23,7 @@ mod tests;
 
 use serde::Serialize;
 
-pub use binding::{Bindings, ReadAnew, WatchedEvents};
+pub use binding::{Bindings, ReadAnew};
 pub use broadcast::{broadcast, read_broadcast, read_update, update};
 pub use change::TableMessage;
 pub(crate) use filter::{Comparison, ConditionFault, Quotes, Test, Value};

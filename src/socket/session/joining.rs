@@ -89,7 +89,7 @@ impl AskedToJoin {
             join: PendingJoin {
                 reference: frame.reference.clone(),
                 number: 0,
-                view: View::Tables(Arc::new(config.bindings)),
+                view: View::Tables(Arc::new(config.bindings.of_event(topic.event()))),
                 since: None,
                 early: Vec::new(),
             },

@@ -7,7 +7,7 @@ use super::{error, filtered, ids, join, limits, messages};
 use crate::protocol::fixtures::sold_one;
 use crate::protocol::phoenix::{BroadcastBody, Payload, UserBroadcast, Vsn};
 use crate::protocol::supabase::{
-    BroadcastConfig, JoinConfig, JoinPresence, System, WatchedEvents, broadcast, read_broadcast,
+    BroadcastConfig, JoinConfig, JoinPresence, System, broadcast, read_broadcast,
 };
 use crate::ticketing::EventId;
 
@@ -40,7 +40,6 @@ fn reads_what_clients_send() {
         }
     );
     assert_eq!(config.access_token.as_deref(), Some("tok1"));
-    assert_eq!(config.bindings.watches(), WatchedEvents::Event(EventId(1)));
     assert!(!config.private);
 }
 
@@ -61,7 +60,6 @@ fn core_24_what_is_missing_or_of_another_type_counts_as_absent() {
     for payload in payloads {
         let config = JoinConfig::read(&payload, &limits()).unwrap();
         assert!(config.bindings.is_empty(), "{payload}");
-        assert_eq!(config.bindings.watches(), WatchedEvents::Nothing);
         assert_eq!(config.bindings.system("realtime:x"), None);
         assert_eq!(config.broadcast, BroadcastConfig::default(), "{payload}");
         assert_eq!(config.presence, JoinPresence::default(), "{payload}");
@@ -264,29 +262,36 @@ fn a_bad_binding_is_told_and_the_good_ones_live() {
 }
 
 #[test]
-fn what_a_set_of_bindings_watches() {
-    assert_eq!(
-        filtered("event_id=eq.42").bindings.watches(),
-        WatchedEvents::Event(EventId(42))
-    );
-    assert_eq!(
-        filtered("id=gt.5,event_id=eq.42").bindings.watches(),
-        WatchedEvents::Event(EventId(42))
-    );
-    for filter in ["", "event_id=not.eq.42", "event_id=gt.42", "id=eq.42"] {
+fn a_filter_for_the_event_of_another_channel_is_told_of() {
+    let of_event = |table: &str, filter: &str| {
+        let config = join(json!([{"table": table, "filter": filter}]));
+        let system = config.bindings.of_event(EventId(42)).system("realtime:x");
+        serde_json::to_value(system.unwrap()).unwrap()
+    };
+    for (table, filter) in [
+        ("event_tickets", "event_id=eq.7"),
+        ("event_tickets", "id=gt.5,event_id=eq.7"),
+        ("notices", "event_id=eq.7"),
+        ("events", "id=eq.7"),
+    ] {
+        let system = of_event(table, filter);
+        assert_eq!(system["status"], "error", "{table} {filter}");
+        let message = "The channel is of event 42, the filter of event 7";
+        assert_eq!(system["message"], message, "{table} {filter}");
+    }
+    for filter in [
+        "",
+        "event_id=eq.42",
+        "event_id=not.eq.7",
+        "event_id=gt.7",
+        "id=eq.7",
+    ] {
         assert_eq!(
-            filtered(filter).bindings.watches(),
-            WatchedEvents::Anything,
+            of_event("event_tickets", filter)["status"],
+            "ok",
             "{filter}"
         );
     }
-    assert_eq!(filtered("wrong").bindings.watches(), WatchedEvents::Nothing);
-    let two = |a, b| {
-        let binding = |event: i64| json!({"table": "event_tickets", "filter": format!("event_id=eq.{event}")});
-        join(json!([binding(a), binding(b)])).bindings.watches()
-    };
-    assert_eq!(two(1, 1), WatchedEvents::Event(EventId(1)));
-    assert_eq!(two(1, 2), WatchedEvents::Anything);
 }
 
 #[test]
