@@ -1,8 +1,6 @@
 //! Brings one connection to the current state: the missing frames of each of its topics, then a beat if one is due.
 
-use bytes::Bytes;
-
-use super::channel::{Frames, Has, PHOENIX, View};
+use super::channel::{Has, PHOENIX};
 use super::session::{JoinStage, Subscription};
 use super::shard::Shard;
 use crate::metrics;
@@ -79,17 +77,14 @@ impl Shard {
                     without,
                 };
                 let mut frames = channel.frames(history, has, &self.config.availability);
-                if matches!(&channel.key.view, View::Tables(bindings) if !bindings.is_empty()) {
-                    // A client may have many channels of tables, and each needs rows of its own: bound their sum.
-                    let bytes = frames.bytes.len();
-                    if bytes_of_rows > 0 && bytes_of_rows + bytes > outbox_bytes_max {
-                        frames = Frames {
-                            bytes: Bytes::new(),
-                            read_anew: true,
-                        };
-                    }
-                    bytes_of_rows += frames.bytes.len();
+                // A client may have many channels of tables, and each needs rows of its own: bound their sum.
+                if frames.rows() > 0
+                    && bytes_of_rows > 0
+                    && bytes_of_rows + frames.rows() > outbox_bytes_max
+                {
+                    frames = frames.without_rows();
                 }
+                bytes_of_rows += frames.rows();
                 connection.outbox.push_state(frames.bytes);
                 *sent = history.revision();
                 if frames.read_anew {

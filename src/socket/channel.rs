@@ -78,8 +78,26 @@ struct PreparedState {
 #[derive(Debug, Clone)]
 pub(crate) struct Frames {
     pub(crate) bytes: Bytes,
+    /// So many of them, from the first, are rows of tables, which can be read again; what follows cannot.
+    rows: usize,
     /// Whether the viewer watches tables and missed more than can be sent as rows; it then has to join again and read.
     pub(crate) read_anew: bool,
+}
+
+impl Frames {
+    /// In bytes.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The same for a viewer that has to read the tables anew.
+    pub(crate) fn without_rows(self) -> Frames {
+        Frames {
+            bytes: self.bytes.slice(self.rows..),
+            rows: 0,
+            read_anew: true,
+        }
+    }
 }
 
 impl Weight for Frames {
@@ -92,6 +110,7 @@ impl From<Bytes> for Frames {
     fn from(bytes: Bytes) -> Self {
         Frames {
             bytes,
+            rows: 0,
             read_anew: false,
         }
     }
@@ -241,11 +260,13 @@ impl Channel {
         let rows = self.rows(bindings, delta, state, has.vsn);
         let read_anew = rows.is_err() || self.has_missed_broadcasts(delta, has);
         let mut bytes = rows.unwrap_or_default();
+        let rows = bytes.len();
         for notice in self.unheard(delta, has) {
             bytes.extend_from_slice(&supabase::update(has.vsn, &self.key.topic, notice));
         }
         Frames {
             bytes: bytes.freeze(),
+            rows,
             read_anew,
         }
     }
