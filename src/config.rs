@@ -815,6 +815,11 @@ pub mod rest {
     pub const PUBLISHED_OF_KEY_ROWS_MAX: i64 = SEATS_MAX as i64;
     /// Columns that one query selects or sorts by, and conditions that it has.
     pub const PUBLISHED_TERMS_MAX: usize = 64;
+    /// `like` and `ilike` conditions among them: each is compared at every place of a text.
+    pub const PUBLISHED_PATTERNS_MAX: usize = 8;
+    /// Of so many connections of the pool one may read a published table: rows that the caller may not see are passed over
+    /// without a bound, which may take a while, and buyers need the others.
+    pub const PUBLISHED_READER_A_CONNECTIONS: usize = 4;
     /// Values in one `in.(…)` of a query.
     pub const PUBLISHED_VALUES_MAX: usize = 1_000;
     /// How deep `and(…)` and `or(…)` of a query may be nested.

@@ -4,7 +4,9 @@
 
 use super::columns::TableColumns;
 use super::error::RestError;
-use crate::config::rest::{PUBLISHED_DEPTH_MAX, PUBLISHED_TERMS_MAX, PUBLISHED_VALUES_MAX};
+use crate::config::rest::{
+    PUBLISHED_DEPTH_MAX, PUBLISHED_PATTERNS_MAX, PUBLISHED_TERMS_MAX, PUBLISHED_VALUES_MAX,
+};
 use crate::protocol::supabase::{ConditionFault, PublishedTable, Quotes, Test, split_conditions};
 use crate::store::published::{Filter, FilterKind};
 
@@ -14,6 +16,7 @@ pub(super) struct Filters<'a> {
     columns: &'a TableColumns,
     read: Vec<Filter>,
     conditions: usize,
+    patterns: usize,
 }
 
 impl<'a> Filters<'a> {
@@ -23,6 +26,7 @@ impl<'a> Filters<'a> {
             columns,
             read: Vec::new(),
             conditions: 0,
+            patterns: 0,
         }
     }
 
@@ -111,7 +115,13 @@ impl<'a> Filters<'a> {
         // An address may not hold a bare `%`, so `*` stands for it.
         let pattern = value.replace('*', "%");
         let value = match operator {
-            "like" | "ilike" => &pattern,
+            "like" | "ilike" if self.patterns == PUBLISHED_PATTERNS_MAX => {
+                return Err(RestError::too_many("patterns", PUBLISHED_PATTERNS_MAX));
+            }
+            "like" | "ilike" => {
+                self.patterns += 1;
+                &pattern
+            }
             "match" | "imatch" => {
                 let fault = ConditionFault::Operator(operator.to_owned());
                 return Err(RestError::bad_condition(text, &fault));
@@ -193,6 +203,8 @@ mod tests {
     fn what_cannot_be_read_is_refused() {
         let deep = format!("({}id.eq.1{}", "and(".repeat(20), ")".repeat(21));
         let many = format!("({}id.eq.1)", "id.eq.1,".repeat(100));
+        let patterns = |n: usize| format!("({}id.eq.1)", "name.ilike.*x*,".repeat(n));
+        assert!(read("or", &patterns(PUBLISHED_PATTERNS_MAX)).is_ok());
         for (name, value) in [
             ("id", "5"),
             ("id", "eq.x"),
@@ -211,6 +223,7 @@ mod tests {
             ("or", "(nope.eq.1)"),
             ("and", &deep),
             ("and", &many),
+            ("or", &patterns(PUBLISHED_PATTERNS_MAX + 1)),
         ] {
             assert!(read(name, value).is_err(), "{name}={value}");
         }

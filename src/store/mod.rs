@@ -81,9 +81,11 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool, Transaction};
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tokio_postgres::IsolationLevel;
 
 use crate::config::DatabaseConfig;
+use crate::config::rest::PUBLISHED_READER_A_CONNECTIONS;
 use crate::metrics;
 use crate::pacing::Backoff;
 use crate::ticketing::payment::{Attempt, Attempted};
@@ -113,6 +115,8 @@ pub struct Store {
     /// The pool that gives way to connections outside of it.
     room: Room,
     turn_places: Arc<TurnPlaces>,
+    /// Those who read published tables with filters of their own.
+    table_readers: Arc<Semaphore>,
     /// Time that a query waits for a connection.
     pool_wait: Duration,
     /// For connections outside of the pool.
@@ -187,6 +191,11 @@ impl Store {
             crowd,
             room,
             turn_places: Arc::new(TurnPlaces::new(config.pool_connections_max)),
+            table_readers: Arc::new(Semaphore::new(
+                config
+                    .pool_connections_max
+                    .div_ceil(PUBLISHED_READER_A_CONNECTIONS),
+            )),
             pool_wait: Duration::from_millis(config.pool_wait_ms),
             address: Arc::new(address),
             connect_timeout,

@@ -222,6 +222,8 @@ impl Store {
         statement.bind(caller.is_admin());
         statement.bind(caller.organizations_with(Right::See));
         let text = statement.read(reading, source, &path);
+        // Nobody closes it.
+        let _reader = self.table_readers.acquire().await;
         let client = self.client().await?;
         let row = client.query_one(&text, &statement.values()).await?;
         let rows: String = row.try_get(0)?;
