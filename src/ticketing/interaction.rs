@@ -67,12 +67,12 @@ impl Interaction {
         let action = text(&mut object, "action", ACTION_CHARS_MAX)?;
         let action = action.filter(|action| !action.is_empty());
         let data = data(&mut object)?;
-        let named = object.get("event_id").or_else(|| object.get("eventId"));
-        let named = named
-            .or_else(|| data.get("event_id"))
-            .or_else(|| data.get("eventId"));
+        let names = ["event_id", "eventId"];
+        let beside = names.iter().filter_map(|name| object.get(*name));
+        let within = names.iter().filter_map(|name| data.get(*name));
+        let named = beside.chain(within).find(|id| !id.is_null());
         Ok(Interaction {
-            event_id: named.filter(|id| !id.is_null()).map(event_id).transpose()?,
+            event_id: named.map(event_id).transpose()?,
             action: action.ok_or(fault("action", "REQUIRED", None))?,
             user_id,
             session_id: text(&mut object, "session_id", SESSION_CHARS_MAX)?,
@@ -190,6 +190,9 @@ mod tests {
             told.happened_at,
             Some("2027-03-01T19:30:00Z".parse().unwrap())
         );
+        let within =
+            json!({"action": "x", "event_id": null, "data": {"event_id": null, "eventId": 42}});
+        assert_eq!(read(within).unwrap().event_id, Some(EventId(42)));
         let least = read(json!({"action": "x"})).unwrap();
         assert_eq!((least.event_id, least.data), (None, json!({})));
     }
