@@ -222,6 +222,9 @@ async fn step(
             Err(ProviderError::Refused(why)) => {
                 let why =
                     format!("the booking is confirmed and its money could not be taken: {why}");
+                if mistaken!(ReviewTaken) {
+                    return review(table, &attempt, &why).await;
+                }
                 return owe(table, provider, &attempt, charge.status, &why).await;
             }
             Err(error) => return Err(error.into()),
@@ -295,7 +298,7 @@ async fn owe(
             // It may have ended in this moment, or somebody else may have taken its money.
             Err(ProviderError::Refused(_)) => match provider.look(of).await?.status {
                 ChargeStatus::Canceled => {}
-                ChargeStatus::Captured if !mistaken!(ReviewTaken) => return Ok(Step::On),
+                ChargeStatus::Captured => return Ok(Step::On),
                 _ => return review(table, of, why).await,
             },
             Err(error) => return Err(error.into()),

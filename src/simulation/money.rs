@@ -146,7 +146,7 @@ const MISTAKES: [(Mistake, MoneyCheck, &str); 20] = [
     (
         Mistake::ReviewTaken,
         MoneyCheck::Review,
-        "whoever is refused a capture does not look whether somebody else has taken the money",
+        "whoever is refused a capture leaves it to a person, without a look at what became of the money",
     ),
     (
         Mistake::PayBeside,
