@@ -1,7 +1,7 @@
 //! Mails to buyers and holders of tickets: whether they went out (`GET /mails`), and once more (`resend`).
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -23,6 +23,7 @@ use crate::lang::Lang;
 use crate::limits::address::Client;
 use crate::store::bookings::{FoundBooking, Name};
 use crate::store::jobs::JobState;
+use crate::store::letters::TicketsUnmailed;
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::{BookingId, EventId};
 
@@ -128,8 +129,10 @@ pub(super) async fn list(
     post, path = "/bookings/{id}/resend", tag = "tickets", params(("id" = Uuid, Path)),
     responses(
         (status = 202, description = "A mail is on its way", body = Envelope<Option<bool>>),
-        (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's; `TICKET_NOT_FOUND`: all its tickets were taken \
+            back or handed on", body = Failure),
         (status = 409, description = "`NOT_CONFIRMED`; `NO_ADDRESS`: the booking has no e-mail address", body = Failure),
+        (status = 410, description = "`EVENT_CANCELLED`: its tickets open nothing any more", body = Failure),
         (status = 501, description = "`NO_MAIL`: this server has no way to send mails", body = Failure),
     )
 )]
@@ -150,8 +153,16 @@ pub(super) async fn resend(
     if booking.status != BookingStatus::Confirmed {
         return Err(ApiError::conflict("NOT_CONFIRMED"));
     }
-    let Some(to) = state.store.mail_address(id).await? else {
-        return Err(ApiError::conflict("NO_ADDRESS"));
+    let to = match state.store.ticket_mail_address(id).await? {
+        Ok(to) => to,
+        Err(why) => {
+            let status = match why {
+                TicketsUnmailed::EventCancelled => StatusCode::GONE,
+                TicketsUnmailed::NoTicket => StatusCode::NOT_FOUND,
+                TicketsUnmailed::NoAddress => StatusCode::CONFLICT,
+            };
+            return Err(ApiError::new(status, why.code()));
+        }
     };
     let mail = Counted::mail(&state, &caller, client, Some(&to)).await?;
     let job = Confirmation {

@@ -205,8 +205,8 @@ async fn resend(
     if status != BookingStatus::Confirmed {
         return Ok(Err("INVALID_TRANSITION"));
     }
-    if hands.store.mail_address(id).await?.is_none() {
-        return Ok(Err("NO_ADDRESS"));
+    if let Err(why) = hands.store.ticket_mail_address(id).await? {
+        return Ok(Err(why.code()));
     }
     let letter = Confirmation {
         booking_id: id,

@@ -352,19 +352,6 @@ impl Store {
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
-    /// Where mails about a booking go: its contact's address, else that of its account.
-    pub async fn mail_address(&self, booking: BookingId) -> Result<Option<String>, StoreError> {
-        let client = self.client().await?;
-        let sql = "
-            select coalesce(c.email, u.email) from bookings b
-              left join lateral (select email from booking_contacts where booking_id = b.id limit 1) c on true
-              left join lateral (select email from users where id = owner_of(b) limit 1) u on true
-             where b.id = $1";
-        let statement = client.prepare_cached(sql).await?;
-        let row = client.query_opt(&statement, &[&booking]).await?;
-        Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
-    }
-
     /// The event's organizer, also of a deleted event, since its bookings stay.
     pub async fn organizer_of(&self, event: EventId) -> Result<Option<UserId>, StoreError> {
         let client = self.client().await?;

@@ -157,7 +157,58 @@ pub struct BookingToTell {
     pub now: Timestamp,
 }
 
+/// Something that keeps the tickets of a confirmed booking from being mailed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TicketsUnmailed {
+    /// They open nothing any more.
+    EventCancelled,
+    /// All were taken back, or handed on.
+    NoTicket,
+    NoAddress,
+}
+
+impl TicketsUnmailed {
+    pub fn code(self) -> &'static str {
+        match self {
+            TicketsUnmailed::EventCancelled => "EVENT_CANCELLED",
+            TicketsUnmailed::NoTicket => "TICKET_NOT_FOUND",
+            TicketsUnmailed::NoAddress => "NO_ADDRESS",
+        }
+    }
+}
+
 impl Store {
+    /// Where a confirmed booking's tickets are mailed, or why they cannot be, as the job that mails them would find.
+    pub async fn ticket_mail_address(
+        &self,
+        booking: BookingId,
+    ) -> Result<Result<String, TicketsUnmailed>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select e.status = 'cancelled',
+                   (select true from tickets k
+                     where k.booking_id = b.id and k.status <> 'void'
+                       and (select true from ticket_holders h where h.ticket_id = k.id limit 1) is null limit 1) is true,
+                   coalesce(c.email, u.email)
+              from bookings b
+              join events e on e.id = b.event_id
+              left join lateral (select email from booking_contacts where booking_id = b.id limit 1) c on true
+              left join lateral (select email from users where id = owner_of(b) limit 1) u on true
+             where b.id = $1";
+        let statement = client.prepare_cached(sql).await?;
+        let Some(row) = client.query_opt(&statement, &[&booking]).await? else {
+            return Ok(Err(TicketsUnmailed::NoTicket));
+        };
+        let (is_cancelled, has_ticket, address): (bool, bool, Option<String>) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        Ok(match (is_cancelled, has_ticket, address) {
+            (true, _, _) => Err(TicketsUnmailed::EventCancelled),
+            (_, false, _) => Err(TicketsUnmailed::NoTicket),
+            (_, _, None) => Err(TicketsUnmailed::NoAddress),
+            (false, true, Some(address)) => Ok(address),
+        })
+    }
+
     /// `None`: there is no such booking, or no address to write to.
     pub async fn booking_to_tell(
         &self,

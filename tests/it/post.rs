@@ -203,6 +203,52 @@ async fn no_tickets_are_mailed_of_an_event_that_is_cancelled() {
     assert_eq!(told, [json!(null); 0]);
 }
 
+/// Nobody is told that a mail is on its way where none will be sent.
+#[tokio::test]
+async fn tickets_are_mailed_again_only_where_there_are_some() {
+    let smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Seat", 1_500, 10);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let booking = book(&server, &show, 1, "en").await;
+    let status = format!("{booking}/status");
+    organizer.put(&status, &paid()).await.data(200);
+    let resend = format!("{booking}/resend");
+    organizer.post(&resend, &json!({})).await.data(202);
+    let bulk = format!("{BOOKINGS}/bulk");
+    let id = booking.rsplit('/').next().unwrap();
+    let body = json!({"action": "resend", "booking_ids": [id]});
+    let refused_with = async |code: &str| {
+        let written = organizer.post(&bulk, &body).await;
+        let job = format!("/api/v1/jobs/{}", written.data(202)["job_id"]);
+        waits(
+            &client,
+            "select count(*) = 0 from jobs where kind = 'bulk_bookings' and state in ('waiting', 'leased')",
+        )
+        .await;
+        let job = organizer.get(&job).await;
+        assert_eq!(job.data(200)["progress"]["failed"][0]["code"], code);
+    };
+    let event = show.event;
+    let hand_on = format!(
+        "insert into ticket_holders (ticket_id, code, name) select id, 'TKT-AAAAAAAAAAAA', 'Bo' from tickets where event_id = {event}"
+    );
+    client.batch_execute(&hand_on).await.unwrap();
+    let none = organizer.post(&resend, &json!({})).await;
+    assert_eq!(none.code(404), "TICKET_NOT_FOUND");
+    refused_with("TICKET_NOT_FOUND").await;
+
+    let cancel = format!(
+        "delete from ticket_holders; update events set status = 'cancelled' where id = {event}"
+    );
+    client.batch_execute(&cancel).await.unwrap();
+    let cancelled = organizer.post(&resend, &json!({})).await;
+    assert_eq!(cancelled.code(410), "EVENT_CANCELLED");
+    refused_with("EVENT_CANCELLED").await;
+}
+
 /// They were once `done`, as if they had gone out.
 #[tokio::test]
 async fn mails_whose_time_ran_out_wait_for_a_person() {

@@ -390,7 +390,7 @@ export class SeatcastClient extends LiveClient {
     return this.#file(`/bookings/${id}/calendar.ics`, proof(this.#kept(id)));
   }
 
-  /** Has a confirmed booking's tickets mailed again. @throws Refusal (`NO_ADDRESS`, `NO_MAIL`) */
+  /** Has a confirmed booking's tickets mailed again. @throws Refusal (`EVENT_CANCELLED`, `TICKET_NOT_FOUND`, `NO_ADDRESS`, `NO_MAIL`) */
   async resendTickets({ id }: Pick<Booking, 'id'>): Promise<void> {
     await this.rest.send(`/bookings/${id}/resend`, { method: 'POST', headers: proof(this.#kept(id)) });
   }
