@@ -25,7 +25,7 @@ use crate::jobs::{AccountMail, Purpose};
 use crate::lang::Lang;
 use crate::limits::rates::{RateKind, Who};
 use crate::schema;
-use crate::store::accounts::{Login, Refreshed, Registered, SignedIn};
+use crate::store::accounts::{EndedFamily, Login, Refreshed, Registered, SignedIn};
 use crate::store::users::User;
 use crate::ticketing::OrganizationId;
 
@@ -357,22 +357,32 @@ pub(in crate::api) struct LogoutInput {
     /// Also ends the user's other sessions.
     #[schema(required = false)]
     everywhere: Option<bool>,
+    /// In place of an access token: one of the session, the newest or an earlier one.
+    #[schema(schema_with = schema::name, required = false)]
+    refresh_token: Option<String>,
 }
 
 pub(in crate::api) struct Leaving {
     everywhere: bool,
+    refresh_token: Option<String>,
 }
 
 impl Input for Leaving {
     fn read(fields: &mut Fields) -> Option<Leaving> {
         let everywhere = fields.boolean("everywhere").unwrap_or_default();
-        Some(Leaving { everywhere })
+        let refresh_token = fields.filled_text("refresh_token", NAME_CHARS_MAX);
+        Some(Leaving {
+            everywhere,
+            refresh_token,
+        })
     }
 }
 
 /// Sign out, here or everywhere
 ///
-/// Tokens end with their session, and so do sockets that they opened: on this node at once, on others within a second.
+/// Tokens end with their session, and so do sockets that they opened: on this node at once, on others within a second. A
+/// `refresh_token` ends its session without an access token, also where it was renewed meanwhile; one that is unknown has
+/// nothing that could end.
 #[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = LogoutInput,
     responses((status = 200, body = Envelope<Option<bool>>)))]
 pub(in crate::api) async fn logout(
@@ -380,17 +390,31 @@ pub(in crate::api) async fn logout(
     caller: Caller,
     Body { input, .. }: Body<Leaving>,
 ) -> ApiResult<Reply<Option<bool>>> {
+    let signed_out = Reply::ok("SIGNED_OUT", None);
+    let ended = state.auth.ended();
+    if let Some(token) = input.refresh_token {
+        match state
+            .store
+            .end_family(&hash_of(&token), input.everywhere)
+            .await?
+        {
+            EndedFamily::Session(session) => ended.end_session(session),
+            EndedFamily::User(user, first) => ended.end_before(user, first),
+            EndedFamily::Unknown => {}
+        }
+        return Ok(signed_out);
+    }
     let Caller::User { id, session, .. } = caller else {
         return Err(ApiError::unauthenticated());
     };
     if input.everywhere {
         let first = state.store.end_all_sessions(id).await?;
-        state.auth.ended().end_before(id, first);
+        ended.end_before(id, first);
     } else if let Some(session) = session.and_then(|session| session.id) {
         state.store.end_session(session).await?;
-        state.auth.ended().end_session(session);
+        ended.end_session(session);
     }
-    Ok(Reply::ok("SIGNED_OUT", None))
+    Ok(signed_out)
 }
 
 /// The caller's account

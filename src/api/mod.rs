@@ -224,6 +224,7 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(auth::register)) // POST /auth/register
         .routes(routes!(auth::login)) // POST /auth/login
         .routes(routes!(auth::refresh)) // POST /auth/refresh
+        .routes(routes!(auth::logout)) // POST /auth/logout
         .routes(routes!(auth::links::confirm)) // POST /auth/confirm
         .routes(routes!(auth::links::forgot)) // POST /auth/password/forgot
         .routes(routes!(auth::links::reset)) // POST /auth/password/reset
@@ -248,7 +249,6 @@ fn signed_in() -> OpenApiRouter<ApiState> {
         .routes(routes!(users::show)) // GET /users/{user_id}
         .routes(routes!(memberships::list)) // GET /users/{user_id}/memberships
         .routes(routes!(auth::me)) // GET /auth/me
-        .routes(routes!(auth::logout)) // POST /auth/logout
         .routes(routes!(auth::change_password)) // PUT /auth/password
         .routes(routes!(organizations::people::accept)) // POST /invitations/accept
         .routes(routes!(waitlist::join)) // POST /events/{event_id}/waitlist

@@ -93,6 +93,15 @@ pub enum Refreshed {
     Unknown,
 }
 
+/// What ended with a refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedFamily {
+    Session(SessionId),
+    /// All tokens of the user before this generation.
+    User(UserId, i32),
+    Unknown,
+}
+
 const ACCOUNT: &str = "id, password_hash, name, email is null or email_confirmed_at is not null";
 
 /// A user with what a token says; the generation is $2 of those that use it.
@@ -229,6 +238,28 @@ impl Store {
                     where id = $1 and ended_at is null";
         self.client().await?.execute(sql, &[&session]).await?;
         Ok(())
+    }
+
+    /// Ends the session of a refresh token, whether it is the newest or was renewed since; with `everywhere` all of its user.
+    pub async fn end_family(
+        &self,
+        hash: &[u8],
+        everywhere: bool,
+    ) -> Result<EndedFamily, StoreError> {
+        let sql = "select s.id, s.user_id
+                     from refresh_tokens t cross join lateral (select * from sessions where id = t.session_id limit 1) s
+                    where t.hash = $1";
+        let row = self.client().await?.query_opt(sql, &[&hash]).await?;
+        let Some(row) = row else {
+            return Ok(EndedFamily::Unknown);
+        };
+        let (session, user) = (row.try_get(0)?, row.try_get(1)?);
+        if everywhere {
+            let first = self.end_all_sessions(user).await?;
+            return Ok(EndedFamily::User(user, first));
+        }
+        self.end_session(session).await?;
+        Ok(EndedFamily::Session(session))
     }
 
     /// Ends all sessions of the user, and all tokens; returns the first generation that is good.
@@ -464,13 +495,16 @@ async fn bearer(
     Ok((row.try_get(0)?, row.try_get(1)?, staffs))
 }
 
-/// Ends all sessions but `keep`, and all tokens of generations up to now; those of `keep` have to be refreshed.
+/// Ends all sessions but `keep`, and all tokens of generations up to now; those of `keep` have to be refreshed. The user is
+/// locked first, as a sign-in does, whose session would not be seen while it is being opened.
 pub(super) async fn end_all(
     tx: &Transaction<'_>,
     user: UserId,
     reason: &str,
     keep: Option<SessionId>,
 ) -> Result<i32, StoreError> {
+    let lock = "select from users where id = $1 for no key update";
+    tx.execute(lock, &[&user]).await?;
     let sessions = "update sessions set ended_at = clock_timestamp(), end_reason = $2
                      where user_id = $1 and ended_at is null and id is distinct from $3";
     tx.execute(sessions, &[&user, &reason, &keep]).await?;

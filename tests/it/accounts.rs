@@ -288,6 +288,62 @@ async fn signing_out_everywhere_closes_what_tokens_opened() {
     login(&server, "ada@example.org", PASSWORD).await.data(200);
 }
 
+/// A renewal and the end may cross: each token of the session ends it, whatever came of it meanwhile.
+#[tokio::test]
+async fn any_refresh_token_of_a_session_ends_it() {
+    let server = TestServer::start().await;
+    join(&server, "ada@example.org", PASSWORD).await;
+    for everywhere in [false, true] {
+        let first = login(&server, "ada@example.org", PASSWORD).await;
+        let first = first.data(200)["refresh_token"].clone();
+        let other = login(&server, "ada@example.org", PASSWORD).await;
+        let other = other.data(200).clone();
+        let body = json!({ "refresh_token": first });
+        let next = post(&server, "refresh", &body).await.data(200).clone();
+        let body = json!({"refresh_token": first, "everywhere": everywhere});
+        post(&server, "logout", &body).await.data(200);
+        let me = bearer(&server, &next).get("/api/v1/auth/me").await;
+        assert_eq!(me.code(401), "TOKEN_EXPIRED");
+        let body = json!({"refresh_token": next["refresh_token"]});
+        let refused = post(&server, "refresh", &body).await;
+        assert_eq!(refused.code(401), "BAD_REFRESH_TOKEN");
+        let me = bearer(&server, &other).get("/api/v1/auth/me").await;
+        assert_eq!(me.status, if everywhere { 401 } else { 200 });
+    }
+    let unknown = json!({"refresh_token": "of nobody"});
+    post(&server, "logout", &unknown).await.data(200);
+    let nobody = post(&server, "logout", &json!({})).await;
+    assert_eq!(nobody.code(401), "UNAUTHENTICATED");
+}
+
+/// A sign-in that is under way while its owner signs out everywhere is one of those sessions.
+#[tokio::test]
+async fn signing_out_everywhere_waits_for_a_sign_in() {
+    let server = TestServer::start().await;
+    join(&server, "ada@example.org", PASSWORD).await;
+    let tokens = login(&server, "ada@example.org", PASSWORD).await;
+    let tokens = tokens.data(200).clone();
+    let user = UserId(tokens["user"]["id"].as_i64().unwrap());
+    let client = server.client().await;
+    // As a sign-in does, which has not committed yet.
+    let open = format!(
+        "begin; select from users where id = {user} for no key update;
+         insert into sessions (user_id, expires_at) values ({user}, now() + interval '1 day')"
+    );
+    client.batch_execute(&open).await.unwrap();
+    let leaving = bearer(&server, &tokens);
+    let body = json!({"everywhere": true});
+    let leaving = leaving.post("/api/v1/auth/logout", &body);
+    let (out, ()) = tokio::join!(leaving, async {
+        wait_for_a_lock(&server.client().await).await;
+        client.batch_execute("commit").await.unwrap();
+    });
+    out.data(200);
+    let open = "select count(*) from sessions where user_id = $1 and ended_at is null";
+    let open: i64 = one(&client, open, &[&user]).await;
+    assert_eq!(open, 0);
+}
+
 /// A stream of a draft once went on until the token ended by itself, a quarter of an hour later.
 #[tokio::test]
 async fn what_somebody_follows_ends_with_the_work_for_an_organization() {
