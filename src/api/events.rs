@@ -184,7 +184,9 @@ pub(super) async fn show(
     Ok(shown("EVENT", &state, event))
 }
 
-/// Own events (admins: all) with bookings and revenue
+/// Own events (admins: all) with their sales
+///
+/// Of all organizations that the caller works for; bookings and revenue of those where the caller may see `figures`.
 #[utoipa::path(get, path = "/events/management/view", tag = "events", params(OwnSearch, Page),
     responses((status = 200, body = Envelope<Vec<Management>>, headers(("X-Total-Count" = i64), ("Link" = String)))))]
 pub(super) async fn management(
@@ -194,7 +196,11 @@ pub(super) async fn management(
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Management>>> {
     let page = search.page;
-    let own = caller.organizations_with(Right::Figures);
+    // A key may have the one right without the other.
+    let mut own = caller.organizations_with(Right::See);
+    own.extend(caller.organizations_with(Right::Figures));
+    own.sort_unstable();
+    own.dedup();
     let whose = (!caller.is_admin()).then_some(&own[..]);
     let after = page.after(MANAGED, page::time, |id| id.parse().ok().map(EventId))?;
     let filter = ManagedFilter {
@@ -213,7 +219,10 @@ pub(super) async fn management(
     let context = context(&state);
     let events = rows
         .into_iter()
-        .map(|row| Management::of(row, context))
+        .map(|row| {
+            let sees_figures = caller.may(Right::Figures, row.row.event.organizer_id);
+            Management::of(row, sees_figures, context)
+        })
         .collect();
     Ok(page::reply(
         "MANAGEMENT",

@@ -97,15 +97,19 @@ pub(in crate::api) struct SectionView {
     seats: i64,
 }
 
-/// An event with its sales, for the organizer. Bookings and revenue count confirmed bookings only.
+/// An event with its sales, for its people. Bookings and revenue count confirmed bookings only.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct Management {
     #[serde(flatten)]
     event: Event,
     /// Of hidden ticket types as well.
     total_tickets_sold: i64,
-    total_revenue: Money,
-    total_bookings: i64,
+    /// For those who may see figures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_revenue: Option<Money>,
+    /// For those who may see figures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_bookings: Option<i64>,
     /// Sold, in percent of the capacity, to two decimals.
     occupancy_percentage: f64,
 }
@@ -211,7 +215,11 @@ impl TicketTypeDetail {
 }
 
 impl Management {
-    pub(in crate::api) fn of(managed: ManagedEvent, context: ViewContext) -> Management {
+    pub(in crate::api) fn of(
+        managed: ManagedEvent,
+        sees_figures: bool,
+        context: ViewContext,
+    ) -> Management {
         let types = &managed.row.ticket_types;
         let sold = types.iter().map(|one| one.sold).sum();
         let held = types.iter().map(|one| one.held).sum();
@@ -222,11 +230,11 @@ impl Management {
         };
         Management {
             total_tickets_sold: sold,
-            total_revenue: Money {
+            total_revenue: sees_figures.then(|| Money {
                 amount: managed.revenue,
                 currency: event.currency.clone(),
-            },
-            total_bookings: managed.bookings,
+            }),
+            total_bookings: sees_figures.then_some(managed.bookings),
             occupancy_percentage: crate::ticketing::availability::percentage(sold, event.capacity),
             event,
         }

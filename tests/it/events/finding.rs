@@ -1,5 +1,7 @@
 //! Events as they are found, by everybody and by their organizers.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{EVENTS, made, with, world, wrong};
@@ -202,6 +204,43 @@ async fn organizers_see_what_their_events_brought_in() {
     assert_eq!(all.header("x-total-count"), Some("2"));
     let all = all.data(200).as_array().unwrap();
     assert!(all.iter().any(|event| event["id"] == other.event.0));
+}
+
+/// Whatever they do there, and whether or not they have events of their own.
+#[tokio::test]
+async fn people_find_the_events_of_all_they_work_for() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let own = Show::new().ticket_type("Seat", 100, 10);
+    let own = own.stage(&client).await;
+    let (member, other) = (own.organizer, user(&client, "customer").await);
+    let mut theirs = Vec::new();
+    for role in ["box_office", "scanner", "finance", "manager"] {
+        let show = Show::new().ticket_type("Seat", 100, 10);
+        let show = show.stage(&client).await;
+        for member in [member, other] {
+            let sql = "insert into organization_members (organization_id, user_id, role) values ($1, $2, $3)";
+            let (organization, member) = (show.organizer.0, member.0);
+            client
+                .execute(sql, &[&organization, &member, &role])
+                .await
+                .unwrap();
+        }
+        theirs.push((show.event.0, matches!(role, "finance" | "manager")));
+    }
+    let seen = async |who: UserId| {
+        let view = server.user(who).get("/api/v1/events/management/view").await;
+        let seen = view.data(200).as_array().unwrap().iter().map(|event| {
+            assert_eq!(event["total_tickets_sold"], 0);
+            let figures = ["total_revenue", "total_bookings"].map(|name| event.get(name).is_some());
+            assert_eq!(figures[0], figures[1], "{event}");
+            (event["id"].as_i64().unwrap(), figures[0])
+        });
+        seen.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(seen(other).await, theirs.iter().copied().collect());
+    theirs.push((own.event.0, true));
+    assert_eq!(seen(member).await, theirs.iter().copied().collect());
 }
 
 /// Availability names its event.

@@ -20,7 +20,8 @@ const BASIS_POINTS = 10_000;
 
 /** An event; with its sales for those who may see figures. */
 interface ManagedEvent extends EventSummary {
-  total_tickets_sold?: number;
+  total_tickets_sold: number;
+  /** Of organizations whose figures the caller may see. */
   total_revenue?: Money;
 }
 
@@ -135,13 +136,13 @@ export class EventsPage extends DeskPage {
         <h1>${words.title}</h1>
         ${may(this.me, 'manage') ? html`<a class="button primary" href="/desk/events/new">${words.make}</a>` : nothing}
       </div>
-      ${this.#hasFigures ? this.#filter() : html`<p class="soft">${words.noFigures}</p>`}
+      ${this.#filter()} ${this.#hasFigures ? nothing : html`<p class="soft">${words.noFigures}</p>`}
       <p class="visually-hidden" role="status">${this.events ? words.found(this.total) : nothing}</p>
       ${this.#results()}
     `;
   }
 
-  /** Elsewhere the list is of the doors that one may open. */
+  /** Of some of the organizations, at least. */
   get #hasFigures(): boolean {
     return may(this.me, 'figures');
   }
@@ -213,7 +214,7 @@ export class EventsPage extends DeskPage {
   #row(event: ManagedEvent): TemplateResult {
     const words = WORDS[this.language];
     const { day, month, year, time } = dateParts(this.language, event.starts_at, event.timezone);
-    const { capacity, total_tickets_sold: tickets = event.booked_tickets, total_revenue: revenue } = event;
+    const { capacity, total_tickets_sold: tickets, total_revenue: revenue } = event;
     const sold = words.of(count(this.language, tickets), count(this.language, capacity));
     const share = percent(this.language, capacity > 0 ? Math.round((tickets / capacity) * BASIS_POINTS) : 0);
     return html`<tr>
@@ -223,7 +224,7 @@ export class EventsPage extends DeskPage {
       <td data-label=${words.sold}>
         <span class="sold"><span>${sold}</span><meter aria-label=${share} min="0" max=${capacity} .value=${tickets}></meter></span>
       </td>
-      ${revenue ? html`<td data-label=${words.revenue} class="number"><span>${sum(this.language, revenue)}</span></td>` : nothing}
+      ${this.#hasFigures ? html`<td data-label=${words.revenue} class="number"><span>${revenue ? sum(this.language, revenue) : '–'}</span></td>` : nothing}
     </tr>`;
   }
 
@@ -259,8 +260,7 @@ export class EventsPage extends DeskPage {
     const parameters = this.#parameters();
     parameters.set('limit', String(PAGE_ROWS));
     try {
-      const list = this.#hasFigures ? '/events/management/view' : '/events/doors/view';
-      const page = await this.client.rows<ManagedEvent>(next ?? `${list}?${parameters}`);
+      const page = await this.client.rows<ManagedEvent>(next ?? `/events/management/view?${parameters}`);
       if (asked !== this.#asked) return;
       this.events = next ? [...(this.events ?? []), ...page.rows] : page.rows;
       this.next = page.next;
