@@ -46,6 +46,17 @@ const TIDY_EVERY: u32 = 5;
 /// Jobs that are counted for the metrics.
 const COUNTED_MAX: i64 = 1_000;
 
+/// Members of payloads that are shown in the log.
+const IDS_LOGGED: [&str; 7] = [
+    "payment_id",
+    "refund_id",
+    "transaction_id",
+    "booking_id",
+    "transfer_id",
+    "waiting_id",
+    "event_id",
+];
+
 /// The table of jobs.
 pub(crate) trait JobTable {
     /// Of each lane up to a number.
@@ -205,8 +216,8 @@ async fn attempt<S: Future<Output = ()> + Send + 'static>(
         true => late(&job, hands.is_dropped_when_late(&job)),
         false => {
             let Some(outcome) = carried_out(table, hands, sleep, &job, lease).await else {
-                let kind = &job.kind;
-                return tracing::warn!(job = job.id, kind, "a job's lease was lost");
+                let (kind, about) = (&job.kind, about(&job));
+                return tracing::warn!(job = job.id, kind, about, "a job's lease was lost");
             };
             settled(&job, outcome, hands.pause_max(&job))
         }
@@ -220,11 +231,11 @@ async fn attempt<S: Future<Output = ()> + Send + 'static>(
             // Or it was settled by the try before, whose answer was lost.
             Ok(false) if tries > 1 => return,
             Ok(false) => {
-                let kind = &job.kind;
-                return tracing::warn!(job = job.id, kind, "a job was done after its lease");
+                let (kind, about) = (&job.kind, about(&job));
+                return tracing::warn!(job = job.id, kind, about, "a job was done after its lease");
             }
             Err(error) => {
-                tracing::warn!(error = %with_causes(&error), job = job.id, kind = job.kind, "a job cannot be settled");
+                tracing::warn!(error = %with_causes(&error), job = job.id, kind = job.kind, about = about(&job), "a job cannot be settled");
                 sleep(SETTLE_PAUSE).await;
             }
         }
@@ -274,6 +285,17 @@ async fn carried_out<S: Future<Output = ()> + Send + 'static>(
     }
 }
 
+/// The ids of what a job is about, by which an operator finds it. Nothing else of its payload is logged: there are addresses
+/// in some.
+fn about(job: &TakenJob) -> String {
+    let ids = IDS_LOGGED.iter().filter_map(|name| {
+        let id = job.payload.get(name)?;
+        let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+        Some(format!("{name}={id}"))
+    });
+    ids.collect::<Vec<_>>().join(" ")
+}
+
 /// Reasons are stored and not logged: servers repeat addresses in them.
 fn settled(job: &TakenJob, outcome: JobOutcome, pause_max: Duration) -> Settled {
     let (kind, attempts) = (&job.kind, job.failures.saturating_add(1));
@@ -289,6 +311,7 @@ fn settled(job: &TakenJob, outcome: JobOutcome, pause_max: Duration) -> Settled 
             tracing::warn!(
                 job = job.id,
                 kind,
+                about = about(job),
                 attempts,
                 "a job failed, and is tried again"
             );
@@ -312,6 +335,7 @@ fn late(job: &TakenJob, is_dropped: bool) -> Settled {
     tracing::warn!(
         job = job.id,
         kind,
+        about = about(job),
         attempts,
         "a job came to nothing in time"
     );
@@ -326,6 +350,7 @@ fn review(job: &TakenJob, reason: String) -> Settled {
     tracing::error!(
         job = job.id,
         kind,
+        about = about(job),
         attempts,
         "a job needs a person: see its reason"
     );
@@ -432,25 +457,29 @@ mod tests {
         }
     }
 
+    fn job(lane: JobLane, failures: i32, payload: Value) -> TakenJob {
+        TakenJob {
+            id: 1,
+            kind: "stuck".to_owned(),
+            lane,
+            key: "stuck".to_owned(),
+            payload,
+            progress: Value::Null,
+            attempts: failures + 1,
+            failures,
+            times: 1,
+            is_expired: false,
+            taken_at: Timestamp::UNIX_EPOCH,
+            reason: None,
+        }
+    }
+
     #[tokio::test]
     async fn only_what_should_not_be_done_twice_is_left_to_a_person_after_a_silence() {
         for (lane, left) in [(JobLane::Core, 0), (JobLane::Mail, 1), (JobLane::Push, 1)] {
             let stuck = Stuck::default();
             for failures in 0..UNSURE_ATTEMPTS_MAX {
-                let job = TakenJob {
-                    id: 1,
-                    kind: "stuck".to_owned(),
-                    lane,
-                    key: "stuck".to_owned(),
-                    payload: Value::Null,
-                    progress: Value::Null,
-                    attempts: failures + 1,
-                    failures,
-                    times: 1,
-                    is_expired: false,
-                    taken_at: Timestamp::UNIX_EPOCH,
-                    reason: None,
-                };
+                let job = job(lane, failures, Value::Null);
                 attempt(&stuck, &stuck, &sleep, job, lease(&sleep)).await;
             }
             let settled = stuck.settled.into_inner().unwrap_or_default();
@@ -460,6 +489,18 @@ mod tests {
                 .filter(|one| matches!(one, Settled::Review { .. }));
             assert_eq!((settled.len(), reviews.count()), (4, left), "{lane:?}");
         }
+    }
+
+    #[test]
+    fn a_line_of_the_log_names_what_the_job_is_about_and_nothing_personal() {
+        let payload = serde_json::json!({
+            "refund_id": "0199e7a0-0000-7000-8000-000000000001", "event_id": 7, "email": "ada@example.org"
+        });
+        let about = about(&job(JobLane::Core, 0, payload));
+        assert_eq!(
+            about,
+            "refund_id=0199e7a0-0000-7000-8000-000000000001 event_id=7"
+        );
     }
 
     #[test]

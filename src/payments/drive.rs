@@ -389,7 +389,7 @@ async fn watch(
     let seen = match provider.movements(of).await {
         Ok(seen) => seen,
         Err(ProviderError::Refused(why)) => {
-            tracing::error!(payment = %of.id, why, "the provider does not say what became of a payment");
+            tracing::error!(payment = %of.id, booking = %of.booking_id, intent = of.provider_ref, why, "the provider does not say what became of a payment");
             return Ok(Step::End(Driven::Done));
         }
         Err(error) => return Err(error.into()),
@@ -426,7 +426,7 @@ async fn fail(table: &impl PaymentTable, of: &Attempt, why: &str) -> Result<Step
 
 async fn review(table: &impl PaymentTable, of: &Attempt, why: &str) -> Result<Step, Stopped> {
     if table.end(of, PaymentState::NeedsReview, Some(why)).await? {
-        tracing::error!(payment = %of.id, booking = %of.booking_id, why, "a payment needs a person");
+        tracing::error!(payment = %of.id, booking = %of.booking_id, intent = of.provider_ref, why, "a payment needs a person");
         count(of, None, "needs_review");
     }
     Ok(Step::End(Driven::Done))
@@ -444,7 +444,9 @@ fn count(of: &Attempt, charge: Option<&Charge>, outcome: &'static str) {
         "too_late" => metrics::PAYMENTS_BY_METHOD.one(method),
         _ => metrics::PAYMENTS_LOST_BY_METHOD.one(method),
     }
-    tracing::info!(payment = %of.id, booking = %of.booking_id, event = of.event_id.0, method, outcome, "a payment ended");
+    let intent = charge.map(|charge| charge.provider_ref.as_str());
+    let intent = intent.or(of.provider_ref.as_deref());
+    tracing::info!(payment = %of.id, booking = %of.booking_id, event = of.event_id.0, intent, method, outcome, "a payment ended");
 }
 
 /// The means of payment, of those that are counted by name.

@@ -342,7 +342,7 @@ impl Payments {
             Ok(charge) => store.payment_heard(&attempt, &charge).await?,
             // The job starts it.
             Err(ProviderError::Unanswered(why)) => {
-                tracing::warn!(payment = %attempt.id, why, "the provider did not answer yet");
+                tracing::warn!(payment = %attempt.id, booking = %attempt.booking_id, why, "the provider did not answer yet");
                 self.ring(attempt.id).await?;
                 None
             }

@@ -147,7 +147,8 @@ async fn step(
             })
         }
         Ok(Returned::Failed { reason }) | Err(ProviderError::Refused(reason)) => {
-            tracing::error!(refund = %refund.id, booking = %refund.booking_id, reason, "a refund needs a person");
+            let (payment, intent) = (refund.payment_id, payment.provider_ref.as_deref());
+            tracing::error!(refund = %refund.id, booking = %refund.booking_id, %payment, intent, reason, "a refund needs a person");
             let review = RefundState::NeedsReview;
             table.refund_failed(&refund, review, &reason).await?;
             metrics::REFUNDS.one("needs_review");
