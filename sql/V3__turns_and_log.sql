@@ -58,12 +58,20 @@ begin
 end
 $$;
 
--- Notes the place, where it is another one, and answers it. Every node calls it when it has connected.
-create function note_history() returns text language sql as
-    $$ insert into history (place, begun_at) values (history_place(), '-infinity')
-       on conflict on constraint history_pkey do update set place = excluded.place, begun_at = clock_timestamp()
-                where history.place <> excluded.place;
-       select history_place() $$;
+-- Notes the place, where it is another one, and answers it. Every node calls it when it has connected. It writes only then,
+-- so that nodes listen to a database that takes no writes.
+create function note_history() returns text language plpgsql as $$
+declare
+    here text := history_place();
+begin
+    if here is distinct from (select place from history) then
+        insert into history (place, begun_at) values (here, '-infinity')
+        on conflict on constraint history_pkey do update set place = excluded.place, begun_at = clock_timestamp()
+                 where history.place <> excluded.place;
+    end if;
+    return here;
+end
+$$;
 
 -- The event's revision when its history went on in another place: in the last `looked_back` changes, and in the last days.
 -- Null if it did not. Changes that are not in the log any more are older than all that were written here.

@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::support::cut::Link;
 use crate::support::database::TestDatabase;
+use crate::support::server::DEADLINE;
 
 const QUIET: Duration = Duration::from_secs(60);
 const IMPATIENT: Duration = Duration::from_millis(300);
@@ -238,6 +239,26 @@ async fn it_listens_only_where_the_place_of_the_log_was_noted() {
     let place = bell.listening().await;
     let row = client.query_one("select history_place()", &[]).await;
     assert_eq!(place.0, row.unwrap().get::<_, String>(0));
+}
+
+/// Providers make a database read-only for a while, and others may write to it all the same.
+#[tokio::test]
+async fn it_listens_to_a_database_that_takes_no_writes() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let mut bell = HeardBell::hang(database.url(), QUIET).await;
+    let read_only = "do $$ begin
+            execute format('alter database %I set default_transaction_read_only = on', current_database());
+        end $$";
+    client.batch_execute(read_only).await.unwrap();
+    let kill = "select pg_terminate_backend(pid) from pg_stat_activity
+                 where datname = current_database() and query = 'listen seatcast'";
+    client.batch_execute(kill).await.unwrap();
+    bell.expect(Ring::Lost).await;
+    let listening = tokio::time::timeout(DEADLINE, bell.expect_listening());
+    listening.await.expect("it listens");
+    add_event(&client).await;
+    bell.expect_change(EventId(1), "event").await;
 }
 
 /// A replica that takes over differs in the timeline only.
