@@ -225,7 +225,7 @@ async fn keep_trying_to_write(store: &Store, cancel: &CancellationToken) {
             () = tokio::time::sleep(WRITABLE_PAUSE) => {}
         }
         let tried = async {
-            store.takes_writes().await?;
+            store.condition().await?;
             store.has_room().await
         };
         if let Err(error) = tried.await {

@@ -15,6 +15,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use crate::clock::database_now;
 use crate::store::Store;
+use crate::store::read_only::Condition;
 
 /// A database that does not answer a ping by then counts as down.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -189,15 +190,16 @@ impl LastPing {
 }
 
 async fn ping(store: &Store) -> Result<(), Obstacle> {
-    match store.is_migrated().await {
-        Ok(true) => {}
-        Ok(false) => return Err(Obstacle::Migrations),
-        Err(_) => return Err(Obstacle::Database),
-    }
-    match store.takes_writes().await {
-        Ok(true) => {}
-        Ok(false) => return Err(Obstacle::ReadOnly),
-        Err(_) => return Err(Obstacle::Database),
+    let condition = store.condition().await.map_err(|_| Obstacle::Database)?;
+    match condition {
+        Condition {
+            is_migrated: false, ..
+        } => return Err(Obstacle::Migrations),
+        Condition {
+            takes_writes: false,
+            ..
+        } => return Err(Obstacle::ReadOnly),
+        _ => {}
     }
     match store.has_room().await {
         Ok(true) => Ok(()),

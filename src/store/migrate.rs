@@ -42,7 +42,7 @@ pub async fn migrate(config: &DatabaseConfig, url: &str) -> Result<usize, StoreE
 }
 
 /// The newest migration that this program knows.
-static NEWEST: LazyLock<i64> = LazyLock::new(|| {
+pub(super) static NEWEST: LazyLock<i64> = LazyLock::new(|| {
     let runner = embedded::migrations::runner();
     let versions = runner
         .get_migrations()
@@ -52,12 +52,6 @@ static NEWEST: LazyLock<i64> = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Whether the database has every migration that this program knows. It may have newer ones, from newer nodes.
-    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
-        let (applied, known) = versions(&*self.client().await?).await?;
-        Ok(applied >= known)
-    }
-
     /// # Errors
     /// [`StoreError::NotMigrated`]: the database has nothing of ours; [`StoreError::NoRights`]: nothing that the role may see;
     /// [`StoreError::OldSchema`]: not all that this program needs.

@@ -51,7 +51,7 @@ mod provider_customers;
 pub mod prune;
 pub(crate) mod published;
 pub mod push;
-mod read_only;
+pub mod read_only;
 pub mod refunds;
 pub mod relay;
 pub mod reviews;

@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio_postgres::error::SqlState;
+
+use super::migrate::NEWEST;
 use super::{Store, StoreError};
 use crate::metrics;
 
@@ -47,17 +50,43 @@ fn set(is_read_only: bool) {
     }
 }
 
+/// How a database that answers can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condition {
+    /// It has every migration that this program knows. It may have newer ones, from newer nodes.
+    pub is_migrated: bool,
+    pub takes_writes: bool,
+}
+
 impl Store {
-    /// Whether the database takes writes; asks it each time.
+    /// How the database can be used; asks it each time, in one question.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn takes_writes(&self) -> Result<bool, StoreError> {
+    pub async fn condition(&self) -> Result<Condition, StoreError> {
         let client = self.client().await?;
-        let sql = "select current_setting('transaction_read_only') = 'off'";
-        let statement = client.prepare_cached(sql).await?;
-        let takes: bool = client.query_one(&statement, &[]).await?.try_get(0)?;
-        set(!takes);
-        Ok(takes)
+        let sql = "select current_setting('transaction_read_only') = 'off', coalesce(max(version), 0)::bigint
+                     from refinery_schema_history";
+        let asked = async {
+            let statement = client.prepare_cached(sql).await?;
+            client.query_one(&statement, &[]).await
+        };
+        let row = match asked.await {
+            Ok(row) => row,
+            // Somebody took everything away.
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
+                return Ok(Condition {
+                    is_migrated: false,
+                    takes_writes: true,
+                });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (takes_writes, applied): (bool, i64) = (row.try_get(0)?, row.try_get(1)?);
+        set(!takes_writes);
+        Ok(Condition {
+            is_migrated: applied >= *NEWEST,
+            takes_writes,
+        })
     }
 }
