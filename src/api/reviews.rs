@@ -40,7 +40,9 @@ pub(super) enum Waiting {
     NeedsReview,
 }
 
-/// Selection of payments or jobs.
+const STATES: [(&str, Waiting); 1] = [("needs_review", Waiting::NeedsReview)];
+
+/// Selection of jobs.
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ReviewList {
@@ -54,9 +56,41 @@ pub(super) struct ReviewList {
 
 impl Input for ReviewList {
     fn read(fields: &mut Fields) -> Option<ReviewList> {
-        let state = fields.choice("state", &[("needs_review", Waiting::NeedsReview)]);
+        let state = fields.choice("state", &STATES);
         let page = Page::read(fields)?;
         Some(ReviewList { state, page })
+    }
+}
+
+/// Selection of payments.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WhichPayments {
+    /// The only list that there is.
+    #[param(inline)]
+    #[expect(dead_code, reason = "it has one value")]
+    state: Option<Waiting>,
+    /// Those of this event alone.
+    event_id: Option<EventId>,
+    /// Those of this booking alone.
+    #[param(value_type = Option<uuid::Uuid>)]
+    booking_id: Option<BookingId>,
+    #[param(ignore)]
+    page: Page,
+}
+
+impl Input for WhichPayments {
+    fn read(fields: &mut Fields) -> Option<WhichPayments> {
+        let state = fields.choice("state", &STATES);
+        let event_id = fields.id("event_id");
+        let booking_id = fields.uuid("booking_id").map(BookingId);
+        let page = Page::read(fields)?;
+        Some(WhichPayments {
+            state,
+            event_id,
+            booking_id,
+            page,
+        })
     }
 }
 
@@ -129,18 +163,19 @@ impl From<PaymentForReview> for PaymentToReview {
 
 /// Payments that wait for a person, the oldest first
 ///
-/// Of the organizations whose money the caller keeps; admins see all.
+/// Of the organizations whose money the caller keeps; admins see all. Of an event or a booking that is not theirs the list is
+/// empty.
 #[utoipa::path(
-    get, path = "/payments", tag = "payments", params(ReviewList, Page),
+    get, path = "/payments", tag = "payments", params(WhichPayments, Page),
     responses((status = 200, body = Envelope<Vec<PaymentToReview>>, headers(("X-Total-Count" = i64), ("Link" = String))))
 )]
 pub(super) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
-    Query(list): Query<ReviewList>,
+    Query(which): Query<WhichPayments>,
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<PaymentToReview>>> {
-    let page = &list.page;
+    let page = &which.page;
     let after = page.after_id("payments")?;
     let own = match caller.is_admin() {
         true => None,
@@ -148,7 +183,12 @@ pub(super) async fn list(
     };
     let (rows, total) = state
         .store
-        .payments_for_review(own.as_deref(), after, page.rows_wanted(), page.offset)
+        .payments_for_review(
+            own.as_deref(),
+            (which.event_id, which.booking_id),
+            after,
+            (page.rows_wanted(), page.offset),
+        )
         .await?;
     let rows: Vec<_> = rows.into_iter().map(PaymentToReview::from).collect();
     let (said, asked) = ("PAYMENTS_FOR_REVIEW", (page, &asked));

@@ -17,7 +17,7 @@ use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::payment::Attempt;
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::review::Decision;
-use crate::ticketing::{OrganizationId, PaymentId, UserId};
+use crate::ticketing::{BookingId, EventId, OrganizationId, PaymentId, UserId};
 
 /// A payment that waits for a person.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,32 +66,38 @@ const ONE_LIVE: &str = "payments_one_live";
 const JOB_AGAIN: Duration = Duration::from_secs(24 * 3_600);
 
 impl Store {
-    /// Payments that wait for a person, the oldest first, after `after`; `organizations: None` means all.
+    /// Payments that wait for a person, the oldest first, after `after`; `organizations: None` means all. Where an event or a
+    /// booking is named, its own alone.
     pub async fn payments_for_review(
         &self,
         organizations: Option<&[OrganizationId]>,
+        (event, booking): (Option<EventId>, Option<BookingId>),
         after: Option<PaymentId>,
-        limit: i64,
-        offset: i64,
+        (limit, offset): (i64, i64),
     ) -> Result<(Vec<PaymentForReview>, Total), StoreError> {
         let client = self.client().await?;
         let (more, whose) = (
             "cross join lateral (select organizer_id from events where id = p.event_id limit 1) e
              cross join lateral (select reference, status from bookings where id = p.booking_id limit 1) b",
-            "p.review is not null and ($1::bigint[] is null or e.organizer_id = any($1))",
+            "p.review is not null and ($1::bigint[] is null or e.organizer_id = any($1))
+               and ($2::bigint is null or p.event_id = $2) and ($3::uuid is null or p.booking_id = $3)",
         );
         let sql = format!(
             "select {ATTEMPT}, {MORE} from payments p {more}
-              where {whose} and p.id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
-              order by p.id limit $3 offset $4"
+              where {whose} and p.id > coalesce($4::uuid, '00000000-0000-0000-0000-000000000000')
+              order by p.id limit $5 offset $6"
         );
         let statement = client.prepare_cached(&sql).await?;
         let rows = client
-            .query(&statement, &[&organizations, &after, &limit, &offset])
+            .query(
+                &statement,
+                &[&organizations, &event, &booking, &after, &limit, &offset],
+            )
             .await?;
         let rows = rows.iter().map(read).collect::<Result<_, _>>()?;
         let all = format!("from payments p {more} where {whose}");
-        let total = Total::of(&client, &all, &[&organizations], LIST_COUNTED_MAX).await?;
+        let which: [&(dyn ToSql + Sync); 3] = [&organizations, &event, &booking];
+        let total = Total::of(&client, &all, &which, LIST_COUNTED_MAX).await?;
         Ok((rows, total))
     }
 

@@ -139,6 +139,39 @@ async fn money_that_came_late_stays_where_a_person_decides_so() {
     }
 }
 
+#[tokio::test]
+async fn payments_that_wait_are_found_by_event_and_by_booking() {
+    let shop = Shop::open(10).await;
+    let (held, _) = shop.paid(1).await;
+    let (other, _) = shop.paid(1).await;
+    let ask = "update payments set review = 'look', review_count = 1";
+    shop.client.batch_execute(ask).await.unwrap();
+    let found = async |caller: &Caller, query: &str| {
+        let found = caller.get(&format!("{PAYMENTS}&{query}")).await;
+        let rows = found.data(200).as_array().unwrap().len();
+        let total = found.header("x-total-count").map(str::to_owned);
+        assert_eq!(total, Some(rows.to_string()));
+        rows
+    };
+    let (staff, event) = (shop.staff(), shop.show.event);
+    assert_eq!(found(&staff, &format!("event_id={event}")).await, 2);
+    assert_eq!(found(&staff, &format!("event_id={}", event.0 + 1)).await, 0);
+    for booking in [&held, &other] {
+        let of = format!("booking_id={}", booking.id);
+        let listed = staff.get(&format!("{PAYMENTS}&{of}")).await;
+        assert_eq!(listed.data(200)[0]["booking_id"], json!(booking.id));
+        assert_eq!(found(&staff, &of).await, 1);
+        assert_eq!(
+            found(&staff, &format!("{of}&event_id={}", event.0 + 1)).await,
+            0
+        );
+    }
+    let elsewhere = shop.server.user(user(&shop.client, "organizer").await);
+    assert_eq!(found(&elsewhere, &format!("event_id={event}")).await, 0);
+    let wrong = staff.get(&format!("{PAYMENTS}&booking_id=7")).await;
+    assert_eq!(wrong.code(422), "VALIDATION_FAILED");
+}
+
 /// The provider gives nothing back of a payment that is disputed.
 #[tokio::test]
 async fn what_was_asked_back_during_a_dispute_goes_back_when_it_is_won() {

@@ -1,7 +1,6 @@
 import { css, html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { count, momentWords, percent, roundSum } from '../../elements/internal/format.ts';
 import { sectionNumbers, totalsOf, type AdminState, type EventState, type Figures, type Money, type SeatMapGeometry, type SeatsState, type TicketTypeDetails, type TopicView } from '../../sdk/index.ts';
-import type { Rows } from '../desk-client.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { may } from '../rights.ts';
 import { deskStyles } from '../styles.ts';
@@ -16,9 +15,6 @@ const SOON_MS = 5_000;
 const LOOK_MS = 60_000;
 const BASIS_POINTS = 10_000;
 const SECONDS_PER_MINUTE = 60;
-const REVIEW_ROWS = 100;
-/** So many are looked through: they are of all events of an organization, and few. */
-const REVIEW_PAGES_MAX = 10;
 
 type Step = 'hour' | 'day';
 
@@ -404,15 +400,8 @@ export class DashboardPage extends EventDeskPage {
 
   /** Undefined: they cannot be read now. */
   async #readReviews(): Promise<number | undefined> {
-    let found = 0;
-    let path: string | undefined = `/payments?limit=${REVIEW_ROWS}`;
-    for (let page = 0; path !== undefined && page < REVIEW_PAGES_MAX; page += 1) {
-      const read: Rows<{ event_id: number }> | undefined = await this.client.rows<{ event_id: number }>(path).catch(() => undefined);
-      if (!read) return undefined;
-      found += read.rows.filter(({ event_id: id }) => id === this.event.id).length;
-      path = read.next;
-    }
-    return found;
+    const waiting = await this.client.rows(`/payments?event_id=${this.event.id}&limit=1`).catch(() => undefined);
+    return waiting?.total;
   }
 }
 
