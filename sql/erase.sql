@@ -11,6 +11,9 @@
 -- are. An organization keeps its name and its events. Answers that were stored for repeated requests go by themselves
 -- (--idempotency-retention-hours), and so do backups only if you see to it. A mail that is under way meanwhile may fail and
 -- leave the address as its reason: run it once more after two minutes, which erases that or says that nobody has the address.
+-- Where the provider of payments has a customer for the account, it is named: the server keeps no other trace of it, so delete
+-- it there, with its name, address and cards (for Stripe: `curl -X DELETE -u "$STRIPE_SECRET_KEY:" \
+-- https://api.stripe.com/v1/customers/cus_…`, or on its page). What was paid stays there as it is here.
 -- For another schema change the next line.
 set search_path = seatcast;
 
@@ -42,6 +45,8 @@ begin
     end if;
 end
 $$;
+select provider || ' ' || customer_ref as "delete this customer at the provider of payments"
+  from provider_customers where user_id in (select id from users where email = lower(:'email'));
 -- First those who wait, as somebody may be offered something meanwhile; then the deadline of what is offered, which frees it by
 -- the rules of all deadlines.
 update waitlist set status = 'left', updated_at = clock_timestamp()

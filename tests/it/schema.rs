@@ -6,8 +6,8 @@ use seatcast::store::audit::audit;
 use seatcast::store::books::TrialBalance;
 use seatcast::store::migrate::migrate;
 use seatcast::store::seed::seed;
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::support::binary::{output, seatcast};
 use crate::support::database::{TestDatabase, acting_as, connect, grant};
@@ -992,7 +992,14 @@ async fn an_erased_person_is_in_no_table() {
     let unicode = erases("luca@sitzplätze.example").await.unwrap();
     assert!(unicode.contains("xn--"), "{unicode}");
     assert!(!tables_with(&client, EMAIL).await.is_empty());
-    assert_eq!(erases("Luca@Seatcast.example").await, None);
+    let customer = "insert into provider_customers (user_id, provider, customer_ref) values (6, 'stripe', 'cus_of_luca')";
+    client.batch_execute(customer).await.unwrap();
+    let said = server.simple_query(&erase("Luca@Seatcast.example")).await;
+    let told = said.unwrap().into_iter().any(|said| match said {
+        SimpleQueryMessage::Row(row) => row.get(0) == Some("stripe cus_of_luca"),
+        _ => false,
+    });
+    assert!(told, "nobody could delete the customer at the provider");
     assert_eq!(rows(&client, of_others).await, before);
     let reasons =
         "select concat_ws(' ', key, reason) from jobs where key like '_-key' order by key";
