@@ -155,31 +155,42 @@ fn after(event: EventId, outcome: Result<Expired, DeskError>, rests: &mut Rests)
 /// that is for everybody, and those are told who asked for it.
 async fn keep_offering(store: &Store, desk: &Desk, pushes: bool, cancel: &CancellationToken) {
     let mut seen: HashMap<EventId, LookedAt> = HashMap::new();
+    let mut asked = HashSet::new();
+    let mut offering = FuturesUnordered::new();
+    let mut look_at = Instant::now() + OFFER_PAUSE;
     loop {
         tokio::select! {
+            biased;
             () = cancel.cancelled() => return,
-            () = tokio::time::sleep(OFFER_PAUSE) => {}
-        }
-        let waited = match store.waited_for(EVENTS_MAX).await {
-            Ok(waited) => waited,
-            Err(error) => {
-                tracing::debug!(error = %with_causes(&error), "the waitlist is not read");
+            Some((event, now, outcome)) = offering.next(), if !offering.is_empty() => {
+                asked.remove(&event);
+                if let Ok(Expired { revision, .. }) = outcome {
+                    seen.insert(event, LookedAt { revision, ..now });
+                }
                 continue;
             }
-        };
-        let mut known = HashMap::with_capacity(waited.len());
-        for (event, now) in waited {
-            // Nothing has changed since the desk looked: what is left serves nobody.
-            if seen.get(&event) == Some(&now) {
-                known.insert(event, now);
-            } else if let Ok(Expired { revision, .. }) = desk.expire(event).await {
-                known.insert(event, LookedAt { revision, ..now });
+            () = tokio::time::sleep_until(look_at.into()) => {}
+        }
+        match store.waited_for(EVENTS_MAX).await {
+            Ok(waited) => {
+                let now: HashMap<_, _> = waited.into_iter().collect();
+                // Nothing has changed since the desk looked: what is left serves nobody.
+                seen.retain(|event, looked| now.get(event) == Some(looked));
+                // All at once: the desk takes many events together, and one whose turn somebody keeps holds up no other.
+                for (event, now) in now {
+                    if !seen.contains_key(&event) && asked.insert(event) {
+                        offering.push(async move { (event, now, desk.expire(event).await) });
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::debug!(error = %with_causes(&error), "the waitlist is not read");
             }
         }
-        seen = known;
         if pushes {
             tell_of_tickets(store, desk, &seen).await;
         }
+        look_at = Instant::now() + OFFER_PAUSE;
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::support::caller::{Answer, Caller};
+use crate::support::database::wait_for_a_lock;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, one, user};
 use crate::support::smtp::Smtp;
@@ -219,6 +220,46 @@ async fn an_offer_that_is_not_answered_goes_to_the_next_and_plain_sql_counts_too
     becomes(&second, second_id, "offered").await;
     let sql = "select held from pools where event_id = $1 and kind = 'event'";
     assert_eq!(one::<i32>(&client, sql, &[&show.event]).await, 6);
+}
+
+/// Somebody may keep an event's turn for long.
+#[tokio::test]
+async fn an_event_that_cannot_be_offered_holds_up_no_other() {
+    // No command comes to its end by itself here.
+    let server = TestServer::builder().with(|config| config.desk.patience_ms = 120_000);
+    let server = server.start().await;
+    let client = server.client().await;
+    let stage = async || {
+        let show = Show::new().ticket_type("Seat", 1_500, 6);
+        show.stage(&client).await
+    };
+    let (kept, other) = (stage().await, stage().await);
+    for show in [&kept, &other] {
+        let early = customer(&server, &client).await;
+        book(&early, show, 6).await.data(201);
+    }
+    let (caller, id) = waits(&server, &client, &other, 1).await;
+    let free = async |show: &Staged| {
+        let sql = "update claims set state = 'dead' where event_id = $1";
+        client.execute(sql, &[&show.event]).await.unwrap();
+    };
+    free(&kept).await;
+    let keeper = server.client().await;
+    let keep = format!(
+        "begin; select from turns where event_id = {} for no key update",
+        kept.event
+    );
+    keeper.batch_execute(&keep).await.unwrap();
+    let waits = "insert into waitlist (event_id, user_id, quantity) values ($1, $2, 1)";
+    let somebody = user(&client, "customer").await;
+    client
+        .execute(waits, &[&kept.event, &somebody])
+        .await
+        .unwrap();
+    wait_for_a_lock(&client).await;
+    free(&other).await;
+    becomes(&caller, id, "offered").await;
+    keeper.batch_execute("commit").await.unwrap();
 }
 
 /// Nobody who was erased could hear of an offer, or answer it.
