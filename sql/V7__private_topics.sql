@@ -183,7 +183,8 @@ create trigger bookings_claimed_of_event after update of event_id on bookings fo
 create trigger bookings_keep_id before update of id on bookings
     for each row when (new.id <> old.id) execute function keep_id();
 
--- A new name of a ticket type, section or seat counts for the bookings that show it.
+-- A new name of a ticket type, section or seat counts for the bookings that show it, and for the tickets that were taken over
+-- (`count_held` in `V15__tickets.sql`).
 create function names_changed() returns trigger language plpgsql
     security definer set search_path from current as $$
 declare
@@ -194,6 +195,7 @@ begin
          where o.name is distinct from n.name;
         perform count_versions(array(select distinct c.booking_id from claims c
                                       where c.ticket_type_id = any(ids)));
+        perform count_held(array(select k.id from tickets k where k.ticket_type_id = any(ids) and k.generation > 1));
     else
         if tg_table_name = 'seats' then
             select array_agg(n.id) into ids from old_rows o full join new_rows n on n.id = o.id
@@ -205,6 +207,7 @@ begin
         end if;
         perform count_versions(array(select distinct c.booking_id from claims c
                                       where c.seat_id = any(ids)));
+        perform count_held(array(select k.id from tickets k where k.seat_id = any(ids) and k.generation > 1));
     end if;
     return null;
 end

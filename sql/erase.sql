@@ -7,8 +7,8 @@
 -- Where nobody has the address, it says so and fails, also when it is run again.
 --
 -- It cannot be taken back. The person leaves all waitlists, and what is offered to them comes free within seconds. Tickets
--- that the person holds stay good, but no mail reaches them any more; tickets that the person is offered stay where they
--- are. An organization keeps its name and its events. Answers that were stored for repeated requests go by themselves
+-- that the person holds stay good, but no mail reaches them any more, and nobody can sign in to see them; tickets that the
+-- person is offered stay where they are. An organization keeps its name and its events. Answers that were stored for repeated requests go by themselves
 -- (--idempotency-retention-hours), and so do backups only if you see to it. A mail that is under way meanwhile may fail and
 -- leave the address as its reason: run it once more after two minutes, which erases that or says that nobody has the address.
 -- Where the provider of payments has a customer for the account, it is named: the server keeps no other trace of it, so delete

@@ -495,6 +495,9 @@ pub struct PrivateConfig {
     /// [`inside::PRIVATE_BOOKINGS_MAX`].
     #[arg(skip = inside::PRIVATE_BOOKINGS_MAX)]
     pub own_bookings_max: i64,
+    /// [`inside::PRIVATE_TICKETS_MAX`].
+    #[arg(skip = inside::PRIVATE_TICKETS_MAX)]
+    pub own_tickets_max: i64,
     /// [`inside::PRIVATE_POLL_INTERVAL_MS`].
     #[arg(skip = inside::PRIVATE_POLL_INTERVAL_MS)]
     pub private_poll_interval_ms: u64,

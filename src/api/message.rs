@@ -274,6 +274,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("TAX_NOT_FOUND", "Tax not found", "ไม่พบภาษี", "مالیات یافت نشد"),
     ("TAX_UPDATED", "Tax updated", "แก้ไขภาษีแล้ว", "مالیات به‌روزرسانی شد"),
     ("TICKET", "Ticket retrieved", "ดึงข้อมูลบัตรแล้ว", "بلیت دریافت شد"),
+    ("TICKETS", "Tickets retrieved", "ดึงข้อมูลบัตรแล้ว", "بلیت‌ها دریافت شدند"),
     ("TICKETS_RESENT", "The tickets are on their way by mail", "กำลังส่งบัตรทางอีเมล", "بلیت‌ها با ایمیل فرستاده می‌شوند"),
     ("TICKET_KEYS", "Public keys of tickets", "กุญแจสาธารณะของบัตร", "کلیدهای عمومی بلیت"),
     ("TICKET_NOT_FOUND", "Ticket not found", "ไม่พบบัตร", "بلیت یافت نشد"),

@@ -245,6 +245,7 @@ fn counts() -> OpenApiRouter<ApiState> {
 fn signed_in() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(bookings::read::mine)) // GET /bookings/mine
+        .routes(routes!(tickets::mine)) // GET /tickets/mine
         .routes(routes!(bookings::read::of_user)) // GET /bookings/user/{user_id}
         .routes(routes!(users::show)) // GET /users/{user_id}
         .routes(routes!(memberships::list)) // GET /users/{user_id}/memberships

@@ -3,24 +3,24 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::bookings::{self, ProofToken};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::At;
+use super::extract::{At, Query};
+use super::fields::{Fields, Input};
+use super::page::{self, Cursor, Page, RequestedUri};
 use crate::auth::{Caller, Right};
 use crate::lang::Lang;
 use crate::pdf::ticket::{self, PrintedTicket};
 use crate::pdf::{Press, PrintError, Qr};
-use crate::schema;
 use crate::store::tickets::{TicketInFull, entry_of};
-use crate::ticketing::record::{Money, TicketOffer, TicketStatus};
+use crate::ticketing::record::{HeldTicket, Money, TicketStatus};
 use crate::ticketing::reference::typed_ticket_code;
-use crate::ticketing::{BookingId, EventId, SeatId, TicketId, TicketTypeId, calendar};
+use crate::ticketing::{BookingId, TicketId, calendar};
 
 /// Seconds after which a press may be free.
 const RETRY_AFTER_PRINTS_S: u64 = 2;
@@ -31,21 +31,12 @@ const CODE_CHARS_MAX: usize = 40;
 /// A ticket.
 #[derive(Serialize, ToSchema)]
 pub(super) struct TicketData {
-    id: TicketId,
-    /// The one that opens the door, for whoever holds the ticket.
-    code: String,
-    status: TicketStatus,
-    event_id: EventId,
-    event_title: String,
-    venue: String,
-    #[schema(value_type = String, format = DateTime)]
-    starts_at: Timestamp,
-    #[schema(schema_with = schema::timezone)]
-    timezone: String,
-    ticket_type_id: TicketTypeId,
-    ticket_type: String,
-    seat: Option<TicketSeatData>,
+    #[serde(flatten)]
+    ticket: HeldTicket,
     /// The booking's, for its owner; a holder whom the ticket was handed to is not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    booking_id: Option<BookingId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,17 +46,6 @@ pub(super) struct TicketData {
     /// The text of the QR; absent for those who do not hold the ticket, and where it opens nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
-    /// For whoever holds the ticket: to whom they offer it. `DELETE /tickets/{code}/transfer` withdraws that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    offer: Option<TicketOffer>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct TicketSeatData {
-    id: SeatId,
-    section: String,
-    row: String,
-    number: String,
 }
 
 /// A ticket that the caller may see.
@@ -85,41 +65,86 @@ impl TicketData {
             true => Some(payload(state, &seen).await?),
             false => None,
         };
+        Ok(TicketData::with(seen, payload))
+    }
+
+    fn with(seen: SeenTicket, payload: Option<String>) -> TicketData {
         let SeenTicket {
             ticket,
             holds,
             is_of_booking,
             sees_people,
         } = seen;
-        let code = match holds {
-            true => ticket.live_code().to_owned(),
-            false => ticket.code.clone(),
-        };
-        let name = ticket.name().filter(|_| sees_people).map(str::to_owned);
-        Ok(TicketData {
-            id: ticket.id,
-            code,
-            status: ticket.status,
-            event_id: ticket.event.id,
-            event_title: ticket.event.title,
-            venue: ticket.event.venue,
-            starts_at: ticket.event.starts_at,
-            timezone: ticket.event.timezone,
-            ticket_type_id: ticket.ticket_type_id,
-            ticket_type: ticket.type_name,
-            seat: ticket.seat.map(|seat| TicketSeatData {
-                id: seat.id,
-                section: seat.section,
-                row: seat.row,
-                number: seat.number,
-            }),
+        TicketData {
+            ticket: ticket.shown(holds),
+            booking_id: is_of_booking.then_some(ticket.belongs.id),
+            name: ticket.name().filter(|_| sees_people).map(str::to_owned),
             reference: is_of_booking.then_some(ticket.reference),
             price: is_of_booking.then_some(ticket.price),
-            name,
             payload,
-            offer: ticket.offer.filter(|_| holds),
-        })
+        }
     }
+}
+
+/// Selection of tickets of a list.
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TicketList {
+    /// Only those that were taken over from others, or only those of the caller's own bookings.
+    #[param(required = false)]
+    taken_over: Option<bool>,
+    #[param(ignore)]
+    page: Page,
+}
+
+impl Input for TicketList {
+    fn read(fields: &mut Fields) -> Option<TicketList> {
+        let taken_over = fields.boolean("taken_over");
+        let page = Page::read(fields)?;
+        Some(TicketList { taken_over, page })
+    }
+}
+
+/// The tickets that the caller holds
+///
+/// Those of the caller's own bookings that were not handed on, and those that the caller took over from others; what came last is
+/// first. One that was taken over is without its booking.
+#[utoipa::path(
+    get, path = "/tickets/mine", tag = "tickets", params(TicketList, Page),
+    responses((status = 200, description = "A page of them", body = Envelope<Vec<TicketData>>,
+        headers(("X-Total-Count" = i64), ("Link" = String))))
+)]
+pub(super) async fn mine(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Query(list): Query<TicketList>,
+    asked: RequestedUri,
+) -> ApiResult<Reply<Vec<TicketData>>> {
+    let user = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
+    let TicketList { taken_over, page } = list;
+    let id = |id: &str| id.parse().ok().map(TicketId);
+    let after = page.after("own_tickets", page::time, id)?;
+    let bounds = (page.rows_wanted(), page.offset);
+    let found = state.store.held_tickets(user, taken_over, after, bounds);
+    let (mut found, total) = found.await?;
+    let next = page.cut(&mut found, |(at, ticket)| {
+        Cursor::new("own_tickets", at, ticket.id)
+    });
+    let key = state.store.signing_key().await?;
+    let rows = found.into_iter().map(|(_, ticket)| {
+        let payload = ticket.signed(&key);
+        let payload = payload.filter(|_| ticket.status != TicketStatus::Void);
+        let seen = SeenTicket {
+            holds: true,
+            is_of_booking: bookings::is_owner(&state, &ticket.belongs, &caller, None),
+            sees_people: true,
+            ticket,
+        };
+        TicketData::with(seen, payload)
+    });
+    let reply = page::reply("TICKETS", rows.collect(), total, (&page, next), &asked);
+    let private = HeaderValue::from_static(PRIVATE);
+    Ok(reply.header(header::CACHE_CONTROL, private))
 }
 
 /// The ticket with this code, or this id, if the caller may see it.

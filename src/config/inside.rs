@@ -191,9 +191,11 @@ pub const PRIVATE_TOPICS_MAX: usize = 10_000;
 pub const PRIVATE_PER_READ_MAX: usize = 200;
 /// Bookings that `user:` shows: those that are pending, then the newest.
 pub const PRIVATE_BOOKINGS_MAX: i64 = 100;
-/// Bytes of these, as JSON. A known client (PyPI `realtime`) drops its connection on frames over 1 MiB, which hold the ids of
-/// bookings that went away as well.
-pub const PRIVATE_BOOKINGS_BYTES_MAX: usize = 700 * 1024;
+/// Tickets taken over that `user:` shows: the newest.
+pub const PRIVATE_TICKETS_MAX: i64 = 100;
+/// Bytes of both, as JSON. A known client (PyPI `realtime`) drops its connection on frames over 1 MiB, which hold the ids of
+/// what went away as well.
+pub const PRIVATE_ENTITIES_BYTES_MAX: usize = 700 * 1024;
 /// Private topics are read at least this often, whether or not they ring, in milliseconds.
 pub const PRIVATE_POLL_INTERVAL_MS: u64 = 5_000;
 /// Least time between two figures of one event, in milliseconds.

@@ -1,7 +1,8 @@
-//! Reads a user's own bookings (`user:{id}`) and an organizer's figures (`admin:{id}`), and sends them to the shards.
+//! Reads a user's own bookings and the tickets that the user took over (`user:{id}`), and an organizer's figures
+//! (`admin:{id}`), and sends them to the shards.
 //!
-//! The doorbell names the users whose bookings were written. For those with viewers here, the versions are read, many
-//! users in one query, and then the bookings that are new or have another version. `hub::private::picture` makes each
+//! The doorbell names the users whose bookings or tickets were written. For those with viewers here, the versions are read,
+//! many users in one query, and then what is new or has another version. `hub::private::picture` makes each
 //! viewer's frames.
 //!
 //! - `planner` decides what is read and which shards get it, without I/O; `read` asks the store; this file carries out.
@@ -26,6 +27,7 @@ use crate::hub::private::{PrivateTopics, TopicReport};
 use crate::metrics;
 use crate::pacing::{now, until};
 use crate::store::doorbell::PrivateRing;
+use crate::store::private::OwnMost;
 use crate::store::{QueryFailure, Store, StoreError};
 use crate::tasks::Tasks;
 use crate::telemetry::with_causes;
@@ -132,9 +134,12 @@ impl TopicTask {
         match effect {
             TopicEffect::Read(batch) => {
                 let (store, patience) = (self.store.clone(), self.patience);
-                let bookings_max = self.config.own_bookings_max;
+                let most = OwnMost {
+                    bookings: self.config.own_bookings_max,
+                    tickets: self.config.own_tickets_max,
+                };
                 self.reading.spawn(async move {
-                    let answer = read(&store, &batch.asked, bookings_max);
+                    let answer = read(&store, &batch.asked, most);
                     let answer = match tokio::time::timeout(patience, answer).await {
                         Ok(answer) => answer.map_err(|error| fault(&error)),
                         Err(_) => Err(QueryFailure::Unusable),

@@ -8,17 +8,16 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::planner::{AskedTopic, ToldTopic, TopicAnswers};
 use crate::hub::private::{FoundContent, Listed, Picture};
-use crate::protocol::native::EntityKind;
+use crate::protocol::native::EntityId;
 use crate::protocol::topic::Topic;
-use crate::store::private::OwnBookings;
+use crate::store::private::{OwnEntities, OwnMost};
 use crate::store::{Store, StoreError};
 use crate::ticketing::UserId;
-use crate::ticketing::record::Booking;
 
 pub(super) async fn read(
     store: &Store,
     asked: &[AskedTopic],
-    bookings_max: i64,
+    most: OwnMost,
 ) -> Result<TopicAnswers, StoreError> {
     let (mut users, mut events) = (HashMap::new(), Vec::new());
     for asked in asked {
@@ -34,7 +33,7 @@ pub(super) async fn read(
         let lacks = |user: UserId, listed: &[_]| {
             Picture::lacks(users.get(&user).copied().flatten(), listed)
         };
-        for own in store.own_bookings(&ids, bookings_max, lacks).await? {
+        for own in store.own_entities(&ids, most, lacks).await? {
             answer.insert(Topic::User(own.user), told_of(own));
         }
     }
@@ -51,17 +50,22 @@ pub(super) async fn read(
     Ok(answer)
 }
 
-fn told_of(own: OwnBookings) -> ToldTopic {
-    let mut bodies: HashMap<_, Booking> = own.bookings.into_iter().map(|b| (b.id, b)).collect();
+fn told_of(own: OwnEntities) -> ToldTopic {
+    let bookings = own.bookings.into_iter();
+    let bookings = bookings.map(|one| (EntityId::Booking(one.id), (one.version, raw(&one))));
+    let tickets = own.tickets.into_iter();
+    let tickets = tickets.map(|one| {
+        let version = one.version.unwrap_or_default();
+        (EntityId::Ticket(one.id), (version, raw(&one)))
+    });
+    let mut bodies: HashMap<EntityId, (i64, Arc<RawValue>)> = bookings.chain(tickets).collect();
     let listed = own.listed.into_iter().map(|(id, version)| {
-        let booking = bodies.remove(&id);
-        Listed {
-            kind: EntityKind::Booking,
-            id,
-            // The booking may have been written between the two statements.
-            version: booking.as_ref().map_or(version, |booking| booking.version),
-            body: booking.as_ref().map(raw),
-        }
+        // It may have been written between the statements.
+        let (version, body) = match bodies.remove(&id) {
+            Some((version, body)) => (version, Some(body)),
+            None => (version, None),
+        };
+        Listed { id, version, body }
     });
     ToldTopic {
         owner: own.user,

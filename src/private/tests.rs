@@ -14,7 +14,7 @@ use super::*;
 use crate::config::Config;
 use crate::hub::NotOpened;
 use crate::hub::private::{AskNumber, FoundContent, Listed, Picture, TopicRequest};
-use crate::protocol::native::EntityKind;
+use crate::protocol::native::EntityId;
 use crate::protocol::phoenix::{Vsn, encoded};
 use crate::protocol::topic::Topic;
 use crate::store::QueryFailure;
@@ -170,11 +170,10 @@ impl PrivateWorld {
 
 /// The store's result: a booking's body is included unless its version is known.
 fn own(user: UserId, version: i64, asked: &AskedTopic) -> FoundContent {
-    let id = BookingId(Uuid::from_u128(user.0 as u128));
+    let id = EntityId::Booking(BookingId(Uuid::from_u128(user.0 as u128)));
     let lacks = Picture::lacks(asked.known.as_deref(), &[(id, version)]);
     let body = encoded(&json!({"id": id, "version": version}));
     FoundContent::Own(vec![Listed {
-        kind: EntityKind::Booking,
         id,
         version,
         body: (!lacks.is_empty()).then(|| body.into()),

@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::ticketing::live::{
     Delta, EventInfo, EventState, EventStatus, Notice, RowChange, SeatMap, SeatStatus, TicketType,
 };
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{
-    BookedSeat, Booking, BookingItem, BookingKind, BookingLine, BookingStatus, Money, Ticket,
-    TicketStatus,
+    BookedSeat, Booking, BookingItem, BookingKind, BookingLine, BookingStatus, HeldTicket, Money,
+    Ticket, TicketOffer, TicketStatus,
 };
-use crate::ticketing::{BookingId, EventId, NoticeId, SeatId, TicketTypeId, UserId};
+use crate::ticketing::{BookingId, EventId, NoticeId, SeatId, TicketId, TicketTypeId, UserId};
 
 pub(super) const STALLS: TicketTypeId = TicketTypeId(101);
 pub(super) const VIP: TicketTypeId = TicketTypeId(102);
@@ -218,6 +220,40 @@ fn ticket_line(ticket_type_id: TicketTypeId, name: &str, amount: i64) -> Booking
         amount,
         tax_amount: 0,
         tax: None,
+    }
+}
+
+/// User 3 took over somebody's ticket for the stalls.
+pub(super) fn held_ticket() -> HeldTicket {
+    let event = event();
+    HeldTicket {
+        id: TicketId(811),
+        version: Some(1),
+        code: "TKT-20261121-9G4M2RVX".into(),
+        status: TicketStatus::Transferred,
+        event_id: event.id,
+        event_title: event.title,
+        event_status: event.status,
+        venue: event.venue,
+        starts_at: Timestamp::constant(1_798_138_800, 0),
+        timezone: event.timezone,
+        ticket_type_id: STALLS,
+        ticket_type: "Stalls".into(),
+        seat: None,
+        taken_over_at: Some(held_booking().created_at),
+        offer: None,
+    }
+}
+
+/// The same, offered to somebody else.
+pub(super) fn offered_ticket() -> HeldTicket {
+    HeldTicket {
+        version: Some(2),
+        offer: Some(TicketOffer {
+            to: Some("g…@example.org".into()),
+            at: held_booking().created_at,
+        }),
+        ..held_ticket()
     }
 }
 

@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 
 use super::code;
 use super::fixtures::{
-    after, held_booking, relaid, removed, seats_taken, sold_booking, sold_one, stalls, state,
+    after, held_booking, held_ticket, offered_ticket, relaid, removed, seats_taken, sold_booking,
+    sold_one, stalls, state,
 };
-use super::native::{self, EntityKind, Response, Told};
+use super::native::{self, EntityId, EntityKind, Response, Told};
 use super::phoenix::{
     self, BroadcastBody, ClientFrame, Empty, Malformed, Payload, PhoenixReply, Ref, UserBroadcast,
     Vsn,
@@ -271,7 +272,12 @@ fn own_bookings() -> Made {
         phoenix::push(vsn, OWN, native::UPDATE, &update)
     };
     let changed = told(false, &all[1..], &[]);
-    let gone = [sold_booking().id];
+    let gone = [EntityId::Booking(sold_booking().id)];
+    let [taken_over, offered] = [held_ticket(), offered_ticket()].map(|one| phoenix::encoded(&one));
+    let ticket = |body| [(EntityKind::Ticket, body)];
+    let both = [all[1], (EntityKind::Ticket, &*taken_over)];
+    let handed_on = [EntityId::Ticket(held_ticket().id)];
+    let all_gone = [gone[0], handed_on[0]];
     vec![
         (
             "bookings joined",
@@ -303,6 +309,38 @@ fn own_bookings() -> Made {
             update(Vsn::V2, READ_BEFORE, &told(false, &all[..1], &gone)),
         ),
         ("all bookings", update(Vsn::V2, 0, &told(true, &all, &[]))),
+        (
+            "a booking and a ticket taken over joined",
+            join(READ_AT, false, told(true, &both, &[])),
+        ),
+        (
+            "ticket taken over",
+            update(
+                Vsn::V2,
+                READ_BEFORE,
+                &told(false, &ticket(&*taken_over), &[]),
+            ),
+        ),
+        (
+            "ticket taken over, 1.0.0",
+            update(
+                Vsn::V1,
+                READ_BEFORE,
+                &told(false, &ticket(&*taken_over), &[]),
+            ),
+        ),
+        (
+            "ticket taken over is offered",
+            update(Vsn::V2, READ_BEFORE, &told(false, &ticket(&*offered), &[])),
+        ),
+        (
+            "ticket taken over went on",
+            update(Vsn::V2, READ_BEFORE, &told(false, &[], &handed_on)),
+        ),
+        (
+            "booking and ticket gone",
+            update(Vsn::V2, READ_BEFORE, &told(false, &[], &all_gone)),
+        ),
     ]
 }
 

@@ -31,7 +31,7 @@ pub(super) struct ShownPicture {
     /// Two bits a seat.
     seats: Vec<u8>,
     /// A user's own, and their versions.
-    pub(super) bookings: OwnVersions,
+    pub(super) own: OwnVersions,
 }
 
 impl ShownPicture {
@@ -70,12 +70,12 @@ impl ShownPicture {
     }
 
     fn apply(&mut self, body: &Value, is_whole: bool) {
-        for (id, version) in own::bookings(body) {
-            let have = self.bookings.entry(id).or_default();
+        for (id, version) in own::entities(body) {
+            let have = self.own.entry(id).or_default();
             *have = version.max(*have);
         }
-        for gone in body["gone"].as_array().into_iter().flatten() {
-            self.bookings.remove(&own::id(gone));
+        for gone in own::gone(body) {
+            self.own.remove(&gone);
         }
         if let Some(title) = body["event"]["title"].as_str() {
             self.title = title.to_owned();
@@ -142,7 +142,7 @@ pub(super) struct SimulatedClient {
     /// The visitors last shown: their number, or the members' keys by `phx_ref`.
     pub(super) total: u64,
     pub(super) members: BTreeMap<String, String>,
-    /// The highest version that it was told of each booking.
+    /// The highest version that it was told of each booking and ticket.
     pub(super) told: OwnVersions,
     token: Option<String>,
     key: String,

@@ -25,6 +25,7 @@ pub(crate) enum Mistake {
     DropLeave,
     LoseUntrack,
     ForgetGone,
+    KeepHandedOn,
     AnswerBehind,
     BeatBeforeFrames,
     ForgetLostOnStreams,
@@ -76,7 +77,7 @@ pub(crate) enum Mistake {
 
 impl Mistake {
     /// Each mistake with the check that has to catch it.
-    pub(super) const ALL: [(Mistake, Check); 26] = [
+    pub(super) const ALL: [(Mistake, Check); 27] = [
         (Mistake::SkipReread, Check::Convergence),
         (Mistake::LoadThenListen, Check::Convergence),
         (Mistake::ForgetPending, Check::Convergence),
@@ -98,6 +99,7 @@ impl Mistake {
         (Mistake::BeatBeforeFrames, Check::Continuity),
         (Mistake::ForgetLostOnStreams, Check::Convergence),
         (Mistake::ForgetGone, Check::Picture),
+        (Mistake::KeepHandedOn, Check::Picture),
         (Mistake::ResumeAnywhere, Check::Picture),
         (Mistake::ClaimReadsEnd, Check::Picture),
         (Mistake::BeatByEvents, Check::Freshness),

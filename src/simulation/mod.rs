@@ -14,7 +14,7 @@
 //! come to a node that has seen nothing of it.
 //!
 //! `check` tests each frame: no client goes back, a join's frames follow on one another, every picture at revision N is
-//! the log's at N, and no beat claims more freshness than is true. Of a user's bookings (`own`) no lower version is sent
+//! the log's at N, and no beat claims more freshness than is true. Of a user's bookings and tickets (`own`) no lower version is sent
 //! after a higher one, by whichever node, and all that was committed before a revision or a beat's time is shown. Some
 //! time after the faults are over, every client shows the database's state and the right visitors.
 //!
@@ -48,7 +48,8 @@
 //! | `AnswerBehind` | a node that cannot reach the database answers a client with an older state than the client has |
 //! | `BeatBeforeFrames` | a stream's beat goes out before the frame that makes it true |
 //! | `ForgetLostOnStreams` | server-sent events forget that the database lost history |
-//! | `ForgetGone` | viewers are not told that a booking went away |
+//! | `ForgetGone` | viewers are not told that a booking or a ticket went away |
+//! | `KeepHandedOn` | a ticket that went on to somebody else stays with the account that had it |
 //! | `ResumeAnywhere` | a client from another node is sent only what changed here after its revision |
 //! | `ClaimReadsEnd` | a read of bookings is dated by its end |
 //! | `BeatByEvents` | a beat claims for bookings the freshness of events |

@@ -1,8 +1,10 @@
-//! Private topics: users' bookings, each node's reads of them, and checks of what clients show.
+//! Private topics: users' bookings and the tickets that they took over, each node's reads of them, and checks of what clients
+//! show.
 //!
 //! A read has a beginning, a snapshot of the list, maybe a second one for the bodies, and an arrival; commits may come
 //! in between, and a node may be cut off from the database while others are not.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -13,16 +15,19 @@ use super::client::SimulatedClient;
 use super::world::{DAWN_S, Thing, World};
 use crate::hub::private::{FoundContent, Listed, Picture, TopicRequest};
 use crate::private::planner::{AskedTopic, Batch, ToldTopic, TopicCause, TopicEffect};
-use crate::protocol::native::EntityKind;
+use crate::protocol::native::{EntityId, EntityKind};
 use crate::protocol::phoenix::encoded;
 use crate::protocol::topic::Topic;
 use crate::store::doorbell::PrivateRing;
-use crate::ticketing::{BookingId, Revision, UserId};
+use crate::ticketing::{BookingId, Revision, TicketId, UserId};
 
 /// Users, numbered from 1.
 pub(super) const USERS: i64 = 2;
-/// OwnVersions that a user is told of.
+/// Bookings and tickets that a user is told of.
 const BOOKINGS_MAX: usize = 3;
+const TICKETS_MAX: usize = 2;
+/// Percent of commits that are about a ticket.
+const TICKETS_PERCENT: u64 = 40;
 /// Percent of reads that are slow, and their longest way: time for a client to come from another node meanwhile.
 const SLOW_PERCENT: u64 = 30;
 const SLOW_MS: u64 = 500;
@@ -41,18 +46,27 @@ pub(super) enum Own {
 }
 
 /// The ids and versions that a read found for each user.
-type Lists = BTreeMap<UserId, Vec<(BookingId, i64)>>;
+type Lists = BTreeMap<UserId, Vec<(EntityId, i64)>>;
 /// Versions by id.
-pub(super) type OwnVersions = BTreeMap<BookingId, i64>;
+pub(super) type OwnVersions = BTreeMap<EntityId, i64>;
 
-/// Users' bookings as they are and as they were.
+/// A booking or a ticket.
+#[derive(Debug, Clone, Copy)]
+struct OwnRow {
+    /// Whose it is, while it is an account's.
+    owner: Option<UserId>,
+    version: i64,
+    /// When it came to its owner.
+    since: Revision,
+}
+
+/// Users' bookings and tickets as they are and as they were.
 pub(super) struct OwnRows {
-    /// Of each booking its owner, while it has one, and its version.
-    now: BTreeMap<BookingId, (Option<UserId>, i64)>,
+    now: BTreeMap<EntityId, OwnRow>,
     /// Versions to be shown of a user, each since a time of the database, the first from 0.
     shown: BTreeMap<UserId, Vec<(Revision, OwnVersions)>>,
-    /// When a version of a user's booking ceased to be the latest.
-    ended: BTreeMap<(UserId, BookingId, i64), Revision>,
+    /// When a version of something of a user ceased to be the latest.
+    ended: BTreeMap<(UserId, EntityId, i64), Revision>,
     /// The last reading of the database's clock.
     clock: Revision,
 }
@@ -75,30 +89,41 @@ impl OwnRows {
         self.clock
     }
 
-    /// The newest bookings of a user.
-    fn listed(&self, user: UserId) -> Vec<(BookingId, i64)> {
-        let own = self
-            .now
-            .iter()
-            .rev()
-            .filter(|(_, (owner, _))| *owner == Some(user));
-        let own = own.map(|(id, (_, version))| (*id, *version));
-        own.take(BOOKINGS_MAX).collect()
+    /// The tickets that a user took over last, and the newest bookings.
+    fn listed(&self, user: UserId) -> Vec<(EntityId, i64)> {
+        let own = self.now.iter().rev();
+        let own = own.filter(|(_, row)| row.owner == Some(user));
+        let (bookings, mut tickets): (Vec<_>, Vec<_>) =
+            own.partition(|(id, _)| id.kind() == EntityKind::Booking);
+        tickets.sort_by_key(|(_, row)| Reverse(row.since));
+        let tickets = tickets.into_iter().take(TICKETS_MAX);
+        let listed = tickets.chain(bookings.into_iter().take(BOOKINGS_MAX));
+        listed.map(|(id, row)| (*id, row.version)).collect()
     }
 
     fn latest(&self, user: UserId) -> &OwnVersions {
         &self.shown[&user].last().expect("a first picture").1
     }
 
-    /// Writes a booking in one transaction.
-    fn write(&mut self, id: BookingId, owner: Option<UserId>, now_ms: u64) {
+    /// Writes a booking or a ticket in one transaction.
+    fn write(&mut self, id: EntityId, owner: Option<UserId>, now_ms: u64) {
         let at = self.clock(now_ms);
         let before = self.now.get(&id).copied();
-        let version = before.map_or(1, |(_, version)| version + 1);
-        if let Some((Some(user), version)) = before {
+        if let Some(OwnRow {
+            owner: Some(user),
+            version,
+            ..
+        }) = before
+        {
             self.ended.insert((user, id, version), at);
         }
-        self.now.insert(id, (owner, version));
+        let stayed = before.filter(|before| before.owner == owner);
+        let row = OwnRow {
+            owner,
+            version: before.map_or(1, |before| before.version + 1),
+            since: stayed.map_or(at, |before| before.since),
+        };
+        self.now.insert(id, row);
         for user in (1..=USERS).map(UserId) {
             let shown: OwnVersions = self.listed(user).into_iter().collect();
             if *self.latest(user) != shown {
@@ -112,7 +137,9 @@ impl OwnRows {
         for (&id, &version) in has {
             let ended = self.ended.get(&(user, id, version));
             if let Some(ended) = ended.filter(|ended| **ended < since) {
-                return Some(format!("{id} at version {version}, which ended at {ended}"));
+                return Some(format!(
+                    "{id:?} at version {version}, which ended at {ended}"
+                ));
             }
         }
         let shown = &self.shown[&user];
@@ -122,22 +149,39 @@ impl OwnRows {
         let lacking = lacking.find(|id| since.iter().all(|(_, was)| was.contains_key(*id)));
         let mut gone = has.keys();
         let gone = gone.find(|id| !since.iter().any(|(_, was)| was.contains_key(*id)));
-        let lacking = lacking.map(|id| format!("{id} is not shown"));
-        lacking.or_else(|| gone.map(|id| format!("{id} is shown, and is gone")))
+        let lacking = lacking.map(|id| format!("{id:?} is not shown"));
+        lacking.or_else(|| gone.map(|id| format!("{id:?} is shown, and is gone")))
     }
 }
 
-pub(super) fn bookings(body: &Value) -> impl Iterator<Item = (BookingId, i64)> {
-    let bookings = body["bookings"].as_array().into_iter().flatten();
-    bookings.map(|booking| {
-        let version = booking["version"].as_i64();
-        (id(&booking["id"]), version.expect("a version"))
-    })
+/// What a frame has, and what it says is gone.
+pub(super) fn entities(body: &Value) -> impl Iterator<Item = (EntityId, i64)> {
+    let told = EntityKind::ALL.map(|kind| {
+        let of_kind = body[kind.key()].as_array().into_iter().flatten();
+        of_kind.map(move |one| {
+            let version = one["version"].as_i64();
+            (id(kind, &one["id"]), version.expect("a version"))
+        })
+    });
+    told.into_iter().flatten()
 }
 
-pub(super) fn id(value: &Value) -> BookingId {
-    let id = value.as_str().expect("an id");
-    id.parse().expect("an id")
+pub(super) fn gone(body: &Value) -> impl Iterator<Item = EntityId> {
+    let gone = EntityKind::ALL.map(|kind| {
+        let of_kind = body[kind.gone_key()].as_array().into_iter().flatten();
+        of_kind.map(move |one| id(kind, one))
+    });
+    gone.into_iter().flatten()
+}
+
+fn id(kind: EntityKind, value: &Value) -> EntityId {
+    match kind {
+        EntityKind::Booking => {
+            let id = value.as_str().expect("an id");
+            EntityId::Booking(id.parse().expect("an id"))
+        }
+        EntityKind::Ticket => EntityId::Ticket(TicketId(value.as_i64().expect("an id"))),
+    }
 }
 
 impl World<'_> {
@@ -166,22 +210,32 @@ impl World<'_> {
         }
     }
 
-    /// One transaction: a booking is made, changes, goes to another user, or goes away.
+    /// One transaction: a booking is made, changes, goes to another user, or goes away; or a ticket is taken over, used, handed
+    /// on to another account, or to somebody without one.
     fn commit_own(&mut self, user: UserId) {
         if !self.database.up {
             return;
         }
-        let own = self.rows.listed(user);
+        let kind = match self.fails(TICKETS_PERCENT) {
+            true => EntityKind::Ticket,
+            false => EntityKind::Booking,
+        };
+        let mut own = self.rows.listed(user);
+        own.retain(|(id, _)| id.kind() == kind);
         let some = (!own.is_empty()).then(|| own[self.dice.below(own.len())].0);
+        let next = self.rows.now.len() + 1;
         let other = UserId(USERS + 1 - user.0);
         let (id, owner) = match (self.dice.below(8), some) {
             (0, Some(id)) => (id, None),
             (1, Some(id)) => (id, Some(other)),
             (2..6, Some(id)) => (id, Some(user)),
-            _ => (
-                BookingId(Uuid::from_u128(self.rows.now.len() as u128 + 1)),
-                Some(user),
-            ),
+            _ => match kind {
+                EntityKind::Booking => {
+                    let id = BookingId(Uuid::from_u128(next as u128));
+                    (EntityId::Booking(id), Some(user))
+                }
+                EntityKind::Ticket => (EntityId::Ticket(TicketId(next as i64)), Some(user)),
+            },
         };
         self.rows.write(id, owner, self.now_ms);
         for node in 0..self.nodes.len() {
@@ -242,7 +296,7 @@ impl World<'_> {
         }
     }
 
-    /// Reads missing bodies like the store: as they are now, if the bookings are still the user's.
+    /// Reads missing bodies like the store: as they are now, if they are still the user's.
     fn bodies(&mut self, node: usize, batch: Batch, began: Revision, lists: &Lists) {
         let read = match mistaken!(ClaimReadsEnd) {
             true => self.rows.clock(self.now_ms),
@@ -252,15 +306,10 @@ impl World<'_> {
             let user = user_of(asked.topic)?;
             let lacks = Picture::lacks(asked.known.as_deref(), &lists[&user]);
             let listed = lists[&user].iter().map(|&(id, version)| {
-                let row = self
-                    .rows
-                    .now
-                    .get(&id)
-                    .filter(|(owner, _)| *owner == Some(user));
-                let row = row.filter(|_| lacks.contains(&id));
-                let version = row.map_or(version, |(_, version)| *version);
+                let row = self.rows.now.get(&id);
+                let row = row.filter(|row| row.owner == Some(user) && lacks.contains(&id));
+                let version = row.map_or(version, |row| row.version);
                 Listed {
-                    kind: EntityKind::Booking,
                     id,
                     version,
                     body: row.map(|_| encoded(&json!({"id": id, "version": version})).into()),
@@ -281,12 +330,12 @@ impl World<'_> {
 
     // --- checks
 
-    /// Checks that no frame has a lower version of a booking than the client was sent before, by whichever node.
+    /// Checks that no frame has a lower version of something than the client was sent before, by whichever node.
     pub(super) fn is_no_older(&mut self, client: usize, told: &Value) {
         let told_before = &mut self.clients[client].told;
-        let older = bookings(told).find_map(|(id, version)| {
+        let older = entities(told).find_map(|(id, version)| {
             let before = told_before.insert(id, version)?;
-            (before > version).then(|| format!("{id} at version {version} after {before}"))
+            (before > version).then(|| format!("{id:?} at version {version} after {before}"))
         });
         if let Some(what) = older {
             self.fail(Check::Picture, what);
@@ -304,7 +353,7 @@ impl World<'_> {
             Some(before) if before > *revision => {
                 format!("{topic} went from {before} to {revision}")
             }
-            _ => match self.rows.outdated(user, &picture.bookings, *revision) {
+            _ => match self.rows.outdated(user, &picture.own, *revision) {
                 Some(what) => format!("{topic} at {revision}: {what}"),
                 None => return,
             },
@@ -320,9 +369,7 @@ impl World<'_> {
             return;
         };
         let checked = Revision::try_from(checked_us).unwrap_or_default();
-        let outdated = self
-            .rows
-            .outdated(client.user(), &picture.bookings, checked);
+        let outdated = self.rows.outdated(client.user(), &picture.own, checked);
         if let Some(what) = outdated {
             let topic = &client.topic;
             self.fail(
@@ -334,7 +381,7 @@ impl World<'_> {
 
     pub(super) fn differs_from_own(&self, client: &SimulatedClient) -> Option<Fault> {
         let latest = self.rows.latest(client.user());
-        let shown = client.have.as_ref().map(|(_, picture)| &picture.bookings);
+        let shown = client.have.as_ref().map(|(_, picture)| &picture.own);
         let what = format!("{} shows {shown:?} of {latest:?}", client.topic);
         (shown != Some(latest)).then_some(Fault {
             check: Check::Convergence,

@@ -14,6 +14,8 @@ use crate::ticketing::{BookingId, EventId, SessionId, UserId};
 
 /// Guests' bookings that join an account at once, at a confirmation or sign-in; the others follow at the next.
 const JOINED_BOOKINGS_MAX: i64 = 500;
+/// The same of tickets that somebody took over without an account.
+const JOINED_TICKETS_MAX: i64 = 500;
 
 /// How long a sign-in waits for the turns of their events, in milliseconds: longer than the desk has them.
 const JOIN_WAIT_MS: u64 = 200;
@@ -201,7 +203,7 @@ impl Store {
                     tx.execute(add, &[next, &session]).await?;
                     let signed_in = signed_in(tx, session).await?;
                     if signed_in.confirmed {
-                        join_guest_bookings(tx, signed_in.user.id).await?;
+                        join_guests(tx, signed_in.user.id).await?;
                     }
                     return Ok(Refreshed::Next(Box::new(signed_in)));
                 }
@@ -462,7 +464,7 @@ async fn open(
     tx.execute(first, &[&refresh_hash, &session]).await?;
     let signed_in = signed_in(tx, session).await?;
     if signed_in.confirmed {
-        join_guest_bookings(tx, user).await?;
+        join_guests(tx, user).await?;
     }
     Ok(Some(signed_in))
 }
@@ -544,7 +546,7 @@ pub(super) async fn prove(
         let links = "delete from account_links where user_id = $1";
         tx.execute(links, &[&user]).await?;
     }
-    join_guest_bookings(tx, user).await
+    join_guests(tx, user).await
 }
 
 /// Whether this is the password's hash, which then stays until the transaction ends. A password is compared outside of a
@@ -567,6 +569,12 @@ async fn set_password(
     let sql = "update users set password_hash = $2 where id = $1";
     tx.execute(sql, &[&user, &password_hash]).await?;
     Ok(())
+}
+
+/// Gives the account what its person got without one.
+async fn join_guests(tx: &Transaction<'_>, user: UserId) -> Result<(), StoreError> {
+    join_guest_bookings(tx, user).await?;
+    join_guest_tickets(tx, user).await
 }
 
 /// Gives the account the bookings that were made without one for its address, and those that staff sold to it: they name the
@@ -598,6 +606,17 @@ async fn join_guest_bookings(tx: &Transaction<'_>, user: UserId) -> Result<(), S
                                          and status <> 'pending'
                                        order by id for no key update skip locked))";
     tx.execute(join, &[&user, &ids, &turns]).await?;
+    Ok(())
+}
+
+/// Gives the account the tickets that were taken over without one, by the link that was mailed to its address. A ticket that
+/// somebody writes at this moment joins the next time. Whoever has its token goes on using it.
+async fn join_guest_tickets(tx: &Transaction<'_>, user: UserId) -> Result<(), StoreError> {
+    let join = "update ticket_holders set user_id = $1
+                 where ticket_id = any(array(select ticket_id from ticket_holders
+                                              where email = (select email from users where id = $1) and user_id is null
+                                              order by ticket_id limit $2 for no key update skip locked))";
+    tx.execute(join, &[&user, &JOINED_TICKETS_MAX]).await?;
     Ok(())
 }
 

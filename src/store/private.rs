@@ -1,4 +1,4 @@
-//! Reads for private topics: users' own bookings, figures of events.
+//! Reads for private topics: users' own bookings and the tickets that they took over, figures of events.
 
 use std::collections::HashMap;
 
@@ -8,20 +8,29 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::bookings::{SHOWN, is_owned};
-use super::{Store, StoreError};
-use crate::ticketing::record::{Booking, Money};
-use crate::ticketing::{BookingId, EventId, Revision, UserId};
+use super::{Store, StoreError, tickets};
+use crate::protocol::native::EntityId;
+use crate::ticketing::record::{Booking, HeldTicket, Money};
+use crate::ticketing::{BookingId, EventId, Revision, TicketId, UserId};
 
-/// A user's own bookings: the pending ones, then the newest.
+/// A user's own bookings, the pending ones, then the newest, and the tickets that the user took over, the latest first.
 #[derive(Debug, Clone, PartialEq)]
-pub struct OwnBookings {
+pub struct OwnEntities {
     pub user: UserId,
     /// When the read began, by the database's clock in microseconds: every earlier commit is in it.
     pub read: Revision,
-    /// Ids and versions, in that order.
-    pub listed: Vec<(BookingId, i64)>,
+    /// Ids and versions, in that order; the tickets first, which are small, since what does not fit into a frame is left out.
+    pub listed: Vec<(EntityId, i64)>,
     /// The requested ones among them that exist.
     pub bookings: Vec<Booking>,
+    pub tickets: Vec<HeldTicket>,
+}
+
+/// The most of each kind that is read of a user.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnMost {
+    pub bookings: i64,
+    pub tickets: i64,
 }
 
 /// Sales figures of an event, for its organizer.
@@ -52,16 +61,16 @@ pub struct BookingCounts {
 }
 
 impl Store {
-    /// The bookings of these users, at most `bookings_max` each: ids and versions of all, and the full rows of those that
-    /// `lacks` returns.
-    pub async fn own_bookings(
+    /// The bookings and tickets of these users, at most `most` each: ids and versions of all, and the full rows of those
+    /// that `lacks` returns.
+    pub async fn own_entities(
         &self,
         users: &[UserId],
-        bookings_max: i64,
-        lacks: impl Fn(UserId, &[(BookingId, i64)]) -> Vec<BookingId>,
-    ) -> Result<Vec<OwnBookings>, StoreError> {
+        most: OwnMost,
+        lacks: impl Fn(UserId, &[(EntityId, i64)]) -> Vec<EntityId>,
+    ) -> Result<Vec<OwnEntities>, StoreError> {
         let lent = self.lend().await?;
-        let found = lent.own_bookings(users, bookings_max, lacks).await;
+        let found = lent.own_entities(users, most, lacks).await;
         lent.give_back();
         found
     }
@@ -140,6 +149,21 @@ impl Store {
     }
 }
 
+/// Ids and versions of a user's bookings and tickets.
+fn listed(row: &Row) -> Result<OwnEntities, StoreError> {
+    let (bookings, versions): (Vec<BookingId>, Vec<i64>) = (row.try_get(2)?, row.try_get(3)?);
+    let (tickets, counted): (Vec<TicketId>, Vec<i64>) = (row.try_get(4)?, row.try_get(5)?);
+    let tickets = tickets.into_iter().map(EntityId::Ticket).zip(counted);
+    let bookings = bookings.into_iter().map(EntityId::Booking).zip(versions);
+    Ok(OwnEntities {
+        user: row.try_get(0)?,
+        read: microseconds(row.try_get(1)?),
+        listed: tickets.chain(bookings).collect(),
+        bookings: Vec::new(),
+        tickets: Vec::new(),
+    })
+}
+
 /// Each statement is a transaction here, and `now()` is taken before its snapshot.
 const BEGAN_US: &str = "(extract(epoch from now()) * 1000000)::bigint";
 
@@ -165,14 +189,14 @@ impl Lent {
         Ok(client.query(&statement, params).await?)
     }
 
-    async fn own_bookings(
+    async fn own_entities(
         &self,
         users: &[UserId],
-        bookings_max: i64,
-        lacks: impl Fn(UserId, &[(BookingId, i64)]) -> Vec<BookingId>,
-    ) -> Result<Vec<OwnBookings>, StoreError> {
+        most: OwnMost,
+        lacks: impl Fn(UserId, &[(EntityId, i64)]) -> Vec<EntityId>,
+    ) -> Result<Vec<OwnEntities>, StoreError> {
         let versions = format!(
-            "select u.id, {BEGAN_US}, own.ids, own.versions
+            "select u.id, {BEGAN_US}, own.ids, own.versions, held.ids, held.versions
                from unnest($1::bigint[]) as u (id)
               cross join lateral (select array(select sells_for(u.id)) as organizations) as sells
               cross join lateral (
@@ -181,35 +205,46 @@ impl Lent {
                                as versions
                       from (select id, version, created_at, status = 'pending' as pending
                               from bookings where user_id = u.id and {}
-                             order by pending desc, created_at desc, id desc limit $2) as b) as own",
+                             order by pending desc, created_at desc, id desc limit $2) as b) as own
+              cross join lateral (
+                    select coalesce(array_agg(h.ticket_id order by h.since desc, h.ticket_id desc), '{{}}') as ids,
+                           coalesce(array_agg(h.version order by h.since desc, h.ticket_id desc), '{{}}') as versions
+                      from (select ticket_id, since, version
+                              from ticket_holders where user_id = u.id
+                             order by since desc, ticket_id desc limit $3) as h) as held",
             is_owned("sells.organizations")
         );
-        let rows = self.rows(&versions, &[&users, &bookings_max]).await?;
-        let read = |row: &Row| -> Result<OwnBookings, StoreError> {
-            let (ids, versions): (Vec<BookingId>, Vec<i64>) = (row.try_get(2)?, row.try_get(3)?);
-            Ok(OwnBookings {
-                user: row.try_get(0)?,
-                read: microseconds(row.try_get(1)?),
-                listed: ids.into_iter().zip(versions).collect(),
-                bookings: Vec::new(),
-            })
-        };
-        let mut found = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        let lacking = found.iter().flat_map(|own| lacks(own.user, &own.listed));
-        let lacking: Vec<BookingId> = lacking.collect();
-        if lacking.is_empty() {
-            return Ok(found);
+        let values: [&(dyn ToSql + Sync); 3] = [&users, &most.bookings, &most.tickets];
+        let rows = self.rows(&versions, &values).await?;
+        let mut found = rows.iter().map(listed).collect::<Result<Vec<_>, _>>()?;
+        let (mut bookings, mut tickets) = (Vec::new(), Vec::new());
+        for id in found.iter().flat_map(|own| lacks(own.user, &own.listed)) {
+            match id {
+                EntityId::Booking(id) => bookings.push(id),
+                EntityId::Ticket(id) => tickets.push(id),
+            }
         }
-        let bookings = format!("select booking from {SHOWN} as shown");
-        let rows = self.rows(&bookings, &[&lacking]).await?;
-        let mut by_user: HashMap<UserId, &mut OwnBookings> =
+        let mut by_user: HashMap<UserId, &mut OwnEntities> =
             found.iter_mut().map(|own| (own.user, own)).collect();
-        for row in rows {
-            let Json(booking): Json<Booking> = row.try_get(0)?;
-            // The booking may have moved to another user, or to none, since the ids were read.
-            let own = booking.user_id.and_then(|user| by_user.get_mut(&user));
-            if let Some(own) = own {
-                own.bookings.push(booking);
+        // What is read here may have moved to another user, or to none, since the ids were read.
+        if !bookings.is_empty() {
+            let sql = format!("select booking from {SHOWN} as shown");
+            for row in self.rows(&sql, &[&bookings]).await? {
+                let Json(booking): Json<Booking> = row.try_get(0)?;
+                let own = booking.user_id.and_then(|user| by_user.get_mut(&user));
+                if let Some(own) = own {
+                    own.bookings.push(booking);
+                }
+            }
+        }
+        if !tickets.is_empty() {
+            for row in self.rows(&tickets::numbered(), &[&tickets]).await? {
+                let ticket = tickets::read(&row)?;
+                let holder = ticket.holder.as_ref();
+                let own = holder.and_then(|holder| by_user.get_mut(&holder.user_id?));
+                if let Some(own) = own {
+                    own.tickets.push(ticket.shown(true));
+                }
             }
         }
         Ok(found)

@@ -3,15 +3,17 @@
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::bookings::Belongs;
-use super::{Store, StoreError};
+use super::{Store, StoreError, Total};
 use crate::auth::passes::{self, PublicKey, TicketKey};
+use crate::config::rest::LIST_COUNTED_MAX;
 use crate::lang::Lang;
 use crate::ticketing::calendar::CalendarEntry;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::pass::Pass;
-use crate::ticketing::record::{Money, TicketOffer, TicketStatus};
+use crate::ticketing::record::{BookedSeat, HeldTicket, Money, TicketOffer, TicketStatus};
 use crate::ticketing::{EventId, SeatId, TicketId, TicketTypeId, UserId};
 
 /// Most tickets of one booking that are shown at once.
@@ -34,7 +36,7 @@ pub struct TicketInFull {
     pub event: TicketEvent,
     pub ticket_type_id: TicketTypeId,
     pub type_name: String,
-    pub seat: Option<TicketSeat>,
+    pub seat: Option<BookedSeat>,
     pub price: Money,
     pub buyer: Addressee,
     /// The name that the booking gave for this ticket, by its place among the booking's tickets.
@@ -61,14 +63,6 @@ pub struct TicketEvent {
     pub created_at: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TicketSeat {
-    pub id: SeatId,
-    pub section: String,
-    pub row: String,
-    pub number: String,
-}
-
 /// Somebody who is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addressee {
@@ -83,6 +77,9 @@ pub struct TicketHolder {
     pub code: String,
     pub user_id: Option<UserId>,
     pub person: Addressee,
+    pub since: Timestamp,
+    /// Counts what changed of the ticket as holders see it.
+    pub version: i64,
 }
 
 impl TicketInFull {
@@ -103,6 +100,28 @@ impl TicketInFull {
     /// Whether the buyer holds it, and it was not taken back.
     pub fn is_buyers(&self) -> bool {
         self.holder.is_none() && self.status != TicketStatus::Void
+    }
+
+    /// The ticket as its holder is shown it (`holds`), or its booking's owner and the event's staff are.
+    pub fn shown(&self, holds: bool) -> HeldTicket {
+        let holder = self.holder.as_ref().filter(|_| holds);
+        HeldTicket {
+            id: self.id,
+            version: holder.map(|holder| holder.version),
+            code: holder.map_or(&self.code, |holder| &holder.code).clone(),
+            status: self.status,
+            event_id: self.event.id,
+            event_title: self.event.title.clone(),
+            event_status: self.event.status,
+            venue: self.event.venue.clone(),
+            starts_at: self.event.starts_at,
+            timezone: self.event.timezone.clone(),
+            ticket_type_id: self.ticket_type_id,
+            ticket_type: self.type_name.clone(),
+            seat: self.seat.clone(),
+            taken_over_at: holder.map(|holder| holder.since),
+            offer: self.offer.clone().filter(|_| holds),
+        }
     }
 
     /// The text of its QR; `None`: an id has no room in it.
@@ -187,7 +206,8 @@ const COLUMNS: &str = "
     coalesce((select i.unit_amount from booking_items i
                where i.booking_id = k.booking_id and i.ticket_type_id = k.ticket_type_id order by i.line limit 1), 0),
     b.currency, coalesce(c.name, u.name), coalesce(c.email, u.email), coalesce(c.lang, 'en'),
-    h.code, h.user_id, h.name, h.email, h.lang, statement_timestamp(), a.name, offer.at, offer.address, b.kind as booking_kind";
+    h.code, h.user_id, h.name, h.email, h.lang, statement_timestamp(), a.name, offer.at, offer.address, h.since, h.version,
+    b.kind as booking_kind";
 /// The attendee `a` of ticket `k`: names stand in the order of the booking's tickets, and each belongs to one.
 pub(super) const ATTENDEE: &str = "
     left join lateral (
@@ -205,6 +225,23 @@ const JOINS: &str = "
          select t.created_at as at, offered_to(t.id) as address
            from transfers t
           where t.ticket_id = k.id and t.state = 'pending' and k.status in ('valid', 'transferred') limit 1) offer on true";
+
+/// The tickets that account `$1` holds, each with the time at which it came: whether they were taken over, and they. What staff
+/// sold is not theirs.
+const HOLDINGS: [(bool, &str); 2] = [
+    (
+        false,
+        "select b.created_at as at, k.id
+           from (select id, created_at from bookings where user_id = $1 and kind <> 'staff') b
+          cross join lateral (select id from tickets
+                               where booking_id = b.id
+                                 and not exists (select from ticket_holders where ticket_id = tickets.id)) k",
+    ),
+    (
+        true,
+        "select since as at, ticket_id as id from ticket_holders where user_id = $1",
+    ),
+];
 
 impl Store {
     /// The ticket with this code, be it that of its booking or of its holder.
@@ -232,6 +269,48 @@ impl Store {
         let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&booking, &TICKETS_MAX]).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// One page of the tickets that an account holds, those of its latest bookings and those that it took over last first, and how
+    /// many there are in all. `taken_over`: only those, or only the others. `after`: only those after the ticket that
+    /// came to the account then and has this id.
+    pub async fn held_tickets(
+        &self,
+        user: UserId,
+        taken_over: Option<bool>,
+        after: Option<(Timestamp, TicketId)>,
+        (limit, offset): (i64, i64),
+    ) -> Result<(Vec<(Timestamp, TicketInFull)>, Total), StoreError> {
+        let client = self.client().await?;
+        let (at, id) = after.unzip();
+        let beyond = match after.is_some() {
+            true => "where (at, id) < ($4, $5)",
+            false => "where $4::timestamptz is null and $5::bigint is null",
+        };
+        let chosen = HOLDINGS
+            .iter()
+            .filter(|(over, _)| taken_over.is_none_or(|wanted| wanted == *over));
+        // As many of each as may be needed, along an index.
+        let pages = chosen.clone().map(|(_, held)| {
+            format!("(select * from ({held}) one {beyond} order by at desc, id desc limit $2::bigint + $3::bigint)")
+        });
+        let pages: Vec<String> = pages.collect();
+        let page = format!(
+            "select {COLUMNS}, held.at
+               from (select * from ({}) mixed order by at desc, id desc limit $2 offset $3) held
+              cross join lateral (select * from tickets where id = held.id limit 1) k {JOINS} {ATTENDEE}
+              order by held.at desc, held.id desc",
+            pages.join(" union all ")
+        );
+        let statement = client.prepare_cached(&page).await?;
+        let values: [&(dyn ToSql + Sync); 5] = [&user, &limit, &offset, &at, &id];
+        let rows = client.query(&statement, &values).await?;
+        let all: Vec<&str> = chosen.map(|(_, held)| *held).collect();
+        let matches = format!("from ({}) held", all.join(" union all "));
+        let total = Total::of(&client, &matches, &[&user], LIST_COUNTED_MAX).await?;
+        let read = |row: &Row| Ok((row.try_get(42)?, read(row)?));
+        let tickets = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        Ok((tickets, total))
     }
 
     /// The key that signs. The first one is drawn when it is needed; of two nodes that do so one wins.
@@ -343,7 +422,16 @@ fn lang(tag: &str) -> Lang {
     Lang::parse(tag).unwrap_or(Lang::En)
 }
 
-fn read(row: &Row) -> Result<TicketInFull, StoreError> {
+/// The tickets whose ids are in `$1`, in the columns that [`read`] takes.
+pub(super) fn numbered() -> String {
+    format!(
+        "select {COLUMNS}
+           from unnest($1::bigint[]) as asked (id)
+          cross join lateral (select * from tickets where id = asked.id limit 1) k {JOINS} {ATTENDEE}"
+    )
+}
+
+pub(super) fn read(row: &Row) -> Result<TicketInFull, StoreError> {
     let seat: Option<SeatId> = row.try_get(21)?;
     let holder: Option<String> = row.try_get(30)?;
     Ok(TicketInFull {
@@ -369,7 +457,7 @@ fn read(row: &Row) -> Result<TicketInFull, StoreError> {
         type_name: row.try_get(20)?,
         seat: match seat {
             None => None,
-            Some(id) => Some(TicketSeat {
+            Some(id) => Some(BookedSeat {
                 id,
                 section: row.try_get::<_, Option<String>>(22)?.unwrap_or_default(),
                 row: row.try_get(23)?,
@@ -395,6 +483,8 @@ fn read(row: &Row) -> Result<TicketInFull, StoreError> {
                     email: row.try_get(33)?,
                     lang: lang(row.try_get(34)?),
                 },
+                since: row.try_get(39)?,
+                version: row.try_get(40)?,
             }),
         },
         now: row.try_get(35)?,

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::currency::{decimals, in_units};
+use super::live::EventStatus;
 use super::payment::{PaymentState, ProviderName};
 use super::price::{LineKind, PriceLine, TaxRate};
-use super::{BookingId, EventId, PaymentId, SeatId, TicketTypeId, UserId};
+use super::{BookingId, EventId, PaymentId, SeatId, TicketId, TicketTypeId, UserId};
 
 /// One booking with its items and tickets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -224,6 +225,42 @@ pub struct Ticket {
     pub seat_id: Option<SeatId>,
     pub status: TicketStatus,
     /// To whom its buyer offers it, until they take it or it is withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub offer: Option<TicketOffer>,
+}
+
+/// A ticket with its event and place, as somebody who may see it is shown it, without its booking.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HeldTicket {
+    pub id: TicketId,
+    /// Of a ticket that was taken over, for whoever holds it: counts its changes, with those of its event, type and seat. Of two
+    /// pictures of it, the higher version is the newer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub version: Option<i64>,
+    /// The one that opens the door, for whoever holds the ticket.
+    #[schema(example = "TKT-20261121-7F3K9QWX")]
+    pub code: String,
+    /// `transferred` is as good as `valid`, for whoever took it over.
+    pub status: TicketStatus,
+    pub event_id: EventId,
+    pub event_title: String,
+    pub event_status: EventStatus,
+    pub venue: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub starts_at: Timestamp,
+    /// IANA.
+    #[schema(example = "Europe/Berlin")]
+    pub timezone: String,
+    pub ticket_type_id: TicketTypeId,
+    pub ticket_type: String,
+    pub seat: Option<BookedSeat>,
+    /// When whoever holds it took it over; absent while it is its buyer's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, required = false)]
+    pub taken_over_at: Option<Timestamp>,
+    /// For whoever holds the ticket: to whom they offer it. `DELETE /tickets/{code}/transfer` withdraws that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub offer: Option<TicketOffer>,

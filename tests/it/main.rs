@@ -26,6 +26,7 @@
 //! | [`failures`] | what callers are told when the database is away, slow or broken |
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
 //! | [`freshness`] | a node that lost its database says so, and answers instead of hanging |
+//! | [`holders`] | accounts see the tickets that they took over, live, and nothing of the booking |
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
 //! | [`guest`] | in a database of others Seatcast keeps to its schema, and roles to what they may |
 //! | [`hall`] | seats count as seats, in every place that says a number |
@@ -99,6 +100,7 @@ mod freshness;
 mod guest;
 mod hall;
 mod hidden;
+mod holders;
 mod hostile;
 mod idempotency;
 mod interactions;

@@ -202,6 +202,7 @@ const GROWING: &[&str] = &[
     "booking_items",
     "claims",
     "tickets",
+    "ticket_holders",
     "notices",
     "changes",
     "idempotency_keys",
@@ -732,6 +733,8 @@ async fn pay(client: &Client, server: &ServerProcess, show: &Staged, buyer: User
         .filter_map(|ticket| ticket["code"].as_str())
         .collect();
     for path in [
+        "/api/v1/tickets/mine".to_owned(),
+        "/api/v1/tickets/mine?taken_over=true&limit=1".to_owned(),
         format!("/api/v1/tickets/{}", codes[0]),
         format!("/api/v1/tickets/{}/qr.svg", codes[0]),
         format!("{booking}/tickets.pdf"),

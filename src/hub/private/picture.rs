@@ -12,17 +12,16 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use crate::config::inside::{GONE_ENTITIES_MAX, PRIVATE_BOOKINGS_BYTES_MAX, REVISIONS_TOLD_MAX};
-use crate::protocol::native::{self, EntityKind, Response, Told};
+use crate::config::inside::{GONE_ENTITIES_MAX, PRIVATE_ENTITIES_BYTES_MAX, REVISIONS_TOLD_MAX};
+use crate::protocol::native::{self, EntityId, EntityKind, Response, Told};
 use crate::protocol::phoenix::{self, Vsn};
 use crate::protocol::topic::Topic;
-use crate::ticketing::{BookingId, Revision, UserId};
+use crate::ticketing::{Revision, UserId};
 
 /// An entity as a read found it: with its body, unless this version of it is known.
 #[derive(Debug, Clone)]
 pub struct Listed {
-    pub kind: EntityKind,
-    pub id: BookingId,
+    pub id: EntityId,
     pub version: i64,
     pub body: Option<Arc<RawValue>>,
 }
@@ -65,7 +64,7 @@ enum Content {
 struct OwnEntities {
     entities: Vec<Entity>,
     /// Ids of entities that went away, each with the read that found it so, in order.
-    gone: VecDeque<(BookingId, Revision)>,
+    gone: VecDeque<(EntityId, Revision)>,
     /// The revision from which on the ids that went away are known.
     reaches: Revision,
     /// The latest revisions that this node may have sent, at least one. A revision of another node is not among them: that
@@ -75,8 +74,7 @@ struct OwnEntities {
 
 #[derive(Debug, Clone)]
 struct Entity {
-    kind: EntityKind,
-    id: BookingId,
+    id: EntityId,
     version: i64,
     body: Arc<RawValue>,
     /// The read that first found this version.
@@ -158,7 +156,7 @@ impl Picture {
     }
 
     /// The listed entities (id and version) whose body is not in `known`.
-    pub fn lacks(known: Option<&Picture>, listed: &[(BookingId, i64)]) -> Vec<BookingId> {
+    pub fn lacks(known: Option<&Picture>, listed: &[(EntityId, i64)]) -> Vec<EntityId> {
         let versions = match known.map(|known| &known.content) {
             Some(Content::Own(own)) => own.versions(),
             _ => HashMap::new(),
@@ -247,14 +245,14 @@ impl Picture {
 }
 
 impl OwnEntities {
-    fn versions(&self) -> HashMap<BookingId, i64> {
+    fn versions(&self) -> HashMap<EntityId, i64> {
         let entities = self.entities.iter();
         entities.map(|entity| (entity.id, entity.version)).collect()
     }
 
     /// `None` if nothing changed.
     fn after(&self, read: Revision, listed: Vec<Listed>) -> Option<OwnEntities> {
-        let known: HashMap<BookingId, &Entity> = self.entities.iter().map(|e| (e.id, e)).collect();
+        let known: HashMap<EntityId, &Entity> = self.entities.iter().map(|e| (e.id, e)).collect();
         let mut entities = Vec::with_capacity(listed.len());
         for listed in listed {
             match known.get(&listed.id) {
@@ -267,7 +265,7 @@ impl OwnEntities {
         }
         let entities = fitting(entities);
         let changed = entities.iter().any(|entity| entity.found == read);
-        let now: HashSet<BookingId> = entities.iter().map(|entity| entity.id).collect();
+        let now: HashSet<EntityId> = entities.iter().map(|entity| entity.id).collect();
         let mut own = OwnEntities {
             gone: self.gone.clone(),
             reaches: self.reaches,
@@ -284,7 +282,10 @@ impl OwnEntities {
         }
         own.gone.retain(|(id, _)| !now.contains(id));
         if !mistaken!(ForgetGone) {
-            own.gone.extend(went);
+            let is_told =
+                |id: &EntityId| id.kind() == EntityKind::Booking || !mistaken!(KeepHandedOn);
+            own.gone
+                .extend(went.into_iter().filter(|(id, _)| is_told(id)));
         }
         while own.gone.len() > GONE_ENTITIES_MAX
             && let Some((_, at)) = own.gone.pop_front()
@@ -311,7 +312,7 @@ impl OwnEntities {
 
 /// Those that fit into one frame, in their order. The others are not the viewer's, as those beyond the bound on their number.
 fn fitting(mut entities: Vec<Entity>) -> Vec<Entity> {
-    let mut bytes_left = PRIVATE_BOOKINGS_BYTES_MAX;
+    let mut bytes_left = PRIVATE_ENTITIES_BYTES_MAX;
     entities.retain(|entity| {
         let left = bytes_left.checked_sub(entity.body.get().len());
         bytes_left = left.unwrap_or(bytes_left);
@@ -322,14 +323,13 @@ fn fitting(mut entities: Vec<Entity>) -> Vec<Entity> {
 
 impl Entity {
     fn told(&self) -> (EntityKind, &RawValue) {
-        (self.kind, &self.body)
+        (self.id.kind(), &self.body)
     }
 }
 
 impl Listed {
     fn found_in(self, found: Revision) -> Option<Entity> {
         Some(Entity {
-            kind: self.kind,
             id: self.id,
             version: self.version,
             body: self.body?,

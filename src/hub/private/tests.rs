@@ -10,23 +10,22 @@ use uuid::Uuid;
 
 use super::{FoundContent, Listed, Picture};
 use crate::config::inside::{GONE_ENTITIES_MAX, REVISIONS_TOLD_MAX};
-use crate::protocol::native::EntityKind;
+use crate::protocol::native::EntityId;
 use crate::protocol::phoenix::{Vsn, encoded};
 use crate::protocol::topic::Topic;
-use crate::ticketing::{BookingId, EventId, UserId};
+use crate::ticketing::{BookingId, EventId, TicketId, UserId};
 
 fn raw(value: Value) -> Arc<RawValue> {
     encoded(&value).into()
 }
 
-fn booking(id: u128) -> BookingId {
-    BookingId(Uuid::from_u128(id))
+fn booking(id: u128) -> EntityId {
+    EntityId::Booking(BookingId(Uuid::from_u128(id)))
 }
 
 /// Bookings by number and version, as a first read finds them.
 fn own(bookings: &[(u128, i64)]) -> FoundContent {
     let listed = bookings.iter().map(|&(id, version)| Listed {
-        kind: EntityKind::Booking,
         id: booking(id),
         version,
         body: Some(raw(json!({"id": id as u64, "version": version}))),
@@ -181,7 +180,6 @@ fn of_what_is_known_no_body_is_read() {
     assert_eq!(Picture::lacks(Some(&one), &listed), [id(2), id(3)]);
     // It was removed before its body could be read.
     let without = |id, version| Listed {
-        kind: EntityKind::Booking,
         id: booking(id),
         version,
         body: None,
@@ -219,11 +217,52 @@ fn figures_are_sent_when_they_differ() {
     );
 }
 
+/// Tickets and bookings are told apart, and each kind has its own ids that went away.
+#[test]
+fn tickets_taken_over_come_and_go_beside_the_bookings() {
+    let ticket = |id, version| Listed {
+        id: EntityId::Ticket(TicketId(id)),
+        version,
+        body: Some(raw(json!({"id": id, "version": version}))),
+    };
+    let with = |tickets: &[(i64, i64)]| {
+        let FoundContent::Own(bookings) = own(&[(7, 1)]) else {
+            unreachable!("bookings")
+        };
+        let tickets = tickets.iter().map(|&(id, version)| ticket(id, version));
+        FoundContent::Own(tickets.chain(bookings).collect())
+    };
+    let body = |picture: &Picture, sent| -> Value {
+        let frame = picture.frame(Vsn::V2, sent).unwrap();
+        let start = frame.iter().position(|byte| *byte == b'[').unwrap();
+        let frame: Value = serde_json::from_slice(&frame[start..]).unwrap();
+        frame[4].clone()
+    };
+    let user = UserId(3);
+    let none = Picture::first(Topic::User(user), user, 10, with(&[]));
+    assert_eq!(body(&none, 0)["tickets"], json!([]));
+    let two = none
+        .after(user, 20, with(&[(7, 1), (8, 4)]), false)
+        .unwrap();
+    let taken = json!([{"id": 7, "version": 1}, {"id": 8, "version": 4}]);
+    assert_eq!(
+        body(&two, 10),
+        json!({"from": 10, "to": 20, "tickets": taken})
+    );
+    let one = two.after(user, 30, with(&[(8, 5)]), false).unwrap();
+    let used = json!([{"id": 8, "version": 5}]);
+    let change = json!({"from": 20, "to": 30, "tickets": used, "gone_tickets": [7]});
+    assert_eq!(body(&one, 20), change);
+    let joined = serde_json::to_value(one.joined(Some(20)).state).unwrap();
+    assert_eq!(joined, json!({"tickets": used, "gone_tickets": [7]}));
+    // Booking 7 is another thing than ticket 7.
+    assert_eq!(body(&one, 0)["bookings"].as_array().map(Vec::len), Some(1));
+}
+
 /// An agency's bookings may have thousands of seats.
 #[test]
 fn bookings_that_do_not_fit_into_a_frame_are_left_out() {
     let big = |id, kib: usize| Listed {
-        kind: EntityKind::Booking,
         id: booking(id),
         version: 1,
         body: Some(raw(

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 pub use event::{event_changes, event_state, event_update};
 pub use join::{Join, VisitorStep};
 pub use seats::{seats_changes, seats_state, seats_update};
-pub use user::{EntityKind, Told, figures, user_update};
+pub use user::{EntityId, EntityKind, Told, figures, user_update};
 
 use super::topic::Topic;
 use crate::ticketing::Revision;

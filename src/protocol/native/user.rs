@@ -7,21 +7,49 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::ticketing::{BookingId, Revision};
+use crate::ticketing::{BookingId, Revision, TicketId};
 
 /// The kinds of entities in `user:`, each under its own key in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntityKind {
     Booking,
+    /// A ticket that the user took over from somebody else.
+    Ticket,
+}
+
+/// An entity of `user:`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(untagged)]
+pub enum EntityId {
+    Booking(BookingId),
+    Ticket(TicketId),
 }
 
 impl EntityKind {
-    pub const ALL: [EntityKind; 1] = [EntityKind::Booking];
+    pub const ALL: [EntityKind; 2] = [EntityKind::Booking, EntityKind::Ticket];
 
     /// The key in a frame.
     pub fn key(self) -> &'static str {
         match self {
             EntityKind::Booking => "bookings",
+            EntityKind::Ticket => "tickets",
+        }
+    }
+
+    /// The key of the ids that went away.
+    pub fn gone_key(self) -> &'static str {
+        match self {
+            EntityKind::Booking => "gone",
+            EntityKind::Ticket => "gone_tickets",
+        }
+    }
+}
+
+impl EntityId {
+    pub fn kind(self) -> EntityKind {
+        match self {
+            EntityId::Booking(_) => EntityKind::Booking,
+            EntityId::Ticket(_) => EntityKind::Ticket,
         }
     }
 }
@@ -35,7 +63,7 @@ pub struct Told<'a> {
     /// Whether it is the whole state: the receiver drops everything that is not in it.
     pub is_whole: bool,
     pub entities: Vec<(EntityKind, &'a RawValue)>,
-    pub gone: Vec<BookingId>,
+    pub gone: Vec<EntityId>,
 }
 
 impl Told<'_> {
@@ -47,8 +75,12 @@ impl Told<'_> {
                 map.serialize_entry(kind.key(), &of_kind)?;
             }
         }
-        if !self.gone.is_empty() {
-            map.serialize_entry("gone", &self.gone)?;
+        for kind in EntityKind::ALL {
+            let of_kind = self.gone.iter().filter(|id| id.kind() == kind);
+            let of_kind: Vec<&EntityId> = of_kind.collect();
+            if !of_kind.is_empty() {
+                map.serialize_entry(kind.gone_key(), &of_kind)?;
+            }
         }
         Ok(())
     }
@@ -62,7 +94,8 @@ impl Serialize for Told<'_> {
     }
 }
 
-/// An `update` of `user:`: `{"from", "to", "bookings": […], "gone": ["<uuid>", …]}`. From 0 it is the whole state.
+/// An `update` of `user:`: `{"from", "to", "bookings": […], "tickets": […], "gone": ["<uuid>", …], "gone_tickets": [7, …]}`. From 0
+/// it is the whole state.
 pub fn user_update<'a>(
     from: Revision,
     to: Revision,

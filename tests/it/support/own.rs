@@ -1,5 +1,5 @@
-//! A viewer of a user's own bookings, by the rules of the wire: a frame is taken iff `from <= have < to`, and no booking
-//! is replaced by one of a lower version.
+//! A viewer of a user's own bookings and of the tickets that the user took over, by the rules of the wire: a frame is taken iff `from <= have < to`, and nothing
+//! is replaced by a lower version of it.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,10 @@ pub(crate) struct Own {
     pub(crate) revision: u64,
     /// By id.
     pub(crate) bookings: BTreeMap<String, Value>,
+    /// By id.
+    pub(crate) tickets: BTreeMap<i64, Value>,
+    /// The highest version that was told of each ticket.
+    counted: BTreeMap<i64, i64>,
     /// Whether the join was answered by what changed.
     pub(crate) resumed: bool,
 }
@@ -27,6 +31,8 @@ impl Own {
             topic: format!("user:{id}"),
             revision: 0,
             bookings: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            counted: BTreeMap::new(),
             resumed: false,
         };
         own.rejoin(json!({ "access_token": token })).await;
@@ -72,6 +78,20 @@ impl Own {
         for id in told["gone"].as_array().into_iter().flatten() {
             self.bookings.remove(id.as_str().expect("an id"));
         }
+        if whole {
+            self.tickets.clear();
+        }
+        for ticket in told["tickets"].as_array().into_iter().flatten() {
+            let id = ticket["id"].as_i64().expect("an id");
+            let version = ticket["version"].as_i64().expect("a version");
+            // Also of one that went away and came back.
+            let before = self.counted.insert(id, version).unwrap_or_default();
+            assert!(version >= before, "{ticket} after version {before}");
+            self.tickets.insert(id, ticket.clone());
+        }
+        for id in told["gone_tickets"].as_array().into_iter().flatten() {
+            self.tickets.remove(&id.as_i64().expect("an id"));
+        }
     }
 
     /// The next frame of the topic, taken in.
@@ -95,6 +115,17 @@ impl Own {
         };
         let seen = tokio::time::timeout(DEADLINE, reading).await;
         seen.unwrap_or_else(|_| panic!("in the end {:?}", self.bookings));
+    }
+
+    /// Reads until the tickets that the user took over are so.
+    pub(crate) async fn holds(&mut self, is: impl Fn(&[&Value]) -> bool) {
+        let reading = async {
+            while !is(&self.tickets.values().collect::<Vec<_>>()) {
+                self.update().await;
+            }
+        };
+        let seen = tokio::time::timeout(DEADLINE, reading).await;
+        seen.unwrap_or_else(|_| panic!("in the end {:?}", self.tickets));
     }
 
     /// Reads until the one booking of this id is so.
