@@ -8,7 +8,7 @@ import { fields } from '../elements/internal/controls.ts';
 import { sharedClient } from '../elements/internal/full-client.ts';
 import { WORDS } from './account-page.words.ts';
 import { PageElement, titled } from './page-element.ts';
-import { Refusal, type Account, type HeldTicket } from '../sdk/index.ts';
+import { Refusal, type AcceptedTicket, type Account } from '../sdk/index.ts';
 import { pageToGoBackTo } from './back.ts';
 import { openPage } from './router.ts';
 import { pageSession } from './session.ts';
@@ -111,7 +111,7 @@ export class AccountPage extends PageElement {
   /** Of a mail: a ticket may be taken over by it, with or without an account. */
   declare transfer: string | undefined;
   /** The ticket that was, and its QR's address. */
-  declare ticket: { held: HeldTicket; qr: string } | undefined;
+  declare ticket: { held: AcceptedTicket; qr: string } | undefined;
   declare busy: boolean;
 
   constructor() {
@@ -162,7 +162,7 @@ export class AccountPage extends PageElement {
     </section>`;
   }
 
-  #taken({ held, qr }: { held: HeldTicket; qr: string }): TemplateResult {
+  #taken({ held, qr }: { held: AcceptedTicket; qr: string }): TemplateResult {
     const words = WORDS[this.language];
     const parts = dateParts(this.language, held.starts_at, held.timezone);
     const { seat } = held;
@@ -292,7 +292,7 @@ export class AccountPage extends PageElement {
   #take(link: string): void {
     void this.#wish(async () => {
       const held = await sharedClient().acceptTicket(link);
-      this.ticket = { held, qr: await addressOf(await sharedClient().heldTicketQr(held)) };
+      this.ticket = { held, qr: await addressOf(await sharedClient().ticketQr(held.code, held)) };
       this.transfer = undefined;
       return (words) => words.taken;
     });

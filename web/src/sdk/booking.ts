@@ -6,7 +6,7 @@
  */
 import { Backoff } from './backoff.ts';
 import type { Payment } from './payment.ts';
-import type { Money } from './protocol.ts';
+import type { EventStatus, Money } from './protocol.ts';
 import { Refusal, Unreachable, type Answer, type Rest } from './rest.ts';
 
 export type BookingItem =
@@ -98,16 +98,30 @@ export interface Ticket {
 
 /** A ticket that somebody handed on, as its new holder sees it: without the booking. */
 export interface HeldTicket {
+  id: number;
+  /** Counts the ticket's changes, with those of its event, type and seat. */
+  version: number;
   code: string;
+  /** `transferred` is as good as `valid`. */
   status: Ticket['status'];
   event_id: number;
   event_title: string;
+  event_status: EventStatus;
   venue: string;
   /** RFC 3339. */
   starts_at: string;
   timezone: string;
+  ticket_type_id: number;
   ticket_type: string;
   seat: BookedSeat | null;
+  /** RFC 3339. */
+  taken_over_at: string;
+  /** Its holder offers it to somebody, who has not taken it. */
+  offer?: Ticket['offer'];
+}
+
+/** A ticket that was just taken over. */
+export interface AcceptedTicket extends HeldTicket {
   /** The holder's. */
   name: string | null;
   /** Proves that it is the holder's; answered once. */

@@ -1,16 +1,20 @@
 /**
- * The bookings of one buyer. Pure and immutable: every method answers what is known afterwards.
+ * The bookings of one buyer, and the tickets that others handed to them. Pure and immutable: every method answers what is known afterwards.
  *
- * A booking has a version that grows with each change. The same booking may be told by the socket, by REST,
+ * A booking, like such a ticket, has a version that grows with each change. The same one may be told by the socket, by REST,
  * by another node, by another tab, and the answers may overtake each other: the highest version stays.
  * A booking that is gone stays gone for every answer that is not newer.
  *
  * Moments are of the database's clock, in microseconds, as the revisions of `user:` topics are.
  */
-import type { Booking } from './booking.ts';
+import type { Booking, HeldTicket } from './booking.ts';
+
+type Entity = Booking | HeldTicket;
+/** A booking's is a text, a ticket's a number. */
+type Id = Entity['id'];
 
 interface Known {
-  booking: Booking;
+  entity: Entity;
   /** Not the buyer's any more. It is remembered so that an older answer does not bring it back. */
   gone: boolean;
   /** A whole state of before this moment may lack the booking although it exists. */
@@ -32,28 +36,31 @@ export class Bookings {
     return (Bookings.#none ??= new Bookings(new Map()));
   }
 
-  readonly #known: ReadonlyMap<string, Known>;
+  readonly #known: ReadonlyMap<Id, Known>;
   /** The newest first. */
   readonly list: readonly Booking[];
+  /** The tickets that were taken over, the latest first. */
+  readonly tickets: readonly HeldTicket[];
 
-  private constructor(known: ReadonlyMap<string, Known>) {
+  private constructor(known: ReadonlyMap<Id, Known>) {
     this.#known = known;
-    const shown = [...known.values()].filter(({ gone }) => !gone).map(({ booking }) => booking);
-    this.list = shown.sort((one, other) => byText(other.created_at, one.created_at) || byText(other.id, one.id));
+    const shown = [...known.values()].filter(({ gone }) => !gone).map(({ entity }) => entity);
+    shown.sort((one, other) => inOrder(since(other), since(one)) || inOrder(other.id, one.id));
+    this.list = shown.filter((entity) => !isTicket(entity));
+    this.tickets = shown.filter(isTicket);
   }
 
   get(id: string): Booking | undefined {
-    const known = this.#known.get(id);
-    return known?.gone ? undefined : known?.booking;
+    return this.list.find((booking) => booking.id === id);
   }
 
   /** REST told of these: a write was answered at this moment, or a read began. */
-  told(bookings: readonly Booking[], at: number): Bookings {
+  told(bookings: readonly Entity[], at: number): Bookings {
     return this.#with((known) => bookings.forEach((booking) => tell(known, booking, at + COMMITTED_WITHIN_US)));
   }
 
   /** REST told that these are all, in an answer whose reading began at this moment. It may come late. */
-  toldAll(bookings: readonly Booking[], at: number): Bookings {
+  toldAll(bookings: readonly Entity[], at: number): Bookings {
     return this.#with((known) => {
       for (const booking of bookings) tell(known, booking, at + CLOCK_BEHIND_US);
       dropOthers(known, bookings, at);
@@ -61,7 +68,7 @@ export class Bookings {
   }
 
   /** These changed up to the revision, and those are gone. */
-  changed(bookings: readonly Booking[], gone: readonly string[], revision: number): Bookings {
+  changed(bookings: readonly Entity[], gone: readonly Id[], revision: number): Bookings {
     return this.#with((known) => {
       for (const booking of bookings) put(known, booking, revision);
       for (const id of gone) drop(known, id);
@@ -69,45 +76,45 @@ export class Bookings {
   }
 
   /** These are all that there were at the revision. */
-  whole(bookings: readonly Booking[], revision: number): Bookings {
+  whole(bookings: readonly Entity[], revision: number): Bookings {
     return this.#with((known) => {
       for (const booking of bookings) put(known, booking, revision);
       dropOthers(known, bookings, revision);
     });
   }
 
-  #with(change: (known: Map<string, Known>) => void): Bookings {
+  #with(change: (known: Map<Id, Known>) => void): Bookings {
     const known = new Map(this.#known);
     change(known);
     const gone = [...known].filter(([, one]) => one.gone);
-    for (const [id] of gone.slice(0, Math.max(0, gone.length - GONE_MAX))) known.delete(id);
+    for (const [id] of gone.slice(0, -GONE_MAX)) known.delete(id);
     return areSame(known, this.#known) ? this : new Bookings(known);
   }
 }
 
 /** From REST, whose answers may overtake others: only a higher version is news. */
-function tell(known: Map<string, Known>, { server_time: _time, token: _token, ...booking }: Booking, toldAt: number): void {
-  const before = known.get(booking.id);
-  if (before && before.booking.version >= booking.version) return;
-  known.set(booking.id, { booking, gone: false, toldAt });
+function tell(known: Map<Id, Known>, { server_time: _time, token: _token, ...entity }: Entity & Partial<Pick<Booking, 'server_time' | 'token'>>, toldAt: number): void {
+  const before = known.get(entity.id);
+  if (before && before.entity.version >= entity.version) return;
+  known.set(entity.id, { entity: entity as Entity, gone: false, toldAt });
 }
 
 /** Everything but these is gone, except for what was told after this moment. */
-function dropOthers(known: Map<string, Known>, bookings: readonly Booking[], at: number): void {
-  const ids = new Set(bookings.map(({ id }) => id));
+function dropOthers(known: Map<Id, Known>, bookings: readonly Entity[], at: number): void {
+  const ids = new Set<Id>(bookings.map(({ id }) => id));
   for (const [id, { gone, toldAt }] of [...known]) if (!gone && !ids.has(id) && toldAt <= at) drop(known, id);
 }
 
 /** From a topic's frame: its order is certain, so the same version may come back after it was gone. */
-function put(known: Map<string, Known>, booking: Booking, revision: number): void {
-  const before = known.get(booking.id);
-  if (before && before.booking.version > booking.version) return;
-  // The same version is the same booking: it stays the object that it was.
-  const shown = before?.booking.version === booking.version ? before.booking : booking;
-  known.set(booking.id, { booking: shown, gone: false, toldAt: Math.max(revision, before?.toldAt ?? 0) });
+function put(known: Map<Id, Known>, entity: Entity, revision: number): void {
+  const before = known.get(entity.id);
+  if (before && before.entity.version > entity.version) return;
+  // The same version is the same: it stays the object that it was.
+  const shown = before?.entity.version === entity.version ? before.entity : entity;
+  known.set(entity.id, { entity: shown, gone: false, toldAt: Math.max(revision, before?.toldAt ?? 0) });
 }
 
-function drop(known: Map<string, Known>, id: string): void {
+function drop(known: Map<Id, Known>, id: Id): void {
   const before = known.get(id);
   known.delete(id);
   // Last in the order, so that the oldest are forgotten first.
@@ -115,15 +122,24 @@ function drop(known: Map<string, Known>, id: string): void {
 }
 
 /** Nothing changed at all: the object stays the same, and nobody draws it anew. */
-function areSame(one: Map<string, Known>, other: ReadonlyMap<string, Known>): boolean {
+function areSame(one: Map<Id, Known>, other: ReadonlyMap<Id, Known>): boolean {
   if (one.size !== other.size) return false;
-  for (const [id, { booking, gone, toldAt }] of one) {
+  for (const [id, { entity, gone, toldAt }] of one) {
     const before = other.get(id);
-    if (!before || before.booking !== booking || before.gone !== gone || before.toldAt !== toldAt) return false;
+    if (!before || before.entity !== entity || before.gone !== gone || before.toldAt !== toldAt) return false;
   }
   return true;
 }
 
-function byText(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0;
+function isTicket(entity: Entity): entity is HeldTicket {
+  return 'code' in entity;
+}
+
+/** When it came to its owner. */
+function since(entity: Partial<Pick<Booking, 'created_at'> & Pick<HeldTicket, 'taken_over_at'>>): string {
+  return (entity.taken_over_at ?? entity.created_at)!;
+}
+
+function inOrder<T extends Id>(one: T, other: T): number {
+  return Number(one > other) - Number(one < other);
 }

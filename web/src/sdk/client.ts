@@ -10,7 +10,7 @@
  */
 import type { Joined, Me, NewAccount, Session } from './accounts.ts';
 import { Attempts, isAttemptKey, type UnsentBooking } from './attempts.ts';
-import { newKey, sendOnce, type Booking, type BookingItem, type BookingRequest, type Cancellation, type HeldTicket, type Quote } from './booking.ts';
+import { newKey, sendOnce, type AcceptedTicket, type Booking, type BookingItem, type BookingRequest, type Cancellation, type Quote } from './booking.ts';
 import type { Bookings } from './bookings.ts';
 import type { EventDetails, EventList, EventQuery, EventSummary, SeatMapGeometry, ServerInfo } from './catalogue.ts';
 import type { Connection } from './connection.ts';
@@ -349,9 +349,12 @@ export class SeatcastClient extends LiveClient {
     return booking;
   }
 
-  /** The QR of a ticket of one's own, as SVG. @throws Refusal (`TICKET_VOID`, `TICKET_REPLACED`), Unreachable */
-  async ticketQr(code: string, { id }: Pick<Booking, 'id'>): Promise<Blob> {
-    return this.#file(`/tickets/${encodeURIComponent(code)}/qr.svg`, proof(this.#kept(id)));
+  /**
+   * The QR of a ticket of one's own, as SVG: of a booking, or one that was taken over, which its token proves where there is no
+   * account. @throws Refusal (`TICKET_VOID`, `TICKET_REPLACED`), Unreachable
+   */
+  async ticketQr(code: string, of: { id?: Booking['id'] | number; token?: string }): Promise<Blob> {
+    return this.#file(`/tickets/${encodeURIComponent(code)}/qr.svg`, proof(of.token ? of : this.#kept(of.id)));
   }
 
   /** Offers a ticket to somebody, who gets a mail; it stays as it is until they take it. @throws Refusal (`TRANSFER_PENDING`, …) */
@@ -366,13 +369,8 @@ export class SeatcastClient extends LiveClient {
   }
 
   /** Takes over the ticket of a mailed link: the code that it had opens nothing any more. Repeated, it is answered the same. */
-  async acceptTicket(link: string): Promise<HeldTicket> {
-    return given(await this.rest.send<HeldTicket>(`/transfers/${encodeURIComponent(link)}/accept`, { method: 'POST' }));
-  }
-
-  /** The QR of a ticket that was handed to the caller. */
-  async heldTicketQr({ code, token }: Pick<HeldTicket, 'code' | 'token'>): Promise<Blob> {
-    return this.#file(`/tickets/${encodeURIComponent(code)}/qr.svg`, { 'x-booking-token': token });
+  async acceptTicket(link: string): Promise<AcceptedTicket> {
+    return given(await this.rest.send<AcceptedTicket>(`/transfers/${encodeURIComponent(link)}/accept`, { method: 'POST' }));
   }
 
   /** A booking's tickets to print: a PDF. */
@@ -587,7 +585,7 @@ export class SeatcastClient extends LiveClient {
     return fileOf(this.rest, path, headers);
   }
 
-  #kept(bookingId: string): KeptBooking | undefined {
+  #kept(bookingId: unknown): KeptBooking | undefined {
     return this.#store.all().find(({ id }) => id === bookingId);
   }
 }
@@ -603,8 +601,8 @@ export function bringFiles(reader: typeof import('./files.ts')): void {
 }
 
 /** For the owner of a booking without an account. */
-function proof(kept: KeptBooking | undefined): Record<string, string> {
-  return kept ? { 'x-booking-token': kept.token } : {};
+function proof(kept: { token?: string } | undefined): Record<string, string> {
+  return kept?.token ? { 'x-booking-token': kept.token } : {};
 }
 
 /** A part of this script that cannot be fetched, without a network or after a deployment, is as far away as its data. */

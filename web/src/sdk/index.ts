@@ -19,6 +19,7 @@ export type { Bookings } from './bookings.ts';
 export type { BookingsView } from './own-bookings.ts';
 export { Countdown } from './clock.ts';
 export type {
+  AcceptedTicket,
   Attendee,
   BookedItem,
   BookedSeat,

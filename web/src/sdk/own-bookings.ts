@@ -7,7 +7,7 @@
  * Either way the highest version of a booking stays (`bookings.ts`).
  */
 import { Backoff } from './backoff.ts';
-import type { Booking } from './booking.ts';
+import type { Booking, HeldTicket } from './booking.ts';
 import { Bookings } from './bookings.ts';
 import type { ServerClock } from './clock.ts';
 import { Emitter } from './emitter.ts';
@@ -21,6 +21,8 @@ export interface BookingsView {
   bookings: readonly Booking[] | undefined;
   /** Of a guest, whom nobody tells that something changed: `stale`, or `offline` when reading failed. */
   status: TopicStatus;
+  /** The tickets that the account took over from others, the latest first; undefined until they are known, and of a guest. */
+  tickets?: readonly HeldTicket[] | undefined;
   /** Whether they are an account's, or a guest's. */
   account: boolean;
   /** Why they cannot be read, as long as that is so. */
@@ -226,7 +228,8 @@ export class OwnBookings {
     if (this.#user === undefined) return this.#show({ bookings: this.#known.list, status: 'stale', account: this.#source.isSomebody(), problem });
     if (!this.#topic) return;
     const { state, status, refused } = this.#topic;
-    this.#show({ bookings: state?.told(this.#known.list, 0).list, status, account: true, problem: refused });
+    const all = state?.told(this.#known.list, 0);
+    this.#show({ bookings: all?.list, tickets: all?.tickets, status, account: true, problem: refused });
   }
 
   /**

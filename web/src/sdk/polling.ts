@@ -7,7 +7,7 @@
  * interval is shorter than the time that a proof counts. Where nothing has changed for two minutes it is asked half as often,
  * and a page that nobody sees does not ask: it does so at once when it is shown.
  */
-import type { Booking } from './booking.ts';
+import type { Booking, HeldTicket } from './booking.ts';
 import type { Bookings } from './bookings.ts';
 import { eventModel, totalsOf, type EventState } from './model.ts';
 import { seatsModel, type SeatsState } from './seats-model.ts';
@@ -196,11 +196,16 @@ export class Poller {
 
   async #readBookings(topic: TopicState<Bookings> | undefined): Promise<void> {
     if (!topic) return;
-    const { data: bookings, askedAt } = await this.#rest.send<Booking[]>(`/bookings/mine?limit=${POLLING.bookingsMax}`);
-    if (!bookings) return;
-    // A full page may have more behind it, so bookings that it leaves out may still exist.
-    const isAll = bookings.length < POLLING.bookingsMax;
-    topic.polled((known) => (isAll ? known.toldAll(bookings, askedAt) : known.told(bookings, askedAt)), this.#countsMs());
+    const [mine, held] = await Promise.all([
+      this.#rest.send<Booking[]>(`/bookings/mine?limit=${POLLING.bookingsMax}`),
+      this.#rest.send<HeldTicket[]>(`/tickets/mine?taken_over=true&limit=${POLLING.bookingsMax}`),
+    ]);
+    const [bookings, tickets] = [given(mine), given(held)];
+    const askedAt = Math.min(mine.askedAt, held.askedAt);
+    const all = [...bookings, ...tickets];
+    // A full page may have more behind it, so what it leaves out may still exist.
+    const isAll = Math.max(bookings.length, tickets.length) < POLLING.bookingsMax;
+    topic.polled((known) => (isAll ? known.toldAll(all, askedAt) : known.told(all, askedAt)), this.#countsMs());
   }
 }
 

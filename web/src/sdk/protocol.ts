@@ -6,7 +6,7 @@
  * `tests/wire/*.json` holds golden frames that the server's tests and ours both read.
  */
 
-import type { Booking, BookingStatus } from './booking.ts';
+import type { Booking, BookingStatus, HeldTicket } from './booking.ts';
 
 /** Seats on the wire, by their two bits. */
 export const SEAT_STATUSES = ['available', 'held', 'sold', 'blocked'] as const;
@@ -137,6 +137,9 @@ export interface Update {
   /** Of a `user:` topic: those that changed, whole, and the ids of those that are not the user's any more. */
   bookings?: Booking[];
   gone?: string[];
+  /** The same of the tickets that the user took over from others. */
+  tickets?: HeldTicket[];
+  gone_tickets?: number[];
 }
 
 /**

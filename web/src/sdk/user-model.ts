@@ -1,4 +1,4 @@
-import type { Booking } from './booking.ts';
+import type { Booking, HeldTicket } from './booking.ts';
 import { Bookings } from './bookings.ts';
 import { rows, type Model } from './model.ts';
 import type { JsonObject } from './protocol.ts';
@@ -8,14 +8,14 @@ export const userModel: Model<Bookings> = {
   none: Bookings.none,
   revisionIsTime: true,
   whole(state, before = Bookings.none, revision) {
-    return before.whole(bookingsOf(state), revision);
+    return before.whole(entitiesOf(state), revision);
   },
   changed(before, changes, revision) {
-    return before.changed(bookingsOf(changes), rows<string>(changes['gone']), revision);
+    return before.changed(entitiesOf(changes), [...rows<string>(changes['gone']), ...rows<number>(changes['gone_tickets'])], revision);
   },
 };
 
-function bookingsOf(payload: JsonObject): Booking[] {
+function entitiesOf(payload: JsonObject): (Booking | HeldTicket)[] {
   if (payload['bookings'] !== undefined && !Array.isArray(payload['bookings'])) throw new TypeError('bookings are no list');
-  return rows<Booking>(payload['bookings']);
+  return [...rows<Booking>(payload['bookings']), ...rows<HeldTicket>(payload['tickets'])];
 }

@@ -276,8 +276,19 @@ it('a ticket is handed on by mail, and its new holder has a QR of their own', as
   await expect.poll(() => textOf(owner.locator('seatcast-booking-page'))).toMatch(/Handed on/);
   expect(await textOf(owner.locator('seatcast-booking-page'))).not.toMatch(/What comes next|Everything that you need/);
   await expect.poll(() => textOf(owner.locator('seatcast-tickets'))).toContain(`${code} Handed on`);
+  // It joins the account that proves the same address, and is among its bookings, live, without the booking that it is of.
+  await page.goto(`${url}/account`);
+  await join(page, 'Grace', email);
+  await page.goto(`${url}/bookings`);
+  const card = page.locator('seatcast-bookings [data-ticket]');
+  await expect.poll(() => textOf(card)).toMatch(/^Yours Handed on .* TKT-\S+ Valid/);
+  expect(await textOf(page.locator('seatcast-bookings'))).toContain('Tickets handed to you');
+  expect(await textOf(page.locator('seatcast-bookings'))).not.toMatch(new RegExp(`${code}|BK-`));
+  await picture(page, 'ticket of somebody else among the bookings on a phone');
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map(({ id: rule }) => rule)).toEqual([]);
+  await sql(`update events set status = 'cancelled' where id = ${id}`);
+  await expect.poll(() => textOf(card)).toMatch(/^Event cancelled/);
   expect(errors).toEqual([]);
 });
 

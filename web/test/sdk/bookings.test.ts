@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { AdminState, Booking, BookingsView, SeatcastClient, TopicView } from '../../src/sdk/index.ts';
+import type { AdminState, Booking, BookingsView, HeldTicket, SeatcastClient, TopicView } from '../../src/sdk/index.ts';
 import { Bookings, COMMITTED_WITHIN_US } from '../../src/sdk/bookings.ts';
 import { GUEST } from '../../src/sdk/own-bookings.ts';
 import { accepted, FakeServer, foreignTokenOf, refused, tokenOf } from '../support/fake-server.ts';
@@ -64,6 +64,20 @@ describe('the known bookings', () => {
     expect(shown(gone.toldAll([booking(3)], 150))).toEqual([]);
     expect(shown(Bookings.none.changed([booking(3)], [], 100).toldAll([], 150))).toEqual([]);
     expect(shown(Bookings.none.changed([booking(3)], [], 200).toldAll([], 150))).toEqual(['b-1/3']);
+  });
+
+  it('have beside them the tickets that were taken over, under the same rule', () => {
+    const ticket = (version: number, id = 7): HeldTicket => ({ id, version, code: `TKT-${id}`, taken_over_at: `2030-01-01T10:0${id}:00Z` }) as HeldTicket;
+    const known = Bookings.none.whole([booking(1), ticket(4), ticket(1, 8)], 100);
+    expect(shown(known)).toEqual(['b-1/1']);
+    const tickets = (of: Bookings): string[] => of.tickets.map(({ id, version }) => `${id}/${version}`);
+    expect(tickets(known)).toEqual(['8/1', '7/4']);
+    expect(tickets(known.changed([ticket(3)], [], 200))).toEqual(['8/1', '7/4']);
+    const gone = known.changed([], [7], 200);
+    expect(tickets(gone)).toEqual(['8/1']);
+    expect(tickets(gone.toldAll([booking(1), ticket(4), ticket(1, 8)], 150))).toEqual(['8/1']);
+    expect(tickets(gone.changed([ticket(6)], [], 300))).toEqual(['8/1', '7/6']);
+    expect(tickets(known.whole([booking(1)], 200))).toEqual([]);
   });
 
   it('stay the same object when nothing changed', () => {
@@ -154,8 +168,14 @@ describe('bookings of an account', () => {
     expect(statuses()).toEqual(['pending']);
     expect(last().status).toBe('live');
     server.changeBooking(3, id, { status: 'confirmed' });
+    const ticket = { id: 811, version: 1, code: 'TKT-20300101-9G4M2RVX', taken_over_at: '2030-01-01T10:00:00Z' } as HeldTicket;
+    server.tickets = [ticket];
     await server.settle(10_500);
     expect(statuses()).toEqual(['confirmed']);
+    expect(last().tickets).toEqual([ticket]);
+    server.tickets = [];
+    await server.settle(10_500);
+    expect(last().tickets).toEqual([]);
     server.dropBooking(3, id);
     await server.settle(10_500);
     expect(statuses()).toEqual([]);

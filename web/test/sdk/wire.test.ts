@@ -83,6 +83,22 @@ describe('frames of the server', () => {
     expect(bookings('one booking changed, another gone', confirmed).list.map(({ reference }) => reference)).toEqual(['BK-7F3K9Q']);
   });
 
+  it('tickets that were taken over are told beside the bookings, and go by themselves', () => {
+    const shown = ({ list, tickets }: Bookings): unknown => [list.map(({ reference }) => reference), tickets.map(({ id, version }) => [id, version])];
+    const both = bookings('a booking and a ticket taken over joined');
+    expect(shown(both)).toEqual([['BK-2M8XWP'], [[811, 1]]]);
+    expect(both.tickets[0]).toMatchObject({ code: 'TKT-20261121-9G4M2RVX', status: 'transferred', event_title: 'Nacht der Türme' });
+    const taken = bookings('ticket taken over', bookings('no bookings joined'));
+    expect(shown(taken)).toEqual([[], [[811, 1]]]);
+    const offered = bookings('ticket taken over is offered', both);
+    expect(shown(offered)).toEqual([['BK-2M8XWP'], [[811, 2]]]);
+    expect(offered.tickets[0]?.offer?.to).toBe('g…@example.org');
+    expect(shown(bookings('ticket taken over', offered))).toEqual([['BK-2M8XWP'], [[811, 2]]]);
+    expect(shown(bookings('ticket taken over went on', offered))).toEqual([['BK-2M8XWP'], []]);
+    expect(shown(bookings('booking and ticket gone', offered))).toEqual([[], []]);
+    expect(shown(bookings('booking gone', both))).toEqual([[], [[811, 1]]]);
+  });
+
   it('figures are read, and later ones win', () => {
     const { payload } = named('figures');
     const empty = emptyState('admin:42') as AdminState;

@@ -27,7 +27,7 @@
  *      `server.requests` (REST), and at what the client shows.
  */
 import { vi } from 'vitest';
-import { SeatcastClient, type Booking, type ClientOptions } from '../../src/sdk/index.ts';
+import { SeatcastClient, type Booking, type ClientOptions, type HeldTicket } from '../../src/sdk/index.ts';
 import { decodeFrame, encodeFrame, type Frame, type JsonObject, type PresenceCounts, type TicketType } from '../../src/sdk/protocol.ts';
 import type { OpenTransport, TransportEvents } from '../../src/sdk/transport.ts';
 import { FakeBookings } from './fake-bookings.ts';
@@ -111,6 +111,8 @@ export class FakeServer {
   /** REST answers so late; what it answers was true before. */
   restDelayMs = 0;
   readonly bookings = new FakeBookings();
+  /** What REST answers to any account as the tickets that it took over. */
+  tickets: HeldTicket[] = [];
   #cut: CutNode | undefined;
   readonly pushes: { topic: string; payload: JsonObject }[] = [];
   readonly joins: { topic: string; payload: JsonObject }[] = [];
@@ -529,6 +531,7 @@ export class FakeServer {
     if (path === '/availability') return this.#availability(search, headers);
     const [, kind, id, part] = path.split('/');
     if (kind === 'bookings' && method === 'GET') return this.#bookings(id ?? '', part, headers);
+    if (path === '/tickets/mine' && search.includes('taken_over=true')) return accepted(this.tickets);
     if (part === 'stream') return this.#stream(Number(id), new URLSearchParams(search), signal);
     const event = kind === 'events' ? this.#events.get(Number(id)) : undefined;
     if (!event) return refused(404, 'EVENT_NOT_FOUND');

@@ -19,7 +19,7 @@ export const styles = [
       padding: 0;
       list-style: none;
     }
-    li[data-booking] {
+    li:is([data-booking], [data-ticket]) {
       scroll-margin-top: 1rem;
       display: grid;
       grid-template-columns: minmax(0, 1fr);
@@ -62,6 +62,19 @@ export const styles = [
     }
     .confirmed .status {
       color: var(--green);
+    }
+    section {
+      margin-block-start: 1.5rem;
+    }
+    section:first-child {
+      margin-block-start: 0;
+    }
+    h2 {
+      margin: 0 0 0.75rem;
+      font-size: 1.1rem;
+    }
+    .where {
+      margin: 0;
     }
     .end {
       margin: 0;

@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Booking, Payment, SeatcastClient } from '../../sdk/index.ts';
+import type { Booking, HeldTicket, Payment, SeatcastClient } from '../../sdk/index.ts';
 import { accepted, FakeServer, refused, tokenOf } from '../../../test/support/fake-server.ts';
 import { FakeStorage } from '../../../test/support/fake-storage.ts';
 import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
@@ -40,6 +40,54 @@ const change = (given: Partial<Booking>): Booking => server.changeBooking(3, hol
 const button = (element: SeatcastBookings): HTMLButtonElement | null => element.renderRoot.querySelector('.foot .cancel');
 const statuses = (element: SeatcastBookings): (string | undefined)[] =>
   [...element.renderRoot.querySelectorAll<HTMLElement>('[data-booking]')].map(({ dataset }) => dataset['status']);
+
+describe('tickets that others handed on', () => {
+  const held = (given: Partial<HeldTicket> = {}): HeldTicket => ({
+    ...{ id: 811, version: 1, code: 'TKT-20300101-9G4M2RVX', status: 'transferred', event_id: 2, event_title: 'Nacht der Türme' },
+    ...{ event_status: 'active', venue: 'Altes Werk', starts_at: '2030-02-01T19:00:00Z', timezone: 'Europe/Berlin' },
+    ...{ ticket_type_id: 9, ticket_type: 'Stalls', seat: { id: 5, section: 'Left', row: 'B', number: '7' }, taken_over_at: '2029-12-01T10:00:00Z' },
+    ...given,
+  });
+  const tell = (told: object): void => {
+    const from = server.bookings.changedAt(3);
+    server.push('user:3', 'update', { from, to: server.bookings.now() + 1, ...told });
+  };
+  const cards = (element: SeatcastBookings): (string | undefined)[] =>
+    [...element.renderRoot.querySelectorAll<HTMLElement>('[data-ticket]')].map(({ dataset }) => `${dataset['ticket']} ${dataset['status']}`);
+
+  it('show live below the bookings, without anything of a booking', async () => {
+    const element = await shown({});
+    await drawn(server, element);
+    expect(cards(element)).toEqual([]);
+    tell({ tickets: [held()] });
+    await drawn(server, element);
+    expect(cards(element)).toEqual(['811 good']);
+    expect(textOf(element)).toContain('The ticket TKT-20300101-9G4M2RVX is yours.');
+    expect(textOf(element)).toContain('Tickets handed to you Yours Nacht der Türme Fri 1 Feb 2030, 20:00');
+    const ticket = find<HTMLElement & { renderRoot: ShadowRoot }>(element, '[data-ticket] seatcast-tickets');
+    expect(ticket.renderRoot.textContent?.replace(/\s+/g, ' ')).toContain('Left · Row B · Seat 7 TKT-20300101-9G4M2RVX Valid');
+    expect(element.renderRoot.querySelector('[data-ticket] .foot')).toBeNull();
+    tell({ tickets: [held({ version: 2, event_status: 'cancelled' })] });
+    await drawn(server, element);
+    expect(cards(element)).toEqual(['811 cancelled']);
+    tell({ tickets: [held({ version: 3, status: 'void' })] });
+    await drawn(server, element);
+    expect(cards(element)).toEqual(['811 void']);
+    expect(textOf(element)).toContain('The ticket TKT-20300101-9G4M2RVX was taken back.');
+    tell({ gone_tickets: [811] });
+    await drawn(server, element);
+    expect(cards(element)).toEqual([]);
+  });
+
+  it('are left out beside an event, where only what holds stock is shown, and with one booking', async () => {
+    const [active, single, ofEvent] = [await shown(), await shown({ booking: 'BK-7F3K9Q' }), await shown({ event: '2' })];
+    await drawn(server, ofEvent);
+    tell({ tickets: [held()] });
+    for (const element of [active, single, ofEvent]) await drawn(server, element);
+    expect([active, single, ofEvent].map(cards)).toEqual([[], [], ['811 good']]);
+    expect(ofEvent.hasAttribute('empty')).toBe(false);
+  });
+});
 
 describe('bookings', () => {
   it('count down to the deadline of a hold', async () => {

@@ -1,11 +1,11 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { Refusal, Unreachable, type Booking, type BookedItem, type BookingsView, type Cancellation, type Countdown } from '../../sdk/index.ts';
+import { Refusal, Unreachable, type Booking, type BookedItem, type BookingsView, type Cancellation, type Countdown, type HeldTicket } from '../../sdk/index.ts';
 import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
 import type {} from '../events/booking-changed.ts';
 import { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { PaymentStartedEvent } from '../events/payment-started.ts';
-import { dateParts, digits, momentWords, money, percent, sum, timed } from '../internal/format.ts';
+import { dateParts, dateWords, digits, momentWords, money, percent, sum, timed } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
 import { define, FLAG } from '../internal/live-element.ts';
 import { SellingElement } from '../internal/selling-element.ts';
@@ -37,7 +37,8 @@ interface Failed {
 
 /**
  * The buyer's bookings: a hold's countdown with a way to pay or to cancel it, the tickets of a confirmed one. With an
- * account they are live: a hold made, paid or cancelled elsewhere shows at once, as does an offer of the waitlist.
+ * account they are live: a hold made, paid or cancelled elsewhere shows at once, as does an offer of the waitlist. The tickets that
+ * the account took over from others follow, live as well, but where only one booking or what holds stock is shown.
  *
  * «Pay» leads to the provider's page, which leads back to this one. From then on the booking tells how it went: a card that
  * was declined leaves the hold, and another one may be tried.
@@ -128,6 +129,10 @@ export class SeatcastBookings extends SellingElement {
   /** The bookings that are shown; `#known`: they are known at all. */
   #shown: readonly Booking[] = [];
   #known = false;
+  /** The tickets of others that the account took over, as far as they are shown. */
+  #held: readonly HeldTicket[] = [];
+  /** How each of them was when it was last seen; undefined before the first look. */
+  #heldStates: ReadonlyMap<number, HeldState> | undefined;
   #tick: ReturnType<typeof setInterval> | undefined;
   /** Content of the last `seatcast-holds`. */
   #told = '0:';
@@ -178,14 +183,15 @@ export class SeatcastBookings extends SellingElement {
     this.#known = bookings !== undefined;
     const also = (this.also ?? []).filter(({ id }) => !bookings?.some((booking) => booking.id === id));
     this.#shown = [...(bookings ?? []), ...also].filter((booking) => this.#concerns(booking));
+    this.#held = (this.#own.view.tickets ?? []).filter((ticket) => this.#concernsHeld(ticket));
     if (this.failed && !this.#stillFails(this.failed)) this.failed = undefined;
     if (this.changing && !this.#shown.some((booking) => booking.id === this.changing && this.#isChangeable(booking))) this.changing = undefined;
-    if (this.#shown.some(({ tickets }) => tickets.length > 0)) void import('../seatcast-tickets/seatcast-tickets.ts').catch(() => undefined);
+    if (this.#held.length > 0 || this.#shown.some(({ tickets }) => tickets.length > 0)) void import('../seatcast-tickets/seatcast-tickets.ts').catch(() => undefined);
     if (this.event === undefined) void this.#readTitles();
   }
 
   protected override updated(): void {
-    this.toggleAttribute('empty', this.#shown.length === 0);
+    this.toggleAttribute('empty', this.#shown.length + this.#held.length === 0);
     this.#revealAwaited();
     const standing = this.#shown.filter((booking) => isStanding(booking) && !this.#isOver(booking));
     // An offer stands beside what else one may hold.
@@ -225,13 +231,15 @@ export class SeatcastBookings extends SellingElement {
     if (!this.#known) return this.active || this.#problem() ? nothing : html`<span class="skeleton card-skeleton"></span>`;
     if (this.#shown.length > 0) {
       return html`<ul>
-        ${repeat(
-          this.#shown,
-          ({ id }) => id,
-          (booking) => this.#card(booking),
-        )}
-      </ul>`;
+          ${repeat(
+            this.#shown,
+            ({ id }) => id,
+            (booking) => this.#card(booking),
+          )}
+        </ul>
+        ${this.#fromOthers()}`;
     }
+    if (this.#held.length > 0) return this.#fromOthers();
     return this.active ? nothing : html`<slot name="empty"><p class="empty">${WORDS[this.language].none}</p></slot>`;
   }
 
@@ -282,6 +290,37 @@ export class SeatcastBookings extends SellingElement {
       ${this.changing === booking.id
         ? html`<seatcast-change .booking=${booking} .client=${this.client} @close=${() => this.#closeChange(booking)}></seatcast-change>`
         : nothing}
+    </li>`;
+  }
+
+  #fromOthers(): TemplateResult | typeof nothing {
+    if (this.#held.length === 0) return nothing;
+    return html`<section aria-labelledby="from-others">
+      <h2 id="from-others">${WORDS[this.language].fromOthers}</h2>
+      <ul>
+        ${repeat(
+          this.#held,
+          ({ id }) => id,
+          (ticket) => this.#heldCard(ticket),
+        )}
+      </ul>
+    </section>`;
+  }
+
+  /** A ticket that was taken over: of the booking that it is from nothing is known. */
+  #heldCard(ticket: HeldTicket): TemplateResult {
+    const { language } = this;
+    const parts = dateParts(language, ticket.starts_at, ticket.timezone);
+    const state = heldState(ticket);
+    return html`<li class=${state === 'good' ? 'confirmed' : ''} data-ticket=${ticket.id} data-status=${state}>
+      <div class="head">
+        <div>
+          <span class="status">${WORDS[language].held[state]}</span>
+          ${this.event === undefined ? html`<a class="title" href=${this.topic.client.eventAddress(ticket.event_id)}>${ticket.event_title}</a>` : nothing}
+        </div>
+      </div>
+      <p class="where">${dateWords(language, parts)} <bdi>${parts.zone}</bdi><br />${ticket.venue}</p>
+      <seatcast-tickets .held=${ticket} .client=${this.client}></seatcast-tickets>
     </li>`;
   }
 
@@ -425,16 +464,31 @@ export class SeatcastBookings extends SellingElement {
 
   // ── doing ────────────────────────────────────────────────────────────────────────────────────
 
-  #changed({ bookings }: BookingsView): void {
+  #changed({ bookings, tickets }: BookingsView): void {
     // The caller is another one.
     if (!bookings) return this.#lookAnew();
     const news = this.#ended.look(this.language, bookings.filter(({ event_id: id }) => this.event === undefined || id === this.event));
+    news.push(...this.#heldNews(tickets?.filter((ticket) => this.#concernsHeld(ticket))));
     if (news.length > 0) this.said = news.join(' ');
+  }
+
+  /** A ticket that came, or was taken back, while somebody was looking. */
+  #heldNews(tickets: readonly HeldTicket[] | undefined): string[] {
+    const words = WORDS[this.language];
+    const before = this.#heldStates;
+    this.#heldStates = tickets && new Map(tickets.map((ticket) => [ticket.id, heldState(ticket)]));
+    if (!before || !tickets) return [];
+    return tickets.flatMap((ticket) => {
+      const was = before.get(ticket.id);
+      if (was === undefined) return [words.cameToYou(ticket.code)];
+      return was !== 'void' && heldState(ticket) === 'void' ? [words.takenBack(ticket.code)] : [];
+    });
   }
 
   /** Bookings that ended before, or of another event, or of another caller, are no news. */
   #lookAnew(): void {
     this.#ended = new Ended();
+    this.#heldStates = undefined;
     const { bookings } = this.#own.view;
     if (bookings) this.#changed(this.#own.view);
   }
@@ -443,6 +497,10 @@ export class SeatcastBookings extends SellingElement {
     if (this.booking) return isNamed(booking, this.booking);
     if (this.event !== undefined && booking.event_id !== this.event) return false;
     return !this.active || isStanding(booking) || this.#ended.isInSight(booking.id);
+  }
+
+  #concernsHeld({ event_id: id }: HeldTicket): boolean {
+    return !this.booking && !this.active && (this.event === undefined || id === this.event);
   }
 
   /** A hold whose tickets may still be others; not while its money is on the way. */
@@ -742,6 +800,13 @@ export class SeatcastBookings extends SellingElement {
 /** A ticket was used, so that the booking cannot be cancelled any more. */
 function isUsed(error: unknown): boolean {
   return error instanceof Refusal && error.code === 'INVALID_TRANSITION' && error.data['used'] === true;
+}
+
+type HeldState = keyof (typeof WORDS)[Language]['held'];
+
+function heldState({ status, event_status: event }: HeldTicket): HeldState {
+  if (status === 'void' || status === 'used') return status;
+  return event === 'cancelled' ? 'cancelled' : 'good';
 }
 
 /** Whether this is its reference, as people type it, or its id. */

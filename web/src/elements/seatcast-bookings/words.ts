@@ -12,6 +12,12 @@ interface Words {
   item: (quantity: number, name: string) => string;
   seats: (section: string, row: string, numbers: readonly string[]) => string;
 
+  /** Tickets that others handed on, and how each is. */
+  fromOthers: string;
+  held: Readonly<Record<'good' | 'used' | 'void' | 'cancelled', string>>;
+  cameToYou: (code: string) => string;
+  takenBack: (code: string) => string;
+
   none: string;
   signInAgain: string;
   lastKnown: string;
@@ -86,6 +92,11 @@ export const WORDS: Translations<Words> = {
     tickets: (quantity) => plural(quantity, 'ticket'),
     item: (quantity, name) => `${quantity} × ${name}`,
     seats: (section, row, numbers) => `${section} · Row ${row} · Seat${numbers.length === 1 ? '' : 's'} ${numbers.join(', ')}`,
+
+    fromOthers: 'Tickets handed to you',
+    held: { good: 'Yours', used: 'Used', void: 'Taken back', cancelled: 'Event cancelled' },
+    cameToYou: (code) => `The ticket ${code} is yours.`,
+    takenBack: (code) => `The ticket ${code} was taken back.`,
 
     none: 'No bookings yet.',
     signInAgain: 'Sign in again to see your bookings.',
@@ -163,6 +174,11 @@ export const WORDS: Translations<Words> = {
     item: (quantity, name) => `${count('th', quantity)} × ${name}`,
     seats: (section, row, numbers) => `${section} · แถว ${row} · ที่นั่ง ${numbers.join(', ')}`,
 
+    fromOthers: 'บัตรที่มีผู้โอนให้คุณ',
+    held: { good: 'เป็นของคุณ', used: 'ใช้แล้ว', void: 'ถูกยกเลิก', cancelled: 'งานถูกยกเลิก' },
+    cameToYou: (code) => `บัตร ${code} เป็นของคุณแล้ว`,
+    takenBack: (code) => `บัตร ${code} ถูกยกเลิกแล้ว`,
+
     none: 'ยังไม่มีการจอง',
     signInAgain: 'เข้าสู่ระบบอีกครั้งเพื่อดูการจองของคุณ',
     lastKnown: 'ไม่มีการเชื่อมต่อ นี่คือการจองของคุณตามที่ทราบล่าสุด',
@@ -236,6 +252,11 @@ export const WORDS: Translations<Words> = {
     tickets: (quantity) => `${count('fa', quantity)} بلیت`,
     item: (quantity, name) => `${count('fa', quantity)} × ${name}`,
     seats: (section, row, numbers) => `${section} · ردیف ${row} · صندلی ${numbers.join('، ')}`,
+
+    fromOthers: 'بلیت‌هایی که به شما واگذار شده‌اند',
+    held: { good: 'از آنِ شما', used: 'استفاده شده', void: 'باطل شده', cancelled: 'رویداد لغو شده' },
+    cameToYou: (code) => `بلیت ${code} از آنِ شماست.`,
+    takenBack: (code) => `بلیت ${code} باطل شد.`,
 
     none: 'هنوز رزروی نیست.',
     signInAgain: 'برای دیدن رزروهایتان دوباره وارد شوید.',

@@ -1,7 +1,7 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { bringFiles } from '../../sdk/client.ts';
 import * as files from '../../sdk/files.ts';
-import { Refusal, type Booking, type SeatcastClient, type Ticket } from '../../sdk/index.ts';
+import { Refusal, type Booking, type HeldTicket, type SeatcastClient, type Ticket } from '../../sdk/index.ts';
 import { keepFocus } from '../internal/keep-focus.ts';
 import { LanguageController, type Language } from '../internal/language.ts';
 import { define } from '../internal/live-element.ts';
@@ -19,17 +19,21 @@ const NAME_CHARS_MAX = 200;
 /** For so long after the booking was confirmed its QRs are shown without asking. */
 const FRESH_MS = 30 * 60_000;
 
+/** The parts of a booking that are shown; of a ticket that was taken over those that its holder knows. */
+type Shown = Pick<Booking, 'id' | 'status' | 'confirmed_at' | 'items' | 'tickets'> & { reference?: string };
+
 /** How a wish ended, in the words of whichever language is spoken now. */
 type Said = (words: (typeof WORDS)[Language]) => string;
 
 /**
- * The tickets of one booking: code, place, status, the QR that opens the door, and the files to print and for the
+ * The tickets of one booking, or one that was taken over from somebody (`held`): code, place, status, the QR that opens the door, and the files to print and for the
  * calendar. They are fetched with the buyer's proof, so no address of theirs can be passed on. Part of `seatcast-bookings`.
  */
 export class SeatcastTickets extends LitElement {
   static override styles = styles;
   static override properties = {
     booking: { attribute: false },
+    held: { attribute: false },
     client: { attribute: false },
     opened: { state: true },
     problem: { state: true },
@@ -40,6 +44,8 @@ export class SeatcastTickets extends LitElement {
   };
 
   declare booking: Booking | undefined;
+  /** In place of a booking. */
+  declare held: HeldTicket | undefined;
   declare client: SeatcastClient | undefined;
   /** Whether the QRs are shown; undefined: nobody said so. */
   declare opened: boolean | undefined;
@@ -69,18 +75,20 @@ export class SeatcastTickets extends LitElement {
   /** The ticket of which it is said that it is offered. */
   #about: string | undefined;
   #isReading = false;
+  #shown: Shown | undefined;
 
   get #words(): (typeof WORDS)[Language] {
     return WORDS[this.#speech.language];
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    const before = changed.get('booking');
-    if (before && before.id !== this.booking?.id) this.opened = undefined;
+    const before = changed.get('held') ? ofHolder(changed.get('held')!) : changed.get('booking');
+    this.#shown = this.held ? ofHolder(this.held) : this.booking;
+    if (before && before.id !== this.#shown?.id) this.opened = undefined;
     // Somebody else withdrew it, or it was taken.
-    for (const { code, offer } of before?.tickets ?? []) if (offer && !this.booking?.tickets.some((now) => now.code === code && now.offer)) this.#offered.delete(code);
+    for (const { code, offer } of before?.tickets ?? []) if (offer && !this.#shown?.tickets.some((now) => now.code === code && now.offer)) this.#offered.delete(code);
     // It was taken over meanwhile, or is void: nothing is offered any more.
-    if (this.booking?.tickets.some(({ code, status }) => code === this.#about && status !== 'valid')) this.said = this.#about = undefined;
+    if (this.#shown?.tickets.some(({ code, status }) => code === this.#about && status !== 'valid')) this.said = this.#about = undefined;
   }
 
   protected override updated(): void {
@@ -88,7 +96,7 @@ export class SeatcastTickets extends LitElement {
   }
 
   override render(): TemplateResult | typeof nothing {
-    const { booking } = this;
+    const booking = this.#shown;
     if (!booking || booking.tickets.length === 0) return nothing;
     const opens = booking.tickets.some(({ status }) => status === 'valid');
     return html`<ul class="tickets ${this.#isOpen() ? 'open' : ''}" aria-label=${this.#words.tickets}>
@@ -99,7 +107,7 @@ export class SeatcastTickets extends LitElement {
       ${opens ? this.#actions(booking) : nothing}`;
   }
 
-  #ticket(booking: Booking, { code, status, offer, ...ticket }: Ticket): TemplateResult {
+  #ticket(booking: Shown, { code, status, offer, ...ticket }: Ticket): TemplateResult {
     const qr = this.#qrs.get(code);
     const isShown = this.#isOpen() && status === 'valid';
     const standing = offer && offer.at !== this.#withdrawn.get(code) ? offer : undefined;
@@ -129,23 +137,23 @@ export class SeatcastTickets extends LitElement {
   }
 
   /** While they have not taken it. */
-  #wayBack(booking: Booking, code: string): TemplateResult {
+  #wayBack(booking: Shown, code: string): TemplateResult {
     return html`<div class="recipient">
       <button class="button small" type="button" ?disabled=${this.busy} aria-label=${this.#words.withdrawTicket(code)} @click=${() => this.#withdraw(booking, code)}>${this.#words.withdraw}</button>
     </div>`;
   }
 
   /** Whom the ticket goes to. */
-  #recipient(booking: Booking, code: string): TemplateResult {
+  #recipient(booking: Shown, code: string): TemplateResult {
     return html`<form class="recipient" @submit=${(event: SubmitEvent) => this.#offer(event, booking, code)}>
       <label>${this.#words.name} <input name="name" required maxlength=${NAME_CHARS_MAX} autocomplete="off" /></label>
       <label>${this.#words.email} <input name="email" type="email" required maxlength=${NAME_CHARS_MAX} autocomplete="off" /></label>
       <button class="button small" ?disabled=${this.busy}>${this.#words.offer}</button>
-      <p class="hint">${this.#words.yoursUntil}</p>
+      <p class="hint">${this.held ? this.#words.yoursUntilTaken : this.#words.yoursUntil}</p>
     </form>`;
   }
 
-  #offer(event: SubmitEvent, booking: Booking, code: string): void {
+  #offer(event: SubmitEvent, booking: Shown, code: string): void {
     event.preventDefault();
     const typed = new FormData(event.target as HTMLFormElement);
     const [name, email] = [String(typed.get('name')).trim(), String(typed.get('email')).trim()];
@@ -163,18 +171,18 @@ export class SeatcastTickets extends LitElement {
     });
   }
 
-  #withdraw(booking: Booking, code: string): void {
+  #withdraw(booking: Shown, code: string): void {
     void this.#wish(async () => {
       await this.#client.withdrawTicket(code, booking);
       this.#offered.delete(code);
-      const offer = this.booking?.tickets.find((ticket) => ticket.code === code)?.offer;
+      const offer = this.#shown?.tickets.find((ticket) => ticket.code === code)?.offer;
       if (offer) this.#withdrawn.set(code, offer.at);
       this.handing = undefined;
       return (words) => words.withdrawn(code);
     });
   }
 
-  #resend(booking: Booking): void {
+  #resend(booking: Shown): void {
     void this.#wish(async () => {
       await this.#client.resendTickets(booking);
       return (words) => words.resent;
@@ -193,7 +201,7 @@ export class SeatcastTickets extends LitElement {
     }
   }
 
-  #actions(booking: Booking): TemplateResult {
+  #actions(booking: Shown): TemplateResult {
     const isOpen = this.#isOpen();
     return html`<div class="actions">
       <button class="button small" type="button" aria-pressed=${isOpen} @click=${() => (this.opened = !isOpen)}>
@@ -202,11 +210,13 @@ export class SeatcastTickets extends LitElement {
       <button class="button small" type="button" ?disabled=${this.fetching !== undefined} @click=${() => this.#fetch(booking, 'pdf')}>
         ${this.#words.print}
       </button>
-      <button class="button small" type="button" ?disabled=${this.fetching !== undefined} @click=${() => this.#fetch(booking, 'ics')}>
-        ${this.#words.calendar}
-      </button>
       ${
-        booking.status === 'confirmed'
+        this.held
+          ? nothing
+          : html`<button class="button small" type="button" ?disabled=${this.fetching !== undefined} @click=${() => this.#fetch(booking, 'ics')}>${this.#words.calendar}</button>`
+      }
+      ${
+        booking.status === 'confirmed' && !this.held
           ? html`<button class="button small" type="button" ?disabled=${this.busy} @click=${() => this.#resend(booking)}>${this.#words.resend}</button>`
           : nothing
       }
@@ -214,7 +224,7 @@ export class SeatcastTickets extends LitElement {
   }
 
   #isOpen(): boolean {
-    const { status, confirmed_at: at } = this.booking ?? {};
+    const { status, confirmed_at: at } = this.#shown ?? {};
     return this.opened ?? (status === 'confirmed' && at != null && this.#client.now() - Date.parse(at) < FRESH_MS);
   }
 
@@ -242,18 +252,19 @@ export class SeatcastTickets extends LitElement {
     }
   }
 
-  #missing(): { booking: Booking; code: string } | undefined {
-    const { booking } = this;
+  #missing(): { booking: Shown; code: string } | undefined {
+    const booking = this.#shown;
     const ticket = booking?.tickets.find(({ code, status }) => status === 'valid' && !this.#qrs.has(code));
     return booking && ticket && this.#isOpen() && this.isConnected ? { booking, code: ticket.code } : undefined;
   }
 
-  async #fetch(booking: Booking, kind: 'pdf' | 'ics'): Promise<void> {
+  async #fetch(booking: Shown, kind: 'pdf' | 'ics'): Promise<void> {
     this.fetching = kind;
     this.problem = undefined;
     try {
-      if (kind === 'pdf') save(await this.#client.ticketsPdf(booking), `tickets-${booking.reference}.pdf`);
-      else save(await this.#client.calendarEntry(booking), `${booking.reference}.ics`);
+      if (this.held) save(await files.fileOf(this.#client.rest, `/tickets/${encodeURIComponent(this.held.code)}/ticket.pdf`, {}), `${this.held.code}.pdf`);
+      else if (kind === 'pdf') save(await this.#client.ticketsPdf(booking), `tickets-${booking.reference ?? ''}.pdf`);
+      else save(await this.#client.calendarEntry(booking), `${booking.reference ?? ''}.ics`);
     } catch (error) {
       this.problem = error;
     } finally {
@@ -262,8 +273,20 @@ export class SeatcastTickets extends LitElement {
   }
 }
 
+/** The ticket in the shape of a booking with this one ticket. Whoever took it over holds it as its buyer did. */
+function ofHolder({ id, code, status, seat, offer, taken_over_at: at, ticket_type_id: type, ticket_type: name }: HeldTicket): Shown {
+  const unit = { amount: 0, currency: '' };
+  return {
+    id: String(id),
+    status: 'confirmed',
+    confirmed_at: at,
+    items: [{ ticket_type_id: type, name, quantity: 1, unit_price: unit, seats: seat ? [seat] : [] }],
+    tickets: [{ code, ticket_type_id: type, seat_id: seat?.id ?? null, status: status === 'transferred' ? 'valid' : status, ...(offer ? { offer } : {}) }],
+  };
+}
+
 /** `Standard`, or `Stalls · Row H · Seat 2`. */
-function placeOf(words: (typeof WORDS)[Language], { items }: Booking, { ticket_type_id: type, seat_id: id }: Pick<Ticket, 'ticket_type_id' | 'seat_id'>): string {
+function placeOf(words: (typeof WORDS)[Language], { items }: Shown, { ticket_type_id: type, seat_id: id }: Pick<Ticket, 'ticket_type_id' | 'seat_id'>): string {
   const seat = items.flatMap(({ seats }) => seats).find((one) => one.id === id);
   if (seat) return words.seat(seat.section, seat.row, seat.number);
   return items.find(({ ticket_type_id }) => ticket_type_id === type)?.name ?? words.ticket;

@@ -17,6 +17,8 @@ interface Words {
   email: string;
   offer: string;
   yoursUntil: string;
+  /** Of a ticket that was taken over: a refund goes to its buyer. */
+  yoursUntilTaken: string;
   offered: (code: string, name: string) => string;
   withdrawn: (code: string) => string;
   hideQrs: string;
@@ -43,6 +45,7 @@ export const WORDS: Translations<Words> = {
     email: 'E-mail',
     offer: 'Offer by mail',
     yoursUntil: 'The ticket is yours until they take it. A refund would still go to you.',
+    yoursUntilTaken: 'The ticket is yours until they take it.',
     offered: (code, name) => `The ticket ${code} is offered to ${name} by mail.`,
     withdrawn: (code) => `The ticket ${code} is not offered any more.`,
     hideQrs: 'Hide QR codes',
@@ -67,6 +70,7 @@ export const WORDS: Translations<Words> = {
     email: 'อีเมล',
     offer: 'เสนอทางอีเมล',
     yoursUntil: 'บัตรเป็นของคุณจนกว่าผู้รับจะรับ หากมีการคืนเงิน เงินยังคืนให้คุณ',
+    yoursUntilTaken: 'บัตรเป็นของคุณจนกว่าผู้รับจะรับ',
     offered: (code, name) => `เสนอบัตร ${code} ให้ ${name} ทางอีเมลแล้ว`,
     withdrawn: (code) => `ไม่ได้เสนอบัตร ${code} แล้ว`,
     hideQrs: 'ซ่อนคิวอาร์โค้ด',
@@ -91,6 +95,7 @@ export const WORDS: Translations<Words> = {
     email: 'ایمیل',
     offer: 'پیشنهاد با ایمیل',
     yoursUntil: 'بلیت تا وقتی آن را نگرفته‌اند از آنِ شماست. بازپرداخت همچنان به شما می‌رسد.',
+    yoursUntilTaken: 'بلیت تا وقتی آن را نگرفته‌اند از آنِ شماست.',
     offered: (code, name) => `بلیت ${code} با ایمیل به ${name} پیشنهاد شد.`,
     withdrawn: (code) => `بلیت ${code} دیگر پیشنهاد نمی‌شود.`,
     hideQrs: 'پنهان کردن کدهای QR',
