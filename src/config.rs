@@ -785,6 +785,10 @@ pub mod rest {
     pub const HOLD_MINUTES_DEFAULT: i64 = 15;
     /// How long a hold may last, in minutes.
     pub const HOLD_MINUTES_MAX: i64 = 1_440;
+    /// How long an offer of the waitlist lasts when the organizer does not say, in minutes.
+    pub const OFFER_MINUTES_DEFAULT: i64 = 720;
+    /// How long such an offer may last, in minutes.
+    pub const OFFER_MINUTES_MAX: i64 = 43_200;
     /// Seats of one event.
     pub const SEATS_MAX: usize = 100_000;
     /// Seats changed in one request.

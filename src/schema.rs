@@ -11,8 +11,8 @@ use crate::config::rest::{
     BOOKING_VOUCHERS_MAX, CAPACITY_MAX, CURSOR_CHARS_MAX, DESCRIPTION_CHARS_MAX,
     HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, LABEL_CHARS_MAX,
     MAX_PER_BOOKING_DEFAULT, MESSAGE_CHARS_MAX, METHOD_CHARS_MAX, NAME_CHARS_MAX,
-    PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, REASON_CHARS_MAX, URL_CHARS_MAX,
-    VOUCHER_CODE_CHARS_MAX,
+    OFFER_MINUTES_DEFAULT, OFFER_MINUTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN,
+    REASON_CHARS_MAX, URL_CHARS_MAX, VOUCHER_CODE_CHARS_MAX,
 };
 
 /// Postgres keeps no NUL.
@@ -283,6 +283,17 @@ pub fn hold_minutes() -> Object {
 /// How long a hold lasts, of an event that has such a time already.
 pub fn other_hold_minutes() -> Object {
     integer(1, HOLD_MINUTES_MAX).build()
+}
+
+pub fn offer_minutes() -> Object {
+    integer(1, OFFER_MINUTES_MAX)
+        .default(Some(OFFER_MINUTES_DEFAULT.into()))
+        .build()
+}
+
+/// How long an offer of the waitlist lasts, of an event that has such a time already.
+pub fn other_offer_minutes() -> Object {
+    integer(1, OFFER_MINUTES_MAX).build()
 }
 
 /// A revision of an event.

@@ -37,6 +37,7 @@ pub struct NewEvent {
     pub membership_required: bool,
     pub max_per_booking: i64,
     pub hold_minutes: i64,
+    pub offer_minutes: i64,
     pub ticket_types: Vec<NewTicketType>,
 }
 
@@ -174,11 +175,11 @@ async fn insert(tx: &Transaction<'_>, event: &NewEvent) -> EditResult<EventId> {
     let statement = "
         insert into events (organizer_id, title, description, venue, category, image_url, starts_at, timezone,
                             currency, capacity, status, membership_required, max_per_booking, hold_minutes,
-                            ends_at, doors_at, country, city)
+                            ends_at, doors_at, country, city, offer_minutes)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint::int, $11, $12, $13::bigint::int, $14::bigint::int,
-                $15, $16, $17, $18)
+                $15, $16, $17, $18, $19::bigint::int)
         returning id";
-    let values: [&(dyn ToSql + Sync); 18] = [
+    let values: [&(dyn ToSql + Sync); 19] = [
         &event.organizer_id,
         &event.title,
         &event.description,
@@ -197,6 +198,7 @@ async fn insert(tx: &Transaction<'_>, event: &NewEvent) -> EditResult<EventId> {
         &event.doors_at,
         &event.country,
         &event.city,
+        &event.offer_minutes,
     ];
     Ok(tx.query_one(statement, &values).await?.try_get(0)?)
 }
@@ -232,9 +234,10 @@ async fn update(tx: &Transaction<'_>, event: EventId, change: &EventChange) -> E
                ends_at = case when $16 then $17 else ends_at end,
                doors_at = case when $18 then $19 else doors_at end,
                country = case when $20 then $21 else country end,
-               city = case when $22 then $23 else city end
+               city = case when $22 then $23 else city end,
+               offer_minutes = coalesce($24::bigint::int, offer_minutes)
          where id = $1";
-    let values: [&(dyn ToSql + Sync); 23] = [
+    let values: [&(dyn ToSql + Sync); 24] = [
         &event,
         &change.title,
         &change.description,
@@ -258,6 +261,7 @@ async fn update(tx: &Transaction<'_>, event: EventId, change: &EventChange) -> E
         &change.country.as_ref().and_then(Option::as_ref),
         &change.city.is_some(),
         &change.city.as_ref().and_then(Option::as_ref),
+        &change.offer_minutes,
     ];
     tx.execute(statement, &values).await?;
     Ok(())

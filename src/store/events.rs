@@ -29,6 +29,8 @@ pub struct EventRow {
     pub country: Option<String>,
     /// As little in the log.
     pub city: Option<String>,
+    /// How long an offer of the waitlist waits; as little in the log.
+    pub offer_minutes: i64,
 }
 
 /// An event with its ticket types and sections.
@@ -127,7 +129,7 @@ pub struct ManagedEvent {
     pub revenue: i64,
 }
 
-const COLUMNS: &str = "turn.revision, event_json(e, turn.layout), shown.types, rfc3339(e.created_at), e.country, e.city";
+const COLUMNS: &str = "turn.revision, event_json(e, turn.layout), shown.types, rfc3339(e.created_at), e.country, e.city, e.offer_minutes";
 /// Tables that [`COLUMNS`] need beside an event `e`.
 const TABLES: &str =
     "join turns turn on turn.event_id = e.id cross join lateral ticket_types_of(e.id) shown";
@@ -284,8 +286,8 @@ pub(super) async fn event_in_full(
         .await?;
     let row = client.query_opt(&statement, &[&event]).await?;
     row.map(|row| {
-        let Json(terms) = row.try_get(6)?;
-        let Json(sections) = row.try_get(7)?;
+        let Json(terms) = row.try_get(7)?;
+        let Json(sections) = row.try_get(8)?;
         Ok(EventInFull {
             row: read(&row)?,
             terms,
@@ -444,8 +446,8 @@ fn ids(rows: &[Row]) -> Result<Vec<EventId>, StoreError> {
 fn managed(row: &Row) -> Result<ManagedEvent, StoreError> {
     Ok(ManagedEvent {
         row: read(row)?,
-        bookings: row.try_get(6)?,
-        revenue: row.try_get(7)?,
+        bookings: row.try_get(7)?,
+        revenue: row.try_get(8)?,
     })
 }
 
@@ -458,6 +460,7 @@ fn read(row: &Row) -> Result<EventRow, StoreError> {
         ticket_types,
         created_at: row.try_get(3)?,
         country: row.try_get(4)?,
+        offer_minutes: row.try_get::<_, i32>(6)?.into(),
         city: row.try_get(5)?,
     })
 }

@@ -195,6 +195,7 @@ pub struct EventChange {
     pub membership_required: Option<bool>,
     pub max_per_booking: Option<i64>,
     pub hold_minutes: Option<i64>,
+    pub offer_minutes: Option<i64>,
 }
 
 /// An allowed change.

@@ -8,7 +8,7 @@ use crate::api::money::{self, Amount};
 use crate::api::ticket_types::TicketTypeBody;
 use crate::config::rest::{
     CAPACITY_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_MAX, MAX_PER_BOOKING_DEFAULT, NAME_CHARS_MAX,
-    REASON_CHARS_MAX, TICKET_TYPES_MAX,
+    OFFER_MINUTES_DEFAULT, OFFER_MINUTES_MAX, REASON_CHARS_MAX, TICKET_TYPES_MAX,
 };
 use crate::schema;
 use crate::store::event_edits::NewEvent;
@@ -85,6 +85,9 @@ pub(in crate::api) struct EventBody {
     /// How long a booking may wait for its payment. Without it as the server is set (`TICKET_PAYMENT_TIMEOUT`).
     #[schema(schema_with = schema::hold_minutes, required = false)]
     hold_minutes: Option<i64>,
+    /// How long an offer of the waitlist may wait for its answer.
+    #[schema(schema_with = schema::offer_minutes, required = false)]
+    offer_minutes: i64,
     /// The organizer of the event; only admins may name another than themselves.
     organizer_id: Option<UserId>,
 }
@@ -137,6 +140,8 @@ pub(in crate::api) struct EventPatch {
     max_per_booking: Option<i64>,
     #[schema(schema_with = schema::other_hold_minutes)]
     hold_minutes: Option<i64>,
+    #[schema(schema_with = schema::other_offer_minutes)]
+    offer_minutes: Option<i64>,
 }
 
 /// Members of a body that a change of an event leaves as they are: refused where they name something else, since to
@@ -294,6 +299,7 @@ impl Input for EventPatch {
             membership_required: fields.boolean("membership_required"),
             max_per_booking: fields.integer("max_per_booking", 1..=CAPACITY_MAX),
             hold_minutes: fields.integer("hold_minutes", 1..=HOLD_MINUTES_MAX),
+            offer_minutes: fields.integer("offer_minutes", 1..=OFFER_MINUTES_MAX),
         })
     }
 }
@@ -329,6 +335,7 @@ impl Input for EventBody {
             membership_required: read.membership_required.unwrap_or(false),
             max_per_booking: read.max_per_booking.unwrap_or(MAX_PER_BOOKING_DEFAULT),
             hold_minutes: read.hold_minutes,
+            offer_minutes: read.offer_minutes.unwrap_or(OFFER_MINUTES_DEFAULT),
             organizer_id,
         })
     }
@@ -424,6 +431,7 @@ impl EventBody {
             membership_required: Some(self.membership_required),
             max_per_booking: Some(self.max_per_booking),
             hold_minutes: self.hold_minutes.or(Some(hold_minutes)),
+            offer_minutes: Some(self.offer_minutes),
         }
     }
 }
@@ -465,6 +473,7 @@ impl EventPatch {
             membership_required: self.membership_required,
             max_per_booking: self.max_per_booking,
             hold_minutes: self.hold_minutes,
+            offer_minutes: self.offer_minutes,
         }
     }
 }
@@ -505,6 +514,7 @@ impl EventCreation {
             membership_required: body.membership_required,
             max_per_booking: body.max_per_booking,
             hold_minutes: body.hold_minutes.unwrap_or(hold_minutes),
+            offer_minutes: body.offer_minutes,
             ticket_types,
         }
     }

@@ -45,6 +45,8 @@ pub(in crate::api) struct Event {
     membership_required: bool,
     max_per_booking: i64,
     hold_minutes: i64,
+    /// How long an offer of the waitlist may wait for its answer.
+    offer_minutes: i64,
     /// Version of the seat map; 0 without one.
     layout: u32,
     /// The event's counter of changes.
@@ -157,6 +159,7 @@ impl Event {
             membership_required: event.membership_required,
             max_per_booking: event.max_per_booking,
             hold_minutes: event.hold_minutes,
+            offer_minutes: row.offer_minutes,
             layout: event.layout,
             revision: row.revision,
             created_at: row.created_at,

@@ -22,6 +22,28 @@ async fn an_event_that_does_not_say_holds_as_long_as_the_server_is_set_to() {
     assert_eq!(says.data(201)["hold_minutes"], 20);
 }
 
+/// As the column has it, by which the desk makes offers.
+#[tokio::test]
+async fn how_long_an_offer_of_the_waitlist_waits_is_the_organizers_to_say() {
+    let (server, organizer) = world().await;
+    let client = server.client().await;
+    let says = with(json!({"offer_minutes": 60}));
+    let made = organizer.post(EVENTS, &says).await;
+    assert_eq!(made.data(201)["offer_minutes"], 60);
+    let path = made.header("location").unwrap();
+    let column = async || one::<i32>(&client, "select offer_minutes from events", &[]).await;
+    assert_eq!(column().await, 60);
+    let other = json!({"offer_minutes": 90});
+    let changed = organizer.patch(path, &other).await;
+    assert_eq!(changed.data(200)["offer_minutes"], 90);
+    organizer.patch(path, &json!({"title": "Other"})).await;
+    assert_eq!(column().await, 90);
+    assert_eq!(
+        server.anonymous().get(path).await.data(200)["offer_minutes"],
+        90
+    );
+}
+
 #[tokio::test]
 async fn an_event_with_one_price_is_on_sale_as_soon_as_it_is_made() {
     let (server, organizer) = world().await;
@@ -33,6 +55,7 @@ async fn an_event_with_one_price_is_on_sale_as_soon_as_it_is_made() {
     assert_eq!(event["price"], json!({"amount": 4_500, "currency": "EUR"}));
     assert_eq!(event["max_per_booking"], 10);
     assert_eq!(event["hold_minutes"], 15);
+    assert_eq!(event["offer_minutes"], 720);
     assert_eq!(event["revision"].as_u64(), Some(answer.revision()));
     let only = &event["ticket_types"][0];
     assert_eq!(
@@ -164,6 +187,8 @@ async fn everything_that_is_wrong_with_an_event_is_said_at_once() {
         ),
         (json!({"status": "completed"}), "status NOT_A_CHOICE"),
         (json!({"hold_minutes": 0}), "hold_minutes TOO_SMALL"),
+        (json!({"offer_minutes": 0}), "offer_minutes TOO_SMALL"),
+        (json!({"offer_minutes": 43_201}), "offer_minutes TOO_BIG"),
         (
             json!({"membership_required": "yes"}),
             "membership_required NOT_A_BOOLEAN",

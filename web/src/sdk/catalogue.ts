@@ -8,6 +8,8 @@ export interface EventSummary extends EventInfo {
   /** ISO 3166-1; null: none is named. */
   country: string | null;
   revision: number;
+  /** How long an offer of the waitlist may wait for its answer. */
+  offer_minutes: number;
   /** Where it is; null where the organizer does not say. */
   city?: string | null;
   /** The lowest of its ticket types; null where there are none. */

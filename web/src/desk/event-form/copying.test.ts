@@ -13,7 +13,7 @@ let client: DeskClient;
 
 const type = (id: number, sort: number): object => ({ id, name: `Type ${id}`, price: { amount: 4_500, currency: 'EUR' }, capacity: 10, sort, min_per_booking: 1, max_per_booking: null, max_per_user: null });
 /** As the server answers: in the order of `sort`, then of ids. The second event was sent the types 12 and 10, in that order. */
-const first = { id: 1, title: 'First', venue: 'Hall', description: '', category: 'music', country: null, timezone: 'Europe/Berlin', starts_at: '2038-06-01T18:00:00Z', image_url: null, currency: 'EUR', capacity: 30, membership_required: false, max_per_booking: 10, hold_minutes: 15, organizer_id: 3, layout: 1, ticket_types: [type(11, 0), type(12, 1), type(10, 2)] };
+const first = { id: 1, title: 'First', venue: 'Hall', description: '', category: 'music', country: null, timezone: 'Europe/Berlin', starts_at: '2038-06-01T18:00:00Z', image_url: null, currency: 'EUR', capacity: 30, membership_required: false, max_per_booking: 10, hold_minutes: 15, offer_minutes: 720, organizer_id: 3, layout: 1, ticket_types: [type(11, 0), type(12, 1), type(10, 2)] };
 const made = { ...first, id: MAKES, layout: 0, ticket_types: [type(21, 1), type(22, 2)] };
 
 beforeEach(() => {

@@ -6,7 +6,7 @@ import type { EventDetails } from '../../sdk/index.ts';
 import type { DeskClient } from '../desk-client.ts';
 import { EditEventPage } from './edit-event-page.ts';
 
-const EVENT = { id: 1, title: 'First', venue: 'Hall', description: '', category: 'music', country: null, timezone: 'Europe/Berlin', starts_at: '2038-06-01T18:00:00Z', image_url: null, currency: 'EUR', capacity: 30, membership_required: false, max_per_booking: 10, hold_minutes: 15, organizer_id: 3, layout: 0, status: 'active', revision: 1, ticket_types: [] } as unknown as EventDetails;
+const EVENT = { id: 1, title: 'First', venue: 'Hall', description: '', category: 'music', country: null, timezone: 'Europe/Berlin', starts_at: '2038-06-01T18:00:00Z', image_url: null, currency: 'EUR', capacity: 30, membership_required: false, max_per_booking: 10, hold_minutes: 15, offer_minutes: 720, organizer_id: 3, layout: 0, status: 'active', revision: 1, ticket_types: [] } as unknown as EventDetails;
 let server: FakeServer;
 let client: DeskClient;
 

@@ -31,6 +31,7 @@ export interface EventValues {
   membership_required: boolean;
   max_per_booking: number;
   hold_minutes: number;
+  offer_minutes: number;
 }
 export type EventKey = keyof EventValues;
 
@@ -49,6 +50,7 @@ export const EVENT_KEYS: readonly EventKey[] = [
   'capacity',
   'max_per_booking',
   'hold_minutes',
+  'offer_minutes',
   'membership_required',
 ];
 
@@ -56,9 +58,9 @@ const TIMES: ReadonlySet<EventKey> = new Set(['starts_at', 'ends_at', 'doors_at'
 
 export function valuesOf(event: EventDetails): EventValues {
   const { title, description, venue, category, image_url, starts_at, timezone, country, capacity } = event;
-  const { membership_required, max_per_booking, hold_minutes, city = null, ends_at = null, doors_at = null } = event;
+  const { membership_required, max_per_booking, hold_minutes, offer_minutes, city = null, ends_at = null, doors_at = null } = event;
   const what = { title, description, venue, city, category, image_url };
-  return { ...what, starts_at, ends_at, doors_at, timezone, country, capacity, membership_required, max_per_booking, hold_minutes };
+  return { ...what, starts_at, ends_at, doors_at, timezone, country, capacity, membership_required, max_per_booking, hold_minutes, offer_minutes };
 }
 
 export function isSame(key: EventKey, one: EventValues, other: EventValues): boolean {
@@ -88,7 +90,7 @@ export function eventFields(language: Language, values: Partial<EventValues>, fa
   const zone = values.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   const time = (name: 'starts_at' | 'ends_at' | 'doors_at', required = false): TemplateResult =>
     textField(faults, { name, label: fields[name], type: 'datetime-local', value: toWall(values[name], zone), required, ...(required ? { hint: words.inZone } : {}) });
-  const whole = (name: 'capacity' | 'max_per_booking' | 'hold_minutes', required = false): TemplateResult =>
+  const whole = (name: 'capacity' | 'max_per_booking' | 'hold_minutes' | 'offer_minutes', required = false): TemplateResult =>
     textField(faults, { name, label: fields[name], type: 'number', value: values[name] ?? '', required });
   return html`
     <fieldset>
@@ -114,7 +116,7 @@ export function eventFields(language: Language, values: Partial<EventValues>, fa
     <fieldset>
       <legend>${words.sale}</legend>
       <div class="fields">
-        ${whole('capacity', true)} ${whole('max_per_booking')} ${whole('hold_minutes')}
+        ${whole('capacity', true)} ${whole('max_per_booking')} ${whole('hold_minutes')} ${whole('offer_minutes')}
         ${tickField({ name: 'membership_required', label: fields.membership_required, value: values.membership_required ?? false, whole: true })}
       </div>
     </fieldset>
@@ -127,7 +129,7 @@ export function readEvent(typed: Typed, before: Partial<EventValues>): { values:
   const timezone = typed.text('timezone');
   const zone = isTimezone(timezone) ? timezone : 'UTC';
   if (zone !== timezone) faults['timezone'] = (language) => WORDS[language].notATimezone;
-  const number = (name: 'capacity' | 'max_per_booking' | 'hold_minutes'): number | undefined => {
+  const number = (name: 'capacity' | 'max_per_booking' | 'hold_minutes' | 'offer_minutes'): number | undefined => {
     const text = typed.text(name);
     if (text === '') return before[name];
     const value = wholeOf(text);
@@ -156,6 +158,7 @@ export function readEvent(typed: Typed, before: Partial<EventValues>): { values:
     capacity,
     max_per_booking: number('max_per_booking'),
     hold_minutes: number('hold_minutes'),
+    offer_minutes: number('offer_minutes'),
     membership_required: typed.is('membership_required'),
   };
   const given = Object.entries(read).filter(([, value]) => value !== undefined);

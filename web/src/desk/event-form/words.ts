@@ -19,6 +19,7 @@ const FIELDS_EN: Record<EventKey, string> = {
   membership_required: 'For members only',
   max_per_booking: 'Tickets per booking, at most',
   hold_minutes: 'Minutes to pay',
+  offer_minutes: 'Minutes to take an offer of the waitlist',
 };
 
 const FIELDS_TH: Record<EventKey, string> = {
@@ -37,6 +38,7 @@ const FIELDS_TH: Record<EventKey, string> = {
   membership_required: 'สำหรับสมาชิกเท่านั้น',
   max_per_booking: 'จำนวนบัตรต่อการจอง ไม่เกิน',
   hold_minutes: 'นาทีสำหรับชำระเงิน',
+  offer_minutes: 'นาทีสำหรับรับข้อเสนอจากรายการรอ',
 };
 
 const FIELDS_FA: Record<EventKey, string> = {
@@ -55,6 +57,7 @@ const FIELDS_FA: Record<EventKey, string> = {
   membership_required: 'فقط برای اعضا',
   max_per_booking: 'بیشترین بلیت در هر رزرو',
   hold_minutes: 'دقیقه برای پرداخت',
+  offer_minutes: 'دقیقه برای پذیرفتن پیشنهاد فهرست انتظار',
 };
 
 const english = {
