@@ -27,7 +27,7 @@ use super::supabase::{self, JoinConfig, System};
 use super::topic::Topic;
 use crate::config::Config;
 use crate::protocol::presence::Counts;
-use crate::ticketing::live::{Delta, Op, RowChange};
+use crate::ticketing::live::{Delta, RowChange};
 use crate::ticketing::{EventId, Revision, UserId};
 
 #[derive(Deserialize)]
@@ -460,10 +460,7 @@ fn changes() -> Made {
         phoenix::push(vsn, TICKETS, supabase::POSTGRES_CHANGES, message)
     };
     let mut inserted = sold_one();
-    let row = RowChange {
-        op: Op::Insert,
-        row: Some(stalls(100, 0, 0)),
-    };
+    let row = RowChange::insert(stalls(100, 0, 0));
     inserted.ticket_types.insert(super::fixtures::STALLS, row);
     vec![
         ("row updated", message(Vsn::V2, &sold_one())),

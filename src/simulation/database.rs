@@ -11,7 +11,7 @@ use crate::protocol::presence::Counts;
 use crate::store::doorbell::HistoryPlace;
 use crate::store::presence::{NodeLease, PresenceRing};
 use crate::store::{LiveEvent, LogMark};
-use crate::ticketing::live::{Delta, EventState, Op, RowChange, SeatStatus, TicketType, samples};
+use crate::ticketing::live::{Delta, EventState, RowChange, SeatStatus, TicketType, samples};
 use crate::ticketing::{EventId, NoticeId, Revision, TicketTypeId};
 
 pub(super) struct Database {
@@ -250,9 +250,9 @@ fn change(state: &EventState, delta: &mut Delta, dice: &mut Dice) {
         }
         1 => {
             let id = NoticeId(revision);
-            let row = Some(samples::notice(id));
-            let op = Op::Insert;
-            delta.notices.insert(id, RowChange { op, row });
+            delta
+                .notices
+                .insert(id, RowChange::insert(samples::notice(id)));
         }
         2 if !state.notices.is_empty() => {
             let id = state.notices.keys().next().copied();
@@ -263,14 +263,10 @@ fn change(state: &EventState, delta: &mut Delta, dice: &mut Dice) {
             let change = if state.ticket_types.contains_key(&id) {
                 RowChange::delete()
             } else {
-                let row = Some(TicketType {
+                RowChange::insert(TicketType {
                     hidden: revision % 3 == 0,
                     ..samples::ticket_type(id, 0, 0, revision)
-                });
-                RowChange {
-                    op: Op::Insert,
-                    row,
-                }
+                })
             };
             delta.ticket_types.insert(id, change);
         }

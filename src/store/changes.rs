@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
 use super::{Store, StoreError};
-use crate::ticketing::live::{Delta, EventInfo, Notice, Op, RowChange, SeatStatus, TicketType};
+use crate::ticketing::live::{Delta, EventInfo, Notice, RowChange, SeatStatus, TicketType};
 use crate::ticketing::{EventId, NoticeId, Revision, TicketTypeId};
 
 /// A change that was read from the log. Its time tells it from the change that a database which lost it wrote in its place.
@@ -202,15 +202,11 @@ impl LoggedChange {
 fn by_id<T, Id: Ord>(rows: Vec<Logged<T, Id>>, id_of: fn(&T) -> Id) -> BTreeMap<Id, RowChange<T>> {
     rows.into_iter()
         .map(|row| match row {
-            Logged::Insert(row) => (id_of(&row), change(Op::Insert, row)),
-            Logged::Update(row) => (id_of(&row), change(Op::Update, row)),
+            Logged::Insert(row) => (id_of(&row), RowChange::insert(row)),
+            Logged::Update(row) => (id_of(&row), RowChange::update(row)),
             Logged::Delete { id } => (id, RowChange::delete()),
         })
         .collect()
-}
-
-fn change<T>(op: Op, row: T) -> RowChange<T> {
-    RowChange { op, row: Some(row) }
 }
 
 pub(super) fn statuses(seats: SeatPairs) -> Result<BTreeMap<u32, SeatStatus>, StoreError> {

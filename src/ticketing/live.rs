@@ -163,6 +163,8 @@ pub enum Op {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowChange<T> {
     pub op: Op,
+    /// Of [`Op::Insert`]: updates of the row followed, and are in `row`. Who watches updates alone is told of them.
+    pub updated: bool,
     pub row: Option<T>,
 }
 

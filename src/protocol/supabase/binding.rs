@@ -169,9 +169,8 @@ impl Bindings {
         let mut messages = Vec::new();
         for table in tables {
             for change in (table.changes)(delta, state) {
-                for (columns, ids) in self.matching(table, &change) {
-                    let message =
-                        TableMessage::new(ids, table, columns, &change, &commit_timestamp);
+                for (kind, ids) in self.matching(table, &change) {
+                    let message = TableMessage::new(ids, table, kind, &change, &commit_timestamp);
                     messages.push(message);
                 }
                 if messages.len() > TABLE_MESSAGES_MAX {
@@ -182,29 +181,29 @@ impl Bindings {
         Ok(messages)
     }
 
-    /// The ids of the bindings that match a change, by their selected columns.
+    /// The ids of the bindings that match a change, by what they are told of it and their selected columns.
     fn matching(
         &self,
         table: &PublishedTable,
         change: &TableChange<'_>,
-    ) -> Vec<(ColumnSet, Vec<u32>)> {
-        let mut groups: Vec<(ColumnSet, Vec<u32>)> = Vec::new();
+    ) -> Vec<((Op, ColumnSet), Vec<u32>)> {
+        let mut groups: Vec<((Op, ColumnSet), Vec<u32>)> = Vec::new();
         for (binding, source) in self.sources() {
-            let wanted = std::ptr::eq(source.table, table)
-                && binding.op.is_none_or(|op| op == change.op)
-                && source.filter.lets_through(&change.row);
-            if !wanted {
+            let is_of = std::ptr::eq(source.table, table);
+            let Some(op) = binding.told_of(change).filter(|_| is_of) else {
+                continue;
+            };
+            if !source.filter.lets_through(&change.row) {
                 continue;
             }
-            match groups
-                .iter_mut()
-                .find(|(columns, _)| *columns == source.columns)
-            {
+            let told = (op, source.columns);
+            match groups.iter_mut().find(|(other, _)| *other == told) {
                 Some((_, ids)) if ids.contains(&binding.id) => {}
                 Some((_, ids)) => ids.push(binding.id),
-                None => groups.push((source.columns, vec![binding.id])),
+                None => groups.push((told, vec![binding.id])),
             }
         }
+        groups.sort_by_key(|((op, _), _)| *op != change.op);
         groups
     }
 
@@ -260,6 +259,17 @@ impl Binding {
             echo,
             op: operation(asked.get("event")),
             sources: sources(asked),
+        }
+    }
+
+    /// The operation that its viewers are told of a change; `None`: they asked for another. A row that was made and changed
+    /// in one delta is an INSERT, and to those who watch changes alone an UPDATE.
+    fn told_of(&self, change: &TableChange<'_>) -> Option<Op> {
+        match self.op {
+            None => Some(change.op),
+            Some(op) if op == change.op => Some(op),
+            Some(Op::Update) if change.op == Op::Insert && change.updated => Some(Op::Update),
+            Some(_) => None,
         }
     }
 

@@ -49,7 +49,7 @@ impl<'a> TableMessage<'a> {
     pub(super) fn new(
         ids: Vec<u32>,
         table: &'static PublishedTable,
-        columns: ColumnSet,
+        (op, columns): (Op, ColumnSet),
         change: &TableChange<'a>,
         commit_timestamp: &str,
     ) -> Self {
@@ -63,11 +63,11 @@ impl<'a> TableMessage<'a> {
             data: Data {
                 schema: table.schema,
                 table: table.name,
-                kind: kind(change.op),
+                kind: kind(op),
                 commit_timestamp: commit_timestamp.to_owned(),
                 columns: shape,
-                record: (change.op != Op::Delete).then(|| record(columns)),
-                old_record: (change.op != Op::Insert).then(|| record(ColumnSet::PRIMARY_KEY)),
+                record: (op != Op::Delete).then(|| record(columns)),
+                old_record: (op != Op::Insert).then(|| record(ColumnSet::PRIMARY_KEY)),
                 errors: None,
             },
         }

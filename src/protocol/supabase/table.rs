@@ -60,6 +60,8 @@ impl ColumnType {
 #[derive(Debug)]
 pub(super) struct TableChange<'a> {
     pub(super) op: Op,
+    /// Of [`Op::Insert`]: the row was changed after it was made.
+    pub(super) updated: bool,
     /// The new row; for a deleted one the cells that are still known.
     pub(super) row: Vec<Cell<'a>>,
 }

@@ -29,7 +29,7 @@ fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange
     let event = Cell::Int(state.event.id.0);
     let changes = delta.ticket_types.iter().map(|(&id, change)| {
         let row = change.row.as_ref().filter(|row| !row.hidden);
-        let change = (change.op, row);
+        let change = (change.op, change.updated, row);
         row_of(&EVENT_TICKETS, [Cell::Int(id.0), event], change, |row| {
             vec![
                 Cell::Text(&row.name),
@@ -47,7 +47,7 @@ fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange
 fn row_of<'a, T>(
     table: &PublishedTable,
     keys: [Cell<'a>; 2],
-    (op, row): (Op, Option<&'a T>),
+    (op, updated, row): (Op, bool, Option<&'a T>),
     others: impl FnOnce(&'a T) -> Vec<Cell<'a>>,
 ) -> TableChange<'a> {
     let mut cells = keys.to_vec();
@@ -56,7 +56,11 @@ fn row_of<'a, T>(
         None => cells.resize(table.columns.len(), Cell::Unknown),
     }
     let op = if row.is_some() { op } else { Op::Delete };
-    TableChange { op, row: cells }
+    TableChange {
+        op,
+        updated,
+        row: cells,
+    }
 }
 
 /// The event of the channel, as one row.
@@ -92,6 +96,7 @@ static EVENTS: PublishedTable = PublishedTable {
 fn events<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
     let row = |op| TableChange {
         op,
+        updated: false,
         row: event(&state.event),
     };
     event_op(delta).map(row).into_iter().collect()
@@ -149,11 +154,14 @@ static SEATS: PublishedTable = PublishedTable {
     },
 };
 
-/// A new layout is an INSERT of each of its seats, which replace all earlier ones.
+/// A new layout is an INSERT of each of its seats, which replace all earlier ones. Those that are listed beside it may have
+/// moved since, where more than the layout was merged.
 fn seats<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
     let event = Cell::Int(state.event.id.0);
+    let is_merged = delta.to - delta.from > 1;
     let change = |op, position: u32, status: SeatStatus| TableChange {
         op,
+        updated: op == Op::Insert && is_merged && delta.seats.contains_key(&position),
         row: vec![
             Cell::Int(position.into()),
             event,
@@ -202,7 +210,7 @@ static NOTICES: PublishedTable = PublishedTable {
 fn notices<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
     let event = Cell::Int(state.event.id.0);
     let changes = delta.notices.iter().map(|(&id, change)| {
-        let change = (change.op, change.row.as_ref());
+        let change = (change.op, change.updated, change.row.as_ref());
         row_of(&NOTICES, [Cell::Int(id.0), event], change, |notice| {
             vec![
                 Cell::Text(&notice.kind),

@@ -76,9 +76,18 @@ impl Delta {
 }
 
 impl<T> RowChange<T> {
+    pub fn insert(row: T) -> Self {
+        RowChange {
+            op: Op::Insert,
+            updated: false,
+            row: Some(row),
+        }
+    }
+
     pub fn update(row: T) -> Self {
         RowChange {
             op: Op::Update,
+            updated: false,
             row: Some(row),
         }
     }
@@ -86,13 +95,14 @@ impl<T> RowChange<T> {
     pub fn delete() -> Self {
         RowChange {
             op: Op::Delete,
+            updated: false,
             row: None,
         }
     }
 }
 
-/// The later change wins. An insert followed by an update stays an insert, since the row is new to a reader of both. An
-/// insert followed by a delete becomes a delete, since a viewer may have been sent the insert alone.
+/// The later change wins. An insert followed by an update stays an insert, since the row is new to a reader of both,
+/// and says that it was updated. An insert followed by a delete becomes a delete, since a viewer may have been sent the insert alone.
 fn merge_rows<Id: Copy + Ord, T: Clone>(
     changes: &mut BTreeMap<Id, RowChange<T>>,
     later: &BTreeMap<Id, RowChange<T>>,
@@ -107,6 +117,7 @@ fn merge_rows<Id: Copy + Ord, T: Clone>(
         let mut change = change.clone();
         if new_to_reader && change.op == Op::Update {
             change.op = Op::Insert;
+            change.updated = true;
         }
         changes.insert(id, change);
     }

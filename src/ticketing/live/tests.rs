@@ -11,14 +11,8 @@ use super::*;
 
 fn row_change<T: Clone + std::fmt::Debug + 'static>(row: T) -> impl Strategy<Value = RowChange<T>> {
     prop_oneof![
-        Just(RowChange {
-            op: Op::Insert,
-            row: Some(row.clone())
-        }),
-        Just(RowChange {
-            op: Op::Update,
-            row: Some(row)
-        }),
+        Just(RowChange::insert(row.clone())),
+        Just(RowChange::update(row)),
         Just(RowChange::delete()),
     ]
 }
@@ -154,10 +148,8 @@ fn merged_rows_say_what_their_reader_has_to_do() {
     use Op::{Delete, Insert, Update};
     let change = |op| match op {
         Delete => RowChange::delete(),
-        op => RowChange {
-            op,
-            row: Some(notice(NoticeId(1))),
-        },
+        Insert => RowChange::insert(notice(NoticeId(1))),
+        Update => RowChange::update(notice(NoticeId(1))),
     };
     for (earlier, later, both) in [
         (Insert, Update, Insert),
@@ -177,9 +169,11 @@ fn merged_rows_say_what_their_reader_has_to_do() {
             notices: [(NoticeId(1), change(later))].into(),
             ..Delta::default()
         });
+        let merged = &first.notices[&NoticeId(1)];
+        let is_both = (earlier, later) == (Insert, Update);
         assert_eq!(
-            first.notices[&NoticeId(1)].op,
-            both,
+            (merged.op, merged.updated),
+            (both, is_both),
             "{earlier:?} then {later:?}"
         );
     }

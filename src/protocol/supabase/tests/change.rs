@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
 use super::{filtered, ids, join, messages};
-use crate::protocol::fixtures::{VIP, removed, sold_one, stalls};
+use crate::protocol::fixtures::{STALLS, VIP, removed, sold_one, stalls};
 use crate::protocol::supabase::change::commit_timestamp;
-use crate::ticketing::live::{Op, RowChange};
+use crate::ticketing::live::{Delta, RowChange};
 
 #[test]
 fn a_deletion_reaches_all_whom_it_may_concern() {
@@ -36,6 +36,39 @@ fn a_message_names_every_binding_that_it_concerns() {
     assert_eq!(deletes[0]["ids"], json!([ids[2]]));
 }
 
+/// Changes within a window are one: a binding is told of the operation that it asked for, and `*` of each row once.
+#[test]
+fn a_row_that_was_made_and_changed_reaches_those_who_watch_either() {
+    let config = join(json!([
+        {"event": "UPDATE", "table": "event_tickets"},
+        {"event": "INSERT", "table": "event_tickets"},
+        {"event": "*", "table": "event_tickets"},
+        {"event": "DELETE", "table": "event_tickets"},
+    ]));
+    let ids = ids(&config);
+    let mut delta = sold_one();
+    delta.ticket_types = [(STALLS, RowChange::insert(stalls(100, 0, 0)))].into();
+    assert_eq!(
+        messages(&config, &delta).len(),
+        1,
+        "it was made, and no more"
+    );
+    delta.merge(&Delta {
+        from: delta.to,
+        to: delta.to + 1,
+        ..sold_one()
+    });
+    let [insert, update] = &messages(&config, &delta)[..] else {
+        panic!("an INSERT and an UPDATE")
+    };
+    assert_eq!(insert["ids"], json!([ids[1], ids[2]]));
+    assert_eq!(insert["data"]["type"], "INSERT");
+    assert_eq!(update["ids"], json!([ids[0]]));
+    assert_eq!(update["data"]["type"], "UPDATE");
+    assert_eq!(update["data"]["old_record"], json!({"id": 101}));
+    assert_eq!(insert["data"]["record"], update["data"]["record"]);
+}
+
 #[test]
 fn each_selection_of_columns_has_messages_of_its_own() {
     let config = join(json!([
@@ -60,13 +93,9 @@ fn each_selection_of_columns_has_messages_of_its_own() {
 #[test]
 fn a_message_has_the_keys_that_clients_insist_on() {
     let mut delta = sold_one();
-    delta.ticket_types.insert(
-        VIP,
-        RowChange {
-            op: Op::Insert,
-            row: Some(stalls(1, 0, 0)),
-        },
-    );
+    delta
+        .ticket_types
+        .insert(VIP, RowChange::insert(stalls(1, 0, 0)));
     let [update, insert] = &messages(&filtered(""), &delta)[..] else {
         panic!("two rows, two messages")
     };

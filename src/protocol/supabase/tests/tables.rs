@@ -91,6 +91,24 @@ fn seats_are_told_by_position_and_a_new_map_seat_by_seat() {
         ]
     );
     assert_eq!(told(&[("events", "")], &delta).len(), 1, "its layout moved");
+
+    // Seats that moved after the new map are told to those who watch nothing but that.
+    let updates = join(json!([{"event": "UPDATE", "table": "seats"}]));
+    assert!(messages(&updates, &delta).is_empty(), "of the map alone");
+    delta.merge(&Delta {
+        from: delta.to,
+        to: delta.to + 1,
+        seats: BTreeMap::from([(0, SeatStatus::Held)]),
+        ..fixtures::delta()
+    });
+    let moved = messages(&updates, &delta);
+    let moved: Vec<_> = moved.iter().map(|one| &one["data"]).collect();
+    assert!(
+        moved.iter().all(|data| data["type"] == "UPDATE"),
+        "{moved:?}"
+    );
+    let held = |data: &&&Value| data["record"]["status"] == "held";
+    assert_eq!(moved.iter().filter(held).count(), 1, "{moved:?}");
 }
 
 #[test]
@@ -137,7 +155,14 @@ fn notices_come_and_change_and_go() {
     let mut delta = fixtures::delta();
     for op in [Op::Insert, Op::Update] {
         let row = Some(notice.clone());
-        delta.notices = BTreeMap::from([(NoticeId(7), RowChange { op, row })]);
+        delta.notices = BTreeMap::from([(
+            NoticeId(7),
+            RowChange {
+                op,
+                updated: false,
+                row,
+            },
+        )]);
         let rows = told(
             &[("notices", "event_id=eq.42,type=in.(info_update,custom)")],
             &delta,
