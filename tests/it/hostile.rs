@@ -480,7 +480,14 @@ async fn faults_3_viewers_cannot_take_the_open_files_of_the_database_and_of_oper
     let log = tempfile::NamedTempFile::new().unwrap();
     let stderr = log.reopen().unwrap().into();
     let start = move || {
-        let args = ["--socket-shards=2", "--database-url", &url];
+        let args = [
+            "--socket-shards=2",
+            // All of these come from one address.
+            "--socket-connections-per-address-max=0",
+            "--http-connections-per-address-max=0",
+            "--database-url",
+            &url,
+        ];
         ServerProcess::with_open_files(256, &args, stderr)
     };
     let server = tokio::task::spawn_blocking(start).await.unwrap();

@@ -43,6 +43,8 @@ impl BenchProcess {
         let mut all = vec!["serve", "--dev", "--host", "127.0.0.1", "--port", "0"];
         // All load comes from one address.
         all.extend(["--limits", "off"]);
+        all.extend(["--socket-connections-per-address-max", "0"]);
+        all.extend(["--http-connections-per-address-max", "0"]);
         all.extend(args);
         let envs = [("DATABASE_URL", database_url), ("RUST_LOG", BENCH_LEVELS)];
         let mut server = BenchProcess::again(&all, &envs)?;
