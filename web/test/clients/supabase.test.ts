@@ -157,7 +157,10 @@ describe.each(published)('npm @supabase/realtime-js %s', (_, { Client, vsn, tell
       select ${event.id}, section.id, ${event.typeId}, 'A', n::text, n, 1
         from section, generate_series(1, 600) as place (n)`);
     // Code that reads the tables when it is subscribed, as Supabase tells it to, reads them again.
-    await expect.poll(() => statuses, { timeout: 10_000 }).toEqual(['SUBSCRIBED', 'CHANNEL_ERROR', 'SUBSCRIBED']);
+    // A busy machine may let it join before the last of the map was told, and then once more.
+    await expect
+      .poll(() => [statuses.includes('CHANNEL_ERROR'), statuses.at(-1)], { timeout: 10_000 })
+      .toEqual([true, 'SUBSCRIBED']);
     await sql(`update seats set blocked = true where event_id = ${event.id} and number = '7'`);
     await expect.poll(() => seen).toEqual([6]);
   });
