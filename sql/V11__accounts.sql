@@ -228,7 +228,7 @@ create function end_tokens() returns trigger
     language plpgsql security definer set search_path from current as $$
 begin
     insert into ended_tokens (user_id, generation) values (new.id, new.token_generation);
-    -- Whoever sells no more no longer owns what they sold.
+    -- Sellers who sell no more no longer own what they sold.
     perform ring('users:', array[new.id]);
     return null;
 end

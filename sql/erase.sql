@@ -54,7 +54,7 @@ update waitlist set status = 'left', updated_at = clock_timestamp()
 update bookings set expires_at = clock_timestamp()
  where kind = 'offer' and status = 'pending' and user_id in (select id from users where email = lower(:'email'));
 with person as (select id from users where email = lower(:'email')),
-     -- What staff sold to somebody whom the contact names is not the seller's.
+     -- A booking that staff sold to somebody whom the contact names is not the seller's.
      theirs as (select id from bookings where user_id in (select id from person)
                    and (kind <> 'staff' or not exists (select from booking_contacts where booking_id = bookings.id))
                  union select booking_id from booking_contacts where email = lower(:'email')),

@@ -148,8 +148,8 @@ pub(super) async fn statuses(
         let answer = tagged(&headers, &current, event.moment(), "SEATS", || ());
         return Ok(by_caller(answer));
     }
-    // Who is ahead of this node was told of a map that it may not have heard of. A map that is drawn after this look is among
-    // the changes.
+    // A caller who is ahead of this node was told of a map that it may not have heard of. A map that is drawn after this look
+    // is among the changes.
     let layout = match since {
         Some(since) if since > event.revision() && event.stale_since().is_none() => {
             let layout = state.store.layout(event_id).await?;

@@ -33,8 +33,8 @@ const SUBJECT_CHARS_MAX: usize = 500;
 const PATIENCE: Duration = Duration::from_millis(IDENTITY_PATIENCE_MS);
 const FRESH: Duration = Duration::from_millis(IDENTITY_FRESH_MS);
 const AGE_MAX: Duration = Duration::from_millis(IDENTITY_AGE_MS_MAX);
-/// Whoever was looked up longer ago is nobody, also while nobody can be asked: that rights have ended is remembered a little
-/// longer than a token of ours lives, and no more.
+/// A person who was looked up longer ago is nobody, also while nobody can be asked: that rights have ended is remembered a
+/// little longer than a token of ours lives, and no more.
 const BELIEVED_FOR: Duration = Duration::from_secs(ACCESS_TOKEN_S);
 
 /// A person as another issuer's token names it.
@@ -453,7 +453,7 @@ mod tests {
             staffs: Staffs::default(),
             generation: 1,
         };
-        // Whatever it is that keeps the inquiry from being answered.
+        // As if the inquiry were never answered.
         drop(inquiries);
         issuers.learn(&identity, person);
         assert_eq!(issuers.person(identity.clone()).await.unwrap(), person);

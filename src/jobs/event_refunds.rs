@@ -98,7 +98,7 @@ impl Kind for EventRefunds {
         }
         let open = store.open_money(self.event_id).await?;
         progress.for_review = open.for_review;
-        // What was captured meanwhile is given back, too; and if a person has it tried again, all that is left is.
+        // Money that was captured meanwhile is given back, too; and if a person has it tried again, all that is left is.
         progress.after = None;
         if open.moves {
             return Ok(End::Rests(LOOK, as_json(&progress)));

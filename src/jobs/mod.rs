@@ -81,7 +81,7 @@ pub trait Kind: Serialize + DeserializeOwned + Send + Sync {
     const WORTH: Duration;
     /// Nobody misses it after that, so it is forgotten. Any other waits for a person then.
     const DROPPED_WHEN_LATE: bool = false;
-    /// What it does is to money: whoever decides about one that waits for a person needs the right for it.
+    /// It moves money: a decision about one that waits for a person takes the right to that.
     const OF_MONEY: bool = false;
     /// How long after it the same request leads to nothing.
     const QUIET: Duration = Duration::ZERO;

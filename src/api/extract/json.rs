@@ -239,7 +239,7 @@ mod tests {
             r#"{"a": [{}]}"#,
             2 * OBJECT_BYTES + MEMBER_BYTES + ITEM_BYTES,
         );
-        // What comes after is not looked at.
+        // Nothing behind the bound is looked at.
         let broken = Document::parse(b"[1, 2, 3, x", 2 * ITEM_BYTES).err();
         assert!(matches!(broken, Some(Unread::TooManyValues)));
     }

@@ -334,7 +334,7 @@ pub(super) fn cancel_there(world: &MoneyWorld, id: PaymentId) {
     });
 }
 
-/// What was set aside lapses.
+/// Money that was set aside lapses.
 pub(super) fn lapse(world: &MoneyWorld, id: PaymentId) {
     world.with(|shared| {
         let charge = shared.charges.get_mut(&id);
