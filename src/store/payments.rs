@@ -201,12 +201,9 @@ impl Store {
                from (select * from payments where booking_id = $1 and {LIVE} limit 1) p
               cross join lateral (select * from bookings where id = p.booking_id limit 1) b"
         );
-        let statement = client.prepare_cached(&sql).await?;
+        let live_of = client.prepare_cached(&sql).await?;
         let extension = EXTENSION_S as f64;
-        if let Some(row) = client
-            .query_opt(&statement, &[&booking, &extension])
-            .await?
-        {
+        if let Some(row) = client.query_opt(&live_of, &[&booking, &extension]).await? {
             let live = attempt(&row)?;
             let is_other = match is_named {
                 true => {
@@ -242,6 +239,16 @@ impl Store {
                 if client.execute(&statement, &[&live.id]).await? > 0 {
                     return Ok(Begun::InTheWay(live.id));
                 }
+                // It may have moved since it was read, and is shown as it is now.
+                let row = client.query_opt(&live_of, &[&booking, &extension]).await?;
+                let Some(row) = row else {
+                    return Ok(Begun::JustEnded);
+                };
+                let live = attempt(&row)?;
+                return Ok(match live.unwanted {
+                    true => Begun::InTheWay(live.id),
+                    false => Begun::Live(live, hold(&row)?),
+                });
             }
             return Ok(Begun::Live(live, hold(&row)?));
         }
