@@ -154,7 +154,7 @@ impl OwnRows {
     }
 }
 
-/// What a frame has, and what it says is gone.
+/// Rows that a frame has, and those that it says are gone.
 pub(super) fn entities(body: &Value) -> impl Iterator<Item = (EntityId, i64)> {
     let told = EntityKind::ALL.map(|kind| {
         let of_kind = body[kind.key()].as_array().into_iter().flatten();

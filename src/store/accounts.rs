@@ -95,7 +95,7 @@ pub enum Refreshed {
     Unknown,
 }
 
-/// What ended with a refresh token.
+/// The sessions that ended with a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndedFamily {
     Session(SessionId),

@@ -270,7 +270,7 @@ impl Store {
         let is_owed = status == BookingStatus::Confirmed && row.try_get(4)?;
         let is_offline = provider == ProviderName::Offline;
         Ok(match status {
-            // Whoever pays staff tells a person, who decides.
+            // Money that is paid to staff is a matter for the person who decides.
             BookingStatus::Confirmed if is_owed && (is_offline || takes_days && !has_terms) => {
                 Begun::NoTerms
             }

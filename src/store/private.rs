@@ -226,7 +226,7 @@ impl Lent {
         }
         let mut by_user: HashMap<UserId, &mut OwnEntities> =
             found.iter_mut().map(|own| (own.user, own)).collect();
-        // What is read here may have moved to another user, or to none, since the ids were read.
+        // A row that is read here may have moved to another user, or to none, since the ids were read.
         if !bookings.is_empty() {
             let sql = format!("select booking from {SHOWN} as shown");
             for row in self.rows(&sql, &[&bookings]).await? {

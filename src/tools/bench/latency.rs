@@ -193,7 +193,7 @@ struct LatencyLags {
     raw: Vec<Duration>,
 }
 
-/// What the viewers were sent until each of them has its event's last commit. A figure without the latest ones would flatter.
+/// All updates that the viewers were sent until each has its event's last commit. Without the latest a figure would flatter.
 fn see_all(viewers: &Viewers, commits: &[Commit]) -> Vec<Seen> {
     let mut missing: BTreeMap<usize, Revision> = BTreeMap::new();
     for commit in commits {
