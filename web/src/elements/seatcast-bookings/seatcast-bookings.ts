@@ -804,9 +804,11 @@ function isUsed(error: unknown): boolean {
 
 type HeldState = keyof (typeof WORDS)[Language]['held'];
 
+/** The bookings of a cancelled event are cancelled with it, so a void ticket of one says nothing more. */
 function heldState({ status, event_status: event }: HeldTicket): HeldState {
-  if (status === 'void' || status === 'used') return status;
-  return event === 'cancelled' ? 'cancelled' : 'good';
+  if (status === 'used') return 'used';
+  if (event === 'cancelled') return 'cancelled';
+  return status === 'void' ? 'void' : 'good';
 }
 
 /** Whether this is its reference, as people type it, or its id. */
