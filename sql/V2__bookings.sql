@@ -161,6 +161,9 @@ create table claims (
     state text not null default 'held'
         constraint claims_state_known check (state = any ('{held,sold,dead}')),
     live_type_id bigint generated always as (case when state <> 'dead' then ticket_type_id end) stored,
+    -- The voucher of which the booking takes what is set aside for its bearers (`V12__prices.sql`). That it is one of this
+    -- ticket type is proved by the triggers that count claims.
+    voucher_id bigint,
     constraint claims_seat_is_one check (seat_id is null or quantity = 1),
     constraint claims_seat_of_type
         foreign key (seat_id, live_type_id) references seats (id, ticket_type_id)
@@ -178,9 +181,9 @@ create index claims_taken_by_type on claims (ticket_type_id) where seat_id is no
 -- new claims instead.
 create function claims_stay_dead() returns trigger language plpgsql as $$
 begin
-    if (new.id, new.booking_id, new.event_id, new.ticket_type_id, new.seat_id, new.quantity, new.state)
+    if (new.id, new.booking_id, new.event_id, new.ticket_type_id, new.seat_id, new.quantity, new.state, new.voucher_id)
         is distinct from
-       (old.id, old.booking_id, old.event_id, old.ticket_type_id, old.seat_id, old.quantity, old.state) then
+       (old.id, old.booking_id, old.event_id, old.ticket_type_id, old.seat_id, old.quantity, old.state, old.voucher_id) then
         raise exception 'claim % is dead and stays as it was', old.id
             using errcode = '23514', constraint = 'claims_dead_is_final', table = 'claims';
     end if;

@@ -339,6 +339,36 @@ begin
 end
 $$;
 
+-- Units that claims take of what vouchers set aside, or give back (`V12__prices.sql`): `units[i]` of `vouchers[i]`, by claims of
+-- that event and ticket type. Answers what is set aside more or less, by event and type: it counts as held, so a claim on it
+-- moves the counters by what it takes of the common stock alone. In one move with the claim, so nobody ever sees the units free.
+create function draw_reserves(vouchers bigint[], events bigint[], types bigint[], units int[],
+                              out of_events bigint[], out of_types bigint[], out held int[], out sold int[])
+    language plpgsql as $$
+declare
+    found_of bigint;
+begin
+    perform take_turns(events);
+    with drawn as (
+        update vouchers v set reserved_taken = v.reserved_taken + d.by
+          from unnest(draw_reserves.vouchers, draw_reserves.events, draw_reserves.types, draw_reserves.units)
+                as d (voucher_id, event_id, ticket_type_id, by)
+         where v.id = d.voucher_id and v.event_id = d.event_id and v.ticket_type_ids = array[d.ticket_type_id]
+        returning d.event_id, d.ticket_type_id,
+                  v.reserved_left - case when v.reserve_open then greatest(v.reserved - v.reserved_taken + d.by, 0) else 0 end as held
+    ), per_type as (
+        select event_id, ticket_type_id, sum(drawn.held)::int as held, count(*) as vouchers
+          from drawn group by event_id, ticket_type_id
+    )
+    select array_agg(event_id), array_agg(ticket_type_id), array_agg(per_type.held), array_agg(0), sum(per_type.vouchers)
+      into of_events, of_types, held, sold, found_of
+      from per_type;
+    if found_of is distinct from cardinality(vouchers) then
+        perform refuse_claim('claims_voucher_of_type');
+    end if;
+end
+$$;
+
 -- Nets a statement per event and type; dead claims count nothing. An update is a deletion and an
 -- insertion that may cancel out: a seat is concerned when it is not in the same state before and
 -- after, and an event that nets to nothing is left out.
@@ -354,14 +384,23 @@ declare
     one record;
     net record;
     moved record;
+    -- What is set aside more or less, by event and type.
+    drawn_events bigint[];
+    drawn_types bigint[];
+    drawn_held int[];
+    drawn_sold int[];
 begin
-    select event_id, ticket_type_id, booking_id, quantity, state, seat_id, (select count(*) from new_rows) as rows
+    select event_id, ticket_type_id, booking_id, quantity, state, seat_id, voucher_id, (select count(*) from new_rows) as rows
       into one from new_rows limit 1;
     if one.rows is null then
         return null;
     end if;
     -- Units that one booking holds: most statements of a single buyer.
     if one.rows = 1 and one.state = 'held' and one.seat_id is null then
+        if one.voucher_id is not null then
+            select one.quantity + held[1] into one.quantity
+              from draw_reserves(array[one.voucher_id], array[one.event_id], array[one.ticket_type_id], array[one.quantity]);
+        end if;
         nothing := move_units(one.event_id, one.ticket_type_id, one.quantity, 0);
         if current_setting('seatcast.writer', true) is distinct from 'desk' then
             nothing := count_claimed(one.booking_id, one.event_id);
@@ -371,7 +410,8 @@ begin
     is_desk := current_setting('seatcast.writer', true) is not distinct from 'desk';
     select min(event_id) as event, max(event_id) as last_event, min(ticket_type_id) as type, max(ticket_type_id) as last_type,
            sum(quantity)::int as units, array_agg(booking_id) as bookings, bool_or(state = 'sold') as are_sold,
-           max(seat_id) is not null or min(state) <> max(state) or min(state) = 'dead' as is_mixed
+           max(seat_id) is not null or min(state) <> max(state) or min(state) = 'dead' as is_mixed,
+           max(voucher_id) is not null as draw
       into net from new_rows;
     if not is_desk then
         perform check_claims(array_agg(booking_id), array_agg(event_id), array_agg(ticket_type_id), array_agg(is_seated))
@@ -379,11 +419,20 @@ begin
                         case when state <> 'dead' then seat_id is not null end as is_seated
                    from new_rows) as claimed;
     end if;
+    if net.draw then
+        select d.* into drawn_events, drawn_types, drawn_held, drawn_sold
+          from (select array_agg(voucher_id) as vouchers, array_agg(event_id) as events, array_agg(ticket_type_id) as types,
+                       array_agg(units) as units
+                  from (select voucher_id, event_id, ticket_type_id, sum(quantity)::int as units from new_rows
+                         where voucher_id is not null and state <> 'dead' group by voucher_id, event_id, ticket_type_id) each) g
+         cross join lateral draw_reserves(g.vouchers, g.events, g.types, g.units) d
+         where g.vouchers is not null;
+    end if;
     if net.event = net.last_event and net.type = net.last_type and not net.is_mixed then
         if net.are_sold then
-            nothing := move_units(net.event, net.type, 0, net.units);
+            nothing := move_units(net.event, net.type, coalesce(drawn_held[1], 0), net.units);
         else
-            nothing := move_units(net.event, net.type, net.units, 0);
+            nothing := move_units(net.event, net.type, net.units + coalesce(drawn_held[1], 0), 0);
         end if;
     else
         select array_agg(distinct event_id) as events, array_agg(event_id) as events_of, array_agg(ticket_type_id) as types,
@@ -397,7 +446,7 @@ begin
             if is_desk then
                 nothing := check_types(moved.events_of, moved.types, moved.are_seated);
             end if;
-            perform move_stock(moved.events, moved.types, moved.held, moved.sold,
+            perform move_stock(moved.events, moved.types || drawn_types, moved.held || drawn_held, moved.sold || drawn_sold,
                 (select array_agg(seat_id) from new_rows where seat_id is not null and state <> 'dead'));
         end if;
     end if;
@@ -422,12 +471,17 @@ declare
     one record;
     net record;
     moved record;
+    -- What is set aside more or less, by event and type.
+    drawn_events bigint[];
+    drawn_types bigint[];
+    drawn_held int[];
+    drawn_sold int[];
 begin
-    select n.event_id, n.ticket_type_id, n.booking_id,
+    select n.event_id, n.ticket_type_id, n.booking_id, n.voucher_id,
            case n.state when 'held' then n.quantity else 0 end - case o.state when 'held' then o.quantity else 0 end as held,
            case n.state when 'sold' then n.quantity else 0 end - case o.state when 'sold' then o.quantity else 0 end as sold,
            n.seat_id is null and o.seat_id is null and (n.event_id, n.ticket_type_id, n.booking_id)
-               = (o.event_id, o.ticket_type_id, o.booking_id) as is_simple,
+               = (o.event_id, o.ticket_type_id, o.booking_id) and n.voucher_id is not distinct from o.voucher_id as is_simple,
            (select count(*) from new_rows) as rows
       into one from old_rows o, new_rows n limit 1;
     if one.rows is null then
@@ -435,6 +489,10 @@ begin
     end if;
     -- One claim on units, of which something that counts has changed: most statements of a single buyer.
     if one.rows = 1 and one.is_simple and (one.held <> 0 or one.sold <> 0) then
+        if one.voucher_id is not null and one.held + one.sold <> 0 then
+            select one.held + d.held[1] into one.held
+              from draw_reserves(array[one.voucher_id], array[one.event_id], array[one.ticket_type_id], array[one.held + one.sold]) d;
+        end if;
         perform move_units(one.event_id, one.ticket_type_id, one.held, one.sold);
         if one.sold <> 0 then
             perform add_ticket_numbers(array[one.event_id], array[one.ticket_type_id], array[one.booking_id], array[one.sold]);
@@ -462,14 +520,29 @@ begin
     select min(event_id) as event, max(event_id) as last_event, min(ticket_type_id) as type, max(ticket_type_id) as last_type,
            coalesce(sum(sign * quantity) filter (where state = 'held'), 0)::int as held,
            coalesce(sum(sign * quantity) filter (where state = 'sold'), 0)::int as sold,
-           max(seat_id) is not null as has_seats, bool_or(state = 'sold') as were_or_are_sold
+           max(seat_id) is not null as has_seats, bool_or(state = 'sold') as were_or_are_sold,
+           max(voucher_id) is not null as draw
       into net
-      from (select 1 as sign, event_id, ticket_type_id, seat_id, quantity, state from new_rows
+      from (select 1 as sign, event_id, ticket_type_id, seat_id, quantity, state, voucher_id from new_rows
             union all
-            select -1, event_id, ticket_type_id, seat_id, quantity, state from old_rows) as signed;
+            select -1, event_id, ticket_type_id, seat_id, quantity, state, voucher_id from old_rows) as signed;
+    if net.draw then
+        select d.* into drawn_events, drawn_types, drawn_held, drawn_sold
+          from (select array_agg(voucher_id) as vouchers, array_agg(event_id) as events, array_agg(ticket_type_id) as types,
+                       array_agg(units) as units
+                  from (select voucher_id, event_id, ticket_type_id, sum(quantity)::int as units
+                          from (select voucher_id, event_id, ticket_type_id, quantity from new_rows
+                                 where voucher_id is not null and state <> 'dead'
+                                union all
+                                select voucher_id, event_id, ticket_type_id, -quantity from old_rows
+                                 where voucher_id is not null and state <> 'dead') as signed
+                         group by voucher_id, event_id, ticket_type_id having sum(quantity) <> 0) each) g
+         cross join lateral draw_reserves(g.vouchers, g.events, g.types, g.units) d
+         where g.vouchers is not null;
+    end if;
     if net.event = net.last_event and net.type = net.last_type and not net.has_seats then
-        if net.held <> 0 or net.sold <> 0 then
-            perform move_units(net.event, net.type, net.held, net.sold);
+        if net.held <> 0 or net.sold <> 0 or drawn_types is not null then
+            perform move_units(net.event, net.type, net.held + coalesce(drawn_held[1], 0), net.sold);
         end if;
     else
         with signed as (
@@ -488,6 +561,8 @@ begin
             select event_id from per_type where held <> 0 or sold <> 0
             union
             select event_id from per_seat
+            union
+            select unnest(drawn_events)
         )
         select array_agg(distinct event_id) as events, array_agg(ticket_type_id) as types,
                array_agg(held) as held, array_agg(sold) as sold,
@@ -495,7 +570,8 @@ begin
           into moved
           from per_type where event_id in (select event_id from moved);
         if moved.events is not null then
-            perform move_stock(moved.events, moved.types, moved.held, moved.sold, moved.seats);
+            perform move_stock(moved.events, moved.types || drawn_types, moved.held || drawn_held, moved.sold || drawn_sold,
+                               moved.seats);
         end if;
     end if;
     if net.were_or_are_sold then
@@ -527,16 +603,30 @@ create function claims_deleted() returns trigger language plpgsql
 declare
     net record;
     moved record;
+    -- What is set aside more or less, by event and type.
+    drawn_events bigint[];
+    drawn_types bigint[];
+    drawn_held int[];
+    drawn_sold int[];
 begin
     select array_agg(distinct event_id) as events, array_agg(ticket_type_id) as types,
-           array_agg(held) as held, array_agg(sold) as sold
+           array_agg(held) as held, array_agg(sold) as sold, bool_or(draw) as draw
       into net
-      from (select event_id, ticket_type_id,
+      from (select event_id, ticket_type_id, max(voucher_id) is not null as draw,
                    -coalesce(sum(quantity) filter (where state = 'held'), 0)::int as held,
                    -coalesce(sum(quantity) filter (where state = 'sold'), 0)::int as sold
               from old_rows where state <> 'dead' group by event_id, ticket_type_id) as per_type;
+    if net.draw then
+        select d.* into drawn_events, drawn_types, drawn_held, drawn_sold
+          from (select array_agg(voucher_id) as vouchers, array_agg(event_id) as events, array_agg(ticket_type_id) as types,
+                       array_agg(units) as units
+                  from (select voucher_id, event_id, ticket_type_id, -sum(quantity)::int as units from old_rows
+                         where voucher_id is not null and state <> 'dead' group by voucher_id, event_id, ticket_type_id) each) g
+         cross join lateral draw_reserves(g.vouchers, g.events, g.types, g.units) d
+         where g.vouchers is not null;
+    end if;
     if net.events is not null then
-        perform move_stock(net.events, net.types, net.held, net.sold,
+        perform move_stock(net.events, net.types || drawn_types, net.held || drawn_held, net.sold || drawn_sold,
             (select array_agg(seat_id) from old_rows where seat_id is not null and state <> 'dead'));
         select array_agg(event_id) as events, array_agg(ticket_type_id) as types, array_agg(booking_id) as bookings,
                array_agg(units) as units

@@ -261,7 +261,9 @@ declare
 begin
     perform take_turns(events);
     if exists (select from unnest(array(select id from old_rows)) as gone (id)
-                cross join lateral (select from claims where ticket_type_id = gone.id limit 1) claimed) then
+                cross join lateral (select from claims where ticket_type_id = gone.id limit 1) claimed)
+       or exists (select from unnest(array(select id from old_rows where event_id = any(events))) as gone (id)
+                   cross join lateral (select from vouchers where reserved_type_id = gone.id limit 1) set_aside) then
         perform refuse_claim('claims_type_of_event');
     end if;
     perform note_hidden(rearranged);
@@ -298,12 +300,14 @@ create trigger ticket_types_guard_update before update of seated on ticket_types
     execute function refuse_seated_write();
 create trigger ticket_types_guard_hex before update of capacity, seated on ticket_types for each row
     when (current_setting('xmlbinary') = 'hex') execute function refuse_foreign_hex('ticket_types_seated_derived');
--- No claim was on units of a type that gets its first seat, and none is on a seat of one that has lost its last. The turn is
+-- No claim was on units of a type that gets its first seat, and no voucher sets some aside; and none is on a seat of one that
+-- has lost its last. The turn is
 -- taken: seats are counted under it.
 create function claims_stay_as_type() returns trigger language plpgsql
     security definer set search_path from current as $$
 begin
-    if exists (select from claims where ticket_type_id = new.id and state <> 'dead' and (seat_id is not null) <> new.seated) then
+    if exists (select from claims where ticket_type_id = new.id and state <> 'dead' and (seat_id is not null) <> new.seated)
+       or new.seated and exists (select from vouchers where reserved_type_id = new.id) then
         perform refuse_claim('claims_seated_as_type');
     end if;
     return null;

@@ -72,7 +72,8 @@ begin
         -- All but the column that triggers derive.
         foreach partly in array array['ticket_types', 'notices', 'vouchers'] loop
             select string_agg(quote_ident(attname), ', ') into columns from pg_attribute
-             where attrelid = partly::regclass and attnum > 0 and not attisdropped and attname not in ('seated', 'revision', 'uses');
+             where attrelid = partly::regclass and attnum > 0 and not attisdropped and attname not in ('seated', 'revision', 'uses', 'reserved_taken', 'reserve_open')
+               and attgenerated = '';
             execute format('grant delete, insert (%1$s), update (%1$s) on %2$I to %3$I', columns, partly, role);
         end loop;
         execute format('grant insert (event_id, kind, name, capacity), update (name, capacity), delete on pools to %I', role);

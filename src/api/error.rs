@@ -205,6 +205,9 @@ impl From<EditRefusal> for ApiError {
             EditRefusal::NotAMultiple { step } => {
                 ApiError::invalid(vec![FieldError::new("value", "NOT_A_MULTIPLE", step)])
             }
+            EditRefusal::ReserveNeedsOneType | EditRefusal::ReserveOfSeats { .. } => {
+                ApiError::invalid_field("reserved", refusal.code())
+            }
             _ => ApiError::refused(refusal.status(), refusal.code(), &refusal),
         }
     }
@@ -249,6 +252,7 @@ fn of_constraint(name: &str) -> Option<ApiError> {
         Rule::DoorsBeforeStart => ApiError::invalid_field("doors_at", "AFTER_STARTS_AT"),
         Rule::LimitsOrdered => ApiError::invalid_field("max_per_booking", "BELOW_MIN_PER_BOOKING"),
         Rule::VoucherUses => ApiError::conflict("VOUCHER_USES_BELOW_USED"),
+        Rule::Reserve => ApiError::conflict("RESERVE_IN_USE"),
         Rule::VoucherInUse => ApiError::conflict("VOUCHER_IN_USE"),
         Rule::VoucherCodeTaken => ApiError::conflict("VOUCHER_CODE_TAKEN"),
         Rule::VoucherWindow => ApiError::invalid_field("valid_to", "NOT_AFTER_VALID_FROM"),

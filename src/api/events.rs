@@ -26,7 +26,7 @@ use crate::limits::address::Client;
 use crate::schema;
 use crate::store::bookings::{EventOwner, Holder};
 use crate::store::events::{EventFilter, EventInFull, EventSort, ManagedFilter};
-use crate::store::price_rules::OpenedBy;
+use crate::store::price_rules::{Opened, OpenedBy};
 use crate::ticketing::edit;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::{EventId, TicketTypeId, UserId};
@@ -168,7 +168,8 @@ pub(super) async fn list(
 
 /// One event with its ticket types and sections
 ///
-/// Hidden ticket types are shown to the event's people, and to whoever names a `voucher` that reveals them.
+/// Hidden ticket types are shown to the event's people, and to whoever names a `voucher` that reveals them. What it sets aside
+/// for its bearers is `reserved`, and `available` to them.
 #[utoipa::path(get, path = "/events/{event_id}", tag = "events", params(("event_id" = EventId, Path), KnownVoucher),
     responses(
         (status = 200, body = Envelope<EventDetail>, headers(("ETag" = String))),
@@ -289,7 +290,7 @@ pub(super) async fn doors(
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct KnownVoucher {
-    /// Code of a voucher that reveals hidden ticket types. One that does not is as good as none.
+    /// Code of a voucher that reveals hidden ticket types, or sets tickets aside. One that does neither is as good as none.
     #[param(schema_with = schema::name, required = false)]
     voucher: Option<String>,
 }
@@ -330,30 +331,30 @@ impl Input for KnownVoucher {
     }
 }
 
-/// The event, if it exists and the caller may see it; with the hidden ticket types that the caller's voucher reveals.
+/// The event, if it exists and the caller may see it; with the hidden ticket types that the caller's voucher reveals, and what
+/// it sets aside counted as available.
 pub(super) async fn revealed(
     state: &ApiState,
     caller: &Caller,
     event_id: EventId,
     known: KnownCode,
 ) -> ApiResult<EventInFull> {
-    let types = revealed_types(state, event_id, known).await?;
-    let is_known = |id| {
-        let types = types.as_ref();
-        types.is_some_and(|types| types.is_empty() || types.contains(&id))
-    };
-    seen(state, caller, event_id, is_known).await
+    let opened = opened(state, event_id, known).await?;
+    let mut event = seen(state, caller, event_id, |id| opened.reveals(id)).await?;
+    if let Some((ticket_type, left)) = opened.reserve {
+        event.give_reserve(ticket_type, left);
+    }
+    Ok(event)
 }
 
-/// The hidden ticket types that the caller's voucher reveals, empty: all; `None` without one, or with one that reveals nothing.
-/// The bearer of a right code asks again whenever the event changes.
-pub(super) async fn revealed_types(
+/// What the caller's voucher opens; nothing without one. The bearer of a right code asks again whenever the event changes.
+pub(super) async fn opened(
     state: &ApiState,
     event_id: EventId,
     known: KnownCode,
-) -> ApiResult<Option<Vec<TicketTypeId>>> {
+) -> ApiResult<Opened> {
     let Some(typed) = known.typed else {
-        return Ok(None);
+        return Ok(Opened::default());
     };
     let guess = Counted::code(state, known.client).await?;
     let opened = match voucher_code(&typed) {
@@ -368,10 +369,9 @@ pub(super) async fn revealed_types(
     Ok(match opened {
         OpenedBy::NoCode => {
             guess.counts();
-            None
+            Opened::default()
         }
-        OpenedBy::Nothing => None,
-        OpenedBy::Types(types) => Some(types),
+        OpenedBy::Voucher(opened) => opened,
     })
 }
 

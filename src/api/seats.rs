@@ -21,7 +21,7 @@ use super::availability::{self, EventStock};
 use super::cache::{self, IfNoneMatch, PRIVATE, is_known, marked, tagged};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::events::{KnownCode, KnownVoucher, revealed_types};
+use super::events::{KnownCode, KnownVoucher, opened};
 use super::extract::{At, Body, Query};
 use super::fields::{FieldError, Fields, Input};
 use crate::auth::Caller;
@@ -176,7 +176,7 @@ pub(super) async fn statuses(
     if is_private {
         let types = match is_staff {
             true => Some(Vec::new()),
-            false => revealed_types(&state, event_id, known).await?,
+            false => opened(&state, event_id, known).await?.hidden,
         };
         if let Some(types) = types {
             // The delta may be newer than what this node has in memory.

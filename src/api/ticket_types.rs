@@ -216,8 +216,8 @@ impl TicketTypePatch {
 
 /// The ticket types of an event
 ///
-/// Hidden ones are shown to the event's people, and to whoever names a `voucher` that reveals them.
-/// Without `limit` at most 100.
+/// Hidden ones are shown to the event's people, and to whoever names a `voucher` that reveals them. What it sets aside for its
+/// bearers is `reserved`, and `available` to them. Without `limit` at most 100.
 #[utoipa::path(get, path = "/events/{event_id}/ticket-types", tag = "events",
     params(("event_id" = EventId, Path), events::KnownVoucher, LongPage),
     responses(

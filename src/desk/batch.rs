@@ -60,7 +60,10 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
                 questions.bookings.push(change.booking_id);
                 questions.freeing.insert(change.event_id);
                 match &change.transition {
-                    Transition::Reclaim { seats, .. } => questions.seats.extend(seats),
+                    Transition::Reclaim { seats, .. } => {
+                        questions.seats.extend(seats);
+                        questions.reclaimed.push(change.booking_id);
+                    }
                     Transition::Swap(request) => {
                         ask_for(change.event_id, request, &mut questions, types);
                     }
@@ -365,6 +368,7 @@ impl Deciding {
                 contact: None,
                 attendees: Vec::new(),
                 answers: None,
+                reserves: offer.grant.reserves(),
                 vouchers: offer.grant.vouchers,
                 absorbed_fee_amount: offer.grant.absorbed_fee_amount,
                 key: None,
@@ -482,6 +486,7 @@ impl Deciding {
                     attendees: attendees_of(&book.attendees, &book.request.wish, &booking.items),
                     booking,
                     answers: book.answers.clone(),
+                    reserves: grant.reserves(),
                     vouchers: grant.vouchers,
                     absorbed_fee_amount: grant.absorbed_fee_amount,
                     key: book.key.clone(),

@@ -11,7 +11,7 @@
 //!
 //! | check | promise |
 //! |---|---|
-//! | `Stock` | nothing is oversold, and nobody is refused tickets that were free all the time |
+//! | `Stock` | nothing is oversold, nor sold that is set aside for others, and nobody is refused tickets that were free all the time |
 //! | `InTime` | nothing is committed for a caller who had left |
 //! | `Once` | a key stands for one booking |
 //! | `Answers` | a living node answers every command, with the committed state |
@@ -27,7 +27,8 @@
 //! is needed), `ForgetGuests` (a booking without an account is not counted for the
 //! next command of its batch), `SwapKeepsStock` (what a booking has is not free for other tickets in its place), `OfferTwice` (whoever
 //! is offered something waits on), `SnatchFreed` (what a change frees is offered by the next batch only), `LeaveOpen` (a
-//! transaction in which the disk was full is not rolled back).
+//! transaction in which the disk was full is not rolled back), `HoardReserve` (what a voucher sets aside is kept from its bearers
+//! too), `KeepReserveAside` (what bearers take of it still counts as held for the next command).
 
 mod caller;
 mod ledger;
@@ -254,6 +255,8 @@ fn every_mistake_of_the_desk_is_caught_by_its_check() {
         (Mistake::OfferTwice, DeskCheck::Line),
         (Mistake::SnatchFreed, DeskCheck::Line),
         (Mistake::LeaveOpen, DeskCheck::Ended),
+        (Mistake::HoardReserve, DeskCheck::Stock),
+        (Mistake::KeepReserveAside, DeskCheck::Stock),
     ] {
         let caught = find_fault(run, MISTAKE_SEEDS, Some(mistake), |fault| {
             fault.check == check

@@ -38,6 +38,8 @@ pub(crate) enum Mistake {
     OfferTwice,
     SnatchFreed,
     LeaveOpen,
+    HoardReserve,
+    KeepReserveAside,
     ResumeAnywhere,
     ClaimReadsEnd,
     BeatByEvents,
@@ -117,6 +119,6 @@ pub(crate) fn is(mistake: Mistake) -> bool {
 }
 
 /// Sets the mistake that this thread makes from now on.
-pub(super) fn make(mistake: Option<Mistake>) {
+pub(crate) fn make(mistake: Option<Mistake>) {
     MADE.set(mistake);
 }

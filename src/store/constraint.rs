@@ -24,6 +24,8 @@ pub enum Rule {
     VoucherUses,
     /// Bookings have used the voucher.
     VoucherInUse,
+    /// A voucher sets aside units of no ticket type, or of several, or of another one than bookings have taken.
+    Reserve,
     /// Another voucher of the event has the code.
     VoucherCodeTaken,
     /// The event, ticket type or organization has a tax.
@@ -71,8 +73,11 @@ pub fn rule(name: &str) -> Option<Rule> {
             Rule::TicketTypeInUse
         }
         "claims_seated_as_type" => Rule::UnitsClaimed,
+        // Its voucher is of another ticket type by now.
+        "claims_voucher_of_type" => Rule::Changed,
         "vouchers_not_overused" => Rule::VoucherUses,
         "voucher_uses_voucher_exists" => Rule::VoucherInUse,
+        "vouchers_reserve_of_one_type" | "vouchers_reserve_in_use" => Rule::Reserve,
         "vouchers_code_unique" => Rule::VoucherCodeTaken,
         "taxes_one_a_type" | "taxes_one_a_country" => Rule::TaxExists,
         "taxes_type_of_event" => Rule::TaxedType,

@@ -127,6 +127,8 @@ pub struct Questions {
     pub choices: Vec<(EventId, Option<TicketTypeId>)>,
     pub keys: Vec<IdempotencyKey>,
     pub bookings: Vec<BookingId>,
+    /// Those of `bookings` that are given again if they have ended.
+    pub reclaimed: Vec<BookingId>,
     /// Candidates for new bookings' references; some may be in use.
     pub references: Vec<String>,
     /// Events of which commands may free stock.
@@ -199,6 +201,8 @@ pub struct NewBooking {
     pub attendees: Vec<Attendee>,
     pub answers: Option<Answers>,
     pub vouchers: Vec<VoucherId>,
+    /// The vouchers from whose reserves tickets are taken, by ticket type.
+    pub reserves: BTreeMap<TicketTypeId, VoucherId>,
     /// Fees that the organizer pays.
     pub absorbed_fee_amount: i64,
     pub key: Option<IdempotencyKey>,
@@ -328,6 +332,8 @@ impl Writes {
     fn moved(&self) -> BTreeSet<EventId> {
         let mut units: BTreeMap<(EventId, TicketTypeId, bool), i64> = BTreeMap::new();
         let mut seats: BTreeMap<(EventId, SeatId, bool), i64> = BTreeMap::new();
+        // Of reserves: what the one gives back may be set aside, and the other takes of the common stock.
+        let mut drawn: BTreeMap<(EventId, VoucherId), i64> = BTreeMap::new();
         for change in &self.changed {
             for claim in &change.claims {
                 let signed = [(Some(claim.was), -1), (claim.is, 1)];
@@ -342,13 +348,19 @@ impl Writes {
                     if let Some(seat) = claim.seat_id {
                         *seats.entry((event, seat, sold)).or_default() += by;
                     }
+                    if let Some(voucher) = claim.voucher_id {
+                        *drawn.entry((event, voucher)).or_default() += by * claim.quantity;
+                    }
                 }
             }
         }
         let units = units.into_iter().filter(|(_, by)| *by != 0);
         let seats = seats.into_iter().filter(|(_, by)| *by != 0);
+        let drawn = drawn.into_iter().filter(|(_, by)| *by != 0);
         let units = units.map(|((event, ..), _)| event);
-        units.chain(seats.map(|((event, ..), _)| event)).collect()
+        let drawn = drawn.map(|((event, _), _)| event);
+        let seats = seats.map(|((event, ..), _)| event);
+        units.chain(drawn).chain(seats).collect()
     }
 
     /// How many revisions these writes make for each event: one for each statement that moves its claims or changes its seats.

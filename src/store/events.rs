@@ -41,6 +41,8 @@ pub struct EventInFull {
     pub terms: Vec<TypeTerms>,
     /// By id.
     pub sections: Vec<Section>,
+    /// What is set aside for whoever is shown it, of one ticket type.
+    pub reserved: Option<(TicketTypeId, i64)>,
 }
 
 impl EventInFull {
@@ -52,6 +54,18 @@ impl EventInFull {
         let hidden: Vec<TicketTypeId> = hidden.collect();
         types.retain(|t| !hidden.contains(&t.id));
         self.terms.retain(|terms| !hidden.contains(&terms.id));
+    }
+
+    /// Counts what is set aside for the bearers of a voucher as available instead of held.
+    pub fn give_reserve(&mut self, ticket_type: TicketTypeId, left: i64) {
+        let mut types = self.row.ticket_types.iter_mut();
+        if let Some(of) = types.find(|one| one.id == ticket_type) {
+            // Types and voucher are read one after the other.
+            let left = left.min(of.held);
+            of.available += left;
+            of.held -= left;
+            self.reserved = Some((ticket_type, left));
+        }
     }
 }
 
@@ -292,6 +306,7 @@ pub(super) async fn event_in_full(
             row: read(&row)?,
             terms,
             sections,
+            reserved: None,
         })
     })
     .transpose()

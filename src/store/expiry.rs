@@ -1,4 +1,4 @@
-//! Finds events with overdue holds, and the time of the next deadline. The desk ends the holds.
+//! Finds events with overdue holds, and the time of the next deadline. The desk ends the holds. Ends what vouchers set aside.
 //!
 //! The clock is the database's. Both queries read the index of `due_at`, which is null unless a booking is
 //! pending, so they do not grow with what was sold. Entries of holds that were sold stay there until a vacuum, at their
@@ -26,7 +26,45 @@ pub struct Due {
     pub next_in: Option<Duration>,
 }
 
+/// Most vouchers whose reserves one transaction ends.
+const RESERVES_ENDED_MAX: i64 = 100;
+
 impl Store {
+    /// Gives back what vouchers set aside whose windows have ended, and answers of which events. Those whose turn another
+    /// transaction holds are left for the next time.
+    pub async fn end_reserves(&self) -> Result<Vec<EventId>, StoreError> {
+        let mut client = self.client().await?;
+        let due = "
+            select distinct event_id
+              from (select event_id from vouchers where reserve_open and valid_to is not null and valid_to <= statement_timestamp()
+                     order by valid_to limit $1) due";
+        let due = client.prepare_cached(due).await?;
+        let due = client.query(&due, &[&RESERVES_ENDED_MAX]).await?;
+        let due = due.iter().map(|row| row.try_get(0));
+        let due: Vec<EventId> = due.collect::<Result<_, _>>()?;
+        if due.is_empty() {
+            return Ok(due);
+        }
+        let transaction = client.transaction().await?;
+        let turns = "select event_id from turns where event_id = any($1) order by event_id for no key update skip locked";
+        let turns = transaction.prepare_cached(turns).await?;
+        let turns = transaction.query(&turns, &[&due]).await?;
+        let turns = turns.iter().map(|row| row.try_get(0));
+        let mine: Vec<EventId> = turns.collect::<Result<_, _>>()?;
+        // A trigger looks at the clock whenever a window is written (`sql/V12__prices.sql`).
+        let end = "
+            update vouchers v set valid_to = v.valid_to
+              from (select id from vouchers where reserve_open and valid_to is not null and valid_to <= statement_timestamp()
+                       and event_id = any($1) order by valid_to limit $2) due
+             where v.id = due.id";
+        let end = transaction.prepare_cached(end).await?;
+        transaction
+            .execute(&end, &[&mine, &RESERVES_ENDED_MAX])
+            .await?;
+        transaction.commit().await?;
+        Ok(mine)
+    }
+
     /// Events with overdue holds, at most `events_max`, and the time to the next deadline, if it comes `within` this time.
     pub async fn due_holds(&self, events_max: usize, within: Duration) -> Result<Due, StoreError> {
         let client = self.client().await?;

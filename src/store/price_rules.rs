@@ -18,15 +18,28 @@ use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::rules::{FeeRule, TaxRule, VoucherRule};
 use crate::ticketing::{EventId, TicketTypeId};
 
-/// Ticket types that the code of a voucher opens.
+/// What the code of a voucher opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenedBy {
     /// No voucher of the event has it.
     NoCode,
-    /// The voucher reveals nothing, is used up, or does not count today.
-    Nothing,
-    /// Hidden ticket types; empty: all.
-    Types(Vec<TicketTypeId>),
+    Voucher(Opened),
+}
+
+/// What a voucher opens to its bearers: nothing where it is used up, or does not count today.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Opened {
+    /// Hidden ticket types; empty: all of them; `None`: none.
+    pub hidden: Option<Vec<TicketTypeId>>,
+    /// Tickets that are set aside for them, and of which type.
+    pub reserve: Option<(TicketTypeId, i64)>,
+}
+
+impl Opened {
+    pub fn reveals(&self, ticket_type: TicketTypeId) -> bool {
+        let hidden = self.hidden.as_ref();
+        hidden.is_some_and(|types| types.is_empty() || types.contains(&ticket_type))
+    }
 }
 
 /// Values of columns by their names.
@@ -42,6 +55,8 @@ pub trait PriceRule: Serialize + DeserializeOwned + Send + Sync + 'static {
     const NOT_FOUND: EditRefusal;
     /// The kinds whose `value` is an amount.
     const AMOUNTS: &'static [&'static str] = &[];
+    /// A rule may set stock aside.
+    const RESERVES: bool = false;
 
     fn id(&self) -> i64;
 }
@@ -49,10 +64,11 @@ pub trait PriceRule: Serialize + DeserializeOwned + Send + Sync + 'static {
 impl PriceRule for VoucherRule {
     const TABLE: &'static str = "vouchers";
     const COLUMNS: &'static str = "code, kind, value, uses_max, valid_from, valid_to, ticket_type_ids, max_per_booking, \
-        reveals_hidden";
+        reveals_hidden, reserved";
     const ROWS_MAX: i64 = VOUCHERS_MAX;
     const NOT_FOUND: EditRefusal = EditRefusal::VoucherNotFound;
     const AMOUNTS: &'static [&'static str] = &["amount", "fixed_price"];
+    const RESERVES: bool = true;
 
     fn id(&self) -> i64 {
         self.id.0
@@ -109,35 +125,44 @@ impl Store {
         Ok((rules, total))
     }
 
-    /// Ticket types that a code opens now. A use by `holder` does not count as used up for them.
+    /// What a code opens now. A use by `holder` does not count as used up for them.
     pub async fn opened_by(
         &self,
         event: EventId,
         code: &str,
         holder: &Holder,
     ) -> Result<OpenedBy, StoreError> {
-        let sql = "select coalesce(ticket_type_ids, '{}'), uses >= uses_max,
-                          reveals_hidden and coalesce(valid_from <= statement_timestamp(), true)
-                                         and coalesce(valid_to > statement_timestamp(), true)
+        let sql = "select coalesce(ticket_type_ids, '{}'), uses >= uses_max, reveals_hidden,
+                          coalesce(valid_from <= statement_timestamp(), true) and coalesce(valid_to > statement_timestamp(), true),
+                          reserved_type_id, reserved_left::bigint
                      from vouchers where event_id = $1 and code = $2";
-        let (types, is_used_up, opens): (Vec<TicketTypeId>, Option<bool>, bool) = {
+        let (is_used_up, counts, opened) = {
             let client = self.client().await?;
             let statement = client.prepare_cached(sql).await?;
             let Some(row) = client.query_opt(&statement, &[&event, &code]).await? else {
                 return Ok(OpenedBy::NoCode);
             };
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)
+            let types: Vec<TicketTypeId> = row.try_get(0)?;
+            let left: i64 = row.try_get(5)?;
+            let counts: bool = row.try_get(3)?;
+            let reserved_type: Option<TicketTypeId> = row.try_get(4)?;
+            let opened = Opened {
+                hidden: row.try_get::<_, bool>(2)?.then_some(types),
+                reserve: reserved_type.map(|of| (of, left)).filter(|_| left > 0),
+            };
+            let is_used_up: Option<bool> = row.try_get(1)?;
+            (is_used_up == Some(true), counts, opened)
         };
-        if !opens {
-            return Ok(OpenedBy::Nothing);
+        if !counts || opened == Opened::default() {
+            return Ok(OpenedBy::Voucher(Opened::default()));
         }
-        if is_used_up == Some(true) {
+        if is_used_up {
             let code = [code.to_owned()];
             if self.vouchers_held(event, &code, holder).await?.is_empty() {
-                return Ok(OpenedBy::Nothing);
+                return Ok(OpenedBy::Voucher(Opened::default()));
             }
         }
-        Ok(OpenedBy::Types(types))
+        Ok(OpenedBy::Voucher(opened))
     }
 
     /// Makes a rule, once for each `key`.
@@ -153,6 +178,7 @@ impl Store {
             Box::pin(async move {
                 check_types(tx, *event, columns).await?;
                 check_step::<R>(tx, *event, None, columns).await?;
+                check_reserve::<R>(tx, *event, None, columns).await?;
                 let (table, names) = (R::TABLE, R::COLUMNS);
                 let count = format!(
                     "select count(*) from (select from {table} where event_id = $1 limit $2) counted"
@@ -187,6 +213,7 @@ impl Store {
             Box::pin(async move {
                 check_types(tx, *event, columns).await?;
                 check_step::<R>(tx, *event, Some(*id), columns).await?;
+                check_reserve::<R>(tx, *event, Some(*id), columns).await?;
                 let (table, names) = (R::TABLE, R::COLUMNS);
                 let update = format!(
                     "update {table} r set ({names}) = (select {names} from jsonb_populate_record(r, $3))
@@ -255,6 +282,61 @@ async fn check_step<R: PriceRule>(
     match currency::step(row.try_get(0)?) {
         step if value % step != 0 => Err(EditRefusal::NotAMultiple { step }.into()),
         _ => Ok(()),
+    }
+}
+
+/// What the rule will set aside is there, of one ticket type that is sold by units. The turn is taken, so it stays there.
+async fn check_reserve<R: PriceRule>(
+    tx: &Transaction<'_>,
+    event: EventId,
+    id: Option<i64>,
+    columns: &RuleColumns,
+) -> EditResult<()> {
+    if !R::RESERVES {
+        return Ok(());
+    }
+    // As it will be. A new one is made of what is given alone.
+    // As it will be: a new one is made of what is given alone. What it sets aside now is left for it, also in pools that two
+    // ticket types share.
+    let sql = "
+        select was.id is not null, coalesce(was.reserved_taken, 0)::bigint,
+               coalesce(was.reserved_taken > 0 and will.ticket_type_ids is distinct from was.ticket_type_ids, false),
+               coalesce(will.reserved, 0)::bigint, will.ticket_type_ids[1], coalesce(cardinality(will.ticket_type_ids), 0) = 1,
+               coalesce(t.seated, false), coalesce(will.valid_to > clock_timestamp(), true),
+               (select min(p.capacity - p.held - p.sold - p.blocked
+                           + case when was.reserved_left > 0 and exists (select from ticket_type_pools o
+                                                                         where o.ticket_type_id = was.reserved_type_id
+                                                                           and o.pool_id = p.id)
+                                  then was.reserved_left else 0 end)::bigint
+                  from ticket_type_pools l join pools p on p.id = l.pool_id where l.ticket_type_id = t.id)
+          from (values (1)) one (row)
+          left join vouchers was on was.event_id = $1 and was.id = $2
+         cross join lateral jsonb_populate_record(was, $3) will
+          left join ticket_types t on t.id = will.ticket_type_ids[1]";
+    let row = tx.query_one(sql, &[&event, &id, &Json(columns)]).await?;
+    if id.is_some() && !row.try_get::<_, bool>(0)? {
+        return Err(R::NOT_FOUND.into());
+    }
+    let taken: i64 = row.try_get(1)?;
+    if row.try_get(2)? {
+        return Err(EditRefusal::ReserveInUse { taken }.into());
+    }
+    let reserved: i64 = row.try_get(3)?;
+    if reserved == 0 {
+        return Ok(());
+    }
+    let (Some(ticket_type_id), true) = (row.try_get(4)?, row.try_get(5)?) else {
+        return Err(EditRefusal::ReserveNeedsOneType.into());
+    };
+    if row.try_get(6)? {
+        return Err(EditRefusal::ReserveOfSeats { ticket_type_id }.into());
+    }
+    let counts: bool = row.try_get(7)?;
+    let left: Option<i64> = row.try_get(8)?;
+    let most = taken + left.unwrap_or(0).max(0);
+    match counts && reserved > most {
+        true => Err(EditRefusal::NotEnoughToReserve { most }.into()),
+        false => Ok(()),
     }
 }
 

@@ -3,7 +3,9 @@
 use tokio_postgres::Row;
 
 use super::StoreError;
+use crate::ticketing::VoucherId;
 use crate::ticketing::price::{Benefit, Fee, FeeCharge, PriceTerms, Tax, TaxRate, Voucher};
+use crate::ticketing::stock::Reserve;
 
 /// Taxes and fees of events, one a row; of taxes the most special first.
 pub(super) const RULES: &str = "
@@ -24,9 +26,35 @@ pub(super) const RULES: &str = "
 /// Vouchers by event and code.
 pub(super) const VOUCHERS: &str = "
     select asked.event_id, v.id, v.code, v.kind, v.value, v.uses_max - v.uses, v.valid_from, v.valid_to, v.ticket_type_ids,
-           v.max_per_booking, v.reveals_hidden
+           v.max_per_booking, v.reveals_hidden, v.id, v.reserved_type_id, v.reserved, v.reserved_taken, v.reserve_open
       from unnest($1::bigint[], $2::text[]) as asked (event_id, code)
       cross join lateral (select * from vouchers where event_id = asked.event_id and code = asked.code limit 1) v";
+
+/// Of these vouchers, and of those that the bookings drew on before they ended: event, booking, and what is set aside.
+pub(super) const RESERVES: &str = "
+    select v.event_id, drew.booking_id, v.id, coalesce(v.reserved_type_id, drew.ticket_type_id), v.reserved, v.reserved_taken,
+           v.reserve_open
+      from (select id as voucher_id, null::uuid as booking_id, null::bigint as ticket_type_id from unnest($1::bigint[]) asked (id)
+            union all
+            select c.voucher_id, ended.id, c.ticket_type_id
+              from unnest($2::uuid[]) ended (id)
+             cross join lateral (select voucher_id, ticket_type_id from claims
+                                  where booking_id = ended.id and voucher_id is not null limit 10000) c) drew
+     cross join lateral (select * from vouchers where id = drew.voucher_id limit 1) v";
+
+/// The reserve whose columns begin at `first`: the voucher's id and what it sets aside. `None`: nothing, and nothing was.
+pub(super) fn reserve(row: &Row, first: usize) -> Result<Option<(VoucherId, Reserve)>, StoreError> {
+    let Some(ticket_type_id) = row.try_get(first + 1)? else {
+        return Ok(None);
+    };
+    let reserve = Reserve {
+        ticket_type_id,
+        reserved: row.try_get::<_, i32>(first + 2)?.into(),
+        taken: row.try_get::<_, i32>(first + 3)?.into(),
+        open: row.try_get(first + 4)?,
+    };
+    Ok(Some((row.try_get(first)?, reserve)))
+}
 
 /// Adds a row of [`RULES`].
 pub(super) fn rule(row: &Row, terms: &mut PriceTerms) -> Result<(), StoreError> {

@@ -124,7 +124,7 @@ impl Store {
         .await
     }
 
-    /// Deletes a type; refused if it was ever booked, or if a seat has it.
+    /// Deletes a type; refused if it was ever booked, or if a seat has it, or a voucher sets some of it aside.
     pub async fn delete_ticket_type(
         &self,
         event: EventId,
@@ -136,7 +136,8 @@ impl Store {
             Box::pin(async move {
                 committed(tx, *event, *ticket_type).await?;
                 let used = "select exists (select from seats where ticket_type_id = $1)
-                                or exists (select from claims where ticket_type_id = $1)";
+                                or exists (select from claims where ticket_type_id = $1)
+                                or exists (select from vouchers where reserved_type_id = $1)";
                 if tx.query_one(used, &[ticket_type]).await?.try_get(0)? {
                     return Err(EditRefusal::TicketTypeInUse.into());
                 }

@@ -144,6 +144,8 @@ pub struct GrantLine {
     pub quantity: i64,
     pub unit_amount: i64,
     pub seats: Vec<SeatId>,
+    /// The voucher from whose reserve they are taken, as far as that goes.
+    pub reserve: Option<VoucherId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -164,6 +166,14 @@ impl Grant {
 
     pub fn total(&self, stock: &Stock) -> Money {
         money(stock, self.total_amount)
+    }
+
+    /// The vouchers from whose reserves tickets are taken, by ticket type.
+    pub fn reserves(&self) -> BTreeMap<TicketTypeId, VoucherId> {
+        let lines = self.lines.iter();
+        lines
+            .filter_map(|line| Some((line.ticket_type_id, line.reserve?)))
+            .collect()
     }
 
     /// The price, as bookings show it.
@@ -275,7 +285,12 @@ fn chosen(
     sale::check_event(&stock.event, is_staff(&stock.event, request), standing)?;
     let vouchers = vouchers::good(stock, request, now)?;
     let reveals = |ticket_type| vouchers::reveal(stock, request, &vouchers, ticket_type);
-    let lines = lines(stock, request, standing, &reveals, now)?;
+    let reserve =
+        |ticket_type, quantity| vouchers::reserve(stock, &vouchers, ticket_type, quantity);
+    let mut lines = lines(stock, request, standing, (&reveals, &reserve), now)?;
+    for line in &mut lines {
+        line.reserve = reserve(line.ticket_type_id, line.quantity);
+    }
     limits::check_limits(stock, request, &lines)?;
     vouchers::check_applicable(&vouchers, &lines)?;
     Ok((vouchers, lines))
@@ -295,6 +310,8 @@ struct RequestedType {
     seats: Vec<SeatId>,
     /// Sizes of the blocks of seats that are to be chosen.
     blocks: Vec<i64>,
+    /// The voucher from whose reserve they are taken, as far as that goes.
+    reserve: Option<VoucherId>,
 }
 
 impl RequestedType {
@@ -320,18 +337,25 @@ fn standing(stock: &Stock, request: &Request) -> Result<BuyerStanding, Refusal> 
     }
 }
 
+/// The voucher from whose reserve so many of a ticket type would be taken.
+type ReserveOf<'a> = dyn Fn(TicketTypeId, i64) -> Option<VoucherId> + 'a;
+
 /// The wish as one line per ticket type, each type known, on sale and open to the buyer.
 fn lines(
     stock: &Stock,
     request: &Request,
     standing: BuyerStanding,
-    reveals: &dyn Fn(TicketTypeId) -> bool,
+    (reveals, reserve): (&dyn Fn(TicketTypeId) -> bool, &ReserveOf<'_>),
     now: Timestamp,
 ) -> Result<Vec<RequestedType>, Refusal> {
     let mut lines: BTreeMap<TicketTypeId, RequestedType> = BTreeMap::new();
     match &request.wish {
         Wish::Cheapest { quantity } => {
-            let ticket_type_id = sale::cheapest(stock, *quantity, standing, reveals, now)?;
+            let left = |id, terms: &TicketTypeTerms| {
+                stock.left(terms) + stock.set_aside(reserve(id, *quantity), id)
+            };
+            let is_enough = |id, terms: &TicketTypeTerms| left(id, terms) >= *quantity;
+            let ticket_type_id = sale::cheapest(stock, &is_enough, standing, reveals, now)?;
             let item = Item::Quantity {
                 ticket_type_id,
                 quantity: *quantity,
@@ -412,6 +436,7 @@ fn line_of(
             quantity: 0,
             seats: Vec::new(),
             blocks: Vec::new(),
+            reserve: None,
         })
 }
 
@@ -436,6 +461,7 @@ fn grant(
             quantity: line.quantity,
             unit_amount: ticket_type(stock, line.ticket_type_id)?.price_amount,
             seats: line.seats,
+            reserve: line.reserve,
         });
     }
     Ok(Grant {
@@ -463,7 +489,8 @@ fn terms(event: &EventTerms, total: i64, now: Timestamp) -> Terms {
 fn take(stock: &mut Stock, request: &Request, grant: &Grant) {
     let state = grant.claim_state();
     for line in &grant.lines {
-        stock.take(line.ticket_type_id, line.quantity, &line.seats, state);
+        let of = line.ticket_type_id;
+        stock.take(of, line.quantity, &line.seats, state, line.reserve);
     }
     for voucher in &mut stock.prices.vouchers {
         if grant.vouchers.contains(&voucher.id) {

@@ -74,6 +74,20 @@ pub enum EditRefusal {
     NotAMultiple {
         step: i64,
     },
+    /// Fewer units are left than a voucher would set aside: it may have so many `reserved` now.
+    NotEnoughToReserve {
+        most: i64,
+    },
+    /// A voucher sets units of exactly one ticket type aside.
+    ReserveNeedsOneType,
+    /// Nothing can be set aside of a ticket type with seats.
+    ReserveOfSeats {
+        ticket_type_id: TicketTypeId,
+    },
+    /// Bookings have taken of what the voucher sets aside, so it stays of its ticket type.
+    ReserveInUse {
+        taken: i64,
+    },
 }
 
 /// Whether a text in here holds the character NUL, which Postgres stores neither in text nor in JSON.
@@ -114,6 +128,10 @@ impl EditRefusal {
             EditRefusal::CapacityIsSeats { .. } => "CAPACITY_IS_SEATS",
             EditRefusal::TicketTypeHasUnits => "TICKET_TYPE_HAS_UNITS",
             EditRefusal::NotAMultiple { .. } => "NOT_A_MULTIPLE",
+            EditRefusal::NotEnoughToReserve { .. } => "NOT_ENOUGH_TO_RESERVE",
+            EditRefusal::ReserveNeedsOneType => "RESERVE_NEEDS_ONE_TYPE",
+            EditRefusal::ReserveOfSeats { .. } => "RESERVE_OF_SEATS",
+            EditRefusal::ReserveInUse { .. } => "RESERVE_IN_USE",
         }
     }
 
@@ -121,7 +139,9 @@ impl EditRefusal {
     pub fn status(&self) -> u16 {
         match self {
             EditRefusal::Forbidden => 403,
-            EditRefusal::NotAMultiple { .. } => 422,
+            EditRefusal::NotAMultiple { .. }
+            | EditRefusal::ReserveNeedsOneType
+            | EditRefusal::ReserveOfSeats { .. } => 422,
             EditRefusal::EventNotFound
             | EditRefusal::TicketTypeNotFound { .. }
             | EditRefusal::SeatNotFound { .. }

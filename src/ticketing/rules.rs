@@ -40,6 +40,10 @@ pub struct VoucherRule {
     pub max_per_booking: Option<i64>,
     /// Its bearer may book hidden ticket types.
     pub reveals_hidden: bool,
+    /// Tickets of its one ticket type of which its bearers are sure in all, until its window ends.
+    pub reserved: i64,
+    /// What of them is set aside now: nobody else can book it.
+    pub reserved_left: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::adjacent::{Place, RowPlace, RowSeat, SeatRow};
 use super::live::EventStatus;
 use super::price::PriceTerms;
-use super::{BookingId, ClaimId, EventId, PoolId, SeatId, TicketTypeId, UserId};
+use super::{BookingId, ClaimId, EventId, PoolId, SeatId, TicketTypeId, UserId, VoucherId};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stock {
@@ -30,6 +30,19 @@ pub struct Stock {
     pub guests: BTreeMap<GuestHash, Guest>,
     /// Taxes, fees and vouchers.
     pub prices: PriceTerms,
+    /// What vouchers set aside: of those that requests of the batch named, and those whose bearers' claims may end.
+    pub reserves: BTreeMap<VoucherId, Reserve>,
+}
+
+/// Units of a ticket type of which the bearers of a voucher are sure in all. What they have not taken counts as held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reserve {
+    pub ticket_type_id: TicketTypeId,
+    pub reserved: i64,
+    /// By live claims.
+    pub taken: i64,
+    /// Until the voucher's window ends, and somebody has noticed.
+    pub open: bool,
 }
 
 /// The event's own terms of sale.
@@ -164,6 +177,18 @@ pub struct Claim {
     pub seat_id: Option<SeatId>,
     pub quantity: i64,
     pub state: ClaimState,
+    /// Taken by a bearer of this voucher, from what it sets aside as far as that goes.
+    pub voucher_id: Option<VoucherId>,
+}
+
+impl Reserve {
+    /// Set aside now, and not taken.
+    pub fn left(&self) -> i64 {
+        match self.open {
+            true => (self.reserved - self.taken).max(0),
+            false => 0,
+        }
+    }
 }
 
 impl Claim {
@@ -238,14 +263,24 @@ impl Stock {
         self.seats.get(&seat).is_some_and(|seat| !seat.taken)
     }
 
-    /// Moves `quantity` units of a ticket type, and these seats of it, out of what is left.
+    /// Left of what a voucher sets aside, of this ticket type.
+    pub fn set_aside(&self, voucher: Option<VoucherId>, ticket_type: TicketTypeId) -> i64 {
+        let reserve = voucher.and_then(|voucher| self.reserves.get(&voucher));
+        let reserve = reserve.filter(|reserve| reserve.ticket_type_id == ticket_type);
+        reserve.map_or(0, Reserve::left)
+    }
+
+    /// Moves `quantity` units of a ticket type, and these seats of it, out of what is left; first out of what the voucher sets
+    /// aside.
     pub(super) fn take(
         &mut self,
         ticket_type: TicketTypeId,
         quantity: i64,
         seats: &[SeatId],
         state: ClaimState,
+        voucher: Option<VoucherId>,
     ) {
+        self.draw(voucher, quantity);
         self.move_pools(ticket_type, state, quantity);
         for id in seats {
             self.set_taken(*id, true);
@@ -254,6 +289,7 @@ impl Stock {
 
     /// The claim dies: what it took is left again.
     pub(super) fn give_back(&mut self, claim: &Claim) {
+        self.draw(claim.voucher_id, -claim.quantity);
         self.move_pools(claim.ticket_type_id, claim.state, -claim.quantity);
         if let Some(seat) = claim.seat_id {
             self.set_taken(seat, false);
@@ -264,6 +300,18 @@ impl Stock {
     pub(super) fn sell(&mut self, claim: &Claim) {
         self.move_pools(claim.ticket_type_id, claim.state, -claim.quantity);
         self.move_pools(claim.ticket_type_id, ClaimState::Sold, claim.quantity);
+    }
+
+    /// The bearers of the voucher take so many more. What stays set aside of it counts as held.
+    fn draw(&mut self, voucher: Option<VoucherId>, by: i64) {
+        let reserve = voucher.and_then(|voucher| self.reserves.get_mut(&voucher));
+        let Some(reserve) = reserve else { return };
+        let (ticket_type, before) = (reserve.ticket_type_id, reserve.left());
+        reserve.taken += by;
+        let by = reserve.left() - before;
+        if !mistaken!(KeepReserveAside) {
+            self.move_pools(ticket_type, ClaimState::Held, by);
+        }
     }
 
     fn move_pools(&mut self, ticket_type: TicketTypeId, state: ClaimState, by: i64) {

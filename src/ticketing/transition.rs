@@ -22,7 +22,7 @@ use super::live::EventStatus;
 use super::record::{Booking, BookingKind, BookingStatus, Money, PaidBy, TicketStatus};
 use super::refusal::Refusal;
 use super::stock::{Claim, ClaimState, Stock};
-use super::{BookingId, PaymentId, PoolId, SeatId, TicketTypeId, UserId};
+use super::{BookingId, PaymentId, PoolId, SeatId, TicketTypeId, UserId, VoucherId};
 
 /// Seconds that a buyer who has begun to pay is sure to have left, once for a booking.
 pub const EXTENSION_S: i64 = 5 * 60;
@@ -37,6 +37,8 @@ pub struct Standing {
     pub absorbed_fee_amount: Option<i64>,
     /// Its buyer has an account, or gave an address for mails.
     pub has_address: bool,
+    /// Of a booking that ended and is to be given again: the voucher of whose reserve each ticket type was taken.
+    pub drew: BTreeMap<TicketTypeId, VoucherId>,
 }
 
 /// A pending booking whose deadline has passed.
@@ -392,7 +394,7 @@ fn reclaim(
     if stock.event.status == EventStatus::Completed || stock.event.starts_at <= now {
         return Err(Refusal::SalesClosed { sale_to: None });
     }
-    let claims = claims_again(stock, &standing.booking)?;
+    let claims = claims_again(stock, standing)?;
     if !mistaken!(SellGone) {
         check_seats(stock, &claims)?;
         check_counts(stock, &claims)?;
@@ -404,6 +406,7 @@ fn reclaim(
             claim.quantity,
             &seats,
             ClaimState::Sold,
+            claim.voucher_id,
         );
     }
     standing.claims = claims;
@@ -415,16 +418,17 @@ fn reclaim(
 /// paid for are not given: then a program has changed its claims and left the booking as it was, or seats have left the map.
 /// Nor are units of a ticket type that has got seats since, or seats of one that has lost them: the database refuses such
 /// claims, and the money would wait for them for ever.
-fn claims_again(stock: &Stock, booking: &Booking) -> Result<Vec<Claim>, Refusal> {
+fn claims_again(stock: &Stock, standing: &Standing) -> Result<Vec<Claim>, Refusal> {
     let of = |ticket_type_id, seat_id, quantity| Claim {
         id: Claim::UNSTORED,
         ticket_type_id,
         seat_id,
         quantity,
         state: ClaimState::Sold,
+        voucher_id: standing.drew.get(&ticket_type_id).copied(),
     };
     let mut claims = Vec::new();
-    for item in &booking.items {
+    for item in &standing.booking.items {
         let ticket_type_id = item.ticket_type_id;
         let terms = stock.ticket_types.get(&ticket_type_id);
         let terms = terms.ok_or(Refusal::TicketTypeNotFound { ticket_type_id })?;
@@ -469,9 +473,10 @@ fn check_counts(stock: &Stock, claims: &[Claim]) -> Result<(), Refusal> {
         let terms = terms.ok_or(Refusal::TicketTypeNotFound {
             ticket_type_id: claim.ticket_type_id,
         })?;
-        by_type.insert(claim.ticket_type_id, stock.left(terms));
+        let set_aside = stock.set_aside(claim.voucher_id, claim.ticket_type_id);
+        by_type.insert(claim.ticket_type_id, stock.left(terms) + set_aside);
         for pool in &terms.pools {
-            *needs.entry(*pool).or_default() += claim.quantity;
+            *needs.entry(*pool).or_default() += claim.quantity - set_aside.min(claim.quantity);
         }
     }
     let short = needs

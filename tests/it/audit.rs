@@ -68,6 +68,13 @@ const BREAKS: &[(&str, &str)] = &[
     ("a booking's total", "update bookings set total_amount = 5 where quantity = 2"),
     ("a booking's total", "delete from bookings"),
     ("a voucher's uses", "insert into vouchers (event_id, code, kind, value, uses) values (1, 'SUMMER', 'percent', 100, 3)"),
+    ("the counters of a pool", "insert into vouchers (event_id, code, kind, value, reserved, reserve_open, ticket_type_ids)
+        values (1, 'KEPT', 'percent', 0, 3, true, '{1}')"),
+    ("what bearers have taken", "insert into vouchers (event_id, code, kind, value, reserved, reserved_taken, ticket_type_ids)
+        values (1, 'KEPT', 'percent', 0, 3, 3, '{1}')"),
+    ("what bearers have taken", "insert into vouchers (id, event_id, code, kind, value, reserved, reserved_taken, ticket_type_ids)
+        values (7, 1, 'KEPT', 'percent', 0, 3, 2, '{1}'); update claims set voucher_id = 7 where quantity = 2"),
+    ("what bearers have taken", "update claims set voucher_id = 7"),
     ("a confirmed booking has a ticket", "delete from tickets where code = 'TKT-1'"),
     ("a confirmed booking has a ticket", "update tickets set seat_id = 2"),
     ("a user has one pending", "drop index bookings_one_pending; update bookings set status = 'pending', expires_at = now()"),

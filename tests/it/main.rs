@@ -47,6 +47,7 @@
 //! | [`postgrest`] | Supabase clients read tables and insert interactions as with PostgREST, and are refused in its shape |
 //! | [`proxies`] | nginx, HAProxy and Caddy with our files pass everything, and clients are told apart behind them |
 //! | [`refunds`] | money goes back once, to the unit, with its tickets; a cancelled event gives all of it back |
+//! | [`reserves`] | what vouchers set aside is for their bearers alone, comes back to them, and ends with the voucher |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
 //! | [`post`] | buyers are told once of what became of their booking, with their tickets |
 //! | [`presence`] | native viewers and the dialect's members are one number |
@@ -123,6 +124,7 @@ mod private;
 mod proxies;
 mod push;
 mod refunds;
+mod reserves;
 mod restart;
 mod routes;
 mod schema;

@@ -692,7 +692,7 @@ async fn pay(client: &Client, server: &ServerProcess, show: &Staged, buyer: User
     let (mine, organizer) = (caller(buyer), caller(show.organizer));
     let code = format!("OFF-{buyer}");
     let event = format!("/api/v1/events/{}", show.event);
-    let voucher = json!({"code": code, "kind": "percent", "value": 1_000});
+    let voucher = json!({"code": code, "kind": "percent", "value": 1_000, "reserved": 3, "ticket_type_ids": [show.ticket_types[0]]});
     let vouchers = format!("{event}/vouchers");
     organizer.post(&vouchers, &voucher).await.data(201);
     organizer.get(&vouchers).await.data(200);

@@ -89,6 +89,8 @@ pub(in crate::api) struct TicketTypeDetail {
     seated: bool,
     /// Shown to the event's people only, and booked with a voucher that reveals it.
     hidden: bool,
+    /// How many of those available are set aside for the bearers of the `voucher` that was named; 0 without one.
+    reserved: i64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -208,6 +210,10 @@ impl TicketTypeDetail {
             email_required: terms.email_required,
             seated: terms.seated,
             hidden: ticket_type.hidden,
+            reserved: match full.reserved {
+                Some((of, left)) if of == ticket_type.id => left,
+                _ => 0,
+            },
         };
         pairs.into_iter().map(of).collect()
     }

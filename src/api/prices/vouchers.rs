@@ -67,6 +67,10 @@ fn columns(fields: &mut Fields, is_new: bool) -> RuleColumns {
         });
         reading.put_or_null("max_per_booking", |fields, name| many(fields, name, 1));
         reading.switch("reveals_hidden", false, is_new);
+        if is_new {
+            reading.columns.insert("reserved".to_owned(), 0.into());
+        }
+        reading.put("reserved", |fields, name| many(fields, name, 0));
     })
 }
 
@@ -100,6 +104,9 @@ pub(in crate::api) struct VoucherBody {
     /// Its bearer may book hidden ticket types.
     #[schema(required = false, default = false)]
     reveals_hidden: bool,
+    /// Tickets that are set aside for its bearers until its window ends: `ticket_type_ids` names one type, without seats.
+    #[schema(schema_with = uses, required = false)]
+    reserved: i64,
 }
 
 /// Changes of a voucher; fields that are left out stay.
@@ -133,6 +140,9 @@ pub(in crate::api) struct VoucherPatchBody {
     /// Its bearer may book hidden ticket types.
     #[schema(required = false)]
     reveals_hidden: bool,
+    /// Tickets that are set aside for its bearers until its window ends: `ticket_type_ids` names one type, without seats.
+    #[schema(schema_with = uses, required = false)]
+    reserved: i64,
 }
 
 pub(in crate::api) struct NewVoucher(RuleColumns);
@@ -183,7 +193,7 @@ pub(in crate::api) async fn list(
         (status = 201, body = Envelope<VoucherRule>,
             headers(("X-Event-Revision" = i64), ("Idempotent-Replay" = bool))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),
-        (status = 409, body = Failure, description = "`VOUCHER_CODE_TAKEN`, `TOO_MANY_RULES {max}`, `IDEMPOTENCY_IN_FLIGHT`"),
+        (status = 409, body = Failure, description = "`VOUCHER_CODE_TAKEN`, `NOT_ENOUGH_TO_RESERVE {most}`, `TOO_MANY_RULES {max}`, `IDEMPOTENCY_IN_FLIGHT`"),
         (status = 422, body = Failure, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`"),
     ))]
 pub(in crate::api) async fn create(
@@ -206,7 +216,9 @@ pub(in crate::api) async fn create(
     responses(
         (status = 200, body = Envelope<VoucherRule>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `VOUCHER_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),
-        (status = 409, body = Failure, description = "`VOUCHER_CODE_TAKEN`, `VOUCHER_USES_BELOW_USED`"),
+        (status = 409, body = Failure,
+            description = "`VOUCHER_CODE_TAKEN`, `VOUCHER_USES_BELOW_USED`, `NOT_ENOUGH_TO_RESERVE {most}`, `RESERVE_IN_USE {taken}`"),
+        (status = 422, body = Failure, description = "`VALIDATION_FAILED`"),
     ))]
 pub(in crate::api) async fn change(
     State(state): State<ApiState>,

@@ -6,7 +6,7 @@ use std::task::Poll;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::ledger::{GUESTS_SHARE, OFFENCE};
+use super::ledger::{CODE, GUESTS_SHARE, OFFENCE};
 use super::{DeskCheck, DeskWorld, FAULTS_MS, PATIENCE_MS, node, now_ms, pause, rest};
 use crate::desk::clock::STOOD_STILL;
 use crate::desk::worker::Enqueued;
@@ -34,6 +34,8 @@ struct Errand {
     event: EventId,
     quantity: i64,
     key: Option<String>,
+    /// They know the code of the voucher that sets tickets aside.
+    has_code: bool,
 }
 
 impl DeskCaller {
@@ -61,12 +63,13 @@ impl DeskCaller {
                         false => dice.between(1, 3) as i64,
                     },
                     key,
+                    has_code: dice.percent(35),
                 };
                 (ms, errand)
             });
             pause(ms).await;
             match self.book(&errand).await {
-                Some(booking) => self.go_on(&booking).await,
+                Some(booking) => self.go_on(&booking, errand.has_code).await,
                 None if self.guest.is_none() && errand.quantity < OFFENCE => {
                     self.wait(&errand).await
                 }
@@ -123,12 +126,13 @@ impl DeskCaller {
         booked
     }
 
-    fn other_request(&self, booking: &Booking) -> Request {
+    fn other_request(&self, booking: &Booking, has_code: bool) -> Request {
         let quantity = self.world.with(|shared| shared.dice.between(1, 5) as i64);
         let errand = Errand {
             event: booking.event_id,
             quantity,
             key: None,
+            has_code,
         };
         self.request(&errand, booking.id).request
     }
@@ -155,7 +159,11 @@ impl DeskCaller {
                 wish: Wish::Items(vec![item]),
                 email_proven: false,
                 expected_total: None,
-                vouchers: Vec::new(),
+                vouchers: errand
+                    .has_code
+                    .then(|| CODE.to_owned())
+                    .into_iter()
+                    .collect(),
                 least_charge: false,
             },
             token_hash: None,
@@ -180,7 +188,7 @@ impl DeskCaller {
             return;
         }
         self.world.with(|shared| {
-            let left = shared.ledger.least_left(errand.event, sent_ms);
+            let left = (shared.ledger).least_left(errand.event, sent_ms, errand.has_code);
             if left >= errand.quantity {
                 let what = format!(
                     "{} of event {} refused with {left} left",
@@ -210,7 +218,8 @@ impl DeskCaller {
             let sent_ms = now_ms();
             match roll {
                 0 => {
-                    self.change(&booking, &Transition::Accept, sent_ms).await;
+                    self.change(&booking, &Transition::Accept, false, sent_ms)
+                        .await;
                 }
                 1 => {
                     let decline = Transition::Release {
@@ -218,7 +227,7 @@ impl DeskCaller {
                         reason: None,
                         only: Releases::Offers,
                     };
-                    self.change(&booking, &decline, sent_ms).await;
+                    self.change(&booking, &decline, false, sent_ms).await;
                 }
                 _ => {}
             }
@@ -230,7 +239,7 @@ impl DeskCaller {
     }
 
     /// Pays to staff, cancels, or lets the hold run out, and perhaps pays after that.
-    async fn go_on(&self, booking: &Booking) {
+    async fn go_on(&self, booking: &Booking, has_code: bool) {
         let (ms, roll, later_ms) = self.world.with(|shared| {
             let dice = &mut shared.dice;
             let ms = dice.between(1, 3_500);
@@ -261,11 +270,11 @@ impl DeskCaller {
                     instead_of: None,
                 }
             }
-            92..98 => Transition::Swap(Box::new(self.other_request(booking))),
+            92..98 => Transition::Swap(Box::new(self.other_request(booking, has_code))),
             _ => return,
         };
         let sent_ms = now_ms();
-        if self.change(booking, &transition, sent_ms).await && roll < 20 {
+        if self.change(booking, &transition, has_code, sent_ms).await && roll < 20 {
             let tickets = self.world.with(|shared| {
                 let stored = shared.ledger.booking(booking.id)?;
                 Some(stored.tickets.first()?.code.clone())
@@ -275,12 +284,18 @@ impl DeskCaller {
                 used_too: false,
                 by_owner: false,
             };
-            self.change(booking, &refund, sent_ms).await;
+            self.change(booking, &refund, has_code, sent_ms).await;
         }
     }
 
     /// Asks for a change until its outcome is known; answers whether it was made.
-    async fn change(&self, booking: &Booking, transition: &Transition, sent_ms: u64) -> bool {
+    async fn change(
+        &self,
+        booking: &Booking,
+        transition: &Transition,
+        has_code: bool,
+        sent_ms: u64,
+    ) -> bool {
         for _ in 0..TRIES_MAX {
             let change = Change::new(booking.event_id, booking.id, transition.clone());
             let command = Command::Change(Box::new(change));
@@ -296,7 +311,9 @@ impl DeskCaller {
                     return true;
                 }
                 Some(Err(DeskError::Refused(
-                    Refusal::HoldsExceeded { .. } | Refusal::PendingBookingExists { .. },
+                    Refusal::HoldsExceeded { .. }
+                    | Refusal::PendingBookingExists { .. }
+                    | Refusal::VoucherEnded { .. },
                 ))) => return false,
                 Some(Err(DeskError::Refused(
                     refusal @ (Refusal::NotEnoughLeft { .. }
@@ -313,6 +330,7 @@ impl DeskCaller {
                         event: booking.event_id,
                         quantity,
                         key: None,
+                        has_code,
                     };
                     self.judge(&errand, &refusal, sent_ms);
                     return false;

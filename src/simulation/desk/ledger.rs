@@ -1,4 +1,5 @@
-//! A model of the database: events with one ticket type each, bookings, keys, turns, transactions with savepoints.
+//! A model of the database: events with one ticket type each, of which a voucher sets some aside until its window ends;
+//! bookings, keys, turns, transactions with savepoints.
 //! Seats, several ticket types and several claims a booking are not modelled; `tests/it` has them.
 //!
 //! It has some of the schema's constraints (the counters' check, the key's uniqueness), and notes the stock over time,
@@ -15,20 +16,23 @@ use crate::store::StoreError;
 use crate::store::desk::{EventFacts, Facts, Found, IN_TIME, Questions, Turns, Writes};
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
 use crate::ticketing::live::EventStatus;
+use crate::ticketing::price::{Benefit, PriceTerms, Voucher};
 use crate::ticketing::record::{Booking, BookingKind, BookingStatus, TicketStatus};
 use crate::ticketing::stock::{
-    Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Share, Stock,
+    Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Reserve, Share, Stock,
     TicketTypeTerms,
 };
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::waitlist::WaitingBuyer;
 use crate::ticketing::{
-    BookingId, ClaimId, EventId, PoolId, Revision, TicketTypeId, UserId, WaitingId,
+    BookingId, ClaimId, EventId, PoolId, Revision, TicketTypeId, UserId, VoucherId, WaitingId,
 };
 
 /// A connection of a node's incarnation; 0 is that of other programs.
 pub(super) type ConnectionId = u64;
 
+/// The code of each event's voucher.
+pub(super) const CODE: &str = "KEPT";
 /// The database refuses a booking of so many tickets, whatever the rules say.
 pub(super) const OFFENCE: i64 = 3;
 /// A transaction that is idle for longer is ended.
@@ -45,12 +49,16 @@ const HOLD_MS: u64 = 3_000;
 
 pub(super) struct Ledger {
     capacity: i64,
+    /// Units that each event's voucher sets aside.
+    reserved: i64,
+    /// When the vouchers' windows end.
+    reserves_end_ms: u64,
     events: BTreeMap<EventId, EventRecord>,
     state: State,
     transactions: BTreeMap<ConnectionId, Transaction>,
-    /// `(time, units left)` of each event after each decrease; a refusal is judged against the least of them since
-    /// its command came. Overdue holds count as free.
-    left: BTreeMap<EventId, Vec<(u64, i64)>>,
+    /// The stock of each event after each decrease; a refusal is judged against the least of them since its command came.
+    /// Overdue holds count as free.
+    left: BTreeMap<EventId, Vec<Left>>,
     /// The event's revision as of the latest commit that wrote the booking.
     committed: HashMap<BookingId, Revision>,
     dice: Dice,
@@ -64,6 +72,16 @@ pub(super) struct Ledger {
 #[derive(Default)]
 struct EventRecord {
     turn: Option<ConnectionId>,
+    /// Somebody has noticed that the voucher's window ended.
+    is_reserve_over: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Left {
+    at_ms: u64,
+    to_all: i64,
+    /// More of them, to bearers of the voucher.
+    set_aside: i64,
 }
 
 /// Committed rows, or those that a transaction has written.
@@ -90,6 +108,8 @@ pub(super) struct BookingRow {
     claims: Vec<Claim>,
     due_ms: u64,
     guest: Option<GuestHash>,
+    /// Its claims are marked with it, or were.
+    voucher: Option<VoucherId>,
 }
 
 struct Transaction {
@@ -131,11 +151,19 @@ fn lost() -> StoreError {
 }
 
 impl Ledger {
-    pub(super) fn new(events: i64, capacity: i64, dice: Dice) -> Ledger {
+    pub(super) fn new(events: i64, capacity: i64, mut dice: Dice) -> Ledger {
+        let reserved = dice.between(0, capacity as u64 / 2 + 1) as i64;
+        let left = Left {
+            at_ms: 0,
+            to_all: capacity - reserved,
+            set_aside: reserved,
+        };
         let ids = (1..=events).map(EventId);
         let revisions = ids.clone().map(|event| (event, 1)).collect();
         Ledger {
             capacity,
+            reserved,
+            reserves_end_ms: dice.between(3_000, 20_000),
             events: ids
                 .clone()
                 .map(|event| (event, EventRecord::default()))
@@ -145,7 +173,7 @@ impl Ledger {
                 ..State::default()
             },
             transactions: BTreeMap::new(),
-            left: ids.map(|event| (event, vec![(0, capacity)])).collect(),
+            left: ids.map(|event| (event, vec![left])).collect(),
             committed: HashMap::new(),
             dice,
             last_claim: 0,
@@ -263,27 +291,85 @@ impl Ledger {
     }
 
     /// The lowest stock at any moment since `from_ms`, up to now.
-    pub(super) fn least_left(&self, event: EventId, from_ms: u64) -> i64 {
+    pub(super) fn least_left(&self, event: EventId, from_ms: u64, has_code: bool) -> i64 {
         let left = &self.left[&event];
-        let before = left.iter().rev().find(|(at, _)| *at <= from_ms);
-        let since = left.iter().filter(|(at, _)| *at > from_ms);
-        since
-            .chain(before)
-            .map(|(_, left)| *left)
-            .min()
-            .unwrap_or(0)
+        let before = left.iter().rev().find(|left| left.at_ms <= from_ms);
+        let since = left.iter().filter(|left| left.at_ms > from_ms);
+        let all = since.chain(before).map(|left| match has_code {
+            true => left.to_all + left.set_aside,
+            false => left.to_all,
+        });
+        all.min().unwrap_or(0)
     }
 
-    /// Taken units, without holds that were overdue at that time.
+    fn note_left(&mut self, event: EventId, freed: i64, overdue_at_ms: u64) {
+        let left = Left {
+            at_ms: now_ms(),
+            to_all: self.capacity - self.live(event, &State::default(), overdue_at_ms),
+            set_aside: self.set_aside(event, &State::default(), overdue_at_ms),
+        };
+        let record = self.left.entry(event).or_default();
+        record.push(Left {
+            to_all: left.to_all - freed,
+            ..left
+        });
+        record.push(left);
+    }
+
+    /// Gives back what vouchers set aside whose windows have ended, as the sweeper does.
+    fn end_reserves(&mut self) {
+        if now_ms() < self.reserves_end_ms {
+            return;
+        }
+        let events: Vec<EventId> = self.events.keys().copied().collect();
+        for event in events {
+            let set_aside = self.set_aside(event, &State::default(), 0);
+            let Some(record) = self.events.get_mut(&event) else {
+                continue;
+            };
+            if record.turn.is_some() || record.is_reserve_over {
+                continue;
+            }
+            record.is_reserve_over = true;
+            if set_aside > 0 {
+                *self.state.revisions.entry(event).or_default() += 1;
+                self.note_left(event, set_aside, 0);
+            }
+        }
+    }
+
+    /// Set aside for bearers, who have not taken it; holds that were overdue at that time have nothing.
+    fn set_aside(&self, event: EventId, over: &State, overdue_at_ms: u64) -> i64 {
+        if self.events[&event].is_reserve_over {
+            return 0;
+        }
+        let taken: i64 = self
+            .claims(event, over, overdue_at_ms)
+            .filter(|claim| claim.voucher_id.is_some())
+            .map(|claim| claim.quantity)
+            .sum();
+        (self.reserved - taken).max(0)
+    }
+
+    /// Units that are not left to everybody: taken, without holds that were overdue at that time, or set aside.
     fn live(&self, event: EventId, over: &State, overdue_at_ms: u64) -> i64 {
+        let claims = self.claims(event, over, overdue_at_ms);
+        let taken: i64 = claims.map(|claim| claim.quantity).sum();
+        taken + self.set_aside(event, over, overdue_at_ms)
+    }
+
+    fn claims<'a>(
+        &'a self,
+        event: EventId,
+        over: &'a State,
+        overdue_at_ms: u64,
+    ) -> impl Iterator<Item = &'a Claim> {
         let base = self.state.bookings.iter();
         let base = base.filter(|(id, _)| !over.bookings.contains_key(id));
         let rows = base.chain(&over.bookings).map(|(_, row)| row);
-        let rows = rows.filter(|row| row.booking.event_id == event);
-        let rows = rows.filter(|row| !row.is_overdue(overdue_at_ms));
+        let rows = rows.filter(move |row| row.booking.event_id == event);
+        let rows = rows.filter(move |row| !row.is_overdue(overdue_at_ms));
         rows.flat_map(|row| &row.claims)
-            .map(|claim| claim.quantity)
-            .sum()
     }
 
     /// Checks that nothing is oversold, and that every overdue hold has ended.
@@ -403,6 +489,12 @@ impl Ledger {
                 claims: row.claims.clone(),
                 absorbed_fee_amount: None,
                 has_address: true,
+                drew: row
+                    .voucher
+                    .filter(|_| asked.reclaimed.contains(id))
+                    .map(|voucher| (TicketTypeId(row.booking.event_id.0), voucher))
+                    .into_iter()
+                    .collect(),
             };
             let is_free = mine.contains(&row.booking.event_id) && !locked.contains(id);
             let found = match is_free {
@@ -458,11 +550,32 @@ impl Ledger {
             let claims = claims().filter(|claim| claim.state == state);
             claims.map(|claim| claim.quantity).sum()
         };
+        let reserve = Reserve {
+            ticket_type_id: ticket_type,
+            reserved: self.reserved,
+            taken: claims()
+                .filter(|claim| claim.voucher_id.is_some())
+                .map(|claim| claim.quantity)
+                .sum(),
+            open: !self.events[&event].is_reserve_over,
+        };
         let pool = Pool {
             capacity: self.capacity,
-            held: of(ClaimState::Held),
+            held: of(ClaimState::Held) + reserve.left(),
             sold: of(ClaimState::Sold),
         };
+        let voucher = Voucher {
+            id: VoucherId(event.0),
+            code: CODE.into(),
+            benefit: Benefit::Percent(0),
+            uses_left: None,
+            valid_from: None,
+            valid_to: Some(clock(self.reserves_end_ms)),
+            ticket_types: vec![ticket_type],
+            max_per_booking: None,
+            reveals_hidden: false,
+        };
+        let asked_code = (event, CODE.to_owned());
         let terms = TicketTypeTerms {
             name: "Standing".into(),
             price_amount: 1_500,
@@ -515,7 +628,13 @@ impl Ledger {
             guests: guests
                 .map(|(_, guest)| (*guest, self.guest(event, *guest, now_ms())))
                 .collect(),
-            prices: crate::ticketing::price::PriceTerms::default(),
+            prices: PriceTerms {
+                vouchers: (asked.vouchers.contains(&asked_code).then_some(voucher))
+                    .into_iter()
+                    .collect(),
+                ..PriceTerms::default()
+            },
+            reserves: [(VoucherId(event.0), reserve)].into(),
         }
     }
 
@@ -669,12 +788,15 @@ impl Ledger {
                 }
             }
             self.last_claim += 1;
+            let ticket_type_id = TicketTypeId(new.booking.event_id.0);
+            let voucher = new.reserves.get(&ticket_type_id).copied();
             let claim = Claim {
                 id: ClaimId(self.last_claim),
-                ticket_type_id: TicketTypeId(new.booking.event_id.0),
+                ticket_type_id,
                 seat_id: None,
                 quantity: new.booking.quantity,
                 state: new.state,
+                voucher_id: voucher,
             };
             let mut booking = Booking::clone(&new.booking);
             let due_ms = now_ms() + HOLD_MS;
@@ -684,6 +806,7 @@ impl Ledger {
                 claims: vec![claim],
                 due_ms,
                 guest: new.guest,
+                voucher,
             };
             state.bookings.insert(new.booking.id, row);
         }
@@ -715,6 +838,8 @@ impl Ledger {
                 .new
                 .iter()
                 .filter(|new| new.booking.kind != BookingKind::Offer)
+                // Who waits is not offered what is set aside.
+                .filter(|new| new.reserves.is_empty())
             {
                 let bought = transaction.bought.entry(new.booking.event_id);
                 *bought.or_default() += new.booking.quantity;
@@ -752,12 +877,8 @@ impl Ledger {
         }
         for event in transaction.events {
             // Counted as of the time at which the batch was decided.
-            let live = self.live(event, &State::default(), transaction.begun_ms);
             let freed = transaction.freed.get(&event).copied().unwrap_or(0);
-            let left = self.capacity - live - freed;
-            let record = self.left.entry(event).or_default();
-            record.push((now_ms(), left));
-            record.push((now_ms(), left + freed));
+            self.note_left(event, freed, transaction.begun_ms);
         }
         Ok(transaction.written)
     }
@@ -806,7 +927,10 @@ impl BookingRow {
 /// Others who take turns and keep them for a while, and the database's own housekeeping.
 pub(super) async fn others(world: DeskWorld) {
     while now_ms() < FAULTS_MS + 10_000 {
-        world.with(|shared| shared.ledger.end_idlers());
+        world.with(|shared| {
+            shared.ledger.end_idlers();
+            shared.ledger.end_reserves();
+        });
         let taken = world.with(|shared| {
             let is_time = now_ms() < FAULTS_MS && shared.dice.percent(8);
             let event = EventId(1 + shared.dice.below(shared.ledger.events.len()) as i64);
@@ -824,9 +948,12 @@ pub(super) async fn others(world: DeskWorld) {
             });
         }
     }
-    // Later only idle transactions are ended.
+    // Later only what is over is ended.
     loop {
-        world.with(|shared| shared.ledger.end_idlers());
+        world.with(|shared| {
+            shared.ledger.end_idlers();
+            shared.ledger.end_reserves();
+        });
         pause(1_000).await;
     }
 }

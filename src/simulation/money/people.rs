@@ -239,6 +239,7 @@ fn hold(world: &MoneyWorld) -> Option<BookingId> {
             seat_id: None,
             quantity,
             state: ClaimState::Held,
+            voucher_id: None,
         };
         let sale = Sale {
             standing: Standing {
@@ -246,6 +247,7 @@ fn hold(world: &MoneyWorld) -> Option<BookingId> {
                 claims: vec![claim],
                 absorbed_fee_amount: None,
                 has_address: true,
+                drew: [].into(),
             },
             begun_ms: None,
             undone_ms: None,

@@ -334,6 +334,7 @@ impl MoneyShared {
             buyers: BTreeMap::new(),
             guests: BTreeMap::new(),
             prices: PriceTerms::default(),
+            reserves: BTreeMap::new(),
         }
     }
 

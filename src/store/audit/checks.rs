@@ -6,7 +6,7 @@ pub(super) struct AuditCheck {
     pub(super) differences: &'static str,
 }
 
-/// Pools whose counters are not the sums of their live claims: what to select of them, `p`, and which claims and pools to
+/// Pools whose counters are not the sums of their live claims and of what vouchers set aside: what to select of them, `p`, and which claims and pools to
 /// look at.
 macro_rules! counters_that_differ {
     ($selected:literal, $claims:literal, $pools:literal) => {
@@ -15,7 +15,10 @@ macro_rules! counters_that_differ {
                 select ticket_type_id,
                        coalesce(sum(quantity) filter (where state = 'held'), 0) as held,
                        coalesce(sum(quantity) filter (where state = 'sold'), 0) as sold
-                  from claims where state <> 'dead' ",
+                  from (select ticket_type_id, state, quantity from claims where state <> 'dead'
+                        union all
+                        select reserved_type_id, 'held', reserved_left from vouchers where reserved_left > 0) live
+                 where true ",
             $claims,
             " group by ticket_type_id
             ), per_pool as (
@@ -135,9 +138,9 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              order by event_id, ticket_type_id",
     },
     AuditCheck {
-        promise: "the counters of a pool are the sums of its live claims",
+        promise: "the counters of a pool are the sums of its live claims and of what vouchers set aside",
         differences: counters_that_differ!(
-            "format('event %s, pool %s (%s): counters held %s sold %s, claims held %s sold %s',
+            "format('event %s, pool %s (%s): counters held %s sold %s, claims and vouchers held %s sold %s',
                     p.event_id, p.id, p.name, p.held, p.sold, coalesce(c.held, 0), coalesce(c.sold, 0))",
             "",
             "order by p.id"
@@ -228,9 +231,12 @@ pub(super) const CHECKS: &[AuditCheck] = &[
         promise: "what is said to be left of a ticket type is the least that its pools have left",
         differences: "
             with taken as (
-                select l.pool_id, sum(c.quantity) as units
-                  from claims c join ticket_type_pools l on l.ticket_type_id = c.ticket_type_id
-                 where c.state <> 'dead' group by l.pool_id
+                select l.pool_id, sum(live.quantity) as units
+                  from (select ticket_type_id, quantity from claims where state <> 'dead'
+                        union all
+                        select reserved_type_id, reserved_left from vouchers where reserved_left > 0) live
+                  join ticket_type_pools l on l.ticket_type_id = live.ticket_type_id
+                 group by l.pool_id
             ), stock as (
                 select l.ticket_type_id, min(p.capacity - p.blocked - coalesce(taken.units, 0)) as units
                   from ticket_type_pools l
@@ -344,6 +350,25 @@ pub(super) const CHECKS: &[AuditCheck] = &[
             union all
             select format('booking %s, which does not exist, uses voucher %s', u.booking_id, u.voucher_id)
               from voucher_uses u where not exists (select from bookings where id = u.booking_id)",
+    },
+    AuditCheck {
+        promise: "what bearers have taken of a voucher's reserve are the live claims on it, of its ticket type and of bookings \
+                  that use it",
+        differences: "
+            with taken as (
+                select voucher_id, sum(quantity) as units from claims where state <> 'dead' and voucher_id is not null group by 1
+            )
+            select format('voucher %s: %s taken, claims of %s', voucher_id, v.reserved_taken, coalesce(taken.units, 0))
+              from taken full join (select id as voucher_id, reserved_taken from vouchers) v using (voucher_id)
+             where coalesce(taken.units, 0) is distinct from v.reserved_taken
+            union all
+            select format('claim %s of booking %s, ticket type %s, on what voucher %s sets aside', c.id, c.booking_id,
+                          c.ticket_type_id, c.voucher_id)
+              from claims c
+              left join vouchers v on v.id = c.voucher_id and v.event_id = c.event_id
+                                  and v.ticket_type_ids = array[c.ticket_type_id]
+              left join voucher_uses u on u.voucher_id = c.voucher_id and u.booking_id = c.booking_id and u.live
+             where c.state <> 'dead' and c.voucher_id is not null and (v.id is null or u.booking_id is null)",
     },
     AuditCheck {
         promise: "a confirmed booking has a ticket for every unit and seat it owns; the others have none that admit, but \

@@ -24,7 +24,9 @@ use crate::ticketing::stock::{
 };
 use crate::ticketing::transition::{self, OverdueHold, Standing};
 use crate::ticketing::waitlist::WaitingBuyer;
-use crate::ticketing::{BookingId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId};
+use crate::ticketing::{
+    BookingId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId, VoucherId,
+};
 
 /// Collects rows into facts.
 pub(super) struct StockReading {
@@ -274,7 +276,7 @@ impl StockReading {
                 claims: Vec::new(),
             });
         }
-        if let (Some(hold), Some(claim)) = (facts.overdue.last_mut(), claim(row, 3)?) {
+        if let (Some(hold), Some(claim)) = (facts.overdue.last_mut(), claim(row, 3, 8)?) {
             hold.claims.push(claim);
         }
         Ok(())
@@ -318,10 +320,46 @@ impl StockReading {
 
     pub(super) fn voucher(&mut self, row: &Row) -> Result<(), StoreError> {
         let voucher = prices::voucher(row, 1)?;
+        let reserve = prices::reserve(row, 11)?;
         if let Some(stock) = self.stock(row.try_get(0)?)
             && stock.prices.voucher(&voucher.code).is_none()
         {
             stock.prices.vouchers.push(voucher);
+            stock.reserves.extend(reserve);
+        }
+        Ok(())
+    }
+
+    /// Vouchers from whose reserves the claims that may end were taken.
+    pub(super) fn vouchers_drawn_on(&self) -> Vec<VoucherId> {
+        let overdue = self.facts.events.values().flat_map(|facts| &facts.overdue);
+        let overdue = overdue.flat_map(|hold| &hold.claims);
+        let found = self
+            .facts
+            .bookings
+            .values()
+            .filter_map(|found| match found {
+                Found::Here(standing) => Some(&standing.claims),
+                Found::Locked => None,
+            });
+        let claims = overdue.chain(found.flatten());
+        let drawn_on: BTreeSet<VoucherId> = claims.filter_map(|claim| claim.voucher_id).collect();
+        drawn_on.into_iter().collect()
+    }
+
+    /// A row of [`prices::RESERVES`].
+    pub(super) fn reserve(&mut self, row: &Row) -> Result<(), StoreError> {
+        let Some((voucher, reserve)) = prices::reserve(row, 2)? else {
+            return Ok(());
+        };
+        let booking: Option<BookingId> = row.try_get(1)?;
+        let booking = booking.and_then(|booking| self.facts.bookings.get_mut(&booking));
+        if let Some(Found::Here(standing)) = booking {
+            let of = reserve.ticket_type_id;
+            standing.drew.entry(of).or_insert(voucher);
+        }
+        if let Some(stock) = self.stock(row.try_get(0)?) {
+            stock.reserves.insert(voucher, reserve);
         }
         Ok(())
     }
@@ -375,10 +413,11 @@ impl StockReading {
                     claims: Vec::new(),
                     absorbed_fee_amount: None,
                     has_address: row.try_get(8)?,
+                    drew: BTreeMap::new(),
                 })))
             }
         };
-        if let (Found::Here(standing), Some(claim)) = (found, claim(row, 3)?) {
+        if let (Found::Here(standing), Some(claim)) = (found, claim(row, 3, 9)?) {
             standing.claims.push(claim);
         }
         Ok(())
@@ -408,6 +447,7 @@ fn empty_stock(event: EventTerms) -> Stock {
         buyers: BTreeMap::new(),
         guests: BTreeMap::new(),
         prices: PriceTerms::default(),
+        reserves: BTreeMap::new(),
     }
 }
 
@@ -472,8 +512,8 @@ fn ticket_type(row: &Row, stock: &mut Stock) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The claim whose columns begin at `first`; an outer join may have found none.
-fn claim(row: &Row, first: usize) -> Result<Option<Claim>, StoreError> {
+/// The claim whose columns begin at `first`, with its voucher; an outer join may have found none.
+fn claim(row: &Row, first: usize, voucher: usize) -> Result<Option<Claim>, StoreError> {
     let Some(id) = row.try_get(first)? else {
         return Ok(None);
     };
@@ -492,6 +532,7 @@ fn claim(row: &Row, first: usize) -> Result<Option<Claim>, StoreError> {
         seat_id: row.try_get(first + 2)?,
         quantity: row.try_get::<_, i32>(first + 3)?.into(),
         state,
+        voucher_id: row.try_get(voucher)?,
     }))
 }
 

@@ -163,7 +163,8 @@ statements! {
     // holder may be waiting for the turn.
     overdue = format!("
         with {MINE}
-        select hold.event_id, hold.id, hold.user_id, c.id, c.ticket_type_id, c.seat_id, c.quantity, c.state
+        select hold.event_id, hold.id, hold.user_id, c.id, c.ticket_type_id, c.seat_id, c.quantity, c.state,
+               c.voucher_id
           from (select of_event.*
                   from mine
                   cross join lateral (
@@ -212,6 +213,7 @@ statements! {
          order by w.event_id, w.id");
     rules = prices::RULES;
     vouchers = prices::VOUCHERS;
+    reserves = prices::RESERVES;
     free_bookings = standing(ASKED, "skip locked");
     all_bookings = standing(ASKED, "");
     // Not locked: who has one of these rows is waited for by the write, which refuses what has changed.
@@ -251,7 +253,8 @@ fn standing(wanted: &str, locked: &str) -> String {
         )
         select found.id, is_here, shown.booking, c.id, c.ticket_type_id, c.seat_id, c.quantity, c.state,
                (held).user_id is not null
-                   or coalesce((select email is not null from booking_contacts where booking_id = found.id limit 1), false)
+                   or coalesce((select email is not null from booking_contacts where booking_id = found.id limit 1), false),
+               c.voucher_id
           from found
           left join lateral (select booking from shown where id = found.id limit 1) shown on true
           left join lateral (
@@ -385,6 +388,13 @@ pub(super) async fn begin(
     }
     for row in bookings.iter().chain(&holders) {
         facts.booking(row)?;
+    }
+    // Rarer still. Before it is known what may come free for those who wait.
+    let drawn_on = facts.vouchers_drawn_on();
+    let of_reserves: Parameters<'_, 2> = [&drawn_on, &asked.reclaimed];
+    let has_reserves = !drawn_on.is_empty() || !asked.reclaimed.is_empty();
+    for row in &ask_if(client, has_reserves, &sql.reserves, &of_reserves).await? {
+        facts.reserve(row)?;
     }
     if !waited_for.is_empty() {
         let open = facts.open_types(&waited_for);

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::idempotency;
 use crate::store::jobs::{QueuedJob, millis};
 use crate::ticketing::price::LineKind;
-use crate::ticketing::record::{Answers, Booking, BookingKind, BookingLine, BookingStatus};
+use crate::ticketing::record::{Answers, BookingKind, BookingLine, BookingStatus};
 use crate::ticketing::stock::ClaimState;
 use crate::ticketing::transition::KeptPlace;
 use crate::ticketing::{
@@ -400,6 +400,7 @@ pub(super) struct ClaimRows<'a> {
     pub(super) seats: Vec<Option<SeatId>>,
     pub(super) quantities: Vec<i32>,
     pub(super) states: Vec<&'a str>,
+    pub(super) vouchers: Vec<Option<VoucherId>>,
 }
 
 impl<'a> BookingRows<'a> {
@@ -428,7 +429,7 @@ impl<'a> BookingRows<'a> {
             let places = booking.lines.iter().map(|_| place);
             columns.item_places.extend(places);
             columns.items.add(booking.id, &booking.lines)?;
-            columns.claims.add(booking, new.state)?;
+            columns.claims.add(new)?;
         }
         for one in &writes.changed {
             columns.claims.add_again(one)?;
@@ -514,8 +515,13 @@ impl<'a> Items<'a> {
 }
 
 impl ClaimRows<'_> {
-    fn add(&mut self, booking: &Booking, state: ClaimState) -> Result<(), StoreError> {
-        let state = state_name(state);
+    /// Whether something is taken from what a voucher sets aside.
+    pub(super) fn draw_on_reserves(&self) -> bool {
+        self.vouchers.iter().any(Option::is_some)
+    }
+
+    fn add(&mut self, new: &NewBooking) -> Result<(), StoreError> {
+        let (booking, state) = (&new.booking, state_name(new.state));
         for item in &booking.items {
             let units = (None, small(item.quantity)?);
             let units = item.seats.is_empty().then_some(units);
@@ -527,6 +533,8 @@ impl ClaimRows<'_> {
                 self.seats.push(seat);
                 self.quantities.push(quantity);
                 self.states.push(state);
+                let voucher = new.reserves.get(&item.ticket_type_id);
+                self.vouchers.push(voucher.copied());
             }
         }
         Ok(())
@@ -541,6 +549,7 @@ impl ClaimRows<'_> {
             self.seats.push(claim.seat_id);
             self.quantities.push(small(claim.quantity)?);
             self.states.push(state_name(claim.state));
+            self.vouchers.push(claim.voucher_id);
         }
         Ok(())
     }

@@ -105,8 +105,8 @@ statements! {
         insert into idempotency_keys (scope, key, body_hash, status, response)
         select * from unnest($1::text[], $2::text[], $3::bytea[], $4::int[], $5::text[]) as new (scope, key)
          order by scope, key";
-    add_bookings = new_bookings("");
-    add_bookings_with_parts = new_bookings(PARTS);
+    add_bookings = new_bookings("", ("", ""));
+    add_bookings_with_parts = new_bookings(PARTS, (", voucher_id", ", unnest($41::bigint[])"));
     make_offers = "
         update waitlist w set status = 'offered', booking_id = offer.booking_id, updated_at = clock_timestamp()
           from unnest($1::bigint[], $2::uuid[]) as offer (id, booking_id)
@@ -142,7 +142,7 @@ statements! {
 ///
 /// All but claims name their booking by its place among the new ones, so there are none without a booking. It spares them
 /// the look-up of a foreign key for each row (`sql/V7__private_topics.sql`).
-fn new_bookings(parts: &str) -> String {
+fn new_bookings(parts: &str, (drawn_on, vouchers): (&str, &str)) -> String {
     format!(
         "
         with made as (
@@ -162,13 +162,14 @@ fn new_bookings(parts: &str) -> String {
                    unnest($18::bigint[]), unnest($27::text[]), unnest($28::text[]), unnest($29::bigint[]),
                    unnest($30::int[]), unnest($31::boolean[])
         ){parts}
-        insert into claims (event_id, booking_id, ticket_type_id, seat_id, quantity, state)
+        insert into claims (event_id, booking_id, ticket_type_id, seat_id, quantity, state{drawn_on})
         select unnest($19::bigint[]), unnest($20::uuid[]), unnest($21::bigint[]), unnest($22::bigint[]),
-               unnest($23::int[]), unnest($24::text[])"
+               unnest($23::int[]), unnest($24::text[]){vouchers}"
     )
 }
 
-/// How buyers can be reached, and the vouchers that they use: in order of voucher, as the triggers lock them. A statement of
+/// How buyers can be reached, and the vouchers that they use: in order of voucher, as the triggers lock them. Claims name those on
+/// whose reserves they draw. A statement of
 /// its own, since most batches of few bookings have neither, and every table that a statement may write costs.
 const PARTS: &str = ", reached as (
             insert into booking_contacts (booking_id, name, email, phone, lang)
@@ -214,11 +215,15 @@ pub(super) async fn write(
     let contacts = ContactRows::of(&writes.new)?;
     let vouchers = VoucherRows::of(&writes.new)?;
     let mut bookings_of = bookings.columns(&writes.in_time).to_vec();
-    let add_bookings = match contacts.places.is_empty() && vouchers.places.is_empty() {
+    let is_plain = contacts.places.is_empty()
+        && vouchers.places.is_empty()
+        && !bookings.claims.draw_on_reserves();
+    let add_bookings = match is_plain {
         true => &sql.add_bookings,
         false => {
             bookings_of.extend(contacts.columns());
             bookings_of.extend(vouchers.columns());
+            bookings_of.push(&bookings.claims.vouchers);
             &sql.add_bookings_with_parts
         }
     };

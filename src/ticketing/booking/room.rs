@@ -27,8 +27,10 @@ pub(super) fn check_counts(stock: &Stock, lines: &[RequestedType]) -> Result<(),
     let mut needs: BTreeMap<PoolId, i64> = BTreeMap::new();
     for line in lines {
         let pools = &ticket_type(stock, line.ticket_type_id)?.pools;
+        // What is set aside for the buyer is not left to others.
+        let of_common = line.quantity - set_aside(stock, line).min(line.quantity);
         for pool in pools.iter().chain([&stock.root]).collect::<BTreeSet<_>>() {
-            *needs.entry(*pool).or_default() += line.quantity;
+            *needs.entry(*pool).or_default() += of_common;
         }
     }
     let lacks = |pool: &PoolId| {
@@ -44,19 +46,20 @@ pub(super) fn check_counts(stock: &Stock, lines: &[RequestedType]) -> Result<(),
             pools.any(|pool| *pool != stock.root && lacks(pool))
         })
         .collect();
-    let root_left = stock.pool_left(stock.root).max(0);
+    let all_set_aside: i64 = lines.iter().map(|line| set_aside(stock, line)).sum();
+    let root_left = stock.pool_left(stock.root).max(0) + all_set_aside;
     match (short.as_slice(), lacks(&stock.root)) {
         ([], false) => Ok(()),
         ([], true) if root_left == 0 => Err(Refusal::EventAtCapacity { available: 0 }),
         ([], true) => Err(not_enough(stock, lines, root_left, None)),
-        ([line], false) => Err(match left(stock, line.ticket_type_id) {
+        ([line], false) => Err(match left(stock, line) {
             0 => Refusal::TicketTypeSoldOut {
                 ticket_type_id: line.ticket_type_id,
                 available: 0,
             },
             left => not_enough(stock, lines, left, Some(line.ticket_type_id)),
         }),
-        _ => Err(match together(stock, lines, root_left) {
+        _ => Err(match together(stock, lines) + all_set_aside {
             0 => Refusal::SoldOut {
                 by_type: by_type(stock, lines),
             },
@@ -79,12 +82,15 @@ fn not_enough(
 }
 
 fn by_type(stock: &Stock, lines: &[RequestedType]) -> BTreeMap<TicketTypeId, i64> {
-    let ids = lines.iter().map(|line| line.ticket_type_id);
-    ids.map(|id| (id, left(stock, id))).collect()
+    let lines = lines.iter();
+    lines
+        .map(|line| (line.ticket_type_id, left(stock, line)))
+        .collect()
 }
 
-/// The most that could be sold of all these ticket types together.
-fn together(stock: &Stock, lines: &[RequestedType], root_left: i64) -> i64 {
+/// The most that could be sold to anybody of all these ticket types together.
+fn together(stock: &Stock, lines: &[RequestedType]) -> i64 {
+    let root_left = stock.pool_left(stock.root).max(0);
     let shared: Vec<(i64, Vec<(PoolId, i64)>)> = lines
         .iter()
         .map(|line| {
@@ -92,7 +98,7 @@ fn together(stock: &Stock, lines: &[RequestedType], root_left: i64) -> i64 {
             let pools = terms.into_iter().flat_map(|terms| &terms.pools);
             let pools = pools.filter(|pool| **pool != stock.root);
             let pools = pools.map(|pool| (*pool, stock.pool_left(*pool)));
-            (left(stock, line.ticket_type_id), pools.collect())
+            (common_left(stock, line), pools.collect())
         })
         .collect();
     let sources: Vec<Source<'_>> = shared
@@ -112,9 +118,22 @@ fn only(lines: &[RequestedType]) -> Option<TicketTypeId> {
     }
 }
 
-fn left(stock: &Stock, id: TicketTypeId) -> i64 {
-    let terms = stock.ticket_types.get(&id);
+/// To this buyer.
+fn left(stock: &Stock, line: &RequestedType) -> i64 {
+    common_left(stock, line) + set_aside(stock, line)
+}
+
+/// To anybody.
+fn common_left(stock: &Stock, line: &RequestedType) -> i64 {
+    let terms = stock.ticket_types.get(&line.ticket_type_id);
     terms.map_or(0, |terms| stock.left(terms))
+}
+
+fn set_aside(stock: &Stock, line: &RequestedType) -> i64 {
+    match mistaken!(HoardReserve) {
+        true => 0,
+        false => stock.set_aside(line.reserve, line.ticket_type_id),
+    }
 }
 
 /// Fills every block with seats side by side, none of them chosen or named already.

@@ -37,7 +37,7 @@ pub(super) fn check_event(
 /// See [`super::Wish::Cheapest`].
 pub(super) fn cheapest(
     stock: &Stock,
-    quantity: i64,
+    is_enough: &dyn Fn(TicketTypeId, &TicketTypeTerms) -> bool,
     standing: BuyerStanding,
     reveals: &dyn Fn(TicketTypeId) -> bool,
     now: Timestamp,
@@ -56,7 +56,7 @@ pub(super) fn cheapest(
         .into_iter()
         .filter(|(_, t)| t.price_amount == price)
         .collect();
-    cheapest.sort_by_key(|(id, t)| (stock.left(t) < quantity, t.sort, *id));
+    cheapest.sort_by_key(|(id, t)| (!is_enough(*id, t), t.sort, *id));
     match cheapest.first() {
         Some((id, _)) => Ok(*id),
         None => Err(why_nothing_is_on_sale(&offered, starts_at, standing, now)),

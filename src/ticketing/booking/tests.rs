@@ -8,7 +8,7 @@ use super::*;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::Money;
 use crate::ticketing::refusal::BuyerLimit;
-use crate::ticketing::stock::{Buyer, Pool, Proof, Seat};
+use crate::ticketing::stock::{Buyer, Claim, Pool, Proof, Reserve, Seat};
 use crate::ticketing::{EventId, PoolId};
 
 const VIP: TicketTypeId = TicketTypeId(1);
@@ -107,6 +107,7 @@ fn stock() -> Stock {
         .into(),
         guests: BTreeMap::new(),
         prices: crate::ticketing::price::PriceTerms::default(),
+        reserves: BTreeMap::new(),
     };
     stock.add_row(0, seats.collect());
     stock
@@ -802,5 +803,142 @@ fn a_total_that_no_card_is_charged_for_is_refused_to_buyers_and_not_to_staff() {
     }
     for price in [0, 50] {
         assert_eq!(ask(price, &Sells::Nowhere, true), "granted", "{price}");
+    }
+}
+
+/// Ten of the dearest type, of which a voucher sets some aside.
+fn with_reserve(reserved: i64) -> Stock {
+    let mut stock = stock();
+    let id = VoucherId(4);
+    stock.prices.vouchers.push(Voucher {
+        id,
+        code: "KEPT".into(),
+        benefit: crate::ticketing::price::Benefit::Percent(0),
+        uses_left: None,
+        valid_from: None,
+        valid_to: None,
+        ticket_types: vec![VIP],
+        max_per_booking: None,
+        reveals_hidden: false,
+    });
+    let reserve = Reserve {
+        ticket_type_id: VIP,
+        reserved,
+        taken: 0,
+        open: true,
+    };
+    stock.reserves.insert(id, reserve);
+    for pool in [ROOT, PoolId(11)] {
+        stock.pools.get_mut(&pool).unwrap().held += reserved;
+    }
+    stock.event.max_per_booking = 100;
+    stock
+}
+
+fn ask_for_kept(stock: &mut Stock, has_code: bool, count: i64) -> Result<Grant, Refusal> {
+    let mut asked = request(None, Wish::Items(vec![quantity(VIP, count)]));
+    asked.vouchers = has_code.then(|| "KEPT".to_owned()).into_iter().collect();
+    decide(stock, &asked, now())
+}
+
+#[test]
+fn bearers_are_told_of_what_is_set_aside_for_them_and_others_are_not() {
+    let mut stock = with_reserve(4);
+    let left = |answer: Result<Grant, Refusal>| match answer {
+        Err(Refusal::NotEnoughLeft { left, .. }) => left,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(left(ask_for_kept(&mut stock, false, 7)), 6);
+    assert_eq!(left(ask_for_kept(&mut stock, true, 11)), 10);
+    assert!(ask_for_kept(&mut stock, false, 6).is_ok());
+    assert_eq!(
+        code(ask_for_kept(&mut stock, false, 1)),
+        "TICKET_TYPE_SOLD_OUT"
+    );
+    assert_eq!(left(ask_for_kept(&mut stock, true, 5)), 4);
+    let grant = ask_for_kept(&mut stock, true, 4).unwrap();
+    assert_eq!(grant.reserves(), [(VIP, VoucherId(4))].into());
+    assert_eq!(
+        code(ask_for_kept(&mut stock, true, 1)),
+        "TICKET_TYPE_SOLD_OUT"
+    );
+}
+
+#[test]
+fn the_short_form_counts_what_is_set_aside_for_its_buyer() {
+    let mut stock = with_reserve(4);
+    let same = |terms: &mut TicketTypeTerms| terms.price_amount = 9_000;
+    stock.ticket_types.values_mut().for_each(same);
+    stock.ticket_types.remove(&SEATED);
+    let mut asked = request(None, Wish::Cheapest { quantity: 8 });
+    let of = |grant: Grant| grant.lines[0].ticket_type_id;
+    assert_eq!(
+        of(decide(&mut stock.clone(), &asked, now()).unwrap()),
+        STANDING
+    );
+    asked.vouchers = vec!["KEPT".to_owned()];
+    assert_eq!(of(decide(&mut stock, &asked, now()).unwrap()), VIP);
+}
+
+/// What is wrong, if anything, while people book with and without the code, and give back.
+fn kept_aside(reserved: i64, steps: &[(bool, i64, usize)]) -> Result<(), String> {
+    let mut stock = with_reserve(reserved);
+    let mut live: Vec<Claim> = Vec::new();
+    for (has_code, count, back) in steps {
+        let taken: i64 = live.iter().map(|claim| claim.quantity).sum();
+        let bearers = live.iter().filter(|claim| claim.voucher_id.is_some());
+        let bearers: i64 = bearers.map(|claim| claim.quantity).sum();
+        let set_aside = (reserved - bearers).max(0);
+        let common = 10 - taken - set_aside;
+        let pool = stock.pools[&PoolId(11)];
+        if (pool.held, common >= 0) != (taken + set_aside, true) {
+            return Err(format!("{live:?} of {pool:?}, {set_aside} set aside"));
+        }
+        let left = common + if *has_code { set_aside } else { 0 };
+        match ask_for_kept(&mut stock, *has_code, *count) {
+            Ok(grant) if left >= *count => live.push(Claim {
+                id: Claim::UNSTORED,
+                ticket_type_id: VIP,
+                seat_id: None,
+                quantity: *count,
+                state: ClaimState::Held,
+                voucher_id: grant.reserves().get(&VIP).copied(),
+            }),
+            Err(_) if left < *count => {}
+            other => return Err(format!("{count} of {left}: {other:?}")),
+        }
+        if *back < live.len() {
+            let ended = live.remove(*back);
+            crate::ticketing::transition::free(&mut stock, &[ended]);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn what_is_set_aside_is_there_for_bearers_and_nobody_else(
+        reserved in 0_i64..=10,
+        steps in proptest::collection::vec((any::<bool>(), 1_i64..5, 0_usize..6), 1..30),
+    ) {
+        prop_assert_eq!(kept_aside(reserved, &steps), Ok(()));
+    }
+}
+
+#[test]
+fn a_reserve_that_is_hoarded_or_kept_too_long_is_noticed() {
+    use crate::simulation::mistake::{self, Mistake};
+    // A bearer after the last common ones; a stranger after what a bearer took.
+    let bearer_last = [(false, 4, 9), (false, 2, 9), (true, 4, 9)];
+    let stranger_last = [(true, 4, 9), (false, 4, 9), (false, 2, 9)];
+    for (mistake, steps) in [
+        (Mistake::HoardReserve, bearer_last),
+        (Mistake::KeepReserveAside, stranger_last),
+    ] {
+        assert_eq!(kept_aside(4, &steps), Ok(()));
+        mistake::make(Some(mistake));
+        let wrong = kept_aside(4, &steps);
+        mistake::make(None);
+        assert!(wrong.is_err(), "{mistake:?}");
     }
 }

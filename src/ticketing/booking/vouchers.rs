@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 
 use super::{Request, RequestedType, is_staff, ticket_type};
-use crate::ticketing::TicketTypeId;
 use crate::ticketing::currency;
 use crate::ticketing::price::{Price, Tickets, Voucher, price};
 use crate::ticketing::record::Money;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::Stock;
+use crate::ticketing::{TicketTypeId, VoucherId};
 
 /// The vouchers named, each known, in its time and not used up.
 pub(super) fn good(
@@ -54,6 +54,22 @@ pub(super) fn reveal(
     let mut vouchers = vouchers.iter();
     is_staff(&stock.event, request)
         || vouchers.any(|voucher| voucher.reveals_hidden && voucher.applies_to(ticket_type))
+}
+
+/// Of the vouchers that set units of the ticket type aside, the first that has enough of them, or else the one that has most.
+pub(super) fn reserve(
+    stock: &Stock,
+    vouchers: &[Voucher],
+    ticket_type: TicketTypeId,
+    quantity: i64,
+) -> Option<VoucherId> {
+    let of_type = vouchers.iter().filter(|voucher| {
+        let reserve = stock.reserves.get(&voucher.id);
+        reserve.is_some_and(|reserve| reserve.ticket_type_id == ticket_type && reserve.reserved > 0)
+    });
+    let left = |voucher: &&Voucher| stock.set_aside(Some(voucher.id), ticket_type).min(quantity);
+    // Of equal ones the last would be taken.
+    of_type.rev().max_by_key(left).map(|voucher| voucher.id)
 }
 
 /// Every voucher is for one of the ticket types asked for.

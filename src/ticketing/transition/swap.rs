@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 
 use super::{Moved, Standing, invalid, release, status};
-use crate::ticketing::booking::{self, Grant, Request, Sells};
+use crate::ticketing::booking::{self, Grant, GrantLine, Request, Sells};
 use crate::ticketing::record::{Booking, BookingKind, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, Proof, Stock};
@@ -54,7 +54,8 @@ pub(super) fn swap(
             count_uses(stock, &request, -1);
             for claim in &standing.claims {
                 let seats: Vec<SeatId> = claim.seat_id.into_iter().collect();
-                stock.take(claim.ticket_type_id, claim.quantity, &seats, claim.state);
+                let (of, voucher) = (claim.ticket_type_id, claim.voucher_id);
+                stock.take(of, claim.quantity, &seats, claim.state, voucher);
             }
             if let (Some(user), Some(buyer)) = (standing.booking.user_id, buyer) {
                 stock.buyers.insert(user, buyer);
@@ -167,27 +168,31 @@ fn is_same(one: &[Claim], other: &[Claim]) -> bool {
 
 fn claims(before: &[Claim], grant: &Grant) -> Vec<Claim> {
     let state = grant.claim_state();
-    let of = |ticket_type_id: TicketTypeId, seat_id, quantity| {
+    let of = |line: &GrantLine, seat_id, quantity| {
+        let ticket_type_id = line.ticket_type_id;
         let mut before = before.iter();
-        let kept =
-            before.find(|claim| claim.ticket_type_id == ticket_type_id && claim.seat_id == seat_id);
+        // A claim's voucher stays; another one's is another claim.
+        let kept = before.find(|claim| {
+            claim.ticket_type_id == ticket_type_id
+                && claim.seat_id == seat_id
+                && claim.voucher_id == line.reserve
+        });
         Claim {
             id: kept.map_or(Claim::UNSTORED, |claim| claim.id),
             ticket_type_id,
             seat_id,
             quantity,
             state,
+            voucher_id: line.reserve,
         }
     };
     let lines = grant.lines.iter();
     lines
         .flat_map(|line| match line.seats.is_empty() {
-            true => vec![of(line.ticket_type_id, None, line.quantity)],
+            true => vec![of(line, None, line.quantity)],
             false => {
                 let seats = line.seats.iter();
-                seats
-                    .map(|seat| of(line.ticket_type_id, Some(*seat), 1))
-                    .collect()
+                seats.map(|seat| of(line, Some(*seat), 1)).collect()
             }
         })
         .collect()
@@ -206,6 +211,7 @@ mod tests {
             seat_id: seat.map(SeatId),
             quantity,
             state: ClaimState::Held,
+            voucher_id: None,
         }
     }
 

@@ -82,6 +82,7 @@ fn stock() -> Stock {
         buyers: [(BUYER, buyer)].into(),
         guests: [].into(),
         prices: crate::ticketing::price::PriceTerms::default(),
+        reserves: BTreeMap::new(),
     }
 }
 
@@ -92,6 +93,7 @@ fn claims() -> Vec<Claim> {
         seat_id,
         quantity,
         state: ClaimState::Held,
+        voucher_id: None,
     };
     vec![
         claim(ClaimId(1), TYPE, None, 2),
@@ -131,6 +133,7 @@ fn pending() -> Standing {
         claims: claims(),
         absorbed_fee_amount: None,
         has_address: true,
+        drew: BTreeMap::new(),
     }
 }
 

@@ -41,6 +41,7 @@ fn stock(left: [i64; 2]) -> Stock {
     let buyers = (1..=50).map(|user| (UserId(user), Buyer::default()));
     Stock {
         prices: PriceTerms::default(),
+        reserves: Default::default(),
         event: EventTerms {
             id: EventId(1),
             organizer_id: UserId(99),

@@ -92,6 +92,11 @@ pub(super) const GUARDS: &[Guard] = &[
         wrong: "update vouchers set uses = uses_max + 1 where uses_max is not null",
     },
     Guard {
+        name: "vouchers_reserve_of_one_type",
+        removed_by: "alter table vouchers drop constraint vouchers_reserve_of_one_type",
+        wrong: "update vouchers set reserved = 1 where code = 'TENTH'",
+    },
+    Guard {
         name: "voucher_uses_pkey",
         removed_by: "alter table voucher_uses drop constraint voucher_uses_pkey",
         wrong: "insert into voucher_uses select * from voucher_uses limit 1",

@@ -53,8 +53,12 @@ const HIDDEN: usize = 2;
 const SEATED: usize = 0;
 /// The price of a seat with a voucher that covers two of them.
 const SEAT_PRICE: i64 = 1_200;
-/// Of each event: some off, an amount off, nothing off but what is hidden shown; two seats at another price.
-const VOUCHERS: [&[&str]; 2] = [&["TENTH", "FIVER", "SECRET"], &["SEATER"]];
+/// Of each event: some off, an amount off, nothing off but what is hidden shown, nothing off but some set aside; two seats at
+/// another price.
+const VOUCHERS: [&[&str]; 2] = [&["TENTH", "FIVER", "SECRET", "KEPT"], &["SEATER"]];
+/// What is set aside for bearers of «KEPT», and the place of its type in the first event.
+const RESERVED: i64 = 5;
+const KEPT: usize = 1;
 const BOOKINGS: &str = "/api/v1/bookings";
 const LOOK_AGAIN: Duration = Duration::from_millis(30);
 
@@ -135,7 +139,7 @@ struct World {
 impl World {
     /// Two events: one with two ticket types that have more tickets than the event has; one with 20 seats and a few
     /// other places. A fee that buyers pay, one that the organizer pays, a tax, a hidden ticket type, and vouchers, of which
-    /// one may be used five times.
+    /// one may be used five times, and one sets some aside.
     async fn new(sql: Option<&str>) -> World {
         let database = TestDatabase::new().await;
         let client = database.client().await;
@@ -153,6 +157,7 @@ impl World {
         let shows = vec![standing.stage(&client).await, seated.stage(&client).await];
         let (first, second) = (shows[0].event, shows[1].event);
         let (friends, seat) = (shows[0].ticket_types[HIDDEN], shows[1].ticket_types[SEATED]);
+        let kept = shows[0].ticket_types[KEPT];
         let terms = format!(
             "update ticket_types set hidden = true where id = {friends};
              insert into fees (event_id, name, kind, value) values ({first}, 'Service', 'per_ticket', {FEE});
@@ -163,7 +168,9 @@ impl World {
              insert into vouchers (event_id, code, kind, value, reveals_hidden, valid_from, valid_to) values
                  ({first}, 'SECRET', 'percent', 0, true, now() - interval '1 day', now() + interval '1 day');
              insert into vouchers (event_id, code, kind, value, ticket_type_ids, max_per_booking) values
-                 ({second}, 'SEATER', 'fixed_price', {SEAT_PRICE}, array[{seat}], 2)"
+                 ({second}, 'SEATER', 'fixed_price', {SEAT_PRICE}, array[{seat}], 2);
+             insert into vouchers (event_id, code, kind, value, ticket_type_ids, reserved) values
+                 ({first}, 'KEPT', 'percent', 0, array[{kept}], {RESERVED})"
         );
         client.batch_execute(&terms).await.unwrap();
         if let Some(sql) = sql {
@@ -277,6 +284,9 @@ impl Person {
         // It is for nothing else.
         if voucher == Some("SEATER") {
             units.entry(SEATED).or_insert(1);
+        }
+        if voucher == Some("KEPT") {
+            units.entry(KEPT).or_insert(1);
         }
         let seats = match (event, units.get(&SEATED)) {
             (1, Some(&count)) if self.random.random_bool(0.5) => {
@@ -944,7 +954,17 @@ async fn check(world: &World, client: &Client, told: &[Told], viewers: Vec<Viewe
                 mine.filter_map(|one| one.units.get(&kind)).sum::<i64>()
             };
             let row = &live.state.ticket_types[id];
-            let wanted = (of(State::Pending), of(State::Confirmed));
+            let set_aside = match (place, kind) {
+                (0, KEPT) => {
+                    let live = told.iter().filter(|one| one.voucher == Some("KEPT"));
+                    let live =
+                        live.filter(|one| [State::Pending, State::Confirmed].contains(&one.state));
+                    let taken: i64 = live.filter_map(|one| one.units.get(&KEPT)).sum();
+                    (RESERVED - taken).max(0)
+                }
+                _ => 0,
+            };
+            let wanted = (of(State::Pending) + set_aside, of(State::Confirmed));
             assert_eq!((row.held, row.sold), wanted, "type {kind} of event {place}");
         }
         states.insert(show.event.to_string(), live.state);
