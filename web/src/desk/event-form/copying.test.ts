@@ -106,6 +106,12 @@ describe('a copy of an event', () => {
     expect(sent('POST /events/2/resume')).toEqual([]);
   });
 
+  it('sets as many tickets aside for the bearers of a voucher, of the type that it is for', async () => {
+    server.routes.set('GET /events/1/vouchers', () => accepted([{ id: 1, code: 'KEPT', kind: 'percent', value: 0, reserved: 5, reserved_left: 2, valid_from: null, valid_to: null, ticket_type_ids: [12] }]));
+    await copy('draft');
+    expect(sent('POST /events/2/vouchers')).toEqual([{ code: 'KEPT', kind: 'percent', value: 0, reserved: 5, ticket_type_ids: [21] }]);
+  });
+
   it('has no map where all its seats are of types that were taken away', async () => {
     const seats = { id: [1], section: [0], row: ['A'], number: ['1'], ticket_type_id: [11], x: [1], y: [0] };
     server.routes.set('GET /events/1/seatmap', () => accepted({ layout: 1, sections: [{ id: 1, name: 'Hall' }], seats }));

@@ -37,8 +37,8 @@ export async function copyParts(client: DeskClient, from: EventDetails, to: Even
       }),
     vouchers: () =>
       copyRows(client, from, to, 'vouchers', (row) => {
-        const { code, kind, value, uses_max, max_per_booking, reveals_hidden, ticket_type_ids } = row;
-        const plain = { code, kind, value, uses_max, max_per_booking, reveals_hidden };
+        const { code, kind, value, uses_max, max_per_booking, reveals_hidden, reserved, ticket_type_ids } = row;
+        const plain = { code, kind, value, uses_max, max_per_booking, reveals_hidden, reserved };
         if (!Array.isArray(ticket_type_ids)) return { ...plain, ticket_type_ids: null };
         // Never for more than it was for: with none of its types left it would be one for all of them.
         const left = ticket_type_ids.map((id: number) => types.get(id)).filter((id) => id !== undefined);

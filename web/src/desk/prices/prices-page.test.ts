@@ -9,7 +9,7 @@ import { WORDS as COMMON } from '../words.ts';
 import { PricesPage } from './prices-page.ts';
 
 const EVENT = { id: 1, currency: 'EUR', timezone: 'Europe/Berlin', ticket_types: [{ id: 10, name: 'Seat' }, { id: 11, name: 'Balcony' }] } as EventDetails;
-const VOUCHER = { id: 4, code: 'EARLY', kind: 'percent', value: 1_000, uses: 0, uses_max: 5, max_per_booking: null, reveals_hidden: false, valid_from: null, valid_to: '2027-06-01T21:59:59Z', ticket_type_ids: [11, 10] };
+const VOUCHER = { id: 4, code: 'EARLY', kind: 'percent', value: 1_000, uses: 0, uses_max: 5, max_per_booking: null, reveals_hidden: false, reserved: 0, reserved_left: 0, valid_from: null, valid_to: '2027-06-01T21:59:59Z', ticket_type_ids: [11, 10] };
 const POLICY = { percent: 50, until_minutes: 120, by_ticket: false, keeps_fees: false };
 const TERMS = { offline_days: 3, instructions: 'Name the reference.' };
 
@@ -99,6 +99,21 @@ describe('a rule that is saved', () => {
   it('has its value with its kind: neither means anything alone', async () => {
     await editVoucher('value', '20');
     expect(sent('PATCH /events/1/vouchers/4')).toEqual([{ kind: 'percent', value: 2_000 }]);
+  });
+});
+
+describe('a voucher that sets tickets aside', () => {
+  it('says how many its bearers have not taken, and is changed to set aside more, or none', async () => {
+    server.routes.set('GET /events/1/vouchers', () => accepted([{ ...VOUCHER, ticket_type_ids: [10], reserved: 40, reserved_left: 12 }]));
+    await editVoucher('reserved', '50');
+    expect(textOf(page)).toContain('12 left of 40');
+    expect(sent('PATCH /events/1/vouchers/4')).toEqual([{ reserved: 50 }]);
+  });
+
+  it('sets none aside where the field is emptied', async () => {
+    server.routes.set('GET /events/1/vouchers', () => accepted([{ ...VOUCHER, ticket_type_ids: [10], reserved: 40, reserved_left: 12 }]));
+    await editVoucher('reserved', '');
+    expect(sent('PATCH /events/1/vouchers/4')).toEqual([{ reserved: 0 }]);
   });
 });
 

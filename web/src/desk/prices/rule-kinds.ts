@@ -35,6 +35,9 @@ export interface Rule {
   ticket_type_ids?: number[] | null;
   max_per_booking?: number | null;
   reveals_hidden?: boolean;
+  reserved?: number;
+  /** Of them, what its bearers have not taken yet. */
+  reserved_left?: number;
 }
 
 interface Column {
@@ -79,6 +82,7 @@ const vouchers: KindOf = {
       },
       { label: words.valid, cell: ({ valid_from: from, valid_to: to }) => (from || to ? words.period(moment(language, event, from), moment(language, event, to)) : words.always) },
       { label: words.types, cell: ({ ticket_type_ids: ids }) => typesWords(language, event, ids) },
+      { label: words.reserved, cell: ({ reserved = 0, reserved_left: left = 0 }) => (reserved > 0 ? words.reservedLeft(count(language, left), count(language, reserved)) : '–') },
     ];
   },
   fields: (form) => {
@@ -102,6 +106,7 @@ const vouchers: KindOf = {
           )}
         </div>
       </fieldset>
+      ${textField(faults, { name: 'reserved', label: words.reservedTickets, value: rule?.reserved || undefined, type: 'number', hint: words.reservedHint })}
       ${tickField({ name: 'reveals_hidden', label: words.reveals, value: rule?.reveals_hidden ?? false, whole: true })}
     `;
   },
@@ -117,7 +122,7 @@ const vouchers: KindOf = {
     const ids = typed.all('ticket_type_ids').map(Number);
     const times = Object.fromEntries((['valid_from', 'valid_to'] as const).map((name) => [name, momentOf(typed.text(name), event.timezone, rule?.[name]) ?? null]));
     const limits = { uses_max: whole('uses_max'), max_per_booking: whole('max_per_booking') };
-    return { body: { code: typed.text('code'), ...body, ...limits, ...times, ticket_type_ids: ids.length > 0 ? ids : null, reveals_hidden: typed.is('reveals_hidden') }, faults };
+    return { body: { code: typed.text('code'), ...body, ...limits, ...times, ticket_type_ids: ids.length > 0 ? ids : null, reveals_hidden: typed.is('reveals_hidden'), reserved: whole('reserved') ?? 0 }, faults };
   },
 };
 
