@@ -41,6 +41,8 @@ export interface TicketTypeDetails extends TicketType {
   sort: number;
   /** Shown to the event's people only. */
   hidden: boolean;
+  /** How many of those available are set aside for the bearers of the voucher that was named. */
+  reserved?: number;
 }
 
 export interface Section {

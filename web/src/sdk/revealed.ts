@@ -1,6 +1,7 @@
 /**
- * Hidden ticket types that voucher codes open, live. Topics are the same for everybody, so none has them; but each change of
- * theirs is a revision of their event. Their numbers are read by REST, with the code, whenever that revision moves.
+ * Ticket types that voucher codes open, live: hidden ones, and those of which a voucher sets some aside. Topics are the same for
+ * everybody, so none says so; but each change of theirs is a revision of their event. Their numbers are read by REST, with the
+ * code, whenever that revision moves.
  */
 import { Backoff } from './backoff.ts';
 import type { TicketTypeDetails } from './catalogue.ts';
@@ -139,7 +140,7 @@ class Reading {
     const path = `/events/${this.#event}`;
     const voucher = code === NO_CODE ? '' : `voucher=${encodeURIComponent(code)}&`;
     const all = given(await this.#client.rest.send<TicketTypeDetails[]>(`${path}/ticket-types?${voucher}limit=${TYPES_MAX}`));
-    const types = all.filter(({ hidden }) => hidden);
+    const types = all.filter(({ hidden, reserved = 0 }) => hidden || reserved > 0);
     if (!types.some(({ seated }) => seated)) return { types };
     // The statuses themselves come with the topic: with `since` they are few.
     const seats = given(await this.#client.rest.send<{ layout: number; revealed?: number[] }>(`${path}/seats?${voucher}since=${this.#revision ?? 0}`));

@@ -62,6 +62,17 @@ it('reads what a code opens, again whenever the event changes, and at most once 
   expect(reads('seats')).toEqual([]);
 });
 
+it('shows a type of which the code sets some aside, as long as there are any', async () => {
+  let kept = { id: 7, available: 3, hidden: false, seated: false, reserved: 3 };
+  server.routes.set('GET /events/1/ticket-types', () => accepted([{ ...kept }, { id: 8, hidden: false, reserved: 0 }]));
+  await watch('KEPT');
+  expect(last().types).toEqual([kept]);
+  kept = { ...kept, available: 0, reserved: 0 };
+  server.sell(1, 7, 1);
+  await server.settle(2_000);
+  expect(last().types).toEqual([]);
+});
+
 it('is not old in a hot sale, where something changes during each reading', async () => {
   await watch('PRESS');
   server.restDelayMs = 200;
