@@ -30,19 +30,21 @@ pub(super) const VOUCHERS: &str = "
       from unnest($1::bigint[], $2::text[]) as asked (event_id, code)
       cross join lateral (select * from vouchers where event_id = asked.event_id and code = asked.code limit 1) v";
 
-/// Of these vouchers, and of those that the bookings drew on before they ended: event, booking, and what is set aside.
+/// Of these vouchers, and of those that the bookings drew on before they ended: event, booking, and what is set aside. A voucher
+/// may have been edited since: only claims of its one ticket type are marked with it (`draw_reserves` in `sql/V4__counters.sql`),
+/// so one of several types, or of all, has no type here.
 pub(super) const RESERVES: &str = "
-    select v.event_id, drew.booking_id, v.id, coalesce(v.reserved_type_id, drew.ticket_type_id), v.reserved, v.reserved_taken,
-           v.reserve_open
-      from (select id as voucher_id, null::uuid as booking_id, null::bigint as ticket_type_id from unnest($1::bigint[]) asked (id)
+    select v.event_id, drew.booking_id, v.id, case when cardinality(v.ticket_type_ids) = 1 then v.ticket_type_ids[1] end,
+           v.reserved, v.reserved_taken, v.reserve_open
+      from (select id as voucher_id, null::uuid as booking_id from unnest($1::bigint[]) asked (id)
             union all
-            select c.voucher_id, ended.id, c.ticket_type_id
+            select c.voucher_id, ended.id
               from unnest($2::uuid[]) ended (id)
-             cross join lateral (select voucher_id, ticket_type_id from claims
+             cross join lateral (select voucher_id from claims
                                   where booking_id = ended.id and voucher_id is not null limit 10000) c) drew
      cross join lateral (select * from vouchers where id = drew.voucher_id limit 1) v";
 
-/// The reserve whose columns begin at `first`: the voucher's id and what it sets aside. `None`: nothing, and nothing was.
+/// The reserve whose columns begin at `first`: the voucher's id and what it sets aside. `None`: it can set nothing aside.
 pub(super) fn reserve(row: &Row, first: usize) -> Result<Option<(VoucherId, Reserve)>, StoreError> {
     let Some(ticket_type_id) = row.try_get(first + 1)? else {
         return Ok(None);

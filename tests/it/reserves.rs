@@ -427,11 +427,10 @@ async fn a_reserve_ends_with_its_voucher_and_goes_to_those_who_wait() {
     world.server.audit().await;
 }
 
-/// Money that comes after the hold's end takes the same tickets again, of what is set aside.
-#[tokio::test]
-async fn late_money_draws_on_the_reserve_again() {
-    let world = world().await;
-    world.voucher("KEPT", 4).await.data(201);
+/// A bearer's four tickets are paid when their hold has ended, six others are gone and the voucher has been edited, if at all.
+/// Answers how many units of the sold claims are marked with the voucher.
+async fn pay_late(world: &World, edit: Option<Value>) -> i64 {
+    let voucher = id(&world.voucher("KEPT", 4).await);
     let bearer = world.customer().await;
     let booking = world.book(&bearer, 4, &["KEPT"]).await.data(201).clone();
     let booking_id = booking["id"].as_str().unwrap();
@@ -448,6 +447,9 @@ async fn late_money_draws_on_the_reserve_again() {
         format!("update bookings set expires_at = clock_timestamp() where id = '{booking_id}'");
     world.client.execute(&late, &[]).await.unwrap();
     world.until("select reserved_left = 4 from vouchers").await;
+    if let Some(edit) = edit {
+        world.change(voucher, edit).await.data(200);
+    }
     let url = format!("http://{}{page}", world.server.address());
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
     let card = [("card", "4242 4242 4242 4242")];
@@ -463,9 +465,35 @@ async fn late_money_draws_on_the_reserve_again() {
             "select status in ('confirmed') from bookings where id = '{booking_id}'"
         ))
         .await;
-    assert_eq!(world.left("KEPT").await, 0);
     assert_eq!(world.shown(None).await.0, 0);
     world.server.audit().await;
+    let sql = "select coalesce(sum(quantity), 0) from claims where state = 'sold' and voucher_id is not null";
+    one(&world.client, sql, &[]).await
+}
+
+/// Money that comes after the hold's end takes the same tickets again, of what is set aside.
+#[tokio::test]
+async fn late_money_draws_on_the_reserve_again() {
+    let world = world().await;
+    assert_eq!(pay_late(&world, None).await, 4);
+    assert_eq!(world.left("KEPT").await, 0);
+}
+
+/// Nothing is set aside any more, and the tickets are still there: the buyer gets them, marked with the voucher only while it is
+/// one of their type alone, as the database wants it.
+#[tokio::test]
+async fn late_money_is_taken_whatever_became_of_the_voucher() {
+    let of_types: [(fn(&World) -> Value, i64); 4] = [
+        (|world| json!([world.show.ticket_types[0]]), 4),
+        (|_| json!(null), 0),
+        (|world| json!(world.show.ticket_types), 0),
+        (|world| json!([world.show.ticket_types[1]]), 0),
+    ];
+    for (types, marked) in of_types {
+        let world = world().await;
+        let edit = json!({"reserved": 0, "ticket_type_ids": types(&world)});
+        assert_eq!(pay_late(&world, Some(edit.clone())).await, marked, "{edit}");
+    }
 }
 
 /// Plain SQL beside the desk: claims marked with the voucher, of one booking and of several, and what ends them.
