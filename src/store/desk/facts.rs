@@ -18,6 +18,7 @@ use crate::store::idempotency::StoredAnswer;
 use crate::store::prices;
 use crate::ticketing::booking::may_be_cheapest;
 use crate::ticketing::price::PriceTerms;
+use crate::ticketing::record::BookingStatus;
 use crate::ticketing::stock::{
     Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Seat, Stock,
     TicketTypeTerms,
@@ -424,6 +425,18 @@ impl StockReading {
     }
 }
 
+impl Facts {
+    /// Those of these bookings whose holds have ended. Only they claim stock anew where they are given again: a hold that still
+    /// stands is sold as it is, and one that this transaction ends is decided in the next.
+    pub(super) fn ended_among(&self, bookings: &[BookingId]) -> Vec<BookingId> {
+        let has_ended = |id: &BookingId| {
+            let found = self.bookings.get(id);
+            matches!(found, Some(Found::Here(standing)) if standing.booking.status == BookingStatus::Expired)
+        };
+        bookings.iter().copied().filter(has_ended).collect()
+    }
+}
+
 /// Ticket types that may be offered, a column for each of their terms.
 #[derive(Default)]
 pub(super) struct OpenTypes {
@@ -564,4 +577,49 @@ fn seat_row(row: &Row, rank: usize, stock: &mut Stock) -> Result<(), StoreError>
 pub(super) fn stored_answer(row: &Row) -> Result<((String, String), StoredAnswer), StoreError> {
     let key = (row.try_get(0)?, row.try_get(1)?);
     Ok((key, StoredAnswer::read(row, 2)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Every payment asks to be given its tickets whatever became of the hold; nearly all find it standing, and ask nothing more.
+    #[test]
+    fn only_ended_bookings_are_asked_what_they_drew_on() {
+        let id = |n| BookingId(uuid::Uuid::from_u128(n));
+        let found = |n, status: &str| {
+            let booking = json!({
+                "id": id(n), "version": 1, "reference": "BK-1", "event_id": 1, "user_id": null, "status": status,
+                "quantity": 1, "total": {"amount": 0, "currency": "EUR"}, "items": [], "lines": [], "tickets": [],
+                "expires_at": null, "created_at": Timestamp::UNIX_EPOCH, "confirmed_at": null, "payment": null,
+            });
+            let standing = Standing {
+                booking: serde_json::from_value(booking).expect("a booking"),
+                claims: Vec::new(),
+                absorbed_fee_amount: None,
+                has_address: true,
+                drew: BTreeMap::new(),
+            };
+            (id(n), Found::Here(Box::new(standing)))
+        };
+        let facts = Facts {
+            now: Timestamp::UNIX_EPOCH,
+            events: BTreeMap::new(),
+            bookings: [
+                found(1, "pending"),
+                found(2, "expired"),
+                found(3, "confirmed"),
+                found(4, "cancelled"),
+                (id(5), Found::Locked),
+                found(6, "expired"),
+            ]
+            .into(),
+            stored: HashMap::new(),
+            references_taken: Vec::new(),
+        };
+        let asked: Vec<_> = (1..=5).chain([7]).map(id).collect();
+        assert_eq!(facts.ended_among(&asked), [id(2)]);
+    }
 }

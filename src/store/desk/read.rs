@@ -391,8 +391,9 @@ pub(super) async fn begin(
     }
     // Rarer still. Before it is known what may come free for those who wait.
     let drawn_on = facts.vouchers_drawn_on();
-    let of_reserves: Parameters<'_, 2> = [&drawn_on, &asked.reclaimed];
-    let has_reserves = !drawn_on.is_empty() || !asked.reclaimed.is_empty();
+    let given_again = facts.facts.ended_among(&asked.reclaimed);
+    let of_reserves: Parameters<'_, 2> = [&drawn_on, &given_again];
+    let has_reserves = !drawn_on.is_empty() || !given_again.is_empty();
     for row in &ask_if(client, has_reserves, &sql.reserves, &of_reserves).await? {
         facts.reserve(row)?;
     }
