@@ -89,8 +89,9 @@ create table vouchers (
 );
 create index vouchers_by_event on vouchers (event_id, id);
 create unique index vouchers_code_unique on vouchers (event_id, code);
--- Reserves that end by the clock, and those that a ticket type has.
-create index vouchers_reserve_ends on vouchers (valid_to) where reserve_open and valid_to is not null;
+-- Reserves that end by the clock, of all events and of one; and those that a ticket type has.
+create index vouchers_reserve_ends on vouchers (valid_to, event_id) where reserve_open and valid_to is not null;
+create index vouchers_reserve_ends_by_event on vouchers (event_id, valid_to) where reserve_open and valid_to is not null;
 create index vouchers_by_reserved_type on vouchers (reserved_type_id) where reserved_type_id is not null;
 
 -- Before a row is stored: whether its reserve counts. While bookings have taken of it, it stays of its type: their claims are.

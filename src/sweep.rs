@@ -13,6 +13,7 @@
 //! condition is measured, for the alerts.
 
 mod pauses;
+mod reserves;
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -80,6 +81,7 @@ pub async fn run(
     tokio::join!(
         keep_sweeping(&store, &desk, &config, &cancel),
         keep_pruning(&store, &config, log_retention_hours, &cancel),
+        reserves::keep_ending(&store, &cancel),
         keep_offering(&store, &desk, pushes, &cancel),
         keep_reminding(&store, &desk, &cancel),
         keep_trying_to_write(&store, &cancel),
@@ -151,8 +153,8 @@ fn after(event: EventId, outcome: Result<Expired, DeskError>, rests: &mut Rests)
 }
 
 /// Finds stock for those who wait that came free without the desk: by plain SQL, by a greater capacity, by seats that are on
-/// sale again, by vouchers whose windows ended and that set some aside. The desk offers what is left in every transaction of an event, so it is only asked to look. What is left after
-/// that is for everybody, and those are told who asked for it.
+/// sale again, by vouchers that set nothing aside any more. The desk offers what is left in every transaction of an event, so it
+/// is only asked to look. What is left after that is for everybody, and those are told who asked for it.
 async fn keep_offering(store: &Store, desk: &Desk, pushes: bool, cancel: &CancellationToken) {
     let mut seen: HashMap<EventId, LookedAt> = HashMap::new();
     let mut asked = HashSet::new();
@@ -170,14 +172,6 @@ async fn keep_offering(store: &Store, desk: &Desk, pushes: bool, cancel: &Cancel
                 continue;
             }
             () = tokio::time::sleep_until(look_at.into()) => {}
-        }
-        // What is set aside no more comes to those who wait first.
-        match store.end_reserves().await {
-            Ok(ended) if ended.is_empty() => {}
-            Ok(ended) => tracing::info!(events = ended.len(), "reserves of vouchers ended"),
-            Err(error) => {
-                tracing::debug!(error = %with_causes(&error), "reserves of vouchers are not ended");
-            }
         }
         match store.waited_for(EVENTS_MAX).await {
             Ok(waited) => {

@@ -1,6 +1,7 @@
-//! Finds events with overdue holds, and the time of the next deadline. The desk ends the holds. Ends what vouchers set aside.
+//! Finds events with overdue holds, and the time of the next deadline. The desk ends the holds. Ends what vouchers set aside
+//! whose windows have ended.
 //!
-//! The clock is the database's. Both queries read the index of `due_at`, which is null unless a booking is
+//! The clock is the database's. Both queries of holds read the index of `due_at`, which is null unless a booking is
 //! pending, so they do not grow with what was sold. Entries of holds that were sold stay there until a vacuum, at their
 //! deadlines; so neither query looks further ahead than it has to.
 
@@ -26,43 +27,51 @@ pub struct Due {
     pub next_in: Option<Duration>,
 }
 
-/// Most vouchers whose reserves one transaction ends.
-const RESERVES_ENDED_MAX: i64 = 100;
+/// Most vouchers whose reserves one transaction ends: each is a change of its own, under the event's turn.
+pub const RESERVES_ENDED_MAX: u64 = 100;
+
+/// Longest wait for the turn of an event whose reserves are to end.
+const RESERVES_TURN_WAIT_MS: u32 = 1_000;
 
 impl Store {
-    /// Gives back what vouchers set aside whose windows have ended, and answers of which events. Those whose turn another
-    /// transaction holds are left for the next time.
-    pub async fn end_reserves(&self) -> Result<Vec<EventId>, StoreError> {
-        let mut client = self.client().await?;
+    /// Events with vouchers that set something aside although their windows have ended, those that ended longest ago first, at
+    /// most `events_max`. However many vouchers one event has, it hides no other.
+    pub async fn reserves_due(&self, events_max: usize) -> Result<Vec<EventId>, StoreError> {
+        let client = self.client().await?;
         let due = "
-            select distinct event_id
-              from (select event_id from vouchers where reserve_open and valid_to is not null and valid_to <= statement_timestamp()
-                     order by valid_to limit $1) due";
+            select event_id from vouchers
+             where reserve_open and valid_to is not null and valid_to <= statement_timestamp()
+             group by event_id order by min(valid_to) limit $1";
         let due = client.prepare_cached(due).await?;
-        let due = client.query(&due, &[&RESERVES_ENDED_MAX]).await?;
-        let due = due.iter().map(|row| row.try_get(0));
-        let due: Vec<EventId> = due.collect::<Result<_, _>>()?;
-        if due.is_empty() {
-            return Ok(due);
-        }
-        let transaction = client.transaction().await?;
-        let turns = "select event_id from turns where event_id = any($1) order by event_id for no key update skip locked";
-        let turns = transaction.prepare_cached(turns).await?;
-        let turns = transaction.query(&turns, &[&due]).await?;
-        let turns = turns.iter().map(|row| row.try_get(0));
-        let mine: Vec<EventId> = turns.collect::<Result<_, _>>()?;
-        // A trigger looks at the clock whenever a window is written (`sql/V12__prices.sql`).
-        let end = "
-            update vouchers v set valid_to = v.valid_to
-              from (select id from vouchers where reserve_open and valid_to is not null and valid_to <= statement_timestamp()
-                       and event_id = any($1) order by valid_to limit $2) due
-             where v.id = due.id";
-        let end = transaction.prepare_cached(end).await?;
-        transaction
-            .execute(&end, &[&mine, &RESERVES_ENDED_MAX])
-            .await?;
-        transaction.commit().await?;
-        Ok(mine)
+        let events_max = i64::try_from(events_max).unwrap_or(i64::MAX);
+        let due = client.query(&due, &[&events_max]).await?;
+        due.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// Gives back what vouchers of the event set aside whose windows have ended, and answers of how many; of
+    /// [`RESERVES_ENDED_MAX`] at most. Stands in line for the event's turn: when a window ends and all others are let in, the
+    /// turn is hardly ever free.
+    pub async fn end_reserves(&self, event: EventId) -> Result<u64, StoreError> {
+        self.in_turn(event, &event, |tx, event| {
+            Box::pin(async move {
+                let wait = format!("set local lock_timeout = {RESERVES_TURN_WAIT_MS}");
+                tx.batch_execute(&wait).await?;
+                let turn = "select event_id from turns where event_id = $1 for no key update";
+                let turn = tx.prepare_cached(turn).await?;
+                tx.query(&turn, &[event]).await?;
+                // A trigger looks at the clock whenever a window is written (`sql/V12__prices.sql`).
+                let end = "
+                    update vouchers v set valid_to = v.valid_to
+                      from (select id from vouchers
+                             where event_id = $1 and reserve_open and valid_to is not null and valid_to <= statement_timestamp()
+                             order by valid_to limit $2) due
+                     where v.id = due.id";
+                let end = tx.prepare_cached(end).await?;
+                let most = i64::try_from(RESERVES_ENDED_MAX).unwrap_or(i64::MAX);
+                Ok(tx.execute(&end, &[event, &most]).await?)
+            })
+        })
+        .await
     }
 
     /// Events with overdue holds, at most `events_max`, and the time to the next deadline, if it comes `within` this time.

@@ -427,6 +427,66 @@ async fn a_reserve_ends_with_its_voucher_and_goes_to_those_who_wait() {
     world.server.audit().await;
 }
 
+/// A window ends for many codes at once, and all others are let in: buyers have the event's turn nearly always.
+#[tokio::test]
+async fn many_reserves_end_while_their_event_is_hot() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 1_000);
+    let show = show.stage(&client).await;
+    let other = Show::new().ticket_type("Standing", 1_500, 10);
+    let other = other.stage(&client).await;
+    let hog = server.client().await;
+    let codes = format!(
+        "insert into vouchers (event_id, code, kind, value, reserved, ticket_type_ids)
+         select {}, 'CODE-' || n, 'percent', 0, 1, array[{}] from generate_series(1, 1000) n;
+         insert into vouchers (event_id, code, kind, value, reserved, ticket_type_ids)
+         values ({}, 'OTHER', 'percent', 0, 1, array[{}])",
+        show.event, show.ticket_types[0], other.event, other.ticket_types[0]
+    );
+    client.batch_execute(&codes).await.unwrap();
+    let world = World {
+        server,
+        client,
+        show,
+    };
+    assert_eq!(world.shown(None).await, (0, 1_000));
+    let take = format!(
+        "begin; select from turns where event_id = {} for no key update",
+        world.show.event
+    );
+    hog.batch_execute(&take).await.unwrap();
+    // As if time had passed: writing a window would end it at once.
+    let passed = "begin;
+         alter table vouchers disable trigger vouchers_reserve_set;
+         update vouchers set valid_to = clock_timestamp() - case code when 'OTHER' then interval '1 s' else interval '2 s' end;
+         alter table vouchers enable always trigger vouchers_reserve_set;
+         commit";
+    world.client.batch_execute(passed).await.unwrap();
+    // Neither an event that nobody can end anything of, nor many codes of it, hold up another event.
+    world
+        .until("select not reserve_open from vouchers where code = 'OTHER'")
+        .await;
+    let kept = "select count(*) from vouchers where reserve_open";
+    assert_eq!(one::<i64>(&world.client, kept, &[]).await, 1_000);
+    let (over, is_over) = watch::channel(false);
+    let hogging = tokio::spawn(async move {
+        while !*is_over.borrow() {
+            sleep(std::time::Duration::from_millis(90)).await;
+            hog.batch_execute("commit").await.unwrap();
+            sleep(std::time::Duration::from_millis(10)).await;
+            hog.batch_execute(&take).await.unwrap();
+        }
+    });
+    world
+        .until("select not exists (select from vouchers where reserve_open)")
+        .await;
+    over.send(true).unwrap();
+    hogging.await.unwrap();
+    assert_eq!(world.shown(None).await, (1_000, 0));
+    world.server.audit().await;
+}
+
 /// A bearer's four tickets are paid when their hold has ended, six others are gone and the voucher has been edited, if at all.
 /// Answers how many units of the sold claims are marked with the voucher.
 async fn pay_late(world: &World, edit: Option<Value>) -> i64 {
