@@ -197,13 +197,16 @@ create trigger voucher_uses_count_delete after delete on voucher_uses referencin
 create trigger voucher_uses_no_truncate before truncate on voucher_uses
     for each statement execute function refuse_truncate();
 
+-- Used, or with live claims that are marked with it: a program may mark claims without a use. Nothing could end such a claim
+-- any more, since it gives back to its voucher.
 create function vouchers_stay() returns trigger language plpgsql
     security definer set search_path from current as $$
 declare
     ids bigint[] := array(select id from old_rows);
 begin
-    if exists (select from unnest(ids) gone (id)
-                cross join lateral (select from voucher_uses where voucher_id = gone.id limit 1) used) then
+    if exists (select from old_rows where reserved_taken > 0)
+       or exists (select from unnest(ids) gone (id)
+                   cross join lateral (select from voucher_uses where voucher_id = gone.id limit 1) used) then
         raise exception 'bookings have used the voucher'
             using errcode = '23503', constraint = 'voucher_uses_voucher_exists', table = 'voucher_uses';
     end if;

@@ -641,6 +641,11 @@ async fn claims_by_hand_draw_on_the_reserve_and_give_back() {
         let refused = refused.as_db_error().and_then(|reply| reply.constraint());
         assert_eq!(refused, Some("claims_voucher_of_type"));
     }
+    // Without a use, too, a voucher stays while claims are marked with it: they give back to it when they end.
+    let marked = "delete from voucher_uses; delete from vouchers";
+    let refused = world.client.batch_execute(marked).await.unwrap_err();
+    let refused = refused.as_db_error().and_then(|reply| reply.constraint());
+    assert_eq!(refused, Some("voucher_uses_voucher_exists"));
     run(
         "update bookings set status = 'cancelled' where reference in ('TWO', 'THREE');
          update bookings set quantity = 5; update booking_items set quantity = 5;
