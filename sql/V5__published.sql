@@ -263,7 +263,7 @@ begin
     if exists (select from unnest(array(select id from old_rows)) as gone (id)
                 cross join lateral (select from claims where ticket_type_id = gone.id limit 1) claimed)
        or exists (select from unnest(array(select id from old_rows where event_id = any(events))) as gone (id)
-                   cross join lateral (select from vouchers where reserved_type_id = gone.id limit 1) set_aside) then
+                   cross join lateral (select from vouchers where reserved_type_id = gone.id and reserved_left > 0 limit 1) set_aside) then
         perform refuse_claim('claims_type_of_event');
     end if;
     perform note_hidden(rearranged);
@@ -307,7 +307,7 @@ create function claims_stay_as_type() returns trigger language plpgsql
     security definer set search_path from current as $$
 begin
     if exists (select from claims where ticket_type_id = new.id and state <> 'dead' and (seat_id is not null) <> new.seated)
-       or new.seated and exists (select from vouchers where reserved_type_id = new.id) then
+       or new.seated and exists (select from vouchers where reserved_type_id = new.id and reserved_left > 0) then
         perform refuse_claim('claims_seated_as_type');
     end if;
     return null;

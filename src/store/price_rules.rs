@@ -328,10 +328,11 @@ async fn check_reserve<R: PriceRule>(
     let (Some(ticket_type_id), true) = (row.try_get(4)?, row.try_get(5)?) else {
         return Err(EditRefusal::ReserveNeedsOneType.into());
     };
-    if row.try_get(6)? {
+    let counts: bool = row.try_get(7)?;
+    // A type may have got seats since the window ended.
+    if counts && row.try_get(6)? {
         return Err(EditRefusal::ReserveOfSeats { ticket_type_id }.into());
     }
-    let counts: bool = row.try_get(7)?;
     let left: Option<i64> = row.try_get(8)?;
     let most = taken + left.unwrap_or(0).max(0);
     match counts && reserved > most {

@@ -137,7 +137,7 @@ impl Store {
                 committed(tx, *event, *ticket_type).await?;
                 let used = "select exists (select from seats where ticket_type_id = $1)
                                 or exists (select from claims where ticket_type_id = $1)
-                                or exists (select from vouchers where reserved_type_id = $1)";
+                                or exists (select from vouchers where reserved_type_id = $1 and reserved_left > 0)";
                 if tx.query_one(used, &[ticket_type]).await?.try_get(0)? {
                     return Err(EditRefusal::TicketTypeInUse.into());
                 }

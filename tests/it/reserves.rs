@@ -343,6 +343,51 @@ async fn what_cannot_be_set_aside_is_refused_by_name() {
     world.server.audit().await;
 }
 
+/// Nobody has any and nothing is set aside: its ticket type may go, or get seats. It does not begin again then.
+#[tokio::test]
+async fn an_ended_reserve_is_in_nobodys_way() {
+    let world = world().await;
+    let organizer = world.organizer();
+    let event = format!("/api/v1/events/{}", world.show.event);
+    let balcony = json!({"name": "Balcony", "price": 1, "capacity": 2});
+    let balcony = organizer
+        .post(&format!("{event}/ticket-types"), &balcony)
+        .await;
+    let balcony = id(&balcony);
+    let high = json!({"code": "HIGH", "kind": "percent", "value": 0, "ticket_type_ids": [balcony], "reserved": 1});
+    let high = id(&organizer.post(&world.vouchers(), &high).await);
+    let kept = id(&world.voucher("KEPT", 1).await);
+    let over = json!({"valid_to": "2020-01-01T00:00:00Z"});
+    for voucher in [high, kept] {
+        let ended = world.change(voucher, over.clone()).await;
+        assert_eq!(ended.data(200)["reserved_left"], 0);
+    }
+    let path = format!("{event}/ticket-types/{balcony}");
+    organizer.delete(&path).await.data(200);
+    let seats =
+        json!({"seat_ids": [world.show.seats[0]], "ticket_type_id": world.show.ticket_types[0]});
+    let moved = organizer.patch(&format!("{event}/seats"), &seats).await;
+    moved.data(200);
+    let named = world.change(kept, json!({"code": "OLD"})).await;
+    named.data(200);
+    let again = json!({"valid_to": null});
+    let refused = world.change(kept, again.clone()).await;
+    assert_eq!(refused.code(422), "VALIDATION_FAILED");
+    assert!(refused.text.contains("with seats"), "{}", refused.text);
+    let refused = world.change(high, again).await;
+    assert_eq!(refused.code(409), "NOT_ENOUGH_TO_RESERVE");
+    for (code, by) in [
+        ("HIGH", "claims_type_of_event"),
+        ("OLD", "claims_seated_as_type"),
+    ] {
+        let sql = format!("update vouchers set valid_to = null where code = '{code}'");
+        let refused = world.client.batch_execute(&sql).await.unwrap_err();
+        let refused = refused.as_db_error().and_then(|reply| reply.constraint());
+        assert_eq!(refused, Some(by));
+    }
+    world.server.audit().await;
+}
+
 /// Deleted, edited down, its window over: the rest is for everybody, for those first who wait, and viewers see it come.
 #[tokio::test]
 async fn a_reserve_ends_with_its_voucher_and_goes_to_those_who_wait() {
