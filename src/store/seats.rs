@@ -330,7 +330,8 @@ async fn refuse_unknown(
         refuse_unknown_types(tx, event, &[ticket_type_id]).await?;
         // Before anybody's hold is ended for a move that cannot be.
         let units = "select exists (select from claims
-                                     where ticket_type_id = $1 and seat_id is null and state <> 'dead')";
+                                     where ticket_type_id = $1 and seat_id is null and state <> 'dead')
+                         or exists (select from vouchers where reserved_type_id = $1 and reserved_left > 0)";
         if tx.query_one(units, &[&ticket_type_id]).await?.try_get(0)? {
             return Err(EditRefusal::TicketTypeHasUnits.into());
         }

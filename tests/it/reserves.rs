@@ -305,6 +305,13 @@ async fn what_cannot_be_set_aside_is_refused_by_name() {
     let path = format!("{event}/ticket-types/{other}");
     let kept = organizer.delete(&path).await;
     assert_eq!(kept.code(409), "TICKET_TYPE_IN_USE");
+    // Nor does a seat move there whose holder would have to go first.
+    let held = json!({"event_id": world.show.event, "items": [{"seat_id": world.show.seats[0]}]});
+    let held = world.customer().await.post(BOOKINGS, &held).await;
+    held.data(201);
+    let seats = json!({"seat_ids": [world.show.seats[0]], "ticket_type_id": other, "force": true});
+    let kept = organizer.patch(&format!("{event}/seats"), &seats).await;
+    assert_eq!(kept.code(409), "TICKET_TYPE_HAS_UNITS");
     // By hand as well.
     for (sql, by) in [
         (format!("delete from ticket_types where id = {other}"), "claims_type_of_event"),
