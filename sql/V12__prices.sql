@@ -111,6 +111,21 @@ $$;
 create trigger vouchers_reserve_set before insert or update of event_id, ticket_type_ids, valid_to, reserved, reserve_open
     on vouchers for each row execute function reserve_set();
 
+-- What is taken is counted with the claims, and the counters of pools move in the same step. Roles have no right to write it; this
+-- keeps the owner from it.
+create function refuse_reserve_write() returns trigger language plpgsql as $$
+begin
+    raise exception 'what bearers have taken of a reserve is moved by triggers only'
+        using errcode = '42501', constraint = 'vouchers_reserve_derived', table = 'vouchers',
+              hint = 'Write claims with the voucher to move it.';
+end
+$$;
+create trigger vouchers_guard_taken before update of reserved_taken on vouchers for each row
+    when (current_setting('xmlbinary') <> 'hex' and old.reserved_taken <> new.reserved_taken)
+    execute function refuse_reserve_write();
+create trigger vouchers_no_truncate before truncate on vouchers
+    for each statement execute function refuse_truncate();
+
 -- Sets aside, or gives back: the counters move, viewers are told, and `pools_no_oversell` refuses what is not there. Not when
 -- claims take of it: then one move counts both (`draw_reserves`, `V4__counters.sql`). What goes with its event says nothing.
 create function reserve_moved() returns trigger language plpgsql

@@ -472,6 +472,8 @@ async fn what_must_not_be_is_refused_by_name() {
           delete from vouchers", "voucher_uses_voucher_exists"),
         ("insert into vouchers (event_id, code, kind, value) values (1, 'SUMMER', 'percent', 100);
           update vouchers set id = id + 1", "vouchers_id_final"),
+        ("insert into vouchers (event_id, code, kind, value) values (1, 'SUMMER', 'percent', 100);
+          update vouchers set reserved_taken = 1", "vouchers_reserve_derived"),
     ];
     let before = log(&client, event).await.len();
     for (statement, constraint) in refusals {
@@ -485,6 +487,7 @@ async fn what_must_not_be_is_refused_by_name() {
         "notices",
         "ticket_types",
         "sections",
+        "vouchers",
     ] {
         let error = client
             .batch_execute(&format!("truncate {table} cascade"))
