@@ -75,6 +75,8 @@ const BREAKS: &[(&str, &str)] = &[
     ("what bearers have taken", "insert into vouchers (id, event_id, code, kind, value, reserved, reserved_taken, ticket_type_ids)
         values (7, 1, 'KEPT', 'percent', 0, 3, 2, '{1}'); update claims set voucher_id = 7 where quantity = 2"),
     ("what bearers have taken", "update claims set voucher_id = 7"),
+    ("a voucher whose window has ended", "insert into vouchers (event_id, code, kind, value, reserved, reserve_open, valid_to, ticket_type_ids)
+        values (1, 'KEPT', 'percent', 0, 3, true, now() - interval '1 hour', '{1}')"),
     ("a confirmed booking has a ticket", "delete from tickets where code = 'TKT-1'"),
     ("a confirmed booking has a ticket", "update tickets set seat_id = 2"),
     ("a user has one pending", "drop index bookings_one_pending; update bookings set status = 'pending', expires_at = now()"),

@@ -370,6 +370,17 @@ pub(super) const CHECKS: &[AuditCheck] = &[
               left join voucher_uses u on u.voucher_id = c.voucher_id and u.booking_id = c.booking_id and u.live
              where c.state <> 'dead' and c.voucher_id is not null and (v.id is null or u.booking_id is null)",
     },
+    // The sweeper ends them within seconds. Where nothing at all was written since, no server has run, as in a restored database.
+    AuditCheck {
+        promise: "a voucher whose window has ended sets nothing aside",
+        differences: "
+            select format('voucher %s (%s) of event %s: its window ended at %s, and %s are set aside', code, id, event_id,
+                          valid_to, reserved_left)
+              from vouchers v
+             where reserve_open and valid_to is not null and valid_to < statement_timestamp() - interval '1 minute'
+               and exists (select from changes c where c.at > v.valid_to + interval '1 minute')
+             order by id",
+    },
     AuditCheck {
         promise: "a confirmed booking has a ticket for every unit and seat it owns; the others have none that admit, but \
                   those that let somebody in before their event was cancelled",
