@@ -581,6 +581,8 @@ pub(super) fn stored_answer(row: &Row) -> Result<((String, String), StoredAnswer
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use serde_json::json;
 
     use super::*;
