@@ -68,9 +68,11 @@ pub async fn give_back(
 ) -> Result<Result<Refund, NotGiven>, StoreError> {
     let drive = |id| payments.drive_refund(id);
     match give(store, drive, wish.clone()).await? {
-        // Staff may have been paid for it a moment ago.
+        // It may have been sold a moment ago.
         Err(NotGiven::NotCaptured) => {
-            drop(payments.book_staff_payment(wish.booking).await);
+            if let Some(booking) = store.booking_of(wish.booking).await? {
+                payments.book_sale(&booking).await;
+            }
             give(store, drive, wish).await
         }
         given => Ok(given),

@@ -439,6 +439,18 @@ impl Payments {
         refunds::drive(&self.0.store, &self.0.providers, &self.0.desk, id).await
     }
 
+    /// Takes and books the money of a booking that is sold, where its job has not come so far. It tries once: where the provider does
+    /// not answer, the job goes on.
+    pub(crate) async fn book_sale(&self, of: &Booking) {
+        let is_booked = (of.payment.as_ref())
+            .is_some_and(|payment| Some(payment.id) == of.payment_id && !payment.state.is_live());
+        match of.payment_id {
+            Some(_) if is_booked => {}
+            Some(id) => drop(self.drive(id).await),
+            None => drop(self.book_staff_payment(of.id).await),
+        }
+    }
+
     /// Carries out the job that books what staff were paid: lets a card attempt that is in the way go, and settles theirs.
     pub(crate) async fn book_staff_payment(&self, booking: BookingId) -> drive::Driven {
         for _ in 0..STAFF_STEPS_MAX {

@@ -75,6 +75,11 @@ impl RefundPolicy {
         }
     }
 
+    /// Not all of the price goes back.
+    pub fn keeps_something(&self) -> bool {
+        self.percent < 100 || self.keeps_fees
+    }
+
     /// The refund of these tickets.
     pub fn gives_back(&self, booking: &Booking, paid: PaidMoney, codes: &BTreeSet<String>) -> i64 {
         let base = match self.keeps_fees {

@@ -306,6 +306,10 @@ async fn given_back(state: &ApiState, booking: &Booking, by: Canceller) -> ApiRe
     }
     let of = policy_of(state, booking).await?;
     check_policy(&of, booking, false)?;
+    if of.policy.keeps_something() {
+        // Of a card whose money is not taken when its booking ends nothing can be kept.
+        state.payments.book_sale(booking).await;
+    }
     Ok(with_cancellation(booking, Some(of.policy)))
 }
 

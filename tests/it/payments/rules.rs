@@ -267,6 +267,46 @@ async fn a_sale_whose_money_cannot_be_taken_is_left_to_a_person() {
     assert_eq!(shop.kept(&intent).await, 0);
 }
 
+/// The node died after the sale, or the provider did not answer: its owner's cancellation takes the money first, so that the
+/// policy counts.
+#[tokio::test]
+async fn a_sale_whose_money_is_not_taken_yet_is_cancelled_by_the_policy() {
+    let shop = Shop::open(4).await;
+    let staff = shop.server.user(shop.show.organizer);
+    let policy = format!("/api/v1/events/{}/refund-policy", shop.show.event);
+    let half = json!({"percent": 50, "by_ticket": true});
+    staff.put(&policy, &half).await.data(200);
+    let broken =
+        json!({"on": "POST /v1/payment_intents/.*/capture", "does": "cut_before", "times": 1_000});
+    for is_whole in [true, false] {
+        let held = shop.hold(2).await;
+        let intent = shop.begin(&held).await;
+        shop.stripe.tell(json!({"faults": [&broken]})).await;
+        shop.stripe.give_card(&intent, GOOD).await;
+        shop.until_status(&held, "confirmed").await;
+        shop.stripe.tell(json!({"faults": []})).await;
+        let (path, buyer) = (format!("/api/v1/bookings/{}", held.id), shop.buyer(&held));
+        let mut cancel = json!({"status": "cancelled"});
+        let kept = match is_whole {
+            true => PRICE,
+            false => {
+                let booking = buyer.get(&path).await.data(200).clone();
+                cancel["ticket_ids"] = json!([booking["tickets"][0]["code"]]);
+                PRICE + PRICE / 2
+            }
+        };
+        let status = format!("{path}/status");
+        buyer.put(&status, &cancel).await.data(200);
+        shop.in_the_end(
+            "select not exists (select from jobs where state in ('waiting', 'leased') and kind in ('give_back', 'refund'))
+                and not exists (select from payments where state <> 'captured')",
+        )
+        .await;
+        assert_eq!(shop.kept(&intent).await, kept);
+        shop.server.audit().await;
+    }
+}
+
 /// As with the key of another account, which does not know what was begun.
 #[tokio::test]
 async fn a_sale_whose_charge_the_provider_denies_is_left_to_a_person() {
