@@ -141,10 +141,8 @@ pub(super) async fn entries(
         account,
         before: page.after_id("ledger")?,
     };
-    let wanted = page.rows_wanted().saturating_add(page.offset);
-    let mut entries = state.store.ledger_entries(of, wanted).await?;
-    let skipped = usize::try_from(page.offset).unwrap_or(usize::MAX);
-    entries.drain(..skipped.min(entries.len()));
+    let wanted = (page.rows_wanted(), page.offset);
+    let entries = state.store.ledger_entries(of, wanted).await?;
     let total = state.store.ledger_entries_total(of).await?;
     let (entries, asked) = ((entries, total), (&page, &asked));
     Ok(page::by_id(

@@ -200,52 +200,63 @@ impl Store {
             .collect()
     }
 
-    /// Entries, the newest first.
+    /// Entries, the newest first, but for the first `offset`.
     pub async fn ledger_entries(
         &self,
         of: EntriesOf,
-        limit: i64,
+        (limit, offset): (i64, i64),
     ) -> Result<Vec<LedgerEntry>, StoreError> {
         let client = self.client().await?;
         let before = of.before.unwrap_or(i64::MAX);
-        let shown = "
-            select e.id, e.transaction_id, t.cause, a.name, e.amount, a.currency, a.organization_id, t.event_id, t.booking_id,
-                   t.payment_id, t.at";
-        let parts = "
-              cross join lateral (select * from ledger_accounts where id = e.account_id limit 1) a
-              cross join lateral (select * from ledger_transactions where id = e.transaction_id limit 1) t";
-        let order = "order by e.id desc limit $2";
+        // Ids first, along an index, so that nothing is read of what the page skips.
+        let shown = |page: &str, whose: &str| {
+            format!(
+                "select e.id, e.transaction_id, t.cause, a.name, e.amount, a.currency, a.organization_id, t.event_id, t.booking_id,
+                        t.payment_id, t.at
+                   from ({page}) page
+                  cross join lateral (select * from ledger_entries where id = page.id limit 1) e
+                  cross join lateral (select * from ledger_accounts where id = e.account_id limit 1) a
+                  cross join lateral (select * from ledger_transactions where id = e.transaction_id limit 1) t
+                  where {whose} order by e.id desc"
+            )
+        };
         let rows = match (of.account, of.organization) {
             (Some(account), organization) => {
-                let sql = format!(
-                    "{shown} from (select * from ledger_entries e where account_id = $3 and id < $1 order by account_id desc, id desc
-                                    limit $2) e {parts}
-                      where $4::bigint is null or a.organization_id = $4 {order}"
+                let sql = shown(
+                    "select id from ledger_entries where account_id = $4 and id < $1
+                      order by account_id desc, id desc limit $2 offset $3",
+                    "$5::bigint is null or a.organization_id = $5",
                 );
                 let statement = client.prepare_cached(&sql).await?;
                 client
-                    .query(&statement, &[&before, &limit, &account, &organization])
+                    .query(
+                        &statement,
+                        &[&before, &limit, &offset, &account, &organization],
+                    )
                     .await?
             }
             (None, None) => {
-                let sql = format!(
-                    "{shown} from (select * from ledger_entries e where id < $1 order by id desc limit $2) e {parts} {order}"
-                );
-                let statement = client.prepare_cached(&sql).await?;
-                client.query(&statement, &[&before, &limit]).await?
-            }
-            (None, Some(organization)) => {
-                // The newest of each of its accounts, which are few.
-                let sql = format!(
-                    "{shown}
-                       from ledger_accounts own
-                      cross join lateral (select * from ledger_entries where account_id = own.id and id < $1
-                                           order by account_id desc, id desc limit $2) e {parts}
-                      where own.organization_id = $3 {order}"
+                let sql = shown(
+                    "select id from ledger_entries where id < $1 order by id desc limit $2 offset $3",
+                    "true",
                 );
                 let statement = client.prepare_cached(&sql).await?;
                 client
-                    .query(&statement, &[&before, &limit, &organization])
+                    .query(&statement, &[&before, &limit, &offset])
+                    .await?
+            }
+            (None, Some(organization)) => {
+                // The newest of each of its accounts, which are few.
+                let sql = shown(
+                    "select newest.id from ledger_accounts own
+                      cross join lateral (select id from ledger_entries where account_id = own.id and id < $1
+                                           order by account_id desc, id desc limit $2::bigint + $3::bigint) newest
+                      where own.organization_id = $4 order by newest.id desc limit $2 offset $3",
+                    "true",
+                );
+                let statement = client.prepare_cached(&sql).await?;
+                client
+                    .query(&statement, &[&before, &limit, &offset, &organization])
                     .await?
             }
         };
