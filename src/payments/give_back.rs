@@ -296,16 +296,14 @@ pub(crate) async fn give_after_cancellation<F: Future<Output = Driven>>(
         .iter()
         .filter(|of| of.state == PaymentState::Captured && left(of) > 0);
     let Some(payment) = captured.max_by_key(|of| left(of)) else {
-        return Ok(
-            match table
-                .booking_of(booking)
-                .await?
-                .is_some_and(|booking| is_unbooked(&booking, &attempts))
-            {
-                true => AfterCancellation::Waits,
-                false => AfterCancellation::Done,
-            },
-        );
+        let booking = table.booking_of(booking).await?;
+        let may_come = booking.is_some_and(|booking| {
+            is_unbooked(&booking, &attempts) || is_undecided(&booking, &attempts)
+        });
+        return Ok(match may_come {
+            true => AfterCancellation::Waits,
+            false => AfterCancellation::Done,
+        });
     };
     let wish = match policy {
         None => RefundWish::Amount(left(payment)),
@@ -330,6 +328,13 @@ pub(crate) async fn give_after_cancellation<F: Future<Output = Driven>>(
         Err(NotGiven::Exceeds { .. }) => AfterCancellation::Waits,
         Ok(_) | Err(NotGiven::Nothing) => AfterCancellation::Done,
         Err(other) => AfterCancellation::Stuck(other),
+    })
+}
+
+/// A person may still have the provider asked for the money that it was sold for. What is owed is not asked for again.
+fn is_undecided(booking: &Booking, attempts: &[Attempt]) -> bool {
+    attempts.iter().any(|of| {
+        booking.payment_id == Some(of.id) && of.state == PaymentState::NeedsReview && !of.owed
     })
 }
 

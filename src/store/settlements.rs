@@ -66,7 +66,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let is_price = parts.total() == charge.captured_amount;
         let parts = parts.of_money(charge.captured_amount);
-        let mut settlement = Settlement {
+        let settlement = Settlement {
             payment: of.id,
             booking: of.booking_id,
             event: of.event_id,
@@ -85,12 +85,34 @@ impl Store {
                 return Ok(());
             }
         }
+        let with_turn = of.provider == ProviderName::Offline;
+        match self
+            .settle_alone(of, settlement, gives_back, with_turn)
+            .await?
+        {
+            Some(settlement) => {
+                let again = self.settle_alone(of, settlement, gives_back, true);
+                again.await.map(|_| ())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Settles one attempt, whatever became of its booking. `Some`: nothing was done, for the booking's row has to be written
+    /// and the turn was not taken.
+    async fn settle_alone(
+        &self,
+        of: &Attempt,
+        mut settlement: Settlement,
+        gives_back: bool,
+        with_turn: bool,
+    ) -> Result<Option<Settlement>, StoreError> {
         let mut client = self.client_of(of.event_id).await?;
         let transaction = client.transaction().await?;
         let sql = "select from payments where id = $1 for no key update";
         let statement = transaction.prepare_cached(sql).await?;
         transaction.query_opt(&statement, &[&of.id]).await?;
-        if of.provider == ProviderName::Offline {
+        if with_turn {
             // The booking's row may have to be written, which takes the turn.
             let statement = transaction.prepare_cached("select take_turn($1)").await?;
             transaction.execute(&statement, &[&of.event_id]).await?;
@@ -104,9 +126,14 @@ impl Store {
         let unknown = |_| StoreError::corrupt(format!("booking status {status}"));
         let status: BookingStatus = status.parse().map_err(unknown)?;
         let is_sold = status == BookingStatus::Confirmed;
-        // Of money that staff took, the booking's end says what goes back.
-        let is_kept = of.provider == ProviderName::Offline && row.try_get(1)?;
-        let gives_back = goes_back(of.id, gives_back, status, row.try_get(2)?, is_kept);
+        // Of money that staff took, and of a booking that was sold for this money, the booking's end says what goes back.
+        let sold_for: Option<PaymentId> = row.try_get(2)?;
+        let is_staffs = of.provider == ProviderName::Offline && row.try_get(1)?;
+        let is_kept = is_staffs || sold_for == Some(of.id);
+        if is_kept && !is_sold && !with_turn {
+            return Ok(Some(settlement));
+        }
+        let gives_back = goes_back(gives_back, is_sold, is_staffs, sold_for == Some(of.id));
         // Nothing is owed for a sale that did not come about.
         settlement.absorbs &= !gives_back;
         let settled = settle(&transaction, std::slice::from_ref(&settlement), ANY).await?;
@@ -122,7 +149,7 @@ impl Store {
             let new = NewRefund {
                 event: of.event_id,
                 payment: of.id,
-                amount: charge.captured_amount,
+                amount: settlement.captured,
                 reason: PAID_TOO_LATE,
                 tickets: None,
                 by_owner: false,
@@ -135,7 +162,8 @@ impl Store {
                 ring(&transaction, &refund_job(refund.id), Duration::ZERO).await?;
             }
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        Ok(None)
     }
 }
 

@@ -271,6 +271,8 @@ enum StandingToAttempt {
     PaidByThis,
     /// Sold to an attempt whose money did not come, in whose place this one pays.
     Owing,
+    /// Sold to this attempt, and cancelled or refunded since: of money that came, its end says what goes back.
+    EndedSince,
     /// Cancelled, refunded, paid otherwise, or at another price by now: it does not want this money.
     Elsewhere,
 }
@@ -312,6 +314,11 @@ fn standing(
         }
         BookingStatus::Confirmed if is_owed_to(attempt, booking) && !is_unwanted => {
             StandingToAttempt::Owing
+        }
+        BookingStatus::Cancelled | BookingStatus::Refunded
+            if booking.payment_id == Some(attempt.id) =>
+        {
+            StandingToAttempt::EndedSince
         }
         BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Refunded => {
             StandingToAttempt::Elsewhere
@@ -403,9 +410,12 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
                 false => Next::CancelCharge,
             }
         }
-        (ChargeStatus::Open, StandingToAttempt::Expired | StandingToAttempt::Elsewhere) => {
-            Next::CancelCharge
-        }
+        (
+            ChargeStatus::Open,
+            StandingToAttempt::Expired
+            | StandingToAttempt::Elsewhere
+            | StandingToAttempt::EndedSince,
+        ) => Next::CancelCharge,
         (ChargeStatus::Processing, StandingToAttempt::Held) => match attempt.pay_by {
             Some(until) => hold_until(until, booking),
             None => hold(booking, now),
@@ -417,8 +427,14 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
             StandingToAttempt::Held | StandingToAttempt::Expired | StandingToAttempt::Owing,
         ) => Next::Sell,
         (ChargeStatus::Authorized, StandingToAttempt::PaidByThis) => Next::Capture,
-        (ChargeStatus::Authorized, StandingToAttempt::Elsewhere) => Next::CancelCharge,
-        (ChargeStatus::Captured, StandingToAttempt::PaidByThis) => Next::Settle,
+        // Nothing was taken yet, so nothing is kept.
+        (
+            ChargeStatus::Authorized,
+            StandingToAttempt::Elsewhere | StandingToAttempt::EndedSince,
+        ) => Next::CancelCharge,
+        (ChargeStatus::Captured, StandingToAttempt::PaidByThis | StandingToAttempt::EndedSince) => {
+            Next::Settle
+        }
         (ChargeStatus::Captured, StandingToAttempt::Elsewhere) => Next::GiveBack,
         (ChargeStatus::Canceled | ChargeStatus::Open, StandingToAttempt::PaidByThis) => Next::Owe {
             reason: "the booking is confirmed and its money did not come",
@@ -455,20 +471,10 @@ pub fn refused(charge: &Charge) -> Next {
 }
 
 /// Whether the money of an attempt goes back, by its booking as it is when the money is booked: it may have been sold, or may
-/// have ended, since the charge was looked at. `asked`: by that look the money is to go back. `is_kept`: staff took it, and the
-/// booking's end says what goes back of it.
-pub fn goes_back(
-    attempt: PaymentId,
-    asked: bool,
-    status: BookingStatus,
-    paid_by: Option<PaymentId>,
-    is_kept: bool,
-) -> bool {
-    let is_sold = status == BookingStatus::Confirmed;
-    if is_sold && paid_by == Some(attempt) {
-        return false;
-    }
-    asked || !is_sold && !is_kept
+/// have ended, since the charge was looked at. `asked`: by that look the money is to go back. `is_staffs`: staff took it, and
+/// the booking's end says what goes back of it; so it does where the booking `was_sold_for_it`.
+pub fn goes_back(asked: bool, is_sold: bool, is_staffs: bool, was_sold_for_it: bool) -> bool {
+    !was_sold_for_it && (asked || !is_sold && !is_staffs)
 }
 
 fn mismatch(attempt: &Attempt, charge: &Charge) -> Option<&'static str> {
@@ -624,6 +630,13 @@ mod tests {
             (Captured, Confirmed, Some(ID), Next::Settle),
             (Captured, Confirmed, other, Next::GiveBack),
             (Captured, Cancelled, None, Next::GiveBack),
+            (Captured, Cancelled, other, Next::GiveBack),
+            // Its owner cancelled what was sold: the policy says what goes back.
+            (Captured, Cancelled, Some(ID), Next::Settle),
+            (Captured, Refunded, Some(ID), Next::Settle),
+            (Authorized, Cancelled, Some(ID), Next::CancelCharge),
+            (Open, Cancelled, Some(ID), Next::CancelCharge),
+            (Canceled, Cancelled, Some(ID), Next::End),
             (Canceled, Pending, None, Next::Release),
             (Canceled, Cancelled, None, Next::End),
             (Canceled, Expired, None, Next::End),
@@ -771,19 +784,24 @@ mod tests {
 
     #[test]
     fn money_goes_back_by_its_booking_as_it_is_when_it_is_booked() {
-        use BookingStatus::{Cancelled, Confirmed, Pending};
-        let other = Some(PaymentId(Uuid::from_u128(8)));
-        for (asked, status, paid_by, is_kept, back) in [
-            (false, Confirmed, Some(ID), false, false),
+        for (asked, is_sold, is_staffs, was_sold_for_it, back) in [
+            (false, true, false, true, false),
             // Refused at the desk, and sold by another look at the same attempt.
-            (true, Confirmed, Some(ID), false, false),
-            (true, Confirmed, other, false, true),
-            (true, Pending, None, false, true),
-            (false, Cancelled, Some(ID), false, true),
-            (false, Cancelled, None, true, false),
+            (true, true, false, true, false),
+            // Sold for other money.
+            (true, true, false, false, true),
+            // Held or cancelled.
+            (true, false, false, false, true),
+            (false, false, false, false, true),
+            // Sold for it, and cancelled since.
+            (false, false, false, true, false),
+            (false, false, true, false, false),
         ] {
-            let goes = goes_back(ID, asked, status, paid_by, is_kept);
-            assert_eq!(goes, back, "{asked} {status:?} {paid_by:?} {is_kept}");
+            let goes = goes_back(asked, is_sold, is_staffs, was_sold_for_it);
+            assert_eq!(
+                goes, back,
+                "{asked} {is_sold} {is_staffs} {was_sold_for_it}"
+            );
         }
     }
 

@@ -115,10 +115,12 @@ impl PaymentTable for MoneyWorld {
                 return;
             };
             let booking = sale.standing.booking.clone();
-            if booking.payment_id == Some(of.id) && !mistaken!(PayBeside) {
+            let is_sold = booking.status == BookingStatus::Confirmed;
+            let was_sold_for_it = booking.payment_id == Some(of.id);
+            if was_sold_for_it && !mistaken!(PayBeside) {
                 shared.close_owing(of);
             }
-            if goes_back(of.id, gives_back, booking.status, booking.payment_id, false) {
+            if goes_back(gives_back, is_sold, false, was_sold_for_it) {
                 let new = NewRefund {
                     event: of.event_id,
                     payment: of.id,

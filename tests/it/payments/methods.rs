@@ -89,6 +89,49 @@ async fn a_debit_is_taken_where_the_event_waits_for_days() {
     shop.paid_and_sold(&held, &id, 1).await;
 }
 
+/// The money of a debit is here before its sale, so between the sale and the books there is a moment in which its owner may
+/// cancel: the policy counts for it as for any that was sold.
+#[tokio::test]
+async fn what_is_cancelled_before_its_money_is_booked_goes_back_by_the_policy() {
+    let shop = Shop::open(10).await;
+    allow_days(&shop).await;
+    let event = shop.show.event;
+    let staff = shop.server.user(shop.show.organizer);
+    for (percent, kept) in [(50, PRICE / 2), (0, PRICE)] {
+        let policy = format!("/api/v1/events/{event}/refund-policy");
+        staff
+            .put(&policy, &json!({ "percent": percent }))
+            .await
+            .data(200);
+        let held = shop.hold(1).await;
+        begin_with(&shop, &held, "sepa_debit").await;
+        let (id, _) = intent(&shop, &held).await;
+        shop.stripe.give_card(&id, PROCESSES).await;
+        shop.until_payment(&held, "processing").await;
+        let stop = "create function not_now() returns trigger language plpgsql as $$ begin raise 'not now'; end $$;
+                    create trigger not_now before update on payments for each row when (new.state = 'captured')
+                        execute function not_now()";
+        shop.client.batch_execute(stop).await.unwrap();
+        let done = json!({"act": {"intent": id, "processed": "succeeds"}});
+        shop.stripe.tell(done).await;
+        shop.until_status(&held, "confirmed").await;
+        let status = format!("/api/v1/bookings/{}/status", held.id);
+        let cancel = json!({"status": "cancelled"});
+        shop.buyer(&held).put(&status, &cancel).await.data(200);
+        let go_on = "drop function not_now cascade";
+        shop.client.batch_execute(go_on).await.unwrap();
+        shop.in_the_end(&format!(
+            "select (select state = 'captured' from payments where booking_id = '{id}')
+                and not exists (select from jobs where state in ('waiting', 'leased') and kind in ('give_back', 'refund', 'payment'))",
+            id = held.id
+        ))
+        .await;
+        assert_eq!(shop.kept(&id).await, kept, "{percent}");
+        assert_eq!(shop.tickets(&held).await, 0);
+        shop.server.audit().await;
+    }
+}
+
 #[tokio::test]
 async fn a_debit_that_fails_leaves_the_hold_to_another_way() {
     let shop = Shop::open(10).await;

@@ -609,6 +609,41 @@ async fn a_booking_that_is_cancelled_for_one_attempt_gives_back_what_another_pai
     shop.server.audit().await;
 }
 
+/// The provider took the money and denies it, until staff have it asked again: what its owner's cancellation wrote down waits for
+/// that, and gives back what the policy says.
+#[tokio::test]
+async fn what_a_person_has_asked_for_again_goes_back_by_the_policy() {
+    let shop = Shop::open(2).await;
+    let policy = format!("/api/v1/events/{}/refund-policy", shop.show.event);
+    let half = json!({"percent": 50});
+    shop.staff().put(&policy, &half).await.data(200);
+    let held = shop.hold(1).await;
+    let intent = shop.begin(&held).await;
+    let looks = "GET /v1/payment_intents/.*";
+    let faults = json!([
+        {"on": "POST /v1/payment_intents/.*/capture", "does": "cut_after", "times": 1_000},
+        {"on": looks, "does": "404", "times": 1_000},
+    ]);
+    let first = json!([&faults[0]]);
+    shop.stripe.tell(json!({ "faults": first })).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.until_status(&held, "confirmed").await;
+    shop.stripe.tell(json!({ "faults": faults })).await;
+    shop.until_payment(&held, "needs_review").await;
+    let status = format!("/api/v1/bookings/{}/status", held.id);
+    let cancel = json!({"status": "cancelled"});
+    shop.buyer(&held).put(&status, &cancel).await.data(200);
+    let waits = "select count(*) = 1 from jobs where kind = 'give_back' and state = 'waiting'
+                    and run_at > now() + interval '2 s'";
+    shop.until(waits).await;
+    shop.stripe.tell(json!({"faults": []})).await;
+    shop.decide("retry").await.data(200);
+    shop.in_the_end("select count(*) = 1 from refunds where state = 'succeeded'")
+        .await;
+    assert_eq!(shop.kept(&intent).await, PRICE / 2);
+    shop.server.audit().await;
+}
+
 /// Two of the staff at once: the amount of the refund that failed comes free once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refund_that_two_give_up_at_once_frees_its_amount_once() {
