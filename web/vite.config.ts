@@ -192,6 +192,8 @@ export default defineConfig({
         availability: 'src/elements/availability.ts',
       },
       preserveEntrySignatures: 'exports-only',
+      // As the SDK's package says (client/package.json): a script that imports one part of its index loads no other part.
+      treeshake: { moduleSideEffects: [{ test: /\/src\/sdk\//, sideEffects: false }] },
       output: {
         codeSplitting: {
           groups: [

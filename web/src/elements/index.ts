@@ -18,6 +18,6 @@ export { BookingRefusedEvent } from './events/booking-refused.ts';
 export { HoldsChangedEvent } from './events/holds-changed.ts';
 export { PaymentStartedEvent } from './events/payment-started.ts';
 export { SelectionChangedEvent } from './events/selection-changed.ts';
-export { sharedClient } from './internal/full-client.ts';
+export { sharedClient } from './internal/site-client.ts';
 export { useClient } from './internal/shared-client.ts';
 export * from '../sdk/index.ts';

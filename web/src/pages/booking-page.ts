@@ -6,7 +6,7 @@ import { explain } from '../elements/internal/refusals.ts';
 import { save } from '../elements/internal/save.ts';
 import { BookingsController } from '../elements/internal/own-controllers.ts';
 import { isMoneyOpen, payingOf } from '../elements/seatcast-bookings/paying.ts';
-import { bringFiles } from '../sdk/client.ts';
+import { bringFiles } from '../sdk/buyer-client.ts';
 import * as files from '../sdk/files.ts';
 import { Refusal, type Booking, type EventDetails } from '../sdk/index.ts';
 import { signInAddress } from '../elements/internal/sign-in.ts';

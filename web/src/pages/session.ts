@@ -6,7 +6,8 @@ import { useClient } from '../elements/internal/shared-client.ts';
 import { followPage } from '../sdk/follow-page.ts';
 import { storageOfPage } from '../sdk/page.ts';
 import { Keeper } from '../sdk/keeper.ts';
-import { Refusal, SeatcastClient, type Account, type Session, type TextStorage } from '../sdk/index.ts';
+import { BuyerClient } from '../sdk/buyer-client.ts';
+import { Refusal, type Account, type Session, type TextStorage } from '../sdk/index.ts';
 
 const KEY = 'seatcast.session';
 /** Stands in the session's place for a moment, so that other tabs know that the server ended it, and nobody here. */
@@ -28,7 +29,7 @@ interface Kept {
 }
 
 export class SignedIn extends EventTarget {
-  readonly #client: SeatcastClient;
+  readonly #client: BuyerClient;
   /** A refresh token is good once: one that is not kept ends the session. */
   readonly #storage: Keeper;
   #account: Account | undefined;
@@ -38,7 +39,7 @@ export class SignedIn extends EventTarget {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #renewing: Promise<string | undefined> | undefined;
 
-  constructor(client: SeatcastClient, storage: TextStorage | undefined) {
+  constructor(client: BuyerClient, storage: TextStorage | undefined) {
     super();
     this.#client = client;
     this.#storage = new Keeper(storage);
@@ -55,7 +56,7 @@ export class SignedIn extends EventTarget {
     this.#look();
   }
 
-  get client(): SeatcastClient {
+  get client(): BuyerClient {
     return this.#client;
   }
 
@@ -192,14 +193,14 @@ function isNotNow(error: unknown): boolean {
 let session: SignedIn | undefined;
 
 /** The page's one session, whose client all elements of the page use. A page that asks for more than the SDK brings its client. */
-export function pageSession(Client: typeof SeatcastClient = SeatcastClient): SignedIn {
+export function pageSession(Client: typeof BuyerClient = BuyerClient): SignedIn {
   session ??= begun(Client);
   return session;
 }
 
-function begun(Client: typeof SeatcastClient): SignedIn {
+function begun(Client: typeof BuyerClient): SignedIn {
   const storage = storageOfPage();
-  const client: SeatcastClient = new Client({
+  const client: BuyerClient = new Client({
     url: location.origin,
     storage,
     refreshToken: () => made.another(),

@@ -5,7 +5,7 @@
  */
 import { Backoff } from './backoff.ts';
 import type { TicketTypeDetails } from './catalogue.ts';
-import type { SeatcastClient } from './client.ts';
+import type { BuyerClient } from './buyer-client.ts';
 import { given, Refusal, Unreachable } from './rest.ts';
 import { isHidden, onShown } from './visibility.ts';
 
@@ -43,13 +43,13 @@ const NO_CODE = '';
  * Calls the listener after each reading, once every code was answered, until the returned function is called. The event's own
  * people need no codes (undefined). It is told `undefined` when that takes long: what was known of some of them grows old.
  */
-export function watchRevealed(client: SeatcastClient, event: number, codes: readonly string[] | undefined, listener: (revealed: Revealed | undefined) => void): () => void {
+export function watchRevealed(client: BuyerClient, event: number, codes: readonly string[] | undefined, listener: (revealed: Revealed | undefined) => void): () => void {
   const reading = new Reading(client, event, codes ?? [NO_CODE], listener);
   return () => reading.stop();
 }
 
 class Reading {
-  readonly #client: SeatcastClient;
+  readonly #client: BuyerClient;
   readonly #event: number;
   readonly #listener: (revealed: Revealed | undefined) => void;
   readonly #codes: Set<string>;
@@ -66,7 +66,7 @@ class Reading {
   #pause: ReturnType<typeof setTimeout> | undefined;
   #patience: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(client: SeatcastClient, event: number, codes: readonly string[], listener: (revealed: Revealed | undefined) => void) {
+  constructor(client: BuyerClient, event: number, codes: readonly string[], listener: (revealed: Revealed | undefined) => void) {
     this.#client = client;
     this.#event = event;
     this.#codes = new Set(codes);

@@ -74,6 +74,10 @@ it('the event’s page is at most 60 kB at its first load, packed', () => {
   expect(sheets.length).toBeGreaterThan(0);
   const files = new Set([...loaded(page), 'index.html', ...sheets]);
   expect([...files].filter((name) => /seat-map|account|event-list/.test(name))).toEqual([]);
+  // Sites and organizers use these; the pages' client is a `BuyerClient`.
+  const parts = [...files].flatMap((name) => modules.get(name) ?? []);
+  expect(parts.some((id) => id.endsWith('/sdk/buyer-client.ts'))).toBe(true);
+  expect(parts.filter((id) => /\/sdk\/(?:client|tracker|admin-model)\.ts$/.test(id))).toEqual([]);
   expect(files.size).toBeGreaterThan(4);
   expect(weightOf(files)).toBeLessThanOrEqual(EVENT_PAGE_BYTES_MAX);
 });

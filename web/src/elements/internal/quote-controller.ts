@@ -1,5 +1,6 @@
 import type { ReactiveController, ReactiveControllerHost } from 'lit';
-import { Refusal, type BookingRequest, type Money, type PriceLine, type SeatcastClient } from '../../sdk/index.ts';
+import type { BuyerClient } from '../../sdk/buyer-client.ts';
+import { Refusal, type BookingRequest, type Money, type PriceLine } from '../../sdk/index.ts';
 
 /** After so long without an answer the buyer may go on with the sum of the tickets: the server checks the total anyway. */
 export const QUOTE_PATIENCE_MS = 1_500;
@@ -19,7 +20,7 @@ interface Answer {
  */
 export class QuoteController implements ReactiveController {
   readonly #host: ReactiveControllerHost;
-  readonly #client: () => SeatcastClient;
+  readonly #client: () => BuyerClient;
   #asked: Asked | undefined;
   #key = '';
   #answer: Answer = {};
@@ -32,7 +33,7 @@ export class QuoteController implements ReactiveController {
   #patience: ReturnType<typeof setTimeout> | undefined;
   #stopListening: (() => void) | undefined;
 
-  constructor(host: ReactiveControllerHost, client: () => SeatcastClient) {
+  constructor(host: ReactiveControllerHost, client: () => BuyerClient) {
     this.#host = host;
     this.#client = client;
     host.addController(this);

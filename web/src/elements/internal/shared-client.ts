@@ -1,6 +1,7 @@
 /**
  * The client that elements use when they are not given one. Elements that only show numbers make do with a `LiveClient`, which
- * is half as large; those that sell bring `full-client.ts`, and then it is a `SeatcastClient`.
+ * is half as large; those that sell bring `full-client.ts`, and then it is a `BuyerClient`. Of the script that sites load it is a
+ * `SeatcastClient` (`site-client.ts`).
  */
 import { followPage } from '../../sdk/follow-page.ts';
 import { LiveClient, type ClientOptions } from '../../sdk/live-client.ts';

@@ -1,5 +1,6 @@
 import type { ReactiveController, ReactiveControllerHost } from 'lit';
-import type { LiveClient, SeatcastClient, StateOf, Topic, TopicView } from '../../sdk/index.ts';
+import type { BuyerClient } from '../../sdk/buyer-client.ts';
+import type { LiveClient, StateOf, Topic, TopicView } from '../../sdk/index.ts';
 import { liveClient } from './shared-client.ts';
 
 /** Elements may be given a client of their own; otherwise they share the page's. */
@@ -78,7 +79,7 @@ export class WatchController<K, V, C extends LiveClient> implements ReactiveCont
 }
 
 /** Watches the topic that the element names; undefined means none. */
-export class TopicController<T extends Topic, C extends LiveClient = SeatcastClient> extends WatchController<T, TopicView<StateOf<T>>, C> {
+export class TopicController<T extends Topic, C extends LiveClient = BuyerClient> extends WatchController<T, TopicView<StateOf<T>>, C> {
   constructor(host: Host<C>, topic: () => T | undefined, changed?: (view: TopicView<StateOf<T>>) => void) {
     const nothing = { state: undefined, revision: 0, status: 'connecting', refused: undefined, counted: undefined } as const;
     super(host, { key: topic, watch: (client, key, listener) => client.watch(key, listener), nothing }, changed);

@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import type { SeatcastClient, TicketType, TicketTypeDetails } from '../../sdk/index.ts';
+import type { BuyerClient } from '../../sdk/buyer-client.ts';
+import type { TicketType, TicketTypeDetails } from '../../sdk/index.ts';
 import { roundSum } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
 import { swatch, typeLetter, typeSwatch } from './swatches.ts';
@@ -9,7 +10,7 @@ import '../seatcast-revealed/seatcast-unlisted.ts';
 
 /** The part of a plan that its legend needs. */
 export interface Explained {
-  client(): SeatcastClient;
+  client(): BuyerClient;
   language(): Language;
   /** Id of the event. */
   event(): number | undefined;

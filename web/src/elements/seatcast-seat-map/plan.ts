@@ -1,5 +1,6 @@
 import { html, nothing, type ReactiveControllerHost, type TemplateResult } from 'lit';
-import { saleStateOf, type EventState, type Money, type SeatMapGeometry, type SeatStatus, type SeatStatuses, type SeatcastClient, type TicketType } from '../../sdk/index.ts';
+import type { BuyerClient } from '../../sdk/buyer-client.ts';
+import { saleStateOf, type EventState, type Money, type SeatMapGeometry, type SeatStatus, type SeatStatuses, type TicketType } from '../../sdk/index.ts';
 import { sameChoice, samePrices, type SelectionLine } from '../events/selection-changed.ts';
 import { count } from '../internal/format.ts';
 import type { Language } from '../internal/language.ts';
@@ -37,7 +38,7 @@ const WHERE_SEATS = 8;
 /** The element around a plan, and what it watches. */
 export interface Surroundings {
   host: ReactiveControllerHost & HTMLElement;
-  client(): SeatcastClient;
+  client(): BuyerClient;
   language(): Language;
   event(): EventState | undefined;
   /** Of the places of this layout; undefined while the topic tells of another one. */

@@ -1,7 +1,7 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { bringFiles } from '../../sdk/client.ts';
+import { bringFiles, type BuyerClient } from '../../sdk/buyer-client.ts';
 import * as files from '../../sdk/files.ts';
-import { Refusal, type Booking, type HeldTicket, type SeatcastClient, type Ticket } from '../../sdk/index.ts';
+import { Refusal, type Booking, type HeldTicket, type Ticket } from '../../sdk/index.ts';
 import { keepFocus } from '../internal/keep-focus.ts';
 import { LanguageController, type Language } from '../internal/language.ts';
 import { define } from '../internal/live-element.ts';
@@ -46,7 +46,7 @@ export class SeatcastTickets extends LitElement {
   declare booking: Booking | undefined;
   /** In place of a booking. */
   declare held: HeldTicket | undefined;
-  declare client: SeatcastClient | undefined;
+  declare client: BuyerClient | undefined;
   /** Whether the QRs are shown; undefined: nobody said so. */
   declare opened: boolean | undefined;
   declare problem: unknown;
@@ -228,7 +228,7 @@ export class SeatcastTickets extends LitElement {
     return this.opened ?? (status === 'confirmed' && at != null && this.#client.now() - Date.parse(at) < FRESH_MS);
   }
 
-  get #client(): SeatcastClient {
+  get #client(): BuyerClient {
     return this.client ?? sharedClient();
   }
 

@@ -1,6 +1,7 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import type { BookingItem, SeatcastClient, UnsentBooking } from '../../sdk/index.ts';
+import type { BuyerClient } from '../../sdk/buyer-client.ts';
+import type { BookingItem, UnsentBooking } from '../../sdk/index.ts';
 import { BookingMadeEvent } from '../events/booking-made.ts';
 import { keepFocus } from '../internal/keep-focus.ts';
 import { sharedClient } from '../internal/full-client.ts';
@@ -22,7 +23,7 @@ export class SeatcastUnsent extends LitElement {
   static override styles = styles;
   static override properties = { client: { attribute: false }, attempts: { state: true }, titles: { state: true }, said: { state: true } };
 
-  declare client: SeatcastClient | undefined;
+  declare client: BuyerClient | undefined;
   declare attempts: readonly UnsentBooking[];
   /** Of events, as far as they are known. */
   declare titles: ReadonlyMap<number, string>;
@@ -104,7 +105,7 @@ export class SeatcastUnsent extends LitElement {
     }
   }
 
-  get #source(): SeatcastClient {
+  get #source(): BuyerClient {
     return this.client ?? sharedClient();
   }
 }

@@ -2,7 +2,8 @@
  * This browser at its push service. What it is to be told is kept by the server, and found by the subscription's own secret: a
  * reload, another tab and a cleared storage see the same.
  */
-import { PushNotes, type PushBrowser, type PushNote, type PushWish, type SeatcastClient, type TextStorage } from '../../sdk/index.ts';
+import type { BuyerClient } from '../../sdk/buyer-client.ts';
+import { PushNotes, type PushBrowser, type PushNote, type PushWish, type TextStorage } from '../../sdk/index.ts';
 
 /** The secret of the subscription that was there last: another one means that the push service gave the browser a new address. */
 const KEY = 'seatcast.push';
@@ -22,7 +23,7 @@ export class NotifiedBrowser {
   readonly #storage: TextStorage | undefined;
   #key: Promise<string> | undefined;
 
-  constructor(client: SeatcastClient, storage: TextStorage | undefined) {
+  constructor(client: BuyerClient, storage: TextStorage | undefined) {
     this.#notes = new PushNotes(client, storage);
     this.#storage = storage;
   }

@@ -1,7 +1,8 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import { LiveElement } from '../../elements/internal/live-element.ts';
 import { BookingsController } from '../../elements/internal/own-controllers.ts';
-import { saleStateOf, totalsOf, type EventState, type PushWish, type SeatcastClient } from '../../sdk/index.ts';
+import type { BuyerClient } from '../../sdk/buyer-client.ts';
+import { saleStateOf, totalsOf, type EventState, type PushWish } from '../../sdk/index.ts';
 import './notify-me.ts';
 
 interface Offer {
@@ -11,7 +12,7 @@ interface Offer {
 }
 
 /** Of what a visitor of an event may be told while the shop is closed: that the own hold ends, that what is sold out is back. */
-export class NotifyEvent extends LiveElement<SeatcastClient> {
+export class NotifyEvent extends LiveElement<BuyerClient> {
   static override styles = css`
     :host {
       display: grid;
