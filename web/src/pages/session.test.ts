@@ -12,11 +12,13 @@ const refused = (): Promise<Session> => Promise.reject(new Refusal(401, 'ended',
 let storage: FakeStorage;
 let renew: () => Promise<Session>;
 let client: SeatcastClient;
+const endSession = vi.fn(() => Promise.resolve());
 
 beforeEach(() => {
+  endSession.mockClear();
   storage = new FakeStorage();
   renew = refused;
-  client = { setToken: vi.fn(), renewSession: () => renew(), signOut: () => Promise.resolve() } as unknown as SeatcastClient;
+  client = { setToken: vi.fn(), renewSession: () => renew(), signOut: () => Promise.resolve(), endSession } as unknown as SeatcastClient;
 });
 afterEach(() => void vi.useRealTimers());
 
@@ -89,8 +91,8 @@ describe('a session whose access token ended while the page slept', () => {
     expect(server.asked).toEqual(['/auth/refresh nobody']);
   });
 
-  it('lets its owner sign in and set a password', async () => {
-    const paths = ['/auth/login', '/auth/link/open', '/auth/register', '/auth/confirm', '/auth/password/forgot', '/auth/password/reset'];
+  it('lets its owner sign in, set a password, and end a session that is not the page’s', async () => {
+    const paths = ['/auth/login', '/auth/link/open', '/auth/register', '/auth/confirm', '/auth/password/forgot', '/auth/password/reset', '/auth/logout'];
     const server = served(() => 'none', Object.fromEntries(paths.map((path) => [path, () => envelope(session('second'))])));
     const asks: ((client: SeatcastClient) => Promise<unknown>)[] = [
       (client) => client.signIn('ada@example.org', 'secret'),
@@ -99,6 +101,7 @@ describe('a session whose access token ended while the page slept', () => {
       (client) => client.confirmEmail('link', 'secret'),
       (client) => client.forgotPassword('ada@example.org'),
       (client) => client.resetPassword('link', 'secret'),
+      (client) => client.endSession('second'),
     ];
     for (const ask of asks) await ask(new SeatcastClient({ url: 'http://fake', fetch: server.fetch, token: 'ended' }));
     expect(server.asked).toEqual(paths.map((path) => `${path} nobody`));
@@ -131,8 +134,10 @@ describe('a renewal that is answered after', () => {
 
   it('its owner signed out, here or in another tab, signs nobody in', async () => {
     for (const signOut of [(one: SignedIn) => one.end(false), () => otherTabWrote(null)]) {
+      endSession.mockClear();
       const { one, answer, token } = await answeredAfter(signOut);
       expect([one.account, answer, token, storage.getItem(KEY)]).toEqual([undefined, undefined, undefined, null]);
+      expect(endSession.mock.calls, 'it is open at the server').toEqual([['second']]);
     }
   });
 
@@ -140,9 +145,11 @@ describe('a renewal that is answered after', () => {
     const bob = { ...session('of Bob'), user: { ...user, id: 5 } };
     const inOtherTab = (): void => storage.setItem(KEY, JSON.stringify({ ...bob, ends_at: Date.now() + 600_000 }));
     for (const signIn of [(one: SignedIn) => one.begin(bob), inOtherTab]) {
+      endSession.mockClear();
       const { one, answer, token } = await answeredAfter(signIn);
       expect([one.account?.id, answer, token]).toEqual([5, 'access to of Bob', 'access to of Bob']);
       expect(storage.getItem(KEY)).toContain('of Bob');
+      expect(endSession.mock.calls).toEqual([['second']]);
     }
   });
 });

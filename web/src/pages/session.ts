@@ -146,8 +146,11 @@ export class SignedIn extends EventTarget {
       this.#token = session.access_token;
       const now = this.#kept();
       if (now?.refresh_token === kept.refresh_token) this.begin(session);
-      // Signed out meanwhile, or somebody else signed in.
-      else this.#become(now?.user, now?.access_token);
+      // Signed out meanwhile, or somebody else signed in: nobody has this session any more.
+      else {
+        this.#become(now?.user, now?.access_token);
+        this.#client.endSession(session.refresh_token).catch(() => {});
+      }
       return this.#token;
     } catch (error) {
       if (error instanceof Refusal && error.code === 'REFRESHED_MEANWHILE') await new Promise((resolve) => setTimeout(resolve, MEANWHILE_MS));

@@ -121,6 +121,11 @@ export class BuyerClient extends LiveClient {
     }
   }
 
+  /** Ends the session of a refresh token that nobody will use, whoever is signed in here. */
+  async endSession(refresh_token: string): Promise<void> {
+    await this.#open('/auth/logout', { refresh_token });
+  }
+
   /** Proves the account's address by a mailed link, and sets the password: the one of the registration may be a stranger's. */
   async confirmEmail(token: string, password: string): Promise<void> {
     await this.#open('/auth/confirm', { token, password });
