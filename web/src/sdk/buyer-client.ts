@@ -227,7 +227,8 @@ export class BuyerClient extends LiveClient {
 
   /** The price of this booking now. Nothing is held. @throws Refusal for the reasons that booking it has, Unreachable */
   async quote(request: BookingRequest): Promise<Quote> {
-    return given(await this.rest.send<Quote>('/bookings/quote', { method: 'POST', body: request }));
+    const headers = this.proofOfHold(request.event_id, request.vouchers ?? []);
+    return given(await this.rest.send<Quote>('/bookings/quote', { method: 'POST', body: request, headers }));
   }
 
   /**
@@ -267,13 +268,13 @@ export class BuyerClient extends LiveClient {
     const answer = await sendOnce<Booking>(this.rest, '/bookings', { method: 'POST', body: request }, key);
     const booking = given(answer);
     const token = booking.token ?? answer.headers.get('x-booking-token') ?? undefined;
-    this.#keep(booking, token);
+    this.#keep(booking, token, request.vouchers);
     this.#written(booking, answer);
     return booking;
   }
 
-  #keep({ id, reference, event_id, version }: Booking, token: string | undefined): void {
-    if (token) this.#store.keep({ id, reference, event_id, token, version });
+  #keep({ id, reference, event_id, version }: Booking, token: string | undefined, vouchers = this.#kept(id)?.vouchers): void {
+    if (token) this.#store.keep({ id, reference, event_id, token, version, vouchers });
   }
 
   /**
@@ -542,6 +543,16 @@ export class BuyerClient extends LiveClient {
   async #file(path: string, headers: Record<string, string>): Promise<Blob> {
     const { fileOf } = files ?? (await import('./files.ts').catch(notLoaded));
     return fileOf(this.rest, path, headers);
+  }
+
+  /**
+   * Headers that prove a guest's hold of this event which may use these codes up: they still open something to its buyer. Of those
+   * that this browser did not book it is not known, so it is the newest then.
+   */
+  proofOfHold(event: number, codes: readonly string[]): Record<string, string> {
+    if (!codes[0]) return {};
+    const kept = this.#store.all().filter(({ event_id: id }) => id === event);
+    return proof(kept.find(({ vouchers }) => vouchers?.some((code) => codes.includes(code))) ?? kept[0]);
   }
 
   #kept(bookingId: unknown): KeptBooking | undefined {

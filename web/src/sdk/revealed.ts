@@ -138,12 +138,13 @@ class Reading {
 
   async #ask(code: string): Promise<Opened> {
     const path = `/events/${this.#event}`;
+    const headers = this.#client.proofOfHold(this.#event, [code]);
     const voucher = code === NO_CODE ? '' : `voucher=${encodeURIComponent(code)}&`;
-    const all = given(await this.#client.rest.send<TicketTypeDetails[]>(`${path}/ticket-types?${voucher}limit=${TYPES_MAX}`));
+    const all = given(await this.#client.rest.send<TicketTypeDetails[]>(`${path}/ticket-types?${voucher}limit=${TYPES_MAX}`, { headers }));
     const types = all.filter(({ hidden, reserved = 0 }) => hidden || reserved > 0);
     if (!types.some(({ seated }) => seated)) return { types };
     // The statuses themselves come with the topic: with `since` they are few.
-    const seats = given(await this.#client.rest.send<{ layout: number; revealed?: number[] }>(`${path}/seats?${voucher}since=${this.#revision ?? 0}`));
+    const seats = given(await this.#client.rest.send<{ layout: number; revealed?: number[] }>(`${path}/seats?${voucher}since=${this.#revision ?? 0}`, { headers }));
     return { types, seats: { layout: seats.layout, revealed: seats.revealed ?? [] } };
   }
 

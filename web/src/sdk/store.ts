@@ -14,6 +14,8 @@ export interface KeptBooking {
   token: string;
   /** The newest version that a tab of this browser has seen. */
   version: number;
+  /** Codes that it was booked with, where this browser booked it. */
+  vouchers?: string[] | undefined;
 }
 
 export interface BookingStore {
@@ -58,8 +60,8 @@ export function bookingStore(keeper: Keeper): BookingStore {
 
 function parsed(text: string): KeptBooking[] {
   try {
-    const { id, reference, event_id, token, version } = JSON.parse(text) as KeptBooking;
-    return typeof id === 'string' && typeof token === 'string' ? [{ id, reference, event_id, token, version: Number(version) || 0 }] : [];
+    const { id, reference, event_id, token, version, vouchers } = JSON.parse(text) as KeptBooking;
+    return typeof id === 'string' && typeof token === 'string' ? [{ id, reference, event_id, token, version: Number(version) || 0, vouchers }] : [];
   } catch {
     return [];
   }

@@ -33,12 +33,45 @@ function answers(...list: (Response | Error)[]): void {
   });
 }
 
+/** The client finds this booking kept. */
+function storageOf(kept: { id: string } & Record<string, unknown>): void {
+  const storage = new FakeStorage();
+  storage.setItem(`seatcast.booking.${kept.id}`, JSON.stringify(kept));
+  client.close();
+  client = server.client({ storage });
+}
+
 /** Lets the retries' pauses pass, and answers what became of the promise. */
 async function outcome<T>(promise: Promise<T>): Promise<T | Error> {
   const settled = promise.catch((error: Error) => error);
   await server.settle(60_000);
   return settled;
 }
+
+describe('a price', () => {
+  it('is asked for with the token of a guest’s hold, which may use the code up', async () => {
+    const quote = { event_id: 1, quantity: 2, total: { amount: 1_000, currency: 'EUR' }, lines: [] };
+    server.routes.set('POST /bookings/quote', () => accepted(quote));
+    const proofOf = async (vouchers?: string[]): Promise<string | null | undefined> => {
+      expect(await outcome(client.quote({ ...request, ...(vouchers ? { vouchers } : {}) }))).toEqual(quote);
+      return server.requests.at(-1)?.headers.get('x-booking-token');
+    };
+    expect(await proofOf(['ONCE'])).toBeNull();
+    answers(accepted({ ...pending, token: 'with the code' }, {}, 201), accepted({ ...pending, id: 'b-2', token: 'without' }, {}, 201));
+    await outcome(client.book({ ...request, vouchers: ['ONCE'] }));
+    await outcome(client.book(request));
+    expect(await proofOf(['OTHER', 'ONCE'])).toBe('with the code');
+    expect(await proofOf(['OTHER'])).toBe('without');
+    expect(await proofOf()).toBeNull();
+  });
+
+  it('is asked for with nothing of another event’s', async () => {
+    storageOf({ id: 'b-9', event_id: 2, token: 'secret', version: 1, vouchers: ['ONCE'] });
+    server.routes.set('POST /bookings/quote', () => accepted({}));
+    await outcome(client.quote({ ...request, vouchers: ['ONCE'] }));
+    expect(server.requests.at(-1)?.headers.get('x-booking-token')).toBeNull();
+  });
+});
 
 describe('paying', () => {
   const attempt = { attempt: 'p-1', provider: 'demo', status: 'requires_action', redirect_url: '/pay/demo/p-1' };

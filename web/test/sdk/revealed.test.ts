@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { watchRevealed, type Revealed, type SeatcastClient } from '../../src/sdk/index.ts';
 import { accepted, FakeServer, refused } from '../support/fake-server.ts';
+import { FakeStorage } from '../support/fake-storage.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;
@@ -71,6 +72,25 @@ it('shows a type of which the code sets some aside, as long as there are any', a
   server.sell(1, 7, 1);
   await server.settle(2_000);
   expect(last().types).toEqual([]);
+});
+
+it('asks with the token of a guest’s hold, which may use the code up', async () => {
+  const storage = new FakeStorage();
+  client.close();
+  client = server.client({ storage });
+  const held = (id: string, event_id: number, vouchers?: string[]): void => storage.setItem(`seatcast.booking.${id}`, JSON.stringify({ id, event_id, token: `of ${id}`, version: 1, vouchers }));
+  held('b-1', 1, ['FRIENDS', 'PRESS']);
+  held('b-2', 1);
+  held('b-3', 2, ['PRESS']);
+  press = { ...press, seated: true };
+  const proofs = (): (string | null)[] => server.requests.filter(({ path }) => path.includes('voucher=')).map(({ headers }) => headers.get('x-booking-token'));
+  await watch('PRESS');
+  expect(proofs()).toEqual(['of b-1', 'of b-1']);
+  stop();
+  server.requests.length = 0;
+  // Of no hold that is known to use it: the newest, as one that was opened by its link.
+  await watch('OTHER');
+  expect(proofs()).toEqual(['of b-2']);
 });
 
 it('is not old in a hot sale, where something changes during each reading', async () => {
