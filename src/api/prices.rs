@@ -115,6 +115,7 @@ async fn made<R: PriceRule>(
         .create_price_rule::<R>(event, caller, columns, key)
         .await?;
     let (made, replayed) = idempotency::made(once)?;
+    state.board.committed(event, made.revision);
     let reply = Reply::created(said, made.value).revision(made.revision);
     Ok(idempotency::replayed(reply, replayed))
 }
@@ -129,6 +130,7 @@ async fn changed<R: PriceRule>(
         .store
         .change_price_rule(event, id, caller, columns)
         .await?;
+    state.board.committed(event, changed.revision);
     Ok(Reply::ok(said, changed.value).revision(changed.revision))
 }
 
@@ -141,5 +143,6 @@ async fn removed<R: PriceRule>(
         .store
         .delete_price_rule::<R>(event, id, caller)
         .await?;
+    state.board.committed(event, removed.revision);
     Ok(Reply::ok(said, Deleted { id }).revision(removed.revision))
 }

@@ -14,6 +14,7 @@ use crate::support::database::TestDatabase;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one, user};
 use crate::support::viewer::{finish, viewers};
+use crate::support::websocket::WireVersion;
 
 const BOOKINGS: &str = "/api/v1/bookings";
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(50);
@@ -26,7 +27,10 @@ struct World {
 
 /// Ten standing tickets and ten seats in a house of 16.
 async fn world() -> World {
-    let server = TestServer::start().await;
+    world_on(TestServer::start().await).await
+}
+
+async fn world_on(server: TestServer) -> World {
     let client = server.client().await;
     let show = Show::new()
         .capacity(16)
@@ -413,7 +417,10 @@ async fn a_reserve_ends_with_its_voucher_and_goes_to_those_who_wait() {
     sleep(std::time::Duration::from_millis(1_300)).await;
     let path = format!("/api/v1/waitlist/{place}");
     assert_eq!(waits.get(&path).await.data(200)["status"], "waiting");
-    let lowered = world.change(voucher, json!({"reserved": 1})).await;
+    // Whoever waits may be offered theirs at once, which is another revision.
+    let of_it = format!("{}/{voucher}", world.vouchers());
+    let less = json!({"reserved": 1});
+    let lowered = world.organizer().patch(&of_it, &less).await;
     assert_eq!(lowered.data(200)["reserved_left"], 1);
     // Two of the three are for who waits; nobody is faster.
     let quick = world.customer().await;
@@ -581,6 +588,36 @@ async fn pay_late(world: &World, edit: Option<Value>) -> i64 {
     world.server.audit().await;
     let sql = "select coalesce(sum(quantity), 0) from claims where state = 'sold' and voucher_id is not null";
     one(&world.client, sql, &[]).await
+}
+
+/// Whoever was answered with a revision is shown nothing older by the same node, however far behind its feed is.
+#[tokio::test]
+async fn what_is_read_after_a_voucher_is_not_older_than_the_voucher() {
+    let server = TestServer::builder().with(|config| config.feed.conflation_window_ms = 60_000);
+    let world = world_on(server.start().await).await;
+    let topic = format!("event:{}", world.show.event);
+    let mut viewer = world.server.ws(WireVersion::V2).await;
+    viewer.join(&topic, json!({})).await;
+    let path = format!("/api/v1/events/{}/availability", world.show.event);
+    let read = async || {
+        let shown = world.server.anonymous().get(&path).await;
+        (
+            shown.revision(),
+            shown.data(200)["ticket_types"][0]["available"].clone(),
+        )
+    };
+    // It is told at once; what follows waits for the window's end.
+    world.show.sell(&world.client, 1).await;
+    viewer.next_on(&topic, "update").await;
+    let made = world.voucher("KEPT", 4).await;
+    let voucher = id(&made);
+    assert_eq!(read().await, (made.revision(), json!(5)));
+    let changed = world.change(voucher, json!({"reserved": 2})).await;
+    assert_eq!(read().await, (changed.revision(), json!(7)));
+    let path = format!("{}/{voucher}", world.vouchers());
+    let removed = world.organizer().delete(&path).await;
+    removed.data(200);
+    assert_eq!(read().await, (removed.revision(), json!(9)));
 }
 
 /// Money that comes after the hold's end takes the same tickets again, of what is set aside.
