@@ -105,7 +105,7 @@ impl ShardDrain {
 impl Shard {
     pub(super) fn drain(&mut self) {
         let clients = self.connections.ids();
-        let in_all = self.config.clients();
+        let in_all = self.config.clients_at_drain();
         let timeout_ms = self.config.drain_timeout_ms;
         self.draining = Some(ShardDrain::new(&clients, in_all, timeout_ms, self.now_ms()));
         self.say_goodbyes();

@@ -35,9 +35,9 @@ mod visits;
 mod wheel;
 mod whereabouts;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use bytes::Bytes;
@@ -121,12 +121,18 @@ impl ShardConfig {
     fn clients(&self) -> usize {
         self.counts.total.load(Ordering::Relaxed)
     }
+
+    /// Connections of the whole node when it began to shut down: one number for all shards, which begin one after the other.
+    fn clients_at_drain(&self) -> usize {
+        *self.counts.at_drain.get_or_init(|| self.clients())
+    }
 }
 
 /// The number of connections, in all and from each address.
 #[derive(Default)]
 struct ConnectionCounts {
     total: AtomicUsize,
+    at_drain: OnceLock<usize>,
     by_address: DashMap<Network, FromAddress>,
 }
 

