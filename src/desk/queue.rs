@@ -262,7 +262,9 @@ impl Queue {
 
     /// Takes every command that waits.
     pub(crate) fn take_all(&mut self) -> Vec<WaitingCommand> {
-        let lines = self.lines.values_mut();
+        let mut lines: Vec<_> = self.lines.iter_mut().collect();
+        lines.sort_unstable_by_key(|(event, _)| **event);
+        let lines = lines.into_iter().map(|(_, line)| line);
         let all: Vec<_> = lines.flat_map(|line| line.commands.drain(..)).collect();
         self.lines.retain(|_, line| line.place == LinePlace::Taken);
         self.ready.clear();

@@ -10,7 +10,7 @@
 //! - The counts of others are read for events with visitors or viewers here: when a node rings, when a node comes
 //!   or goes, and once a lease in case a ring was lost.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -296,7 +296,7 @@ impl Peers {
 /// The sum over all nodes, for each of `events`.
 fn sums(events: Vec<EventId>, rows: &[(EventId, Counts)]) -> Vec<(EventId, Counts)> {
     let empty = events.into_iter().map(|event| (event, Counts::default()));
-    let mut sums: HashMap<EventId, Counts> = empty.collect();
+    let mut sums: BTreeMap<EventId, Counts> = empty.collect();
     for (event, counts) in rows {
         sums.entry(*event).or_default().merge(counts);
     }

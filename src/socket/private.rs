@@ -224,7 +224,9 @@ impl Shard {
         let now_ms = self.now_ms();
         let is_due = |kept: &KeptFrame| kept.say_again_ms.is_some_and(|at| at <= now_ms);
         let unsaid = self.private.kept.iter().filter(|(_, kept)| is_due(kept));
-        let unsaid: Vec<Topic> = unsaid.map(|(name, _)| *name).collect();
+        let mut unsaid: Vec<Topic> = unsaid.map(|(name, _)| *name).collect();
+        // The map's order is another one in each process, and a simulated schedule has to be replayable.
+        unsaid.sort_unstable();
         unsaid.into_iter().for_each(|name| self.wish_for(name));
         let said = &self.config.private;
         self.private
@@ -234,7 +236,8 @@ impl Shard {
 
     /// Messages to this shard were lost: asks for every picture again.
     pub(super) fn reopen_private(&mut self) {
-        let all: Vec<Topic> = self.private.kept.keys().copied().collect();
+        let mut all: Vec<Topic> = self.private.kept.keys().copied().collect();
+        all.sort_unstable();
         all.into_iter().for_each(|name| self.wish_for(name));
     }
 }
