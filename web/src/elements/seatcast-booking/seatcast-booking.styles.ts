@@ -50,7 +50,7 @@ export const styles = [
       font-weight: 650;
     }
     .total.old .amount {
-      opacity: 0.5;
+      color: var(--ink-soft);
     }
     .total small {
       flex-basis: 100%;
