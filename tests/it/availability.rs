@@ -84,7 +84,7 @@ async fn a_version_that_is_known_is_not_sent_again() {
     assert_eq!(again(&server, &path, &tag).await, 200);
 
     // A sale that opens by the clock makes no revision, yet another answer.
-    let opens = "update ticket_types set sale_from = clock_timestamp() + interval '200 ms' where event_id = $1";
+    let opens = "update ticket_types set sale_from = clock_timestamp() + interval '3 s' where event_id = $1";
     client.execute(opens, &[&show.event]).await.unwrap();
     let closed = server.anonymous().get(&path).await;
     let tag = closed.header("etag").unwrap().to_owned();

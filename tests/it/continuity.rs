@@ -18,7 +18,7 @@ use crate::support::cut::Link;
 use crate::support::database::connect;
 use crate::support::postgres::ThrowawayPostgres;
 use crate::support::rush::{grows, show, write};
-use crate::support::server::TestServer;
+use crate::support::server::{DEADLINE, TestServer};
 use crate::support::viewer::{finish, viewers};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,6 +116,9 @@ async fn a_killed_server_and_a_restarted_postgres_leave_no_viewer_behind() {
         .map(|seed| tokio::spawn(write(url.clone(), staged.clone(), seed, stop.clone())))
         .collect();
     let viewers = viewers(&where_, staged.event, 3);
+    for viewer in &viewers {
+        viewer.reach(1, DEADLINE).await;
+    }
     let postgres = std::sync::Arc::new(postgres);
     for round in 0..4 {
         grows(&store, staged.event, 40).await;

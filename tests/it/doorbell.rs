@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seatcast::config::{Config, DatabaseConfig};
+use seatcast::config::Config;
 use seatcast::store::Store;
 use seatcast::store::doorbell::{self, HistoryPlace, Ring};
 use seatcast::ticketing::EventId;
@@ -15,7 +15,7 @@ use crate::support::database::TestDatabase;
 use crate::support::server::DEADLINE;
 
 const QUIET: Duration = Duration::from_secs(60);
-const IMPATIENT: Duration = Duration::from_millis(300);
+const IMPATIENT: Duration = Duration::from_secs(1);
 
 struct HeardBell {
     rings: mpsc::Receiver<Ring>,
@@ -25,10 +25,7 @@ struct HeardBell {
 
 impl HeardBell {
     async fn hang(url: &str, probe_interval: Duration) -> HeardBell {
-        let config = DatabaseConfig {
-            connect_timeout_ms: 200,
-            ..Config::default().database
-        };
+        let config = Config::default().database;
         let store = Store::connect(&config, url).await.unwrap();
         let mut bell = HeardBell::hang_unheard(store, probe_interval);
         bell.place = Some(bell.listening().await);

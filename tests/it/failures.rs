@@ -50,7 +50,7 @@ async fn a_database_out_of_reach_is_said_and_healed() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_ends_and_changes_nothing() {
-    let server = TestServer::builder().with(|config| config.http.request_timeout_ms = 300);
+    let server = TestServer::builder().with(|config| config.http.request_timeout_ms = 3_000);
     let server = server.start().await;
     let client = server.client().await;
     let show = Show::new().ticket_type("Seat", 0, 10).stage(&client).await;

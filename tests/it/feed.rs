@@ -291,7 +291,7 @@ async fn an_unreachable_database_is_said_and_healed() {
     let (link, url) = Link::to_postgres(database.url());
     let mut feed = FeedUnderTest::start(&url, &url, |feed| {
         feed.poll_interval_ms = 100;
-        feed.open_timeout_ms = 300;
+        feed.open_timeout_ms = 2_000;
     })
     .await;
     let mut state = feed.open(show.event).await;

@@ -362,7 +362,7 @@ async fn faults_11_a_node_without_its_database_answers_from_memory_and_says_sinc
         let since = stale.header("x-stale-since").expect("since when");
         since.parse::<jiff::Timestamp>().expect("a time");
         assert_eq!(stale.header("cache-control"), Some("private, no-store"));
-        assert!(asked_at.elapsed() < Duration::from_secs(1), "{path}");
+        assert!(asked_at.elapsed() < Duration::from_secs(2), "{path}");
     }
     world.link.restore();
     beat(&mut socket, &Value::Null).await;

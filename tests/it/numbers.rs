@@ -97,6 +97,9 @@ async fn after_a_rush_the_numbers_are_those_of_the_tables() {
         let (server, show) = sold_out_rush(seed).await;
         let client = server.client().await;
         money_at_rest(&client).await;
+        // Nor does a hold end between two looks.
+        let swept = "select not exists (select from bookings where status = 'pending' and expires_at <= clock_timestamp())";
+        crate::mail::waits(&client, swept).await;
         server.audit().await;
         let numbers = analytics(&server.user(show.organizer), &show, "?step=hour").await;
         let total = &numbers["total"];

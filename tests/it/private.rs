@@ -456,7 +456,7 @@ async fn rights_end_with_the_token_or_with_another_one() {
     let one = user(&client, "customer").await;
     let topic = format!("user:{one}");
     let mut socket = server.ws(WireVersion::V2).await;
-    let brief = token_for(one, Role::Customer, Duration::from_secs(2));
+    let brief = token_for(one, Role::Customer, Duration::from_secs(5));
     socket.join(&topic, json!({"access_token": brief})).await;
     assert_eq!(socket.closed().await, Some(4001));
 

@@ -355,7 +355,7 @@ async fn what_is_gone_again_before_its_message_went_out_is_waited_for_anew() {
     let mut world = World::new().await;
     let (show, buyer, booking) = world.sold_out().await;
     let phone = world
-        .browser("phone", json!([{"status": 503, "retry_after": 1}]))
+        .browser("phone", json!([{"status": 503, "retry_after": 4}]))
         .await;
     phone.waits_for(&show).await;
     cancel(&buyer, &booking).await;

@@ -277,7 +277,12 @@ async fn one_ticket_goes_back_once_whoever_asks_at_once() {
     for guarded in [true, false] {
         // So many that requests of one event, which have an eighth of them, wait for one another with a lock.
         let server = TestServer::builder()
-            .with(|config| config.database.pool_connections_max = 32)
+            .with(|config| {
+                config.database.pool_connections_max = 32;
+                // Nobody gives up while the others come in line.
+                config.database.lock_timeout_ms = 14_000;
+                config.database.statement_timeout_ms = 15_000;
+            })
             .start()
             .await;
         let client = server.client().await;
@@ -944,7 +949,12 @@ fn in_line(count: i64) -> String {
 async fn overtaken(kind: &str, parts: &[i64]) {
     // All of these wait for the event at once.
     let server = TestServer::builder()
-        .with(|config| config.database.pool_connections_max = 32)
+        .with(|config| {
+            config.database.pool_connections_max = 32;
+            // Nobody gives up while the others come in line.
+            config.database.lock_timeout_ms = 14_000;
+            config.database.statement_timeout_ms = 15_000;
+        })
         .start()
         .await;
     let client = server.client().await;
@@ -1515,7 +1525,7 @@ async fn a_gate_does_not_wait_for_a_refund() {
     let keep = "select from tickets where code = $1 for key share";
     refund.execute(keep, &[&code]).await.unwrap();
     let scanned = scan(&staff, &show, code, "beside-a-refund");
-    let scanned = tokio::time::timeout(Duration::from_secs(3), scanned).await;
+    let scanned = tokio::time::timeout(DEADLINE, scanned).await;
     assert_eq!(scanned.expect("it waits"), "admitted");
     refund.commit().await.unwrap();
 }

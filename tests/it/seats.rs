@@ -751,7 +751,13 @@ async fn a_node_that_is_behind_shows_nobody_an_older_map() {
     let mut viewer = server.ws(WireVersion::V2).await;
     let topic = format!("seats:{}", show.event);
     viewer.join(&topic, json!({})).await;
-    for seat in &show.seats[..3] {
+    let [first, others @ ..] = &show.seats[..3] else {
+        panic!("four seats")
+    };
+    show.try_sell(&client, 0, Some(*first), 1).await.unwrap();
+    // It is told at once; what follows waits for the window's end.
+    viewer.next_on(&topic, "update").await;
+    for seat in others {
         show.try_sell(&client, 0, Some(*seat), 1).await.unwrap();
     }
     let sql = "select revision from turns where event_id = $1";
@@ -901,9 +907,14 @@ async fn a_node_that_is_behind_tells_changes_of_the_map_that_they_are_of() {
     let mut viewer = server.ws(WireVersion::V2).await;
     let topic = format!("seats:{}", show.event);
     viewer.join(&topic, json!({})).await;
-    for seat in &show.seats[..2] {
-        show.try_sell(&client, 0, Some(*seat), 1).await.unwrap();
-    }
+    show.try_sell(&client, 0, Some(show.seats[0]), 1)
+        .await
+        .unwrap();
+    // It is told at once; what follows waits for the window's end.
+    viewer.next_on(&topic, "update").await;
+    show.try_sell(&client, 0, Some(show.seats[1]), 1)
+        .await
+        .unwrap();
     let redraw = "update seats set y = y + 1 where event_id = $1";
     client.execute(redraw, &[&show.event]).await.unwrap();
     let sql = "select revision from turns where event_id = $1";

@@ -2,7 +2,7 @@
 //! fewer connections than it may have.
 
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,12 +18,12 @@ use serde_json::json;
 use crate::support::binary::{ServerProcess, output, seatcast};
 use crate::support::caller::Caller;
 use crate::support::database::{TestDatabase, connect};
-use crate::support::http_client;
 use crate::support::pgbouncer::PgBouncer;
 use crate::support::postgres::ThrowawayPostgres;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::Show;
 use crate::support::websocket::WireVersion;
+use crate::support::{free_port, http_client};
 
 fn config(change: impl FnOnce(&mut DatabaseConfig)) -> DatabaseConfig {
     let mut config = Config::default().database;
@@ -127,9 +127,7 @@ async fn a_node_that_starts_for_long_lives_and_is_not_ready() {
     // As another node does that migrates: «seatcast» in ASCII.
     let lock = "select pg_advisory_lock(x'7365617463617374'::bigint)";
     migrating.batch_execute(lock).await.unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let port = address.port().to_string();
     let args = [
         "serve",

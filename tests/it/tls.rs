@@ -1,7 +1,6 @@
 //! Connections to the database are encrypted as its address says, all of them.
 
 use std::error::Error;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +11,7 @@ use tokio_postgres::Client;
 
 use crate::support::binary::{ServerProcess, output, seatcast};
 use crate::support::database::connect;
+use crate::support::free_port;
 use crate::support::postgres::ThrowawayPostgres;
 use crate::support::server::DEADLINE;
 
@@ -69,9 +69,7 @@ impl Listening {
     /// On another port: the one it had may be another's by now.
     fn restart(&mut self, encrypts: bool) {
         self.postgres.stop().expect("a stop");
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        self.port = free.local_addr().expect("an address").port();
-        drop(free);
+        self.port = free_port();
         let mut options = vec![
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={}", self.port),

@@ -124,6 +124,8 @@ export function pushService(heard) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
   const server = pushService(say);
+  // A connection that is kept is not closed while its client sends on it.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1', () => say({ port: server.address().port }));
   process.stdin.resume().on('end', () => process.exit(0));
 }

@@ -34,9 +34,7 @@ struct LocalStripe {
 
 impl LocalStripe {
     async fn start() -> LocalStripe {
-        let free = TcpListener::bind("[::]:0").await.expect("a free port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = crate::support::free_port();
         // It keeps its books in the folder for temporary files, and would find another one's there.
         let folder = tempfile::tempdir().expect("a folder");
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -52,7 +52,7 @@ impl Shop {
         Shop::open_with(stripe, base, tickets, mails).await
     }
 
-    async fn open_with(
+    pub(super) async fn open_with(
         stripe: Stripe,
         base: String,
         tickets: i32,

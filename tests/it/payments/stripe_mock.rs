@@ -45,9 +45,7 @@ struct StripeMock {
 
 impl StripeMock {
     async fn start() -> StripeMock {
-        let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = crate::support::free_port();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let server = Command::new(root.join("target/tools/stripe-mock/stripe-mock"))
             .args(["-http-addr", &format!("127.0.0.1:{port}")])

@@ -27,3 +27,19 @@ pub(crate) fn http_client() -> reqwest::Client {
     seatcast::telemetry::choose_cryptography();
     reqwest::Client::new()
 }
+
+/// A port that nobody else is given meanwhile: below those that the kernel chooses from, and each time another one.
+pub(crate) fn free_port() -> u16 {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    const FIRST: u16 = 20_000;
+    const PORTS: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let begin = std::process::id().wrapping_mul(97);
+        let nth = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = FIRST + u16::try_from(nth).expect("small");
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

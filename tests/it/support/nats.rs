@@ -1,11 +1,12 @@
 //! A NATS server of the test's own (Debian's `nats-server`), which can be killed and started again under the same
 //! address.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use super::free_port;
 use super::server::DEADLINE;
 
 pub(crate) struct Nats {
@@ -16,9 +17,7 @@ pub(crate) struct Nats {
 impl Nats {
     /// Blocks until it answers.
     pub(crate) fn start() -> Nats {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let mut nats = Nats {
             address,
             server: None,

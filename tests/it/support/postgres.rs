@@ -14,7 +14,7 @@ use std::time::Duration;
 use seatcast::embedded::{Durability, Embedded, EmbeddedError, Restarts, Settings};
 
 /// Connections for all tests that run at a time on the shared cluster.
-const CONNECTIONS_MAX: usize = 500;
+const CONNECTIONS_MAX: usize = 1_000;
 
 /// A shell script: once standard input ends, stops the Postgres in "$1" and removes the folder.
 const REAPER: &str = r#"

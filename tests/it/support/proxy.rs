@@ -1,11 +1,12 @@
 //! The proxies that people put before Seatcast (Debian's), with the files of `ops/proxy`.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use super::free_port;
 use super::server::DEADLINE;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +35,7 @@ impl Proxy {
         upstream: SocketAddr,
         change: impl FnOnce(String) -> String,
     ) -> Proxy {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let folder = tempfile::tempdir().expect("a temporary folder");
         let shipped = change(shipped(kind));
         let config = written(kind, &shipped, address, upstream, folder.path());

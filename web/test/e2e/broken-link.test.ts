@@ -44,7 +44,7 @@ it('a connection that carries nothing any more is noticed by the missing beats',
 
   link.stall();
   await sql(`update ticket_types set capacity = 40 where id = ${typeId}`);
-  await badgeSays(page, /^50 left STALE$/i);
+  await badgeSays(page, /^50 left STALE$/i, 30_000);
 
   link.restore();
   await badgeSays(page, /^40 left LIVE$/i);
@@ -78,7 +78,7 @@ it('a stream keeps the numbers and the people live when WebSockets are blocked',
   await sql(`update ticket_types set capacity = 40 where id = ${typeId}`);
   await badgeSays(page, /^40 left LIVE$/i);
   // Pushed: the next poll would have come seconds later.
-  expect(Date.now() - before).toBeLessThan(4_000);
+  expect(Date.now() - before).toBeLessThan(9_000);
   expect(asked.filter((url) => url.includes('/availability')).length).toBe(polls);
 
   // The firewall opens: the socket takes over, and the reader is counted from then on.
@@ -106,7 +106,7 @@ it('polling keeps the numbers live, and never steps back, when WebSockets and st
   });
   for (const left of [40, 30]) {
     await sql(`update ticket_types set capacity = ${left} where id = ${typeId}`);
-    await badgeSays(page, new RegExp(`^${left} left LIVE$`, 'i'));
+    await badgeSays(page, new RegExp(`^${left} left LIVE$`, 'i'), 30_000);
   }
   expect(asked.filter((url) => url.includes('/availability')).length).toBeGreaterThan(1);
 
@@ -117,7 +117,7 @@ it('polling keeps the numbers live, and never steps back, when WebSockets and st
   firewall.socket = false;
   link.cut();
   // Which of the two depends on when the polls in flight fail.
-  await badgeSays(page, /20 left (STALE|OFFLINE)$/i);
+  await badgeSays(page, /20 left (STALE|OFFLINE)$/i, 30_000);
   link.restore();
   await sql(`update ticket_types set capacity = 15 where id = ${typeId}`);
   await expect.poll(() => badge(page), { timeout: 30_000 }).toMatch(/15 left LIVE$/i);

@@ -287,6 +287,9 @@ it('what the desk has said follows the language that is chosen: a fault, a refus
   await expect.poll(corner).toBe('Saved');
   await choose('th');
   await expect.poll(corner).toMatch(/^\p{Script=Thai}+$/u);
+  // For as long again.
+  await page.locator('form.panel button.primary').click();
+  await expect.poll(corner).toMatch(/^\p{Script=Thai}+$/u);
   await choose('fa');
   await expect.poll(corner).toMatch(/^\p{Script=Arabic}/u);
 

@@ -70,7 +70,7 @@ it('without network the event is there with its last numbers, not as live; and l
   expect(await badge(page)).not.toMatch(/live/i);
 
   link.restore();
-  await badgeSays(page, /^37 left LIVE$/i);
+  await badgeSays(page, /^37 left LIVE$/i, 30_000);
   expect(errors.filter((error) => !error.includes('WebSocket'))).toEqual([]);
 });
 

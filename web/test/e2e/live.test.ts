@@ -159,6 +159,8 @@ it('tickets are held and given back by keyboard alone, and the focus is never lo
   };
   await tabTo(/^One more Standard$/);
   await page.keyboard.press('Enter');
+  // Until its price is known the keyboard passes it over.
+  await expect.poll(() => page.getByRole('button', { name: 'Hold 1 ticket' }).isEnabled()).toBe(true);
   await tabTo(/^Hold 1 ticket$/);
   await page.keyboard.press('Enter');
   await expect.poll(focused).toMatch(/^Held for you 1[45]:\d\d 1 × Standard/);

@@ -94,7 +94,7 @@ describe('a buyer', () => {
     await toTheCardPage(page);
     const cardPage = page.url();
     // Sooner than a bank's answer would be waited for.
-    const AT_ONCE = { timeout: 5_000 };
+    const AT_ONCE = { timeout: 8_000 };
     const unfinished = /held for you 1[45]:\d\d 2 × Standard Your payment is not finished\..* Pay €90.00/i;
     await page.goBack();
     await expect.poll(() => textOf(card(page)), AT_ONCE).toMatch(unfinished);

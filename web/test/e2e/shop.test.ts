@@ -100,7 +100,7 @@ describe('the language', () => {
       await picture(page, `shop ${language} ${Object.keys(look).join('')} ${path.replaceAll('/', ' ').replace(new RegExp(`\\b${id}\\b`), 'event')}`);
     }
     expect(errors).toEqual([]);
-  });
+  }, 90_000);
 });
 
 describe('the whole way', () => {
@@ -260,6 +260,7 @@ it('a cancellation says what comes back by the refund policy, and so much does',
   await page.goto(`${url}/events/${id}`);
   await expect.poll(() => page.getByLabel('Acting as').inputValue()).toBe(String(user));
   await page.getByRole('button', { name: 'One more Standard' }).click();
+  await expect.poll(() => textOf(page.locator('seatcast-booking .panel'))).toContain('Total €48.00');
   await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
   await page.getByRole('button', { name: /^Pay €48.00/ }).click();
   await payByCard(page);
@@ -302,11 +303,13 @@ it('single tickets are given back where the policy lets them, and the booking st
 describe('a page that is open', () => {
   it('sells from the moment at which sales open', async () => {
     const { id, typeId } = await makeEvent('Opens soon', 20);
-    const opens = Date.now() + 4_000;
-    await rest('PATCH', `/events/${id}/ticket-types/${typeId}`, { sale_from: new Date(opens).toISOString() }, 2);
+    const opensAt = (at: number): Promise<unknown> => rest('PATCH', `/events/${id}/ticket-types/${typeId}`, { sale_from: new Date(at).toISOString() }, 2);
+    await opensAt(Date.now() + 3_600_000);
     const { page } = await open(browser, `${url}/events/${id}`, DESK);
     const more = page.getByRole('button', { name: 'One more Standard' });
     await expect.poll(() => textOf(page.locator('seatcast-ticket-types'))).toContain('On sale from');
+    const opens = Date.now() + 4_000;
+    await opensAt(opens);
     await expect.poll(() => more.count()).toBe(1);
     expect(Date.now()).toBeGreaterThanOrEqual(opens - 500);
     await more.click();

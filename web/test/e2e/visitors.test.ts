@@ -272,7 +272,7 @@ describe('web_21: the list', () => {
     const { page } = await open(browser, `${url}/?q=${encodeURIComponent(title)}`);
     await expect.poll(() => textOf(page.locator('seatcast-event-list'))).toContain('Nothing found');
     await makeEvent(title, 10, 0);
-    await expect.poll(() => textOf(page.locator('seatcast-event-list .card .price'))).toBe('Free');
+    await expect.poll(() => textOf(page.locator('seatcast-event-list .card .price')), { timeout: 30_000 }).toBe('Free');
   });
 
   it('is as it was after the way back from an event', async () => {

@@ -74,7 +74,7 @@ describe('@seatcast/client', () => {
     const { stdout, stderr } = await run(process.execPath, [await file('run.mjs', script)], { cwd: project });
     expect(stdout).toBe('true true\n');
     expect(stderr).toBe('');
-  });
+  }, PATIENCE_MS);
 
   it.each([
     ['nodenext', 'nodenext', 'es2022'],
@@ -100,7 +100,7 @@ describe('@seatcast/client', () => {
     const [live, whole] = [await bundleOf('LiveClient'), await bundleOf('SeatcastClient')];
     expect(whole).toContain('/bookings/quote');
     expect(live).not.toContain('/bookings/quote');
-  });
+  }, PATIENCE_MS);
 });
 
 const APP = `
@@ -166,19 +166,19 @@ describe('@seatcast/client/angular', () => {
     const app = await page.start(client);
     const text = (): string => document.querySelector('app-real-time-availability')?.textContent?.replace(/\s+/g, ' ').trim() ?? '';
     try {
-      await vi.waitFor(() => expect(text()).toBe('Limited Availability 20 of 100 left'));
+      await vi.waitFor(() => expect(text()).toBe('Limited Availability 20 of 100 left'), { timeout: 10_000 });
       server.reachable = true;
       server.fetchFails(false);
       client.nudge();
       await vi.waitFor(() => expect(text()).toBe('Available 100 of 100 left LIVE'), { timeout: 10_000 });
       server.sell(1, 7, 95);
-      await vi.waitFor(() => expect(text()).toBe('Almost Sold Out 5 of 100 left LIVE'));
+      await vi.waitFor(() => expect(text()).toBe('Almost Sold Out 5 of 100 left LIVE'), { timeout: 10_000 });
       expect(document.querySelector('button')?.textContent).toBe('Almost Sold Out');
       expect(document.querySelector('input')?.max).toBe('5');
       server.sell(1, 7, 5);
-      await vi.waitFor(() => expect(document.querySelector('button')?.disabled).toBe(true));
+      await vi.waitFor(() => expect(document.querySelector('button')?.disabled).toBe(true), { timeout: 10_000 });
       page.id.set(2);
-      await vi.waitFor(() => expect(text()).toBe('Available 50 of 50 left LIVE'));
+      await vi.waitFor(() => expect(text()).toBe('Available 50 of 50 left LIVE'), { timeout: 10_000 });
     } finally {
       app.destroy();
       client.close();

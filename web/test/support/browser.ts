@@ -52,6 +52,6 @@ export function badge(page: Page): Promise<string> {
   return textOf(page.locator('seatcast-event-page .now > seatcast-availability'));
 }
 
-export async function badgeSays(page: Page, words: RegExp): Promise<void> {
-  await expect.poll(() => badge(page)).toMatch(words);
+export async function badgeSays(page: Page, words: RegExp, timeout = 15_000): Promise<void> {
+  await expect.poll(() => badge(page), { timeout }).toMatch(words);
 }
