@@ -235,3 +235,26 @@ it('a code opens hidden ticket types: live numbers beside the others, and seats 
   expect(await sql(`select count(*) from claims where seat_id = ${seats[0]} and state = 'held'`)).toBe('1');
   expect(errors).toEqual([]);
 });
+
+it('a code that is good once stays open to the guest whose hold uses it, and to nobody else', async () => {
+  const { id } = await makeEvent('Good once', 20);
+  await rest('POST', `/events/${id}/ticket-types`, { name: 'Friends', price: 2_000, capacity: 3, hidden: true }, 2);
+  await rest('POST', `/events/${id}/vouchers`, { code: 'ONCE', kind: 'percent', value: 1_000, reveals_hidden: true, uses_max: 1 }, 2);
+  const { page, errors } = await open(browser, `${url}/events/${id}`, DESK);
+  await applyVoucher(page, 'once');
+  await page.getByRole('button', { name: 'One more Friends' }).click();
+  await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
+  await expect.poll(() => textOf(card(page))).toMatch(/1 × Friends €20.00 Voucher ONCE −€2.00 Pay €18.00/);
+
+  await page.getByRole('button', { name: 'One more Standard' }).click();
+  await applyVoucher(page, 'once');
+  await expect.poll(() => panel(page)).toMatch(/Friends Only 2 left.*1 × Standard €45.00.*Voucher ONCE −€4.50 Total €40.50/);
+  await picture(page, 'a code good once');
+
+  const other = await open(browser, `${url}/events/${id}`, DESK);
+  await other.page.getByRole('button', { name: 'One more Standard' }).click();
+  await applyVoucher(other.page, 'once');
+  await expect.poll(() => panel(other.page)).toContain('The voucher ONCE is used up.');
+  expect(await other.page.getByRole('button', { name: 'One more Friends' }).count()).toBe(0);
+  expect([...errors, ...other.errors]).toEqual([]);
+});
