@@ -40,6 +40,7 @@ export const styles = [
     }
     .pending svg,
     .paying svg,
+    .owed svg,
     .offered svg {
       background: var(--accent-wash);
       color: var(--accent);

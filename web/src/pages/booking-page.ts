@@ -5,7 +5,7 @@ import { containedWords, rowsOf, ticketAmount } from '../elements/internal/price
 import { explain } from '../elements/internal/refusals.ts';
 import { save } from '../elements/internal/save.ts';
 import { BookingsController } from '../elements/internal/own-controllers.ts';
-import { isMoneyOpen, payingOf } from '../elements/seatcast-bookings/paying.ts';
+import { isMoneyOpen, isToPay, payingOf } from '../elements/seatcast-bookings/paying.ts';
 import { bringFiles } from '../sdk/buyer-client.ts';
 import * as files from '../sdk/files.ts';
 import { Refusal, type Booking, type EventDetails } from '../sdk/index.ts';
@@ -28,6 +28,7 @@ const ICONS: Readonly<Record<Stage, TemplateResult>> = {
   confirmed: DONE,
   pending: CLOCK,
   paying: CLOCK,
+  owed: CLOCK,
   offered: CLOCK,
   expired: ENDED,
   cancelled: ENDED,
@@ -135,7 +136,7 @@ export class BookingPage extends PageElement {
     const words = WORDS[this.language];
     const { details } = this;
     if (stage === 'paying' || stage === 'offered' || isUsedUp(booking, stage)) return nothing;
-    if (stage !== 'confirmed' && stage !== 'pending') {
+    if (stage !== 'confirmed' && stage !== 'owed' && stage !== 'pending') {
       // Of an event that is off, or gone, there is nothing to choose; where these tickets may still come, choosing again would be paying twice.
       if (isMoneyOpen(booking) || details === null || details?.status === 'cancelled' || details?.status === 'completed') return nothing;
       return html`<p><a class="button primary" href="/events/${booking.event_id}">${words.chooseAgain}</a></p>`;
@@ -256,9 +257,10 @@ function isNamed({ id, reference }: Booking, name: string): boolean {
 }
 
 function stageOf(booking: Booking): Stage {
-  if (booking.status !== 'pending') return booking.status;
+  if (!isToPay(booking)) return booking.status;
   if (booking.kind === 'offer') return 'offered';
-  return payingOf(booking) === 'underway' ? 'paying' : 'pending';
+  if (payingOf(booking) === 'underway') return 'paying';
+  return booking.status === 'confirmed' ? 'owed' : 'pending';
 }
 
 /** Every ticket was used, handed on or given back: nothing comes next. */

@@ -1,8 +1,8 @@
 import type { Translations } from '../elements/internal/language.ts';
 import type { Booking } from '../sdk/index.ts';
 
-/** As the page sees a booking; `paying`: the money is on its way. */
-export type Stage = Booking['status'] | 'paying' | 'offered';
+/** As the page sees a booking; `paying`: the money is on its way; `owed`: it did not come, and the booking stands. */
+export type Stage = Booking['status'] | 'paying' | 'owed' | 'offered';
 
 interface Words {
   title: (reference: string) => string;
@@ -39,6 +39,7 @@ export const WORDS: Translations<Words> = {
       confirmed: 'You are booked',
       pending: 'Held for you',
       paying: 'Paying …',
+      owed: 'Please pay again',
       offered: 'Tickets came free for you',
       expired: 'Your hold has ended',
       cancelled: 'This booking is cancelled',
@@ -48,6 +49,7 @@ export const WORDS: Translations<Words> = {
       confirmed: 'Everything that you need for the day is on this page.',
       pending: 'The tickets are yours once they are paid.',
       paying: 'Your bank has to answer. The tickets stay yours meanwhile, and this page goes on by itself.',
+      owed: 'The tickets are yours, and their money did not come.',
       offered: 'Take them, and they are yours to pay.',
       expired: 'The tickets are on sale again.',
       cancelled: 'Its tickets open nothing any more.',
@@ -81,6 +83,7 @@ export const WORDS: Translations<Words> = {
       confirmed: 'จองเรียบร้อยแล้ว',
       pending: 'เก็บไว้ให้คุณแล้ว',
       paying: 'กำลังชำระเงิน …',
+      owed: 'โปรดชำระเงินอีกครั้ง',
       offered: 'มีบัตรว่างสำหรับคุณ',
       expired: 'หมดเวลาที่เก็บไว้ให้',
       cancelled: 'การจองนี้ถูกยกเลิก',
@@ -90,6 +93,7 @@ export const WORDS: Translations<Words> = {
       confirmed: 'ทุกอย่างที่ต้องใช้ในวันงานอยู่ในหน้านี้',
       pending: 'บัตรจะเป็นของคุณเมื่อชำระเงินแล้ว',
       paying: 'กำลังรอคำตอบจากธนาคาร ระหว่างนี้บัตรยังเป็นของคุณ และหน้านี้จะไปต่อเอง',
+      owed: 'บัตรเป็นของคุณแล้ว แต่เรายังไม่ได้รับเงิน',
       offered: 'รับบัตร แล้วชำระเงินได้เลย',
       expired: 'บัตรกลับไปขายอีกครั้งแล้ว',
       cancelled: 'บัตรใช้เข้างานไม่ได้แล้ว',
@@ -123,6 +127,7 @@ export const WORDS: Translations<Words> = {
       confirmed: 'رزرو شما انجام شد',
       pending: 'برای شما نگه داشته شده',
       paying: 'در حال پرداخت …',
+      owed: 'لطفاً دوباره بپردازید',
       offered: 'بلیتی برای شما آزاد شد',
       expired: 'مهلت شما پایان یافت',
       cancelled: 'این رزرو لغو شده است',
@@ -132,6 +137,7 @@ export const WORDS: Translations<Words> = {
       confirmed: 'هر آنچه برای آن روز لازم دارید در این صفحه است.',
       pending: 'بلیت‌ها پس از پرداخت از آنِ شماست.',
       paying: 'بانک شما باید پاسخ دهد. بلیت‌ها در این میان از آنِ شما می‌مانند و صفحه خودش ادامه می‌دهد.',
+      owed: 'بلیت‌ها از آنِ شماست، اما پول آن‌ها نرسیده است.',
       offered: 'آن‌ها را بگیرید و سپس بپردازید.',
       expired: 'بلیت‌ها دوباره فروخته می‌شوند.',
       cancelled: 'بلیت‌های آن دیگر دری را باز نمی‌کنند.',
