@@ -91,7 +91,7 @@ export class Books {
     }
     const made = {
       id: this.id('pm'), object: 'payment_method', type: 'card', created: this.now(), customer: null, livemode: false,
-      card: { brand: 'visa', last4: known.number.slice(-4), exp_month: 12, exp_year: 2034 }, metadata: { ...given.metadata },
+      card: { brand: known.brand ?? 'visa', last4: known.number.slice(-4), exp_month: 12, exp_year: 2034 }, metadata: { ...given.metadata },
     };
     this.methods.set(made.id, made);
     made.number = known.number;

@@ -2,6 +2,7 @@
 
 const CARDS = {
   4242424242424242: { names: ['pm_card_visa'], does: 'succeeds' },
+  5555555555554444: { names: ['pm_card_mastercard'], brand: 'mastercard', does: 'succeeds' },
   4000000000000002: { names: ['pm_card_chargeDeclined', 'pm_card_visa_chargeDeclined'], does: 'declines', code: 'generic_decline' },
   4000000000009995: { names: ['pm_card_chargeDeclinedInsufficientFunds'], does: 'declines', code: 'insufficient_funds' },
   4000000000000341: { names: ['pm_card_chargeCustomerFail'], does: 'declines', code: 'generic_decline' },

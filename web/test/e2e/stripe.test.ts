@@ -14,7 +14,7 @@ import { start, type Started } from '../support/seatcast.ts';
 
 const WEBHOOK_SECRET = 'whsec_of_the_tests';
 const PUBLISHABLE_KEY = 'pk_test_of_the_tests';
-const CARDS = { good: '4242 4242 4242 4242', declined: '4000 0000 0000 0002' };
+const CARDS = { good: '4242 4242 4242 4242', other: '5555 5555 5555 4444', declined: '4000 0000 0000 0002' };
 
 /** Stands for Stripe.js: a frame of Stripe's takes the card, and Stripe's API is asked from the page. */
 const STRIPE_JS = `globalThis.Stripe = (key) => ({
@@ -119,6 +119,16 @@ async function typeCard(page: Page, number: string): Promise<void> {
   await page.getByRole('dialog').getByRole('button', { name: /^Pay/ }).click();
 }
 
+/** The last mail to an address whose subject has these words, once there is one. */
+async function mailTo(email: string, about: string): Promise<string> {
+  const find = async (): Promise<string | undefined> => {
+    const outbox = (await (await fetch(`${seatcast.url}/dev/outbox`)).json()) as { to: string; subject: string; text: string }[];
+    return outbox.findLast(({ to, subject }) => to === email && subject.includes(about))?.text;
+  };
+  await expect.poll(find).toBeDefined();
+  return (await find())!;
+}
+
 it('is declined, and then taken, in Stripe’s fields, under the policy of the page', async () => {
   const id = await makeEvent();
   const { page, context, errors } = await open(browser, 'about:blank', { reducedMotion: 'reduce' });
@@ -160,4 +170,48 @@ it('is declined, and then taken, in Stripe’s fields, under the policy of the p
   await page.evaluate(() => fetch('https://stripe.example/').catch(() => undefined));
   await expect.poll(broken).toEqual(['connect-src https://stripe.example/']);
   expect(errors.filter((error) => !error.includes('stripe.example'))).toEqual([]);
+});
+
+it('does not give the money of a sale: its buyer is asked by mail, and pays with another card', async () => {
+  const id = await makeEvent();
+  const email = `${crypto.randomUUID()}@example.org`;
+  const others = (await intents()).length;
+  const first = await open(browser, 'about:blank', { reducedMotion: 'reduce' });
+  await playStripe(first.context);
+  await first.page.goto(`${seatcast.url}/events/${id}`);
+  await first.page.getByRole('button', { name: 'One more Standard' }).click();
+  await first.page.getByLabel('E-mail').fill(email);
+  await first.page.getByRole('button', { name: 'Hold 1 ticket' }).click();
+  await first.page.getByRole('button', { name: /^Pay €45.00/ }).click();
+  // The card is good, the tickets are the buyer's, and then the provider takes no money.
+  await tell({ faults: [{ on: 'POST /v1/payment_intents/.*/capture', does: '404', times: 1_000 }] });
+  await typeCard(first.page, CARDS.good);
+  const mail = await mailTo(email, 'Please pay again for your tickets for Paid by Stripe');
+  await tell({ faults: [] });
+  expect(mail).toMatch(/Open the booking and pay \W*45\.00\sEUR\W* again\./);
+  const owed = /^confirmed .*Your bank did not give us the money, and nothing was taken\..*TKT-.* Pay €45.00/i;
+  await first.page.reload();
+  await expect.poll(() => textOf(card(first.page))).toMatch(owed);
+
+  // On a phone, where nobody knows of the booking.
+  const { page, context, errors } = await open(browser, 'about:blank', { viewport: { width: 375, height: 812 }, reducedMotion: 'reduce' });
+  await playStripe(context);
+  await page.goto(/http\S+#link=\S+/.exec(mail)![0]);
+  await page.getByRole('status').getByRole('link', { name: /BK-/ }).click();
+  await page.waitForURL(/\/bookings\/[^/]+$/);
+  await expect.poll(() => textOf(card(page))).toMatch(owed);
+  await expect.poll(() => textOf(page.getByRole('heading', { level: 1 }))).toBe('Please pay again');
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id: rule }) => rule)).toEqual([]);
+  await picture(page, 'pay again');
+  await page.getByRole('button', { name: /^Pay €45.00/ }).click();
+  await typeCard(page, CARDS.other);
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await expect.poll(() => textOf(card(page))).toMatch(/^confirmed (?!.*(?:Your bank|Pay €)).*TKT-/i);
+  await expect.poll(() => textOf(page.getByRole('heading', { level: 1 }))).toBe('You are booked');
+  await picture(page, 'paid again');
+  await expect.poll(async () => (await intents()).slice(others)).toMatchObject([{ status: 'canceled' }, { status: 'succeeded', amount: 4_500 }]);
+  await page.reload();
+  await expect.poll(() => textOf(card(page))).toMatch(/^confirmed (?!.*(?:Your bank|Pay €)).*TKT-/i);
+  expect([...first.errors, ...errors]).toEqual([]);
 });
