@@ -434,8 +434,8 @@ pub(super) async fn terms(
 
 /// Say whether buyers may pay in days
 ///
-/// By transfer or on an invoice: their hold waits `offline_days`, but no longer than until the event begins. Staff confirm
-/// the booking when the money is there. It counts for those who begin to pay from now on.
+/// By transfer, on an invoice or in cash at the door: their hold waits `offline_days`, but no longer than until the event
+/// begins. Staff confirm the booking when the money is there. It counts for those who begin to pay from now on.
 #[utoipa::path(
     put, path = "/events/{event_id}/payment-terms", tag = "events", request_body = PaymentTerms,
     params(("event_id" = EventId, Path)),

@@ -26,7 +26,7 @@ pub struct PolicyOf {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"offline_days": 7, "instructions": "IBAN DE02 1203 0000 0000 2020 51"}))]
 pub struct PaymentTerms {
-    /// Holds of those who pay by transfer or on an invoice wait so many days; 0: nobody may.
+    /// Holds of those who pay by transfer, on an invoice or in cash at the door wait so many days; 0: nobody may.
     #[schema(minimum = 0, maximum = 60, default = 0, required = false)]
     pub offline_days: i64,
     /// For the buyer: the bank account, and what else there is to know.

@@ -17,7 +17,7 @@ use super::together::{Answers, FREE, LOCKED, in_order, place_of};
 use super::{Store, StoreError};
 use crate::config::inside::PAYMENT_FIRST_LOOK_S;
 use crate::ticketing::payment::{
-    Attempt, Attempted, Charge, PaymentState, ProviderName, stays_unwanted, takes_days,
+    Attempt, Attempted, Charge, PaymentState, ProviderName, Wait, stays_unwanted, wait_of,
 };
 use crate::ticketing::record::{BookingStatus, Money};
 use crate::ticketing::transition::EXTENSION_S;
@@ -179,7 +179,7 @@ impl Store {
             method: method.map(str::to_owned),
             return_url: return_url.map(str::to_owned),
         };
-        let takes_days = takes_days(provider, method);
+        let needs_terms = wait_of(provider, method) == Wait::Days;
         let mut begun = self.lines.begun_payments.ask(self, wish.clone()).await?;
         if begun.is_none() {
             // Somebody writes the booking at this moment, or it cannot be.
@@ -214,13 +214,13 @@ impl Store {
                 false => {
                     live.provider != provider
                         && live.provider == ProviderName::Offline
-                        && live.pay_by.is_none()
+                        && (live.pay_by.is_none() || live.method.is_none())
                 }
             };
             if row.try_get("is_stale")? || live.unwanted {
                 return Ok(Begun::InTheWay(live.id));
             }
-            if is_other && is_permitted(&client, booking, takes_days).await? {
+            if is_other && is_permitted(&client, booking, needs_terms).await? {
                 // Money that it has taken, or is about to take, it keeps.
                 // The booking is locked as whoever sells it has it: a sale that is about to commit is waited for, and one that
                 // comes later sees the mark.
@@ -271,12 +271,12 @@ impl Store {
         let is_offline = provider == ProviderName::Offline;
         Ok(match status {
             // Money that is paid to staff is a matter for the person who decides.
-            BookingStatus::Confirmed if is_owed && (is_offline || takes_days && !has_terms) => {
+            BookingStatus::Confirmed if is_owed && (is_offline || needs_terms && !has_terms) => {
                 Begun::NoTerms
             }
             BookingStatus::Confirmed if is_owed => Begun::JustEnded,
             BookingStatus::Pending if is_over => Begun::NotPayable(BookingStatus::Expired),
-            BookingStatus::Pending if takes_days && !has_terms => Begun::NoTerms,
+            BookingStatus::Pending if needs_terms && !has_terms => Begun::NoTerms,
             BookingStatus::Pending if costs => Begun::JustEnded,
             status => Begun::NotPayable(status),
         })
@@ -523,9 +523,9 @@ impl Store {
 async fn is_permitted(
     client: &impl GenericClient,
     booking: BookingId,
-    takes_days: bool,
+    needs_terms: bool,
 ) -> Result<bool, StoreError> {
-    if !takes_days {
+    if !needs_terms {
         return Ok(true);
     }
     let sql = "
@@ -562,8 +562,9 @@ async fn begin(
     let sql = format!(
         "with asked as materialized (
              select asked.*, b.*
-               from unnest((select $1::uuid[]), (select $3::text[]), (select $4::text[]), (select $5::text[]), (select $6::boolean[]))
-                    with ordinality as asked (booking_id, provider, method, return_url, takes_days, place)
+               from unnest((select $1::uuid[]), (select $3::text[]), (select $4::text[]), (select $5::text[]), (select $6::boolean[]),
+                           (select $9::boolean[]))
+                    with ordinality as asked (booking_id, provider, method, return_url, takes_days, needs_terms, place)
               cross join lateral (
                     select event_id, status, total_amount, currency, reference, expires_at, extended_at,
                            case status when 'confirmed' then payment_id end as instead_of from bookings
@@ -584,7 +585,7 @@ async fn begin(
                       from events e join payment_terms t on t.event_id = e.id
                      where e.id = b.event_id and t.offline_days > 0 and e.starts_at > statement_timestamp()
                      limit 1) terms on b.takes_days
-              where terms.pay_by is not null or not b.takes_days
+              where terms.pay_by is not null or not b.needs_terms
               order by b.booking_id, b.place
          ), made as (
              insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url, pay_by, instead_of)
@@ -603,9 +604,9 @@ async fn begin(
     let order = in_order(asked, |wish| wish.booking.0);
     let sorted = || order.iter().map(|place| &asked[*place]);
     let statement = client.prepare_cached(&sql).await?;
-    let takes = |wish: &AttemptWish| takes_days(wish.provider, wish.method.as_deref());
+    let wait = |wish: &AttemptWish| wait_of(wish.provider, wish.method.as_deref());
     let (after, worth) = (PAYMENT_FIRST_LOOK_S as f64, MONEY_WORTH.as_secs_f64());
-    let values: [&(dyn ToSql + Sync); 8] = [
+    let values: [&(dyn ToSql + Sync); 9] = [
         &sorted().map(|wish| wish.booking).collect::<Vec<_>>(),
         &(EXTENSION_S as f64),
         &sorted()
@@ -617,9 +618,14 @@ async fn begin(
         &sorted()
             .map(|wish| wish.return_url.as_deref())
             .collect::<Vec<_>>(),
-        &sorted().map(takes).collect::<Vec<_>>(),
+        &sorted()
+            .map(|wish| wait(wish) != Wait::Minutes)
+            .collect::<Vec<_>>(),
         &after,
         &worth,
+        &sorted()
+            .map(|wish| wait(wish) == Wait::Days)
+            .collect::<Vec<_>>(),
     ];
     let mut answers = vec![None; asked.len()];
     for row in client.query(&statement, &values).await? {

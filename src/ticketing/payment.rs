@@ -356,12 +356,24 @@ const STRIPE_TAKES_DAYS: [&str; 11] = [
     "us_bank_account",
 ];
 
-/// Whether money that is paid this way comes days after the sale.
-pub fn takes_days(provider: ProviderName, method: Option<&str>) -> bool {
+/// How long a hold waits for money that is paid in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// As long as any hold.
+    Minutes,
+    /// Days, where the event's payment terms allow them; elsewhere as long as any hold.
+    DaysOrMinutes,
+    /// Days; an event without payment terms does not take it.
+    Days,
+}
+
+/// Staff take cash from somebody who stands before them, or at the door in days; money of a bank is never there at once.
+pub fn wait_of(provider: ProviderName, method: Option<&str>) -> Wait {
     match (provider, method) {
-        (ProviderName::Offline, Some("transfer" | "invoice")) => true,
-        (ProviderName::Stripe, Some(method)) => STRIPE_TAKES_DAYS.contains(&method),
-        _ => false,
+        (ProviderName::Offline, Some("transfer" | "invoice")) => Wait::Days,
+        (ProviderName::Offline, Some("cash") | None) => Wait::DaysOrMinutes,
+        (ProviderName::Stripe, Some(method)) if STRIPE_TAKES_DAYS.contains(&method) => Wait::Days,
+        _ => Wait::Minutes,
     }
 }
 
@@ -767,19 +779,22 @@ mod tests {
     }
 
     #[test]
-    fn only_what_takes_days_takes_days() {
-        let days = [
-            (ProviderName::Offline, "transfer"),
-            (ProviderName::Stripe, "sepa_debit"),
-        ];
-        let at_once = [
-            (ProviderName::Offline, "cash"),
-            (ProviderName::Stripe, "card"),
-            (ProviderName::Stripe, "transfer"),
-            (ProviderName::Demo, "sepa_debit"),
-        ];
-        assert!(days.iter().all(|(of, by)| takes_days(*of, Some(by))));
-        assert!(!at_once.iter().any(|(of, by)| takes_days(*of, Some(by))));
+    fn a_hold_waits_for_money_as_long_as_its_way_takes() {
+        for (of, by, wait) in [
+            (ProviderName::Offline, Some("transfer"), Wait::Days),
+            (ProviderName::Offline, Some("invoice"), Wait::Days),
+            (ProviderName::Stripe, Some("sepa_debit"), Wait::Days),
+            (ProviderName::Offline, Some("cash"), Wait::DaysOrMinutes),
+            (ProviderName::Offline, None, Wait::DaysOrMinutes),
+            (ProviderName::Offline, Some("beads"), Wait::Minutes),
+            (ProviderName::Stripe, Some("card"), Wait::Minutes),
+            (ProviderName::Stripe, Some("transfer"), Wait::Minutes),
+            (ProviderName::Stripe, None, Wait::Minutes),
+            (ProviderName::Demo, Some("sepa_debit"), Wait::Minutes),
+            (ProviderName::Demo, None, Wait::Minutes),
+        ] {
+            assert_eq!(wait_of(of, by), wait, "{of:?} {by:?}");
+        }
     }
 
     #[test]

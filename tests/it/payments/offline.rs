@@ -1,9 +1,10 @@
-//! Transfers and invoices: paid in days, to staff.
+//! Transfers, invoices, and cash at the door: paid in days, to staff.
 
 use serde_json::json;
 
 use super::shop::{GOOD, PRICE, Shop};
-use crate::support::show::one;
+use crate::support::server::TestServer;
+use crate::support::show::{Show, one};
 
 #[tokio::test]
 async fn a_transfer_is_waited_for_in_days_and_marked_paid_by_staff() {
@@ -42,6 +43,89 @@ async fn a_transfer_is_waited_for_in_days_and_marked_paid_by_staff() {
                   where a.name = 'money with staff'";
     assert_eq!(one::<i64>(&shop.client, money, &[]).await, 2 * PRICE);
     shop.server.audit().await;
+}
+
+/// Cash may also be taken by staff who stand before the buyer: then the hold is one like any other.
+#[tokio::test]
+async fn cash_at_the_door_is_waited_for_in_days_where_the_event_has_terms() {
+    let shop = Shop::open(10).await;
+    let staff = shop.server.user(shop.show.organizer);
+    let wishes = [
+        json!({"provider": "offline", "method": "cash"}),
+        json!({"provider": "offline"}),
+    ];
+    let waits = "select expires_at > clock_timestamp() + interval '4 days' from bookings where id = $1::text::uuid";
+    for wish in &wishes {
+        let held = shop.hold(1).await;
+        let pay = format!("/api/v1/bookings/{}/payment", held.id);
+        let began = shop.buyer(&held).post(&pay, wish).await.data(201).clone();
+        assert!(began["instructions"].as_str().unwrap().starts_with("BK-"));
+        let is_long: bool = one(&shop.client, waits, &[&held.id]).await;
+        assert!(!is_long, "{wish} without terms");
+    }
+    let terms = format!("/api/v1/events/{}/payment-terms", shop.show.event);
+    let allowed = json!({"offline_days": 5, "instructions": "Box office, from 18:00"});
+    staff.put(&terms, &allowed).await.data(200);
+    for wish in &wishes {
+        let held = shop.hold(1).await;
+        let pay = format!("/api/v1/bookings/{}/payment", held.id);
+        let began = shop.buyer(&held).post(&pay, wish).await.data(201).clone();
+        let said = began["instructions"].as_str().unwrap();
+        assert!(said.ends_with("\nBox office, from 18:00"), "{wish}: {said}");
+        let is_long: bool = one(&shop.client, waits, &[&held.id]).await;
+        assert!(is_long, "{wish} with terms");
+        let status = format!("/api/v1/bookings/{}/status", held.id);
+        let paid = json!({"status": "confirmed", "paid_by": "cash"});
+        staff.put(&status, &paid).await.data(200);
+        shop.until_payment(&held, "captured").await;
+    }
+    shop.server.audit().await;
+}
+
+/// A box office without a provider: the shop's button to pay names no way at all.
+#[tokio::test]
+async fn where_staff_alone_take_money_the_usual_way_waits_in_days() {
+    let server = TestServer::builder()
+        .with(|config| {
+            config.auth.dev = false;
+            config.auth.jwt_secret = Some("a secret of more than thirty-two bytes".to_owned());
+        })
+        .start()
+        .await;
+    let client = server.client().await;
+    let show = Show::new()
+        .capacity(5)
+        .ticket_type("Standing", PRICE, 5)
+        .stage(&client)
+        .await;
+    let terms = "insert into payment_terms (event_id, offline_days, instructions) values ($1, 5, 'IBAN DE02 1203 0000')";
+    client.execute(terms, &[&show.event]).await.unwrap();
+    let buyer = server.anonymous();
+    let body = json!({"event_id": show.event, "quantity": 1});
+    let held = buyer
+        .post("/api/v1/bookings", &body)
+        .await
+        .data(201)
+        .clone();
+    let (id, token) = (
+        held["id"].as_str().unwrap(),
+        held["token"].as_str().unwrap(),
+    );
+    let buyer = buyer.with_header("x-booking-token", token.to_owned());
+    let page = json!({"return_url": "/bookings"});
+    let pay = format!("/api/v1/bookings/{id}/payment");
+    let began = buyer.post(&pay, &page).await.data(201).clone();
+    assert_eq!(began["provider"], "offline");
+    let said = began["instructions"].as_str().unwrap();
+    assert!(said.contains("IBAN DE02"), "{said}");
+    let waits = "select expires_at > clock_timestamp() + interval '4 days' from bookings";
+    assert!(one::<bool>(&client, waits, &[]).await);
+    let again = buyer.post(&pay, &page).await.data(201).clone();
+    assert_eq!(
+        (&again["attempt"], &again["expires_at"]),
+        (&began["attempt"], &began["expires_at"])
+    );
+    server.audit().await;
 }
 
 #[tokio::test]

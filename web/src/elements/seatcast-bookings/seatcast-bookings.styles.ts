@@ -208,6 +208,9 @@ export const styles = [
       gap: 0.6rem;
       margin: 0;
     }
+    .money b {
+      white-space: pre-line;
+    }
     .pay {
       width: 100%;
     }
