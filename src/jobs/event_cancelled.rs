@@ -1,5 +1,6 @@
-//! Tells everybody who had a booking of a cancelled event. It goes through the bookings in the order in which they were
-//! made, some at a time and only while few mails wait, so that nothing else waits for thousands of mails.
+//! Tells everybody who had a booking of a cancelled event, or is on its waitlist. It goes through the bookings in the order in
+//! which they were made, then through the waitlist, some at a time and only while few mails wait, so that nothing else waits for
+//! thousands of mails.
 
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
 use crate::store::jobs::JobLane;
 use crate::store::letters::{EVENT_CANCELLED_JOB, LETTER_WORTH, ToldUpTo};
-use crate::ticketing::EventId;
+use crate::ticketing::{EventId, WaitingId};
 
-/// Bookings between two notes of progress.
+/// Bookings, or people on the waitlist, between two notes of progress.
 const BATCH_MAX: i64 = 50;
 /// Mails that may wait before more are written, and the pause until then. Jobs of other lanes are no reason to wait: messages to
 /// browsers may stay due for months where no node sends them any more.
@@ -27,6 +28,14 @@ pub struct EventCancelled {
     pub at: Timestamp,
 }
 
+/// The last of those who were told.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Told {
+    Buyers(ToldUpTo),
+    Waitlist { waiting_up_to: Option<WaitingId> },
+}
+
 impl Kind for EventCancelled {
     const NAME: &'static str = EVENT_CANCELLED_JOB;
     const WORTH: Duration = LETTER_WORTH;
@@ -35,24 +44,39 @@ impl Kind for EventCancelled {
         format!("event-cancelled:{}", self.event_id)
     }
 
-    /// Done at once on a node that sends no mails: then nobody was promised one.
+    /// On a node that sends no mails nobody was promised one: then it is about messages to browsers only.
     async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
-        if hands.mailer.is_none() {
-            return Ok(End::Done);
-        }
-        let store = &hands.store;
-        if store.due_jobs(JobLane::Mail, WAITING_MAX).await? >= WAITING_MAX {
+        let (store, mails) = (&hands.store, hands.mailer.is_some());
+        if mails && store.due_jobs(JobLane::Mail, WAITING_MAX).await? >= WAITING_MAX {
             return Ok(End::Rests(PAUSE, task.progress().clone()));
         }
-        let after = serde_json::from_value::<Option<ToldUpTo>>(task.progress().clone());
-        let after = after.ok().flatten();
-        let told = store.tell_of_cancelled_event(self.event_id, self.at, after, BATCH_MAX);
-        match told.await? {
-            None => Ok(End::Done),
-            Some(told) => {
-                let progress = serde_json::to_value(told).unwrap_or(Value::Null);
-                Ok(End::GoesOn(progress))
+        let told = serde_json::from_value::<Option<Told>>(task.progress().clone());
+        let after = match told.ok().flatten() {
+            None if !mails => None,
+            Some(Told::Waitlist { waiting_up_to }) => waiting_up_to,
+            buyers => {
+                let after = match buyers {
+                    Some(Told::Buyers(after)) => Some(after),
+                    _ => None,
+                };
+                let told = store.tell_of_cancelled_event(self.event_id, self.at, after, BATCH_MAX);
+                let next = match told.await? {
+                    Some(told) => Told::Buyers(told),
+                    None => Told::Waitlist {
+                        waiting_up_to: None,
+                    },
+                };
+                return Ok(End::GoesOn(as_json(next)));
             }
-        }
+        };
+        let told = store.tell_waitlist_of_cancelled_event(self.event_id, after, mails, BATCH_MAX);
+        Ok(match told.await? {
+            None => End::Done,
+            waiting_up_to => End::GoesOn(as_json(Told::Waitlist { waiting_up_to })),
+        })
     }
+}
+
+fn as_json(told: Told) -> Value {
+    serde_json::to_value(told).unwrap_or(Value::Null)
 }

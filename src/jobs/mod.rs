@@ -28,6 +28,7 @@ mod seatmap;
 pub(crate) mod ticket_void;
 pub(crate) mod transfer_mail;
 mod waitlist_offer;
+mod waitlist_over;
 pub(crate) mod worker;
 
 use std::sync::Arc;
@@ -58,6 +59,7 @@ pub use self::seatmap::PackSeatmap;
 pub use self::ticket_void::TicketVoid;
 pub use self::transfer_mail::{TicketGiven, TicketSent, TransferOffer};
 pub use self::waitlist_offer::WaitlistOffer;
+pub use self::waitlist_over::WaitlistOver;
 use self::worker::{Hands, JobOutcome};
 use crate::auth::proofs::Proofs;
 use crate::desk::Desk;
@@ -239,6 +241,7 @@ kinds![
     NumberInvoice,
     ProviderEvents,
     WaitlistOffer,
+    WaitlistOver,
     Confirmation,
     PaymentReminder,
     PaymentOwed,

@@ -18,6 +18,8 @@ use crate::ticketing::record::BookingStatus;
 
 /// How long «tickets are back» is worth delivering: they sell again.
 const BACK_WORTH: Duration = Duration::from_secs(3_600);
+/// How long the word of a cancelled event is worth delivering.
+const OVER_WORTH: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// The longest that push services keep a message: four weeks.
 const TTL_MAX: Duration = Duration::from_secs(28 * 24 * 3_600);
 /// Until a hold is looked at again whose payment is being worked on.
@@ -170,6 +172,7 @@ pub(crate) fn step(told: &PushToSend, job: &PushJob) -> PushStep {
         }),
         PushKind::WaitlistOffer => match told.offer_until {
             Some(until) => sent_until(until, told.now),
+            None if told.is_over => PushStep::Send { ttl: OVER_WORTH },
             None => PushStep::Over,
         },
     }
@@ -227,6 +230,9 @@ fn message(
         (PushKind::HoldEnds, Some(hold)) => {
             let url = format!("/bookings/{}", hold.booking_id);
             (PushNews::HoldEnds { event }, url, hold.expires_at)
+        }
+        (PushKind::WaitlistOffer, _) if told.offer_until.is_none() => {
+            (PushNews::EventCancelled { event }, of_event, None)
         }
         (PushKind::WaitlistOffer, _) => {
             let url = "/bookings".to_owned();

@@ -36,6 +36,10 @@ pub enum PushNews<'a> {
     WaitlistOffer {
         event: &'a str,
     },
+    /// Somebody waited for its tickets.
+    EventCancelled {
+        event: &'a str,
+    },
 }
 
 /// Title and body.
@@ -88,6 +92,20 @@ pub fn words(news: PushNews<'_>, lang: Lang) -> (String, String) {
                 isolated(event, lang)
             ),
         ),
+        (PushNews::EventCancelled { event }, Lang::En) => (
+            "An event was cancelled",
+            format!("{event}, for which you are on the waitlist, does not take place."),
+        ),
+        (PushNews::EventCancelled { event }, Lang::Th) => {
+            ("งานถูกยกเลิก", format!("{event} ที่คุณอยู่ในรายชื่อรอถูกยกเลิกแล้ว"))
+        }
+        (PushNews::EventCancelled { event }, Lang::Fa) => (
+            "رویدادی لغو شد",
+            format!(
+                "{} که در فهرست انتظار آن هستید برگزار نمی‌شود.",
+                isolated(event, lang)
+            ),
+        ),
     };
     (title.to_owned(), body)
 }
@@ -125,6 +143,7 @@ mod tests {
                 },
                 PushNews::HoldEnds { event: &long },
                 PushNews::WaitlistOffer { event: &long },
+                PushNews::EventCancelled { event: &long },
             ] {
                 let (title, body) = words(news, lang);
                 assert!(body.contains(&long));

@@ -41,7 +41,7 @@ pub const REFUND_MAIL_JOB: &str = "refund_mail";
 pub const PAYMENT_REMINDER_JOB: &str = "payment_reminder";
 /// The job that asks a buyer to pay again, whose money did not come.
 pub const PAYMENT_OWED_JOB: &str = "payment_owed";
-/// The job that tells everybody who had a booking of a cancelled event. `sql/V14__ledger.sql` writes it.
+/// The job that tells everybody who had a booking of a cancelled event, or waited for one. `sql/V14__ledger.sql` writes it.
 pub const EVENT_CANCELLED_JOB: &str = "event_cancelled";
 /// Holds that one look for reminders goes through, and reminders that it writes.
 const HOLDS_LOOKED_AT_MAX: i64 = 10_000;

@@ -154,6 +154,8 @@ pub struct PushToSend {
     pub hold: Option<HoldToTell>,
     /// Of the offer that its user has: until when it stands.
     pub offer_until: Option<Timestamp>,
+    /// Its user waits for an event that was cancelled.
+    pub is_over: bool,
     /// By the database's clock.
     pub now: Timestamp,
 }
@@ -449,7 +451,10 @@ impl Store {
                    s.kind = 'tickets_back' and exists (
                        select from bookable_types(s.event_id) as bookable (id)
                         where s.ticket_type_id is null or s.ticket_type_id = bookable.id),
-                   b.id, b.status, b.expires_at, b.processing_since is not null, o.expires_at, statement_timestamp()
+                   b.id, b.status, b.expires_at, b.processing_since is not null, o.expires_at, statement_timestamp(),
+                   s.kind = 'waitlist_offer' and e.status = 'cancelled' and exists (
+                       select from waitlist w
+                        where w.event_id = s.event_id and w.user_id = s.user_id and w.status = 'waiting')
               from push_subscriptions s
               join push_endpoints p on p.id = s.endpoint_id
               join events e on e.id = s.event_id
@@ -566,5 +571,6 @@ fn to_send(row: &Row) -> Result<PushToSend, StoreError> {
         hold,
         offer_until: row.try_get(16)?,
         now: row.try_get(17)?,
+        is_over: row.try_get(18)?,
     })
 }

@@ -7,10 +7,13 @@ use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use utoipa::ToSchema;
 
 use super::audit_trail::AuditEntry;
 use super::idempotency::{self, IdempotencyKey, Once};
+use super::letters::LETTER_WORTH;
+use super::push::PUSH_JOB;
 use super::{Store, StoreError, Total};
 use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::{BookingId, EventId, Revision, TicketTypeId, UserId, WaitingId};
@@ -18,6 +21,8 @@ use crate::ticketing::{BookingId, EventId, Revision, TicketTypeId, UserId, Waiti
 /// The kind of job that tells somebody of an offer, and how long it is worth doing.
 pub const OFFER_MAIL: &str = "waitlist_offer";
 pub const OFFER_MAIL_WORTH: Duration = Duration::from_secs(24 * 3_600);
+/// The job that tells somebody on a waitlist that the event was cancelled.
+pub const WAITLIST_OVER_JOB: &str = "waitlist_over";
 
 /// The key of the job that tells of this offer.
 pub fn offer_mail_key(booking: BookingId) -> String {
@@ -113,6 +118,15 @@ pub struct OfferToTell {
     pub quantity: i64,
     pub until: Timestamp,
     pub timezone: String,
+}
+
+/// The end of a wait, as its mail tells of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WaitToEnd {
+    pub email: String,
+    pub lang: String,
+    pub title: String,
+    pub reason: Option<String>,
 }
 
 /// An event as the desk found it when it offered what there was: as long as it is so, there is nothing more to offer.
@@ -375,6 +389,68 @@ impl Store {
                 quantity: row.try_get::<_, i32>(4)?.into(),
                 until: row.try_get(5)?,
                 timezone: row.try_get(6)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Writes the mails and the messages to browsers for the next people on the waitlist of an event that was cancelled; whose offer
+    /// ended by it is told as a buyer is. Answers where to go on; `None`: there are no more.
+    pub async fn tell_waitlist_of_cancelled_event(
+        &self,
+        event: EventId,
+        after: Option<WaitingId>,
+        mails: bool,
+        limit: i64,
+    ) -> Result<Option<WaitingId>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "with batch as materialized (
+                 select id, user_id from waitlist where event_id = $1 and status = 'waiting' and id > $2
+                  order by event_id, id limit $3
+             ), mails as (
+                 insert into jobs (kind, key, payload, expires_at)
+                 select '{WAITLIST_OVER_JOB}', '{WAITLIST_OVER_JOB}-' || batch.id,
+                        jsonb_build_object('waiting_id', batch.id, 'event_id', $1), clock_timestamp() + $5 * interval '1 s'
+                   from batch cross join lateral (select email from users where id = batch.user_id limit 1) u
+                  where $4 and u.email is not null order by batch.id
+                     on conflict (key) do nothing
+             ), pushes as (
+                 insert into jobs (kind, key, payload, expires_at)
+                 select '{PUSH_JOB}', '{PUSH_JOB}-' || s.id || '-over', jsonb_build_object('subscription_id', s.id, 'event_id', $1),
+                        clock_timestamp() + $5 * interval '1 s'
+                   from batch cross join lateral (
+                        select id from push_subscriptions
+                         where kind = 'waitlist_offer' and event_id = $1 and user_id = batch.user_id offset 0) s
+                  order by s.id
+                     on conflict (key) do nothing
+             )
+             select max(id) from batch"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let after = after.unwrap_or(WaitingId(0));
+        let worth = LETTER_WORTH.as_secs_f64();
+        let values: [&(dyn ToSql + Sync); 5] = [&event, &after, &limit, &mails, &worth];
+        Ok(client.query_one(&statement, &values).await?.try_get(0)?)
+    }
+
+    /// What the mail about a cancelled event says to somebody who waits for it; `None`: they wait no more, or have no address.
+    pub async fn wait_to_end(&self, id: WaitingId) -> Result<Option<WaitToEnd>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select u.email, w.lang, e.title, e.cancel_reason
+              from waitlist w
+              join users u on u.id = w.user_id
+              join events e on e.id = w.event_id
+             where w.id = $1 and w.status = 'waiting' and e.status = 'cancelled' and u.email is not null";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        row.map(|row| {
+            Ok(WaitToEnd {
+                email: row.try_get(0)?,
+                lang: row.try_get(1)?,
+                title: row.try_get(2)?,
+                reason: row.try_get(3)?,
             })
         })
         .transpose()

@@ -1,5 +1,7 @@
 //! Mails to buyers about their bookings, to a real SMTP server: each once, with what belongs to it.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use seatcast::store::jobs::JobLane;
@@ -580,6 +582,68 @@ async fn buyers_are_told_when_staff_or_the_event_cancels_and_when_money_goes_bac
     assert_eq!(ended.data(200)["cancel_reason"], "The singer is ill");
     // A holder would else wonder why the ticket was taken back.
     assert_eq!(subjects(holders), ["A show does not take place"]);
+    server.audit().await;
+}
+
+/// They have no booking that would tell them.
+#[tokio::test]
+async fn those_on_the_waitlist_of_a_cancelled_event_are_told_once() {
+    /// More than one step of the job takes.
+    const OTHERS: usize = 60;
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Seat", 1_500, 2);
+    let show = show.stage(&client).await;
+    show.sell(&client, 2).await;
+    let line = format!("/api/v1/events/{}/waitlist", show.event);
+    let join = async |lang: &'static str| {
+        let caller = server.user(user(&client, "customer").await);
+        let caller = caller.with_header("accept-language", lang);
+        let place = caller.post(&line, &json!({"quantity": 1})).await;
+        (caller, place.data(201)["id"].clone())
+    };
+    for lang in ["en", "th", "fa"] {
+        join(lang).await;
+    }
+    let (left, place) = join("en").await;
+    left.delete(&format!("/api/v1/waitlist/{place}"))
+        .await
+        .data(200);
+    let (_, nowhere) = join("en").await;
+    let others = format!(
+        "with people as (insert into users (name) select 'Somebody' from generate_series(1, {OTHERS}) returning id)
+         insert into waitlist (event_id, user_id, quantity) select {}, id, 1 from people;
+         update users set email = 'user' || id || '@example.org'
+          where id in (select user_id from waitlist where id <> {nowhere});",
+        show.event
+    );
+    client.batch_execute(&others).await.unwrap();
+    let cancel = format!("/api/v1/events/{}/cancel", show.event);
+    let reason = json!({"reason": "The singer is ill"});
+    let organizer = server.user(show.organizer);
+    organizer.post(&cancel, &reason).await.data(202);
+    let mails = all_mails(&mut smtp, &server, &client).await;
+    let reasons = mails.iter().map(|mail| mail["text"].as_str().unwrap());
+    assert!({ reasons }.all(|text| text.contains("The singer is ill")));
+    let told: BTreeSet<String> = (mails.iter().map(|mail| mail["to"].to_string())).collect();
+    assert_eq!((mails.len(), told.len()), (OTHERS + 3, OTHERS + 3));
+    let subjects: BTreeSet<&str> = (mails.iter())
+        .map(|mail| mail["subject"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        subjects.into_iter().collect::<Vec<_>>(),
+        [
+            "A show does not take place",
+            "A show ถูกยกเลิก",
+            "\u{2068}A show\u{2069} برگزار نمی‌شود"
+        ]
+    );
+    // As after the death of its node.
+    let again = "update jobs set state = 'waiting', progress = null, run_at = clock_timestamp() where kind = 'event_cancelled'";
+    assert_eq!(client.execute(again, &[]).await.unwrap(), 1);
+    let mails = all_mails(&mut smtp, &server, &client).await;
+    assert_eq!(mails, Vec::<Value>::new());
     server.audit().await;
 }
 

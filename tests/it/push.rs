@@ -350,6 +350,35 @@ async fn those_on_the_waitlist_have_theirs_first_and_are_told_of_their_offer() {
     world.silence().await;
 }
 
+/// No mails are sent by this server, and whoever left the waitlist waits for nothing.
+#[tokio::test]
+async fn those_on_the_waitlist_are_told_that_the_event_is_cancelled() {
+    let mut world = World::new().await;
+    let (show, ..) = world.sold_out().await;
+    let line = format!("/api/v1/events/{}/waitlist", show.event);
+    let mut places = Vec::new();
+    for name in ["waits", "left"] {
+        let person = world.server.user(user(&world.client, "customer").await);
+        let place = person.post(&line, &json!({"quantity": 2})).await;
+        places.push((person.clone(), place.data(201)["id"].clone()));
+        let browser = Browser::new(&world.push, person, name, json!([])).await;
+        let offered = json!({"kind": "waitlist_offer", "event_id": show.event});
+        browser.asks(offered).await.data(201);
+    }
+    let (left, place) = &places[1];
+    let path = format!("/api/v1/waitlist/{place}");
+    left.delete(&path).await.data(200);
+    let organizer = world.server.user(show.organizer);
+    let cancel = format!("/api/v1/events/{}/cancel", show.event);
+    organizer.post(&cancel, &json!({})).await.data(202);
+    let told = world.push.next().await;
+    assert_eq!(told["browser"], "waits");
+    assert_eq!(told["message"]["title"], "An event was cancelled");
+    let url = format!("/events/{}", show.event);
+    assert_eq!(told["message"]["url"], json!(url));
+    world.silence().await;
+}
+
 #[tokio::test]
 async fn what_is_gone_again_before_its_message_went_out_is_waited_for_anew() {
     let mut world = World::new().await;

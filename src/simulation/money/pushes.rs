@@ -72,6 +72,7 @@ impl MoneyShared {
             is_back: false,
             hold: Some(hold),
             offer_until: None,
+            is_over: false,
             now: at(now_ms()),
         })
     }
