@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use seatcast::config::Switch;
+use seatcast::config::{Rate, Switch};
 use seatcast::ticketing::{EventId, UserId};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -628,12 +628,49 @@ async fn an_address_that_somebody_else_registered_can_still_be_registered() {
     );
 }
 
+/// None comes back while a test runs, however long passwords take.
+const GUESSES: Rate = Rate {
+    per_minute: 0,
+    burst: 3,
+};
+
+/// Each from a network that has guessed nothing yet.
+#[tokio::test]
+async fn guesses_of_many_networks_at_one_account_are_slowed() {
+    let server = TestServer::builder().with(|config| {
+        config.limits.limits = Switch::On;
+        config.limits.sign_ins = GUESSES;
+        config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    });
+    let server = server.start().await;
+    join(&server, "ada@example.org", PASSWORD).await;
+    let networks = std::cell::Cell::new(0);
+    let guess = async |email: &str, password: &str| {
+        networks.set(networks.get() + 1);
+        let network = format!("203.0.{}.7", networks.get());
+        let caller = server.anonymous().with_header("x-forwarded-for", network);
+        let body = json!({"email": email, "password": password});
+        caller.post("/api/v1/auth/login", &body).await
+    };
+    for email in ["ada@example.org", "nobody@example.org"] {
+        for _ in 0..GUESSES.burst {
+            assert_eq!(guess(email, "guess").await.code(401), "BAD_CREDENTIALS");
+        }
+        let refused = guess(email, PASSWORD).await;
+        assert_eq!(refused.code(429), "RATE_LIMITED", "{email}");
+        // However its letters are written.
+        let refused = guess(&email.to_uppercase(), PASSWORD).await;
+        assert_eq!(refused.code(429), "RATE_LIMITED", "{email}");
+    }
+    let other = guess("eve@example.org", "guess").await;
+    assert_eq!(other.code(401), "BAD_CREDENTIALS");
+}
+
 #[tokio::test]
 async fn guessing_is_slowed_by_account_whether_or_not_there_is_one() {
     let server = TestServer::builder().with(|config| {
         config.limits.limits = Switch::On;
-        config.limits.sign_ins.burst = 3;
-        config.limits.sign_ins.per_minute = 0;
+        config.limits.sign_ins = GUESSES;
     });
     let server = server.start().await;
     join(&server, "ada@example.org", PASSWORD).await;

@@ -17,7 +17,9 @@ use crate::support::http_client;
 use crate::support::nats::Nats;
 use crate::support::numbers::{page, reads};
 use crate::support::server::DEADLINE;
-use crate::support::show::Show;
+use crate::support::show::{Show, one};
+use crate::support::smtp::Smtp;
+use crate::support::stripe::{Stripe, WEBHOOK_SECRET};
 use crate::support::websocket::{Socket, WireVersion};
 
 #[tokio::test]
@@ -85,6 +87,160 @@ async fn the_numbers_follow_what_happens() {
     assert!(after["seatcast_commit_to_send_seconds_sum"] < 20.0);
     drop(resumed);
     reads(&caller, "seatcast_connections", 1.0).await;
+}
+
+/// One sale that is refunded, one whose refund the provider refuses, and one card that is declined until its hold ends. The provider
+/// says nothing by itself, so that each webhook is one that the test sends.
+#[tokio::test]
+async fn the_numbers_of_a_sale_follow_its_money() {
+    let (stripe, smtp) = (Stripe::start().await, Smtp::start().await);
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new().ticket_type("Stalls", 4_500, 10);
+    let show = show.stage(&client).await;
+    // Of a kind that this node does not know, so nobody takes it.
+    let forgotten = "insert into jobs (kind, key, payload, run_at, expires_at)
+                     values ('of_the_next_version', 'forgotten', '{}', now() - interval '1 hour', now() + interval '1 day')";
+    client.execute(forgotten, &[]).await.unwrap();
+    let server = ServerProcess::start(&[
+        "--database-url",
+        database.url(),
+        "--stripe-secret-key",
+        "sk_test_1",
+        "--stripe-webhook-secret",
+        WEBHOOK_SECRET,
+        "--stripe-api-base",
+        &stripe.base(),
+        "--smtp-url",
+        &smtp.url(),
+        "--mail-from",
+        "Box office <tickets@example.org>",
+        "--public-url",
+        "https://tickets.example.org",
+    ]);
+    stripe.notify(&server.url).await;
+    stripe.tell(json!({"delivery": "hold"})).await;
+    let caller = Caller::new(http_client(), server.url.clone());
+    let staff = caller
+        .clone()
+        .with_header("x-user-id", show.organizer.to_string());
+    let until = async |sql: &str| {
+        let waiting = async {
+            while !one::<bool>(&client, sql, &[]).await {
+                let soon = "update jobs set run_at = clock_timestamp() where state = 'waiting' and kind <> 'of_the_next_version'";
+                client.execute(soon, &[]).await.unwrap();
+            }
+        };
+        tokio::time::timeout(DEADLINE, waiting).await.expect(sql);
+    };
+
+    let mut bookings = Vec::new();
+    // The mail server refuses the first of these for good.
+    for (email, card) in [
+        ("never@example.org", "4242424242424242"),
+        ("ada@example.org", "4242424242424242"),
+        ("eve@example.org", "4000000000000002"),
+    ] {
+        let contact = json!({"name": "Ada", "email": email});
+        let body = json!({"event_id": show.event, "quantity": 1, "contact": contact});
+        let held = caller.post("/api/v1/bookings", &body).await;
+        let held = held.data(201).clone();
+        let booking = format!("/api/v1/bookings/{}", held["id"].as_str().unwrap());
+        let token = held["token"].as_str().unwrap().to_owned();
+        let buyer = caller.clone().with_header("x-booking-token", token);
+        let began = buyer.post(&format!("{booking}/payment"), &json!({})).await;
+        let secret = began.data(201)["client_secret"].as_str().unwrap();
+        let intent = secret.split("_secret_").next().unwrap();
+        stripe.give_card(intent, card).await;
+        bookings.push(booking);
+    }
+    until("select count(*) = 2 from payments where state = 'captured'").await;
+    let over = "update bookings set expires_at = clock_timestamp() where status = 'pending'";
+    client.execute(over, &[]).await.unwrap();
+    until("select count(*) = 1 from payments where state = 'canceled'").await;
+
+    let all = json!({"all": true});
+    let refund = async |booking: &str| {
+        let path = format!("{booking}/refunds");
+        staff.post(&path, &all).await.data(201);
+    };
+    refund(&bookings[0]).await;
+    until("select count(*) = 1 from refunds where state = 'succeeded'").await;
+    let fault = json!({"on": "POST /v1/refunds", "does": "404", "times": 1});
+    stripe.tell(json!({ "faults": [fault] })).await;
+    refund(&bookings[1]).await;
+    until("select count(*) = 1 from refunds where state = 'needs_review'").await;
+
+    let books = stripe.books().await;
+    let paid = books["events"].as_array().unwrap();
+    let paid = paid
+        .iter()
+        .find(|one| one["type"] == "payment_intent.created");
+    let event = paid.unwrap()["id"].clone();
+    let nobody = json!({"object": "payment_intent", "id": "pi_of_nobody", "metadata": {}});
+    let nothing = json!({"object": "account", "id": "acct_1"});
+    for (said, status) in [
+        (json!({"resend": event}), 200),
+        (json!({"resend": event}), 200),
+        (json!({"resend": event, "secret": "whsec_forged"}), 400),
+        (
+            json!({"forge": {"type": "payment_intent.succeeded", "object": nobody}}),
+            503,
+        ),
+        (
+            json!({"forge": {"type": "account.updated", "object": nothing}}),
+            200,
+        ),
+    ] {
+        let answer = stripe.tell(said.clone()).await;
+        assert_eq!(answer["statuses"], json!([status]), "{said}");
+    }
+    until("select count(*) = 0 from jobs where state in ('waiting', 'leased') and kind not in ('of_the_next_version', 'provider_events')").await;
+
+    for (name, value) in [
+        ("seatcast_bookings_total{outcome=\"made\"}", 3.0),
+        ("seatcast_bookings_total{outcome=\"confirmed\"}", 2.0),
+        ("seatcast_bookings_total{outcome=\"expired\"}", 1.0),
+        ("seatcast_payments_total{outcome=\"captured\"}", 2.0),
+        ("seatcast_payments_total{outcome=\"canceled\"}", 1.0),
+        ("seatcast_payments_captured_total{provider=\"stripe\"}", 2.0),
+        (
+            "seatcast_payments_captured_by_method_total{method=\"card\"}",
+            2.0,
+        ),
+        (
+            "seatcast_payments_lost_by_method_total{method=\"card\"}",
+            1.0,
+        ),
+        ("seatcast_payments_for_review", 1.0),
+        ("seatcast_refunds_total{outcome=\"succeeded\"}", 1.0),
+        ("seatcast_refunds_total{outcome=\"needs_review\"}", 1.0),
+        ("seatcast_refunds_for_review", 1.0),
+        ("seatcast_webhooks_total{result=\"taken\"}", 1.0),
+        ("seatcast_webhooks_total{result=\"double\"}", 1.0),
+        ("seatcast_webhooks_total{result=\"bad_signature\"}", 1.0),
+        ("seatcast_webhooks_total{result=\"unknown\"}", 1.0),
+        ("seatcast_webhooks_total{result=\"of_no_interest\"}", 1.0),
+        ("seatcast_jobs_due", 1.0),
+    ] {
+        reads(&caller, name, value).await;
+    }
+    let waits = "select count(*) from jobs where state = 'needs_review'";
+    let refused: i64 = one(&client, waits, &[]).await;
+    assert!(refused >= 1, "the first buyer's mails");
+    reads(&caller, "seatcast_jobs_for_review", refused as f64).await;
+    let page = page(&caller).await;
+    assert_eq!(
+        page["seatcast_jobs_total{outcome=\"needs_review\"}"],
+        refused as f64
+    );
+    assert_eq!(
+        page["seatcast_mails_total{outcome=\"failed\"}"],
+        refused as f64
+    );
+    assert!(page["seatcast_mails_total{outcome=\"sent\"}"] >= 1.0);
+    assert!(page["seatcast_jobs_total{outcome=\"done\"}"] >= 3.0);
+    assert!(page["seatcast_jobs_oldest_milliseconds"] >= 3_600_000.0);
 }
 
 /// The sum of a sample over nodes.
