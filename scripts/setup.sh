@@ -47,6 +47,8 @@ missing_packages() {
     if [ "$1" = test ]; then
         has chromium || echo chromium
         has shellcheck || echo shellcheck
+        # Reads the text of tickets and invoices out of their files.
+        has pdftotext || echo poppler-utils
         # Makes the certificates of a Postgres of the tests.
         has openssl || echo openssl
         python3 -c 'import ensurepip, venv' 2> /dev/null || echo python3 python3-venv
