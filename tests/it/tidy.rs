@@ -470,3 +470,42 @@ fn what_callers_are_told_goes_by_the_databases_clock() {
         },
     );
 }
+
+/// The OpenAPI document has what is written with `routes!`, and access is tested by it.
+#[test]
+fn every_other_route_is_on_the_page_of_access() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/access.md");
+    let page = fs::read_to_string(path).unwrap();
+    let is_told =
+        |path: &String| page.contains(&format!("`{path}`")) || page.contains(&format!(" {path}`"));
+    none("docs/access.md names every route", |source| {
+        // Of programs beside the server.
+        if source.path.starts_with("tools/") {
+            return None;
+        }
+        let untold = routes_of(&source.code)
+            .into_iter()
+            .find(|path| !is_told(path))?;
+        Some(format!("serves `{untold}`"))
+    });
+    let code = "const PAGE: &str = \"/a\";\n.route(PAGE, get(a)).route(\n\"/b\",\npost(b)).route(\"/c\", any(none))";
+    assert_eq!(routes_of(code), ["/a", "/b"]);
+}
+
+/// Paths given to `route` as they are or by a constant, but those where nothing is.
+fn routes_of(code: &str) -> Vec<String> {
+    let routes = code.split(".route(").skip(1).filter_map(|after| {
+        let after = after.trim_start();
+        let (path, handler) = match after.strip_prefix('"') {
+            Some(literal) => literal.split_once('"')?,
+            None => {
+                let (name, rest) = after.split_once(',')?;
+                let (_, value) = code.split_once(&format!("const {name}: &str = \""))?;
+                (value.split('"').next()?, rest)
+            }
+        };
+        let handler = handler.trim_start_matches(|sign: char| sign == ',' || sign.is_whitespace());
+        (!handler.starts_with("any(")).then(|| path.to_owned())
+    });
+    routes.collect()
+}
