@@ -948,6 +948,16 @@ fn in_line(count: i64) -> String {
 /// A paid booking that staff cancelled, whose money a job of this `kind` gives back. Each of the `parts` is given back by hand
 /// in the moment between the job's look at the money and its own refund: so many times it finds less than it read.
 async fn overtaken(kind: &str, parts: &[i64]) {
+    for _ in 0..5 {
+        if is_overtaken(kind, parts).await {
+            return;
+        }
+    }
+    panic!("the job was always first");
+}
+
+/// `false`: the job had its row sooner than one of the parts, which woke up late on a busy machine. All is given back even so.
+async fn is_overtaken(kind: &str, parts: &[i64]) -> bool {
     // All of these wait for the event at once.
     let server = TestServer::builder()
         .with(|config| {
@@ -991,7 +1001,11 @@ async fn overtaken(kind: &str, parts: &[i64]) {
         let (staff, refunds) = (&staff, &refunds);
         async move {
             let part = json!({"amount": amount, "reason": "A broken chair"});
-            staff.post(refunds, &part).await.data(201);
+            let given = staff.post(refunds, &part).await;
+            if given.status != 201 {
+                assert_eq!(given.code(409), "REFUND_EXCEEDS");
+            }
+            given.status == 201
         }
     };
     let others = async {
@@ -1012,7 +1026,12 @@ async fn overtaken(kind: &str, parts: &[i64]) {
                     let go_on = "select pg_advisory_unlock($1)";
                     gate.execute(go_on, &[amount]).await.unwrap();
                 };
-                tokio::join!(give(*amount), passed);
+                let given = give(*amount);
+                tokio::pin!(given, passed);
+                tokio::select! {
+                    is_given = &mut given => is_given,
+                    () = &mut passed => given.await,
+                }
             }
         });
         let released = async {
@@ -1020,14 +1039,16 @@ async fn overtaken(kind: &str, parts: &[i64]) {
             eventually(&client, "all in line", &in_line(all)).await;
             row.rollback().await.unwrap();
         };
-        tokio::join!(futures_util::future::join_all(later), released);
+        let (given, ()) = tokio::join!(futures_util::future::join_all(later), released);
+        given
     };
-    tokio::join!(give(parts[0]), others);
+    let (first, others) = tokio::join!(give(parts[0]), others);
     let rest = "select coalesce(sum(amount), 0) = 3000 from refunds where state = 'succeeded'";
     eventually(&client, "the rest of the money", rest).await;
     let end = format!("select state = 'done' from jobs where kind = '{kind}'");
     eventually(&client, "an end", &end).await;
     server.audit().await;
+    first && others.into_iter().all(|is_given| is_given)
 }
 
 /// The rest goes back, although there was less of it than the cancellation had read.

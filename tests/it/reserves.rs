@@ -598,7 +598,7 @@ async fn what_is_read_after_a_voucher_is_not_older_than_the_voucher() {
     let topic = format!("event:{}", world.show.event);
     let mut viewer = world.server.ws(WireVersion::V2).await;
     viewer.join(&topic, json!({})).await;
-    let path = format!("/api/v1/events/{}/availability", world.show.event);
+    let path = format!("/api/v1/availability/{}", world.show.event);
     let read = async || {
         let shown = world.server.anonymous().get(&path).await;
         let shown = shown.data(200);
