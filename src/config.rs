@@ -777,6 +777,10 @@ pub mod rest {
     pub const TICKET_TYPES_MAX: usize = 100;
     /// Tickets of one event or ticket type.
     pub const CAPACITY_MAX: i64 = i32::MAX as i64;
+    /// Most tickets of one booking that are shown at once, or printed in one file.
+    pub const TICKETS_MAX: i64 = 1_000;
+    /// Files of one booking's tickets.
+    pub const TICKETS_PARTS_MAX: i64 = CAPACITY_MAX / TICKETS_MAX + 1;
     /// A price in minor units.
     pub const PRICE_AMOUNT_MAX: i64 = 1_000_000_000_000;
     /// Tickets that one booking may have when the organizer does not say.

@@ -12,7 +12,7 @@ use crate::config::rest::{
     HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, LABEL_CHARS_MAX,
     MAX_PER_BOOKING_DEFAULT, MESSAGE_CHARS_MAX, METHOD_CHARS_MAX, NAME_CHARS_MAX,
     OFFER_MINUTES_DEFAULT, OFFER_MINUTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN,
-    REASON_CHARS_MAX, URL_CHARS_MAX, VOUCHER_CODE_CHARS_MAX,
+    REASON_CHARS_MAX, TICKETS_PARTS_MAX, URL_CHARS_MAX, VOUCHER_CODE_CHARS_MAX,
 };
 
 /// Postgres keeps no NUL.
@@ -266,6 +266,13 @@ pub fn quantity() -> Object {
 /// A seat is one ticket.
 pub fn one() -> Object {
     integer(1, 1).build()
+}
+
+/// A file of a booking's tickets.
+pub fn tickets_part() -> Object {
+    integer(1, TICKETS_PARTS_MAX)
+        .default(Some(1.into()))
+        .build()
 }
 
 pub fn max_per_booking() -> Object {

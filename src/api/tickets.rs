@@ -14,13 +14,16 @@ use super::extract::{At, Query};
 use super::fields::{Fields, Input};
 use super::page::{self, Cursor, Page, RequestedUri};
 use crate::auth::{Caller, Right};
+use crate::config::rest::TICKETS_PARTS_MAX;
 use crate::lang::Lang;
 use crate::pdf::ticket::{self, PrintedTicket};
 use crate::pdf::{Press, PrintError, Qr};
+use crate::schema;
 use crate::store::tickets::{TicketInFull, entry_of};
+use crate::ticketing::calendar::{self, CalendarEntry};
 use crate::ticketing::record::{HeldTicket, Money, TicketStatus};
 use crate::ticketing::reference::typed_ticket_code;
-use crate::ticketing::{BookingId, TicketId, calendar};
+use crate::ticketing::{BookingId, TicketId};
 
 /// Seconds after which a press may be free.
 const RETRY_AFTER_PRINTS_S: u64 = 2;
@@ -340,40 +343,61 @@ impl From<PrintError> for ApiError {
 /// A booking's tickets to print
 ///
 /// A4, a page each, in the language of `Accept-Language`. For its owner and the event's box office. Tickets that were
-/// taken back or handed on are left out.
+/// taken back or handed on are left out. A file has 1,000 of them: of a larger booking `Link` leads to the next part.
 #[utoipa::path(
     get, path = "/bookings/{id}/tickets.pdf", tag = "tickets",
-    params(("id" = Uuid, Path)),
+    params(("id" = Uuid, Path), WhichPart),
     responses(
         (status = 200, description = "The tickets", content_type = "application/pdf", body = Vec<u8>,
-            headers(("Content-Disposition" = String))),
+            headers(("Content-Disposition" = String), ("Link" = String))),
         (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's; `TICKET_NOT_FOUND`: it \
-            has no ticket to print", body = Failure),
+            has no ticket to print, or no such part", body = Failure),
     )
 )]
 pub(super) async fn pdf(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<BookingId>,
+    Query(which): Query<WhichPart>,
     ProofToken(token): ProofToken,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let tickets = of_booking(&state, &caller, id, token.as_deref()).await?;
+    insist_on_printing(&state, &caller, id, token.as_deref()).await?;
+    let found = state.store.tickets_part(id, which.part).await?;
+    let found = found.ok_or_else(not_found)?;
     let key = state.store.signing_key().await?;
-    let printed: Vec<PrintedTicket> = tickets
-        .iter()
-        .filter(|ticket| ticket.is_buyers())
+    let printed: Vec<PrintedTicket> = (found.tickets.iter())
         .filter_map(|ticket| PrintedTicket::of(ticket, &key))
         .collect();
-    let reference = tickets.first().map(|ticket| ticket.reference.clone());
-    let (Some(reference), false) = (reference, printed.is_empty()) else {
-        return Err(not_found());
-    };
     let lang = Lang::of(&headers);
     let print = move |press: &mut Press| ticket::print(press, &printed, lang);
     let written = state.printer.print_now(print).await?;
-    let name = format!("tickets-{reference}.pdf");
-    Ok(file("application/pdf", Some(name), written))
+    let mut response = file("application/pdf", Some(found.file_name()), written);
+    if found.part < found.parts {
+        // Only a query, as of lists: a proxy may serve us below a path that we do not know of.
+        let link = format!("<?part={}>; rel=\"next\"", found.part + 1);
+        let link = HeaderValue::from_str(&link).map_err(ApiError::internal)?;
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// A file of the tickets to print.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WhichPart {
+    /// Which 1,000 of the tickets.
+    #[param(schema_with = schema::tickets_part, required = false)]
+    part: i64,
+}
+
+impl Input for WhichPart {
+    fn read(fields: &mut Fields) -> Option<WhichPart> {
+        let part = fields.integer("part", 1..=TICKETS_PARTS_MAX);
+        Some(WhichPart {
+            part: part.unwrap_or(1),
+        })
+    }
 }
 
 /// A booking's event for calendars
@@ -395,11 +419,16 @@ pub(super) async fn ics(
     At(id): At<BookingId>,
     ProofToken(token): ProofToken,
 ) -> ApiResult<Response> {
-    let tickets = of_booking(&state, &caller, id, token.as_deref()).await?;
-    let is_over = tickets.iter().all(|one| one.status == TicketStatus::Void);
-    let entry = entry_of(&tickets, is_over).ok_or_else(not_found)?;
-    let text = calendar::calendar(&entry);
-    let name = format!("{}.ics", entry.uid);
+    insist_on_printing(&state, &caller, id, token.as_deref()).await?;
+    let (text, name) = match state.store.tickets_part(id, 1).await? {
+        Some(first) => entry_file(first.entry()),
+        None => {
+            let tickets = state.store.tickets_of(id).await?;
+            let is_over = tickets.iter().all(|one| one.status == TicketStatus::Void);
+            entry_file(entry_of(&tickets, is_over))
+        }
+    }
+    .ok_or_else(not_found)?;
     Ok(file(
         "text/calendar; charset=utf-8",
         Some(name),
@@ -407,20 +436,25 @@ pub(super) async fn ics(
     ))
 }
 
-/// All tickets of a booking that the caller may print.
-async fn of_booking(
+/// Its text, and the name of the file that has it.
+fn entry_file(entry: Option<CalendarEntry<'_>>) -> Option<(String, String)> {
+    entry.map(|entry| (calendar::calendar(&entry), format!("{}.ics", entry.uid)))
+}
+
+/// Whether the caller may print a booking's tickets.
+async fn insist_on_printing(
     state: &ApiState,
     caller: &Caller,
     id: BookingId,
     token: Option<&str>,
-) -> ApiResult<Vec<TicketInFull>> {
+) -> ApiResult<()> {
     let found = state.store.booking_belongs(id).await?;
     let may = |found: &crate::store::bookings::Belongs| {
         bookings::is_owner(state, found, caller, token)
             || caller.may(Right::Sell, found.organizer_id)
     };
     found.filter(may).ok_or_else(bookings::not_found)?;
-    Ok(state.store.tickets_of(id).await?)
+    Ok(())
 }
 
 /// Nobody between us and the reader keeps what opens a door.

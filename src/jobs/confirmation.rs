@@ -11,7 +11,7 @@ use crate::lang::Lang;
 use crate::mail::Attachment;
 use crate::pdf::ticket::{self, PrintedTicket};
 use crate::store::letters::{BookingToTell, CONFIRMATION_JOB, LETTER_WORTH, confirmation_job};
-use crate::store::tickets::{TicketInFull, entry_of};
+use crate::store::tickets::{TicketInFull, TicketsPart};
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::{BookingId, EventId, calendar};
 
@@ -44,19 +44,18 @@ impl Kind for Confirmation {
         let Some(told) = told.filter(is_due) else {
             return Ok(End::Done);
         };
-        let tickets = hands.store.tickets_of(self.booking_id).await?;
-        let is_over = tickets.iter().all(|ticket| !ticket.is_buyers());
-        let Some(entry) = entry_of(&tickets, false).filter(|_| !is_over) else {
+        let Some(first) = hands.store.tickets_part(self.booking_id, 1).await? else {
             return Ok(End::Done);
         };
-        let letter = letter(&told, words(told.lang, &told.title), hands);
+        let Some(entry) = first.entry() else {
+            return Ok(End::Done);
+        };
+        let letter = letter(&told, words(told.lang, &told.title, &first), hands);
         let mail = letter.mail(&told.email, &task.mail_key())?;
-        let paper = paper(hands, &tickets, told.lang, |ticket, key| {
-            PrintedTicket::of(ticket, key).filter(|_| ticket.is_buyers())
-        });
+        let paper = paper(hands, &first.tickets, told.lang, PrintedTicket::of);
         let mail = mail
             .attach(Attachment {
-                name: format!("tickets-{}.pdf", told.reference),
+                name: first.file_name(),
                 content_type: "application/pdf",
                 bytes: paper.await?,
             })
@@ -89,7 +88,7 @@ pub(super) async fn paper(
     written.map_err(|error| Failed::Later(error.to_string()))
 }
 
-fn words(lang: Lang, title: &str) -> Words {
+fn words(lang: Lang, title: &str, part: &TicketsPart) -> Words {
     let (subject, line) = match lang {
         Lang::En => (
             format!("Your tickets for {title}"),
@@ -104,8 +103,40 @@ fn words(lang: Lang, title: &str) -> Words {
             "رزرو شما تأیید شد. بلیت‌ها پیوست این نامه‌اند؛ هر کد یک نفر را یک بار راه می‌دهد.",
         ),
     };
-    Words {
-        subject,
-        lines: vec![line.to_owned()],
+    let mut lines = vec![line.to_owned()];
+    if part.parts > 1 {
+        let (some, all) = (part.tickets.len(), part.all);
+        lines.push(match lang {
+            Lang::En => format!(
+                "These are the first {some} of your {all} tickets, as many as one mail can have. You find all of them in your booking, below."
+            ),
+            Lang::Th => format!(
+                "อีเมลนี้มีบัตร {some} ใบแรกจากทั้งหมด {all} ใบ ซึ่งมากที่สุดที่แนบได้ในอีเมลเดียว บัตรทั้งหมดอยู่ในการจองของคุณตามลิงก์ด้านล่าง"
+            ),
+            Lang::Fa => format!(
+                "این‌ها {some} بلیت نخست از {all} بلیت شما هستند، بیشترین شماری که در یک نامه جا می‌گیرد. همهٔ آن‌ها را در رزرو خود، در پیوند زیر، می‌یابید."
+            ),
+        });
+    }
+    Words { subject, lines }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_without_all_tickets_says_so() {
+        let part = |all, parts| TicketsPart {
+            tickets: Vec::new(),
+            all,
+            part: 1,
+            parts,
+        };
+        for lang in [Lang::En, Lang::Th, Lang::Fa] {
+            assert_eq!(words(lang, "Show", &part(2, 1)).lines.len(), 1);
+            let some = words(lang, "Show", &part(1_001, 2));
+            assert!(some.lines[1].contains("1001"), "{:?}", some.lines);
+        }
     }
 }

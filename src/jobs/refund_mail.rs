@@ -55,13 +55,14 @@ impl Kind for RefundMail {
             amount: refund.amount,
             currency: told.total.currency.clone(),
         });
-        let tickets = hands.store.tickets_of(refund.booking_id).await?;
-        let back = refund.tickets.as_deref().unwrap_or_default();
-        let back = tickets.iter().filter(|one| back.contains(&one.code));
+        let codes = refund.tickets.as_deref().unwrap_or_default();
+        let back = (hands.store)
+            .tickets_coded(refund.booking_id, codes)
+            .await?;
         let payment = hands.store.payment(refund.payment_id).await?;
         let said = RefundFacts {
             money,
-            places: places(back),
+            places: places(back.iter()),
             reason: Reason::of(&refund.reason),
             way: payment.map_or(RefundRoute::AsPaid, |payment| RefundRoute::of(&payment)),
         };
@@ -71,6 +72,7 @@ impl Kind for RefundMail {
             told.status,
             BookingStatus::Cancelled | BookingStatus::Refunded
         ) {
+            let tickets = hands.store.tickets_of(refund.booking_id).await?;
             mail = out_of_calendar(mail, &told, &tickets);
         }
         mailer.send(mail).await?;

@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 use super::bookings::Belongs;
 use super::{Store, StoreError, Total};
 use crate::auth::passes::{self, PublicKey, TicketKey};
-use crate::config::rest::LIST_COUNTED_MAX;
+use crate::config::rest::{LIST_COUNTED_MAX, TICKETS_MAX};
 use crate::lang::Lang;
 use crate::ticketing::calendar::CalendarEntry;
 use crate::ticketing::live::EventStatus;
@@ -16,8 +16,6 @@ use crate::ticketing::pass::Pass;
 use crate::ticketing::record::{BookedSeat, HeldTicket, Money, TicketOffer, TicketStatus};
 use crate::ticketing::{EventId, SeatId, TicketId, TicketTypeId, UserId};
 
-/// Most tickets of one booking that are shown at once.
-const TICKETS_MAX: i64 = 1_000;
 /// How long after an event's end, or its beginning where its end is not known, a gate still looks at its tickets.
 const PASS_SLACK_S: i64 = 24 * 3_600;
 
@@ -169,6 +167,17 @@ impl TicketInFull {
     }
 }
 
+/// One file's worth of a booking's tickets: of those that its buyer holds and that were not taken back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TicketsPart {
+    pub tickets: Vec<TicketInFull>,
+    /// In all parts.
+    pub all: i64,
+    /// From 1.
+    pub part: i64,
+    pub parts: i64,
+}
+
 /// The tickets' types and seats, a line for each type and each seat.
 pub fn places<'a>(tickets: impl Iterator<Item = &'a TicketInFull>) -> Vec<String> {
     let mut lines: Vec<(String, usize)> = Vec::new();
@@ -185,6 +194,27 @@ pub fn places<'a>(tickets: impl Iterator<Item = &'a TicketInFull>) -> Vec<String
             times => format!("{times} × {place}"),
         })
         .collect()
+}
+
+impl TicketsPart {
+    /// Of its file. Some programs open a second one of a name in place of the first.
+    pub fn file_name(&self) -> String {
+        let reference = self.tickets.first().map(|one| one.reference.as_str());
+        let reference = reference.unwrap_or_default();
+        match self.parts {
+            1 => format!("tickets-{reference}.pdf"),
+            parts => format!("tickets-{reference}-{}-of-{parts}.pdf", self.part),
+        }
+    }
+
+    /// The calendar entry of their booking, which lists these and says whether there are others.
+    pub fn entry(&self) -> Option<CalendarEntry<'_>> {
+        let mut entry = entry_of(&self.tickets, false)?;
+        if self.parts > 1 {
+            entry.description.push_str("\n…");
+        }
+        Some(entry)
+    }
 }
 
 /// The calendar entry of a booking with these tickets; the buyer's own are listed in it. `None`: it has none.
@@ -257,18 +287,73 @@ impl Store {
         ticket_numbered(&self.client().await?, id).await
     }
 
-    /// A booking's tickets, in the order in which they were made.
+    /// A booking's tickets, in the order in which they were made: 1,000 at most, those that were not taken back first.
     pub async fn tickets_of(
         &self,
         booking: crate::ticketing::BookingId,
     ) -> Result<Vec<TicketInFull>, StoreError> {
         let client = self.client().await?;
         let sql = format!(
-            "select {COLUMNS} from (select * from tickets where booking_id = $1 limit $2) k {JOINS} {ATTENDEE} order by k.id"
+            "select {COLUMNS}
+               from (select * from tickets where booking_id = $1 order by status = 'void', id limit $2) k {JOINS} {ATTENDEE}
+              order by k.id"
         );
         let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&booking, &TICKETS_MAX]).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Those of a booking's tickets that have these codes, in the order in which they were made.
+    pub async fn tickets_coded(
+        &self,
+        booking: crate::ticketing::BookingId,
+        codes: &[String],
+    ) -> Result<Vec<TicketInFull>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "select {COLUMNS}
+               from (select * from tickets where booking_id = $1 and code = any($2)) k {JOINS} {ATTENDEE}
+              order by k.id"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client.query(&statement, &[&booking, &codes]).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// A part of the tickets that a booking's buyer can print; `None`: there is no such part.
+    pub async fn tickets_part(
+        &self,
+        booking: crate::ticketing::BookingId,
+        part: i64,
+    ) -> Result<Option<TicketsPart>, StoreError> {
+        let client = self.client().await?;
+        let own = "from tickets k where booking_id = $1 and status <> 'void'
+                      and (select true from ticket_holders h where h.ticket_id = k.id limit 1) is null";
+        let statement = client
+            .prepare_cached(&format!("select count(*) {own}"))
+            .await?;
+        let all: i64 = client
+            .query_one(&statement, &[&booking])
+            .await?
+            .try_get(0)?;
+        let parts = (all + TICKETS_MAX - 1) / TICKETS_MAX;
+        if !(1..=parts).contains(&part) {
+            return Ok(None);
+        }
+        let sql = format!(
+            "select {COLUMNS} from (select * {own} order by id limit $2 offset $3) k {JOINS} {ATTENDEE} order by k.id"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let before = (part - 1) * TICKETS_MAX;
+        let rows = client
+            .query(&statement, &[&booking, &TICKETS_MAX, &before])
+            .await?;
+        Ok(Some(TicketsPart {
+            tickets: rows.iter().map(read).collect::<Result<_, _>>()?,
+            all,
+            part,
+            parts,
+        }))
     }
 
     /// One page of the tickets that an account holds, those of its latest bookings and those that it took over last first, and how

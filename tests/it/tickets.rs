@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::caller::Caller;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, user};
+use seatcast::ticketing::BookingId;
 
 const BOOKINGS: &str = "/api/v1/bookings";
 const CHECKINS: &str = "/api/v1/checkins";
@@ -483,4 +484,51 @@ async fn an_offline_entry_is_the_tickets_use_once_the_scan_before_it_is_undone()
     let again = organizer.post(CHECKINS, &scan("online-03")).await;
     assert_eq!(again.data(200)["result"], "admitted");
     server.audit().await;
+}
+
+/// More than one file has. The first part is read and not printed here: a thousand pages take long without optimization.
+#[tokio::test]
+async fn all_tickets_of_a_large_booking_can_be_printed() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().capacity(1_001).ticket_type("Seat", 0, 1_001);
+    let show = show.stage(&client).await;
+    let many = "update events set max_per_booking = 1001";
+    client.batch_execute(many).await.unwrap();
+    let buyer = server.user(user(&client, "customer").await);
+    let body = json!({"event_id": show.event, "quantity": 1_001});
+    let booked = buyer.post("/api/v1/bookings", &body).await;
+    let (id, reference) = (&booked.data(201)["id"], &booked.data(201)["reference"]);
+    let (id, reference) = (id.as_str().unwrap(), reference.as_str().unwrap());
+    let store = server.database.store().await;
+    let booking = BookingId(id.parse().unwrap());
+    let first = store.tickets_part(booking, 1).await;
+    let first = first.unwrap().unwrap();
+    assert_eq!(
+        (first.tickets.len(), first.all, first.parts),
+        (1_000, 1_001, 2)
+    );
+    assert_eq!(first.file_name(), format!("tickets-{reference}-1-of-2.pdf"));
+    let pdf = format!("/api/v1/bookings/{id}/tickets.pdf");
+    let last = buyer.get(&format!("{pdf}?part=2")).await;
+    assert_eq!((last.status, last.header("link")), (200, None));
+    let name = format!("attachment; filename=\"tickets-{reference}-2-of-2.pdf\"");
+    assert_eq!(last.header("content-disposition"), Some(&*name));
+    let none = buyer.get(&format!("{pdf}?part=3")).await;
+    assert_eq!(none.code(404), "TICKET_NOT_FOUND");
+
+    let calendar = format!("/api/v1/bookings/{id}/calendar.ics");
+    let entry = buyer.get(&calendar).await;
+    assert!(entry.text.contains("1000 × Seat"), "{}", entry.text);
+    assert!(entry.text.contains("…"), "it has others: {}", entry.text);
+    let last = booked.data(201)["tickets"][1_000]["code"].as_str().unwrap();
+    let coded = store.tickets_coded(booking, &[last.to_owned()]).await;
+    assert_eq!(coded.unwrap()[0].code, last);
+    // The last ticket alone is good: the booking has not ended.
+    let all_but_one = "update tickets set status = 'void' where code <> $1";
+    client.execute(all_but_one, &[&last]).await.unwrap();
+    let entry = buyer.get(&calendar).await;
+    assert!(!entry.text.contains("CANCELLED"), "{}", entry.text);
+    assert!(!entry.text.contains("…"), "{}", entry.text);
+    assert_eq!(store.tickets_of(booking).await.unwrap().len(), 1_000);
 }

@@ -357,9 +357,9 @@ export class BuyerClient extends LiveClient {
     return given(await this.rest.send<AcceptedTicket>(`/transfers/${encodeURIComponent(link)}/accept`, { method: 'POST' }));
   }
 
-  /** A booking's tickets to print: a PDF. */
-  async ticketsPdf({ id }: Pick<Booking, 'id'>): Promise<Blob> {
-    return this.#file(`/bookings/${id}/tickets.pdf`, proof(this.#kept(id)));
+  /** A booking's tickets to print: a PDF of 1,000 at most. The others are in further parts. */
+  async ticketsPdf({ id }: Pick<Booking, 'id'>, part = 1): Promise<Blob> {
+    return this.#file(`/bookings/${id}/tickets.pdf${part > 1 ? `?part=${part}` : ''}`, proof(this.#kept(id)));
   }
 
   /** A booking's invoice and credit notes: a PDF. @throws Refusal (`INVOICE_NOT_FOUND`: it has none, or none yet) */

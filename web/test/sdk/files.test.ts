@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { fileOf } from '../../src/sdk/files.ts';
-import { Refusal, Unreachable, type SeatcastClient } from '../../src/sdk/index.ts';
+import { eachOfTickets, fileOf } from '../../src/sdk/files.ts';
+import { Refusal, Unreachable, type SeatcastClient, type Ticket } from '../../src/sdk/index.ts';
 import { Rest } from '../../src/sdk/rest.ts';
 import { accepted, FakeServer, refused } from '../support/fake-server.ts';
 
@@ -25,6 +25,26 @@ it.each<[string, (client: SeatcastClient) => Promise<unknown>]>([
   const client = server.client();
   await expect(read(client)).rejects.toBeInstanceOf(Unreachable);
   client.close();
+});
+
+describe('tickets to print', () => {
+  const tickets = (count: number, status: Ticket['status'] = 'valid'): Ticket[] => Array.from({ length: count }, (_, at) => ({ code: `TKT-${at}`, status })) as Ticket[];
+  const print = async (of: Ticket[], last = Infinity): Promise<string[]> => {
+    const names: string[] = [];
+    const part = (at: number): Promise<Blob> => (at > last ? Promise.reject(new Refusal(404, 'none', { code: 'TICKET_NOT_FOUND' })) : Promise.resolve(new Blob([])));
+    await eachOfTickets({ reference: 'BK-1', tickets: of }, part, (_file, name) => void names.push(name));
+    return names;
+  };
+
+  it('are one file up to a thousand, and all of them in as many as they take', async () => {
+    expect(await print(tickets(1_000))).toEqual(['tickets-BK-1.pdf']);
+    expect(await print([...tickets(1_001), ...tickets(3_000, 'void')])).toEqual(['tickets-BK-1-1-of-2.pdf', 'tickets-BK-1-2-of-2.pdf']);
+  });
+
+  it('end where there are no more, as of those that somebody else used, and fail where there are none', async () => {
+    expect(await print(tickets(1_001, 'used'), 1)).toEqual(['tickets-BK-1-1-of-2.pdf']);
+    await expect(print(tickets(1), 0)).rejects.toMatchObject({ code: 'TICKET_NOT_FOUND' });
+  });
 });
 
 describe('a file', () => {

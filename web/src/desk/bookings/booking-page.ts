@@ -2,6 +2,8 @@ import { css, html, nothing, type PropertyDeclarations, type TemplateResult } fr
 import { count, momentWords, sum } from '../../elements/internal/format.ts';
 import { addedRows, containedWords } from '../../elements/internal/price-lines.ts';
 import { explain } from '../../elements/internal/refusals.ts';
+import { save } from '../../elements/internal/save.ts';
+import { eachOfTickets } from '../../sdk/files.ts';
 import { Refusal, Unreachable, type Attendee, type Booking, type Money } from '../../sdk/index.ts';
 import { EventDeskPage } from '../desk-page.ts';
 import { download } from '../files.ts';
@@ -428,7 +430,7 @@ export class BookingDeskPage extends EventDeskPage {
 
   #actions(booking: WholeBooking): TemplateResult {
     const words = WORDS[this.language];
-    const { status, id, reference, tickets } = booking;
+    const { status, id, tickets } = booking;
     const organization = this.event.organizer_id;
     const [sells, keepsMoney] = [may(this.me, 'sell', organization), may(this.me, 'money', organization)];
     const isPaid = leftOf(booking).amount > 0;
@@ -442,7 +444,7 @@ export class BookingDeskPage extends EventDeskPage {
     return html`
       ${button(sells && status === 'pending', words.doConfirm, ask('confirm'), 'primary')}
       ${button(sells && status === 'confirmed', words.doResend, () => void this.#resend(booking))}
-      ${button(sells && status === 'confirmed' && isOpen, words.printTickets, () => void this.tried(download(`/bookings/${id}/tickets.pdf`, `tickets-${reference}.pdf`)))}
+      ${button(sells && status === 'confirmed' && isOpen, words.printTickets, () => void this.tried(eachOfTickets(booking, (part) => this.client.file(`/bookings/${id}/tickets.pdf?part=${part}`), save)))}
       ${button(keepsMoney && isPaid, words.doRefund, () => void this.#askRefund(), 'danger')}
       ${button(sells && (status === 'pending' || (status === 'confirmed' && (keepsMoney || !isPaid))), words.doCancel, ask('cancel'), 'danger')}
     `;

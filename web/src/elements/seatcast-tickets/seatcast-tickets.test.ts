@@ -41,6 +41,7 @@ beforeEach(() => {
 afterEach(() => {
   document.body.replaceChildren();
   client.close();
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
 
@@ -61,6 +62,22 @@ it('shows the QR of each ticket that opens the door, with the proof of a guest',
   expect(images()).toEqual(['data:image/svg+xml,<svg>TKT-1</svg>', 'data:image/svg+xml,<svg>TKT-2</svg>']);
   expect(textOf(element)).toContain('Standard TKT-1 Valid Hand on Stalls · Row H · Seat 2 TKT-2 Valid Hand on Standard TKT-3 Used Standard TKT-4 Handed on');
   expect(server.requests.map(({ headers }) => headers.get('x-booking-token'))).toEqual(['secret', 'secret']);
+});
+
+it('prints all tickets of a large booking, in as many files as they take', async () => {
+  const pages = vi.fn((part: string) => new Response(`part ${part}`, { headers: { 'content-type': 'application/pdf' } }));
+  server.routes.set('GET /bookings/b-1/tickets.pdf', () => pages(new URLSearchParams(server.requests.at(-1)!.path.split('?')[1]).get('part') ?? '1'));
+  const names: string[] = [];
+  vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
+    names.push(this.download);
+  });
+  await show(booking({ tickets: Array.from({ length: 1_001 }, (_, at) => ticket(`TKT-${at + 1}`, at === 0 ? 'valid' : 'used')) }));
+  server.requests.length = 0;
+  [...element.renderRoot.querySelectorAll('button')].find(({ textContent }) => textContent?.trim() === 'Print (PDF)')?.click();
+  await vi.waitFor(() => expect(names).toEqual(['tickets-BK-1-1-of-2.pdf', 'tickets-BK-1-2-of-2.pdf']));
+  expect(pages.mock.calls).toEqual([['1'], ['2']]);
+  expect(server.requests.map(({ headers }) => headers.get('x-booking-token'))).toEqual(['secret', 'secret']);
+  expect(element.problem).toBeUndefined();
 });
 
 it('shows none of a booking that is not new, until it is asked to', async () => {

@@ -263,7 +263,7 @@ export class SeatcastTickets extends LitElement {
     this.problem = undefined;
     try {
       if (this.held) save(await files.fileOf(this.#client.rest, `/tickets/${encodeURIComponent(this.held.code)}/ticket.pdf`, {}), `${this.held.code}.pdf`);
-      else if (kind === 'pdf') save(await this.#client.ticketsPdf(booking), `tickets-${booking.reference ?? ''}.pdf`);
+      else if (kind === 'pdf') await files.eachOfTickets(booking, (part) => this.#client.ticketsPdf(booking, part), save);
       else save(await this.#client.calendarEntry(booking), `${booking.reference ?? ''}.ics`);
     } catch (error) {
       this.problem = error;
