@@ -2,9 +2,9 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::Row;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
+use super::turns::turns_soon;
 use super::users::{self, User};
 use super::{Store, StoreError};
 use crate::auth::rights::MEMBERSHIPS_MAX;
@@ -16,9 +16,6 @@ use crate::ticketing::{BookingId, EventId, SessionId, UserId};
 const JOINED_BOOKINGS_MAX: i64 = 500;
 /// The same of tickets that somebody took over without an account.
 const JOINED_TICKETS_MAX: i64 = 500;
-
-/// How long a sign-in waits for the turns of their events, in milliseconds: longer than the desk has them.
-const JOIN_WAIT_MS: u64 = 200;
 
 /// The name by which a person signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -618,33 +615,6 @@ async fn join_guest_tickets(tx: &Transaction<'_>, user: UserId) -> Result<(), St
                                               order by ticket_id limit $2 for no key update skip locked))";
     tx.execute(join, &[&user, &JOINED_TICKETS_MAX]).await?;
     Ok(())
-}
-
-/// Takes the turns of these events, if they all come within [`JOIN_WAIT_MS`]; else those that are free. Returns the events.
-async fn turns_soon(tx: &Transaction<'_>, events: &[EventId]) -> Result<Vec<EventId>, StoreError> {
-    // In order of id, as everybody takes them.
-    let turns =
-        "select event_id from turns where event_id = any($1) order by event_id for no key update";
-    let usual = tx.query_one("select current_setting('statement_timeout')", &[]);
-    let usual: String = usual.await?.try_get(0)?;
-    let patience = format!("savepoint turns; set local statement_timeout = {JOIN_WAIT_MS}");
-    tx.batch_execute(&patience).await?;
-    let rows = match tx.query(turns, &[&events]).await {
-        Ok(rows) => {
-            let set = "select set_config('statement_timeout', $1, true)";
-            tx.execute(set, &[&usual]).await?;
-            rows
-        }
-        Err(error) => match error.code() {
-            Some(&SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE) => {
-                tx.batch_execute("rollback to savepoint turns").await?;
-                let free = format!("{turns} skip locked");
-                tx.query(&free, &[&events]).await?
-            }
-            _ => return Err(error.into()),
-        },
-    };
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 fn account(row: &Row) -> Result<Account, StoreError> {

@@ -159,7 +159,7 @@ where
 }
 
 /// Locks the event against other writers until the transaction ends.
-pub(super) async fn take_turn(tx: &Transaction<'_>, event: EventId) -> Result<(), StoreError> {
+async fn take_turn(tx: &Transaction<'_>, event: EventId) -> Result<(), StoreError> {
     tx.execute("select take_turn_to_edit($1)", &[&event])
         .await?;
     Ok(())
@@ -167,11 +167,13 @@ pub(super) async fn take_turn(tx: &Transaction<'_>, event: EventId) -> Result<()
 
 /// The event as it is now, if `caller` may change it.
 pub(super) async fn authorized(
-    tx: &Transaction<'_>,
+    client: &impl GenericClient,
     event: EventId,
     caller: &Caller,
 ) -> EditResult<EventBefore> {
-    let before = before(tx, event).await?.ok_or(EditRefusal::EventNotFound)?;
+    let before = before(client, event)
+        .await?
+        .ok_or(EditRefusal::EventNotFound)?;
     edit::authorize(
         caller.may(Right::Manage, before.organizer_id),
         before.status,

@@ -71,6 +71,7 @@ pub(crate) mod together;
 mod total;
 pub mod transfers;
 pub(crate) mod turn_places;
+mod turns;
 pub mod users;
 pub mod waitlist;
 pub mod yardstick;

@@ -44,26 +44,22 @@ impl Store {
         caller: &Caller,
         notices: &[(EventId, NewNotice)],
     ) -> Result<Result<(), (EventId, EditRefusal)>, StoreError> {
-        let lent = (*caller, notices);
-        self.transaction(&lent, |tx, (caller, notices)| {
+        let events: BTreeSet<EventId> = notices.iter().map(|(event, _)| *event).collect();
+        // Asked twice: nobody waits for the turn of an event that is not theirs, and the answer may change meanwhile.
+        if let Err(refused) = entries(&self.client().await?, &events, caller).await? {
+            return Ok(Err(refused));
+        }
+        let lent = (*caller, notices, &events);
+        self.in_turns(&events, &lent, |tx, (caller, notices, events)| {
             Box::pin(async move {
-                // In order of id, so that two writers of the same events cannot deadlock.
-                let events: BTreeSet<EventId> = notices.iter().map(|(event, _)| *event).collect();
-                let mut entries = Vec::with_capacity(events.len());
-                for event in events {
-                    edit::take_turn(tx, event).await?;
-                    match edit::authorized(tx, event, caller).await {
-                        Ok(before) => {
-                            let organizer = before.organizer_id;
-                            entries.push(AuditEntry::of_event(caller, organizer, event));
+                // Written only when all are allowed: a refusal commits what was written before it.
+                match entries(tx, events, caller).await? {
+                    Ok(entries) => {
+                        for entry in &entries {
+                            entry.write(tx).await?;
                         }
-                        Err(EditError::Refused(refusal)) => return Ok(Err((event, refusal))),
-                        Err(EditError::Store(error)) => return Err(error),
                     }
-                }
-                // Written only now: a refusal commits what was written before it.
-                for entry in &entries {
-                    entry.write(tx).await?;
+                    Err(refused) => return Ok(Err(refused)),
                 }
                 for (event, notice) in *notices {
                     match insert_notice(tx, *event, caller.user_id(), notice).await {
@@ -124,6 +120,25 @@ impl Store {
         })
         .await
     }
+}
+
+/// What the audit trail says of each event, if `caller` may change all of them.
+async fn entries(
+    client: &impl GenericClient,
+    events: &BTreeSet<EventId>,
+    caller: &Caller,
+) -> Result<Result<Vec<AuditEntry>, (EventId, EditRefusal)>, StoreError> {
+    let mut entries = Vec::with_capacity(events.len());
+    for event in events {
+        match edit::authorized(client, *event, caller).await {
+            Ok(before) => {
+                entries.push(AuditEntry::of_event(caller, before.organizer_id, *event));
+            }
+            Err(EditError::Refused(refusal)) => return Ok(Err((*event, refusal))),
+            Err(EditError::Store(error)) => return Err(error),
+        }
+    }
+    Ok(Ok(entries))
 }
 
 async fn insert_notice(

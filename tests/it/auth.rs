@@ -1,9 +1,6 @@
 //! The rights of callers: by token, and by `X-User-Id` in development mode only.
 
-use std::time::Duration;
-
-use seatcast::auth::{Auth, Role};
-use seatcast::config::{AuthConfig, Config};
+use seatcast::auth::Role;
 use seatcast::ticketing::UserId;
 use serde_json::json;
 
@@ -11,9 +8,8 @@ use crate::sse::Stream;
 use crate::support::caller::Caller;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, user};
+use crate::support::tokens::{SECRET, token};
 use crate::support::websocket::{Socket, WireVersion};
-
-const SECRET: &str = "the tests' secret, of more than 32 bytes";
 
 /// A server that is not in development mode.
 async fn strict() -> TestServer {
@@ -22,15 +18,6 @@ async fn strict() -> TestServer {
         config.auth.jwt_secret = Some(SECRET.to_owned());
     });
     server.start().await
-}
-
-fn token(id: UserId, role: Role) -> String {
-    let config = AuthConfig {
-        jwt_secret: Some(SECRET.to_owned()),
-        ..Config::default().auth
-    };
-    let auth = Auth::new(&config).unwrap();
-    auth.issue(id, role, Duration::from_secs(60)).unwrap()
 }
 
 fn bearer(server: &TestServer, token: &str) -> Caller {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use seatcast::auth::Role;
+use seatcast::config::Config;
 use seatcast::store::audit::audit;
 use seatcast::ticketing::{EventId, SeatId};
 use serde_json::{Value, json};
@@ -13,8 +15,10 @@ use crate::support::caller::Caller;
 use crate::support::database::{TestDatabase, wait_for_a_lock};
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one, user};
+use crate::support::tokens::{SECRET, token};
 use crate::support::viewer::{finish, viewers};
 
+const BROADCASTS: &str = "/realtime/v1/api/broadcast";
 const BOOKINGS: &str = "/api/v1/bookings";
 /// Tickets of the scarce type.
 const LAST: i32 = 50;
@@ -182,6 +186,30 @@ async fn a_user_in_a_hurry_has_one_pending_booking() {
 }
 
 /// Takes the event's turn and keeps it.
+/// Whoever waits for a turn or a connection does so for as long as a busy machine needs for the rest of the test.
+fn wait_long(config: &mut Config) {
+    config.database.pool_wait_ms = 60_000;
+    config.database.lock_timeout_ms = 60_000;
+    config.database.statement_timeout_ms = 60_000;
+    config.http.request_timeout_ms = 60_000;
+}
+
+/// The event's organizer, with a token.
+fn speaker(server: &TestServer, show: &Staged) -> Caller {
+    let token = token(show.organizer, Role::Organizer);
+    let caller = server.anonymous();
+    caller.with_header("authorization", format!("Bearer {token}"))
+}
+
+/// A broadcast for each of the events.
+fn broadcasts(shows: &[&Staged]) -> Value {
+    let message = |show: &&Staged| {
+        let payload = json!({"updateType": "custom", "data": {"n": 1}});
+        json!({"topic": format!("event-updates:{}", show.event), "event": "update", "payload": payload})
+    };
+    json!({"messages": shows.iter().map(message).collect::<Vec<_>>()})
+}
+
 async fn stand_in_the_way(client: &tokio_postgres::Client, show: &Staged) {
     let sql = format!("begin; select take_turn({})", show.event);
     client.batch_execute(&sql).await.unwrap();
@@ -330,12 +358,9 @@ async fn faults_6_staff_who_wait_for_a_turn_leave_other_events_their_connections
     let server = TestServer::builder()
         .on(database)
         .with(|config| {
+            config.auth.jwt_secret = Some(SECRET.to_owned());
             config.database.pool_connections_max = 4;
-            // They wait for as long as a busy machine needs for the others.
-            config.database.pool_wait_ms = 60_000;
-            config.database.lock_timeout_ms = 60_000;
-            config.database.statement_timeout_ms = 60_000;
-            config.http.request_timeout_ms = 60_000;
+            wait_long(config);
         })
         .start()
         .await;
@@ -356,6 +381,8 @@ async fn faults_6_staff_who_wait_for_a_turn_leave_other_events_their_connections
         waiting.spawn(async move { caller.patch(&path, &json!({"title": "Later"})).await.status });
         let (caller, body) = (staff(&held), scan(&held, nth));
         waiting.spawn(async move { caller.post("/api/v1/checkins", &body).await.status });
+        let (caller, body) = (speaker(&server, &held), broadcasts(&[&held]));
+        waiting.spawn(async move { caller.post(BROADCASTS, &body).await.status });
     }
     wait_for_a_lock(&server.client().await).await;
     for nth in 0..10 {
@@ -371,7 +398,59 @@ async fn faults_6_staff_who_wait_for_a_turn_leave_other_events_their_connections
     }
     client.batch_execute("commit").await.unwrap();
     for status in waiting.join_all().await {
-        assert!([200, 201, 404].contains(&status), "{status}");
+        assert!([200, 201, 202, 404].contains(&status), "{status}");
     }
+    server.audit().await;
+}
+
+/// Broadcasts for two events, of which somebody keeps the second one's turn, or the first one's: they wait, and the other
+/// event goes on selling.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_is_not_kept_while_another_one_is_waited_for() {
+    let database = Arc::new(TestDatabase::new().await);
+    let client = database.client().await;
+    let organizer = user(&client, "organizer").await;
+    let mut shows = Vec::new();
+    for _ in 0..3 {
+        let show = Show::new()
+            .by(organizer)
+            .ticket_type("Standing", 1_500, LAST);
+        shows.push(show.stage(&client).await);
+    }
+    let server = TestServer::builder()
+        .on(database)
+        .with(|config| {
+            config.auth.jwt_secret = Some(SECRET.to_owned());
+            wait_long(config);
+        })
+        .start()
+        .await;
+    let [before, held, after] = &shows[..] else {
+        panic!("three shows");
+    };
+    stand_in_the_way(&client, held).await;
+    let mut waiting = JoinSet::new();
+    for pair in [[before, held], [held, after]] {
+        let (caller, body) = (speaker(&server, held), broadcasts(&pair));
+        waiting.spawn(async move { caller.post(BROADCASTS, &body).await.status });
+    }
+    wait_for_a_lock(&server.client().await).await;
+    for _ in 0..10 {
+        for free in [before, after] {
+            let booked = json!({"event_id": free.event, "quantity": 1});
+            server.anonymous().post(BOOKINGS, &booked).await.data(201);
+        }
+        assert!(waiting.try_join_next().is_none(), "the turn is held");
+    }
+    // Nobody stands in line for the turn of an event that is not theirs.
+    let stranger = Show::new().stage(&server.client().await).await;
+    let (stranger, body) = (speaker(&server, &stranger), broadcasts(&[held]));
+    assert_eq!(stranger.post(BROADCASTS, &body).await.status, 403);
+    client.batch_execute("commit").await.unwrap();
+    for status in waiting.join_all().await {
+        assert_eq!(status, 202);
+    }
+    let told = "select count(*) from notices";
+    assert_eq!(one::<i64>(&client, told, &[]).await, 4);
     server.audit().await;
 }

@@ -1,9 +1,6 @@
 //! Accounts that take tickets over: they have them in a list and on their own topic, live, without anything of the booking.
 
-use std::time::Duration;
-
-use seatcast::auth::{Auth, Role};
-use seatcast::config::{AuthConfig, Config};
+use seatcast::auth::Role;
 use seatcast::ticketing::UserId;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -14,20 +11,10 @@ use crate::support::own::Own;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, user};
 use crate::support::smtp::Smtp;
+use crate::support::tokens::{SECRET, token};
 
-const SECRET: &str = "the tests' secret, of more than 32 bytes";
 const BOOKINGS: &str = "/api/v1/bookings";
 const MINE: &str = "/api/v1/tickets/mine";
-
-fn token(id: UserId) -> String {
-    let config = AuthConfig {
-        jwt_secret: Some(SECRET.to_owned()),
-        ..Config::default().auth
-    };
-    let auth = Auth::new(&config).unwrap();
-    auth.issue(id, Role::Customer, Duration::from_secs(60))
-        .unwrap()
-}
 
 /// A server that mails, a show, and a buyer with some of its tickets.
 struct World {
@@ -97,7 +84,7 @@ impl World {
     }
 
     async fn own(&self, user: UserId) -> Own {
-        Own::join(&self.server, user, &token(user)).await
+        Own::join(&self.server, user, &token(user, Role::Customer)).await
     }
 
     fn organizer(&self) -> Caller {
@@ -244,9 +231,13 @@ async fn an_account_has_the_tickets_that_it_took_over_live_until_they_go_on() {
         .await;
     let sql = "update tickets set status = 'used'";
     world.client.batch_execute(sql).await.unwrap();
-    at_grace.resume(&world.server, &token(grace)).await;
+    at_grace
+        .resume(&world.server, &token(grace, Role::Customer))
+        .await;
     at_grace.holds(|all| all[0]["status"] == "used").await;
-    at_grace.resume(&another, &token(grace)).await;
+    at_grace
+        .resume(&another, &token(grace, Role::Customer))
+        .await;
     assert_eq!(at_grace.tickets[&id]["status"], "used");
     world.server.audit().await;
 }

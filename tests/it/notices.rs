@@ -1,19 +1,15 @@
 //! Notices reach every viewer once and in order, whoever makes them and on whatever way.
 
-use std::time::Duration;
-
-use seatcast::auth::{Auth, Role};
-use seatcast::config::{AuthConfig, Config};
-use seatcast::ticketing::{EventId, UserId};
+use seatcast::auth::Role;
+use seatcast::ticketing::EventId;
 use serde_json::{Value, json};
 
 use crate::support::caller::Caller;
 use crate::support::database::wait_for_a_lock;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{self, Show, Staged, user};
+use crate::support::tokens::{SECRET, token};
 use crate::support::websocket::{Socket, WireVersion};
-
-const SECRET: &str = "the tests' secret, of more than 32 bytes";
 
 async fn world() -> (TestServer, Staged) {
     let server = TestServer::builder()
@@ -26,15 +22,6 @@ async fn world() -> (TestServer, Staged) {
         .stage(&server.client().await)
         .await;
     (server, show)
-}
-
-fn token(id: UserId, role: Role) -> String {
-    let config = AuthConfig {
-        jwt_secret: Some(SECRET.to_owned()),
-        ..Config::default().auth
-    };
-    let auth = Auth::new(&config).unwrap();
-    auth.issue(id, role, Duration::from_secs(60)).unwrap()
 }
 
 /// A viewer of an event's updates; its join says this of broadcasts.

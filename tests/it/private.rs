@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use seatcast::auth::{Auth, Role};
-use seatcast::config::{AuthConfig, Config};
+use seatcast::auth::Role;
+use seatcast::config::Config;
 use seatcast::ticketing::{SeatId, UserId};
 use serde_json::{Value, json};
 
@@ -12,21 +12,8 @@ use crate::support::database::TestDatabase;
 use crate::support::own::Own;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, user};
+use crate::support::tokens::{SECRET, token, token_for};
 use crate::support::websocket::{Socket, WireVersion};
-
-const SECRET: &str = "the tests' secret, of more than 32 bytes";
-
-fn token_for(id: UserId, role: Role, life: Duration) -> String {
-    let config = AuthConfig {
-        jwt_secret: Some(SECRET.to_owned()),
-        ..Config::default().auth
-    };
-    Auth::new(&config).unwrap().issue(id, role, life).unwrap()
-}
-
-fn token(id: UserId, role: Role) -> String {
-    token_for(id, role, Duration::from_secs(60))
-}
 
 fn change(config: &mut Config) {
     config.auth.jwt_secret = Some(SECRET.to_owned());

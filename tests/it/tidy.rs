@@ -366,6 +366,16 @@ fn only_the_store_speaks_sql() {
 }
 
 #[test]
+fn only_the_desk_writes_claims() {
+    let writes = ["into claims", "update claims", "delete from claims"];
+    none("claims are changed by commands", |source| {
+        let fills = ["store/desk/", "store/seed/", "store/yardstick/"];
+        let elsewhere = !fills.iter().any(|place| source.path.starts_with(place));
+        elsewhere.then(|| first_of(source, &writes))?
+    });
+}
+
+#[test]
 fn only_the_feed_publishes() {
     let verbs = [
         "Publication::new",

@@ -19,6 +19,7 @@ pub(crate) mod server;
 pub(crate) mod show;
 pub(crate) mod smtp;
 pub(crate) mod stripe;
+pub(crate) mod tokens;
 pub(crate) mod viewer;
 pub(crate) mod websocket;
 
