@@ -397,14 +397,16 @@ $$;
 -- JIT is off, since the estimates of such plans are too rough to decide on it.
 --
 -- Triggers are set to run whatever `session_replication_role` says. Logical replication is refused: what applies it
--- runs no trigger of a statement, so its rows would be stored and neither counted nor logged.
+-- runs no trigger of a statement, so its rows would be stored and neither counted nor logged. So every table that has such
+-- triggers gets one that looks at each row, in replicas only; after the row, since one before it would have every update lock
+-- its row once more.
 create function refuse_replicated() returns trigger language plpgsql as $$
 begin
     if exists (select from pg_stat_get_activity(pg_backend_pid()) where backend_type like 'logical replication%') then
         raise exception '% cannot be a target of logical replication: its rows would be neither counted nor logged', tg_table_name
             using errcode = '0A000', hint = 'Write the rows by SQL, as any other program does.';
     end if;
-    return new;
+    return null;
 end
 $$;
 
@@ -422,6 +424,16 @@ begin
             execute format('alter function %s set enable_%s = off', one.name, shape);
         end loop;
         execute format('alter function %s set jit = off', one.name);
+    end loop;
+    for one in
+        select c.oid::regclass as relation, c.relname || '_not_replicated' as name from pg_class c
+         where c.relnamespace = current_schema()::regnamespace
+           -- Of a statement that inserts, deletes or updates: `TRIGGER_TYPE_…` in Postgres's catalog/pg_trigger.h.
+           and exists (select from pg_trigger where tgrelid = c.oid and tgtype & 1 = 0 and tgtype & (4 | 8 | 16) <> 0)
+           and not exists (select from pg_trigger where tgrelid = c.oid and tgname = c.relname || '_not_replicated')
+    loop
+        execute format('create trigger %I after insert or update or delete on %s
+                        for each row execute function refuse_replicated()', one.name, one.relation);
     end loop;
     for one in
         select t.tgrelid::regclass as relation, t.tgname as name from pg_trigger t join pg_class c on c.oid = t.tgrelid

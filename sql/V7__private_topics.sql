@@ -239,18 +239,6 @@ create unlogged table event_joins (
 );
 create index event_joins_by_age on event_joins (at);
 
-do $$
-declare
-    source text;
-begin
-    foreach source in array array['events', 'ticket_types', 'sections', 'seats', 'notices', 'bookings', 'booking_items',
-                                  'claims', 'tickets'] loop
-        execute format('create trigger %1$s_not_replicated before insert on %1$s
-                        for each row execute function refuse_replicated()', source);
-    end loop;
-end
-$$;
-
 -- Bookings as they are shown, in the shape of `ticketing::record::Booking`.
 --
 -- A plan of its own in each session, made once: inlined, so many subqueries were planned anew for almost every read while

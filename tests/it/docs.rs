@@ -136,6 +136,30 @@ fn links_lead_somewhere() {
     none_of("links lead somewhere", &faults);
 }
 
+/// Functions that roles may call, as the grants say, and as `sql/README.md` says to those who would.
+#[test]
+fn functions_to_call_are_those_that_roles_may_call() {
+    let roles = read("sql/roles.sql");
+    let grants = roles.split("grant execute on function ").skip(1);
+    let granted: BTreeSet<&str> = grants
+        .filter_map(|rest| rest.split(" to %I").next())
+        .flat_map(words)
+        .filter(|word| !word.is_empty())
+        .collect();
+    assert!(granted.len() > 20, "the scan finds the grants");
+    let page = read("sql/README.md");
+    let section = page.split("## Functions to call").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let spans = code_spans(section);
+    let named: BTreeSet<&str> = spans
+        .iter()
+        .filter_map(|span| span.split('(').next())
+        .collect();
+    let differ = granted.symmetric_difference(&named);
+    let differ: Vec<String> = differ.map(|name| (*name).to_owned()).collect();
+    none_of("roles may call what is said to be for them", &differ);
+}
+
 /// Whether the page has a heading that is linked to in this way.
 fn has_heading(page: &Path, anchor: &str) -> bool {
     let text = fs::read_to_string(page).unwrap_or_default();

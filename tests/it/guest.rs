@@ -409,6 +409,11 @@ async fn logical_replication_is_refused_core_35() {
         .await
         .expect("it migrates");
     let target = connect(postgres.url()).await;
+    // The source has the same row, as a copy has before it is replicated to.
+    let show = Show::new().ticket_type("Seated", 4_500, 4).row(4);
+    let show = show.stage(&target).await;
+    let section = "select min(section_id) from seats";
+    let section: i64 = target.query_one(section, &[]).await.expect("a seat").get(0);
     target
         .batch_execute("create database source")
         .await
@@ -416,15 +421,16 @@ async fn logical_replication_is_refused_core_35() {
     let url = postgres.url().replacen("///seatcast?", "///source?", 1);
     let source = connect(&url).await;
     source
-        .batch_execute(
+        .batch_execute(&format!(
             "create schema seatcast;
-             create table seatcast.sections (id bigint primary key, event_id bigint, name text);
-             create publication p for table seatcast.sections",
-        )
+             create table seatcast.seats (id bigint primary key, event_id bigint, section_id bigint, ticket_type_id bigint,
+                                          row_label text, number text, position int, blocked boolean);
+             insert into seatcast.seats values ({}, {}, {section}, {}, 'R0', '1', 0, false);
+             create publication p for table seatcast.seats",
+            show.seats[0], show.event, show.ticket_types[0]
+        ))
         .await
         .expect("a publication");
-    let slot = "select pg_create_logical_replication_slot('s', 'pgoutput')";
-    source.query_one(slot, &[]).await.expect("a slot");
     let row = target
         .query_one(
             "select current_setting('unix_socket_directories'), current_setting('port')",
@@ -439,38 +445,63 @@ async fn logical_replication_is_refused_core_35() {
         row.get::<_, String>(1),
         user_of(&target).await,
     );
-    target
-        .batch_execute(&subscription)
-        .await
-        .expect("a subscription");
-    let insert = "insert into seatcast.sections values (1, 1, 'Stalls')";
-    source.batch_execute(insert).await.expect("a row");
-    // Nobody tells that a worker failed but its statistics.
-    let refused = async {
-        let errors = "select apply_error_count from pg_stat_subscription_stats";
-        while target
-            .query_one(errors, &[])
+    for write in [
+        "insert into seatcast.seats select 999, event_id, section_id, ticket_type_id, 'B', '1', 9, false from seatcast.seats",
+        "update seatcast.seats set blocked = true",
+        "delete from seatcast.seats",
+    ] {
+        let slot = "select pg_create_logical_replication_slot('s', 'pgoutput')";
+        source.query_one(slot, &[]).await.expect("a slot");
+        let made = target.batch_execute(&subscription).await;
+        made.expect("a subscription");
+        source.batch_execute(write).await.expect("a row");
+        // Nobody tells that a worker failed but its statistics.
+        let refused = async {
+            let errors = "select apply_error_count from pg_stat_subscription_stats";
+            while target
+                .query_one(errors, &[])
+                .await
+                .expect("statistics")
+                .get::<_, i64>(0)
+                == 0
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), refused)
             .await
-            .expect("statistics")
-            .get::<_, i64>(0)
-            == 0
-        {
+            .unwrap_or_else(|_| panic!("it is refused: {write}"));
+        let stored = "select count(*) filter (where not blocked) from seats";
+        let stored = target.query_one(stored, &[]).await.expect("seats");
+        assert_eq!(stored.get::<_, i64>(0), 4, "{write}");
+        for end in [
+            "alter subscription s disable",
+            "alter subscription s set (slot_name = none); drop subscription s",
+        ] {
+            target.batch_execute(end).await.expect("its end");
+        }
+        // Its worker goes away by itself.
+        let drop =
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active";
+        while source.query(drop, &[]).await.expect("slots").is_empty() {
             tokio::task::yield_now().await;
         }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), refused)
-        .await
-        .expect("it is refused");
-    let stored = target.query_one("select count(*) from sections", &[]).await;
-    assert_eq!(stored.unwrap().get::<_, i64>(0), 0);
-    target
-        .batch_execute("alter subscription s disable")
-        .await
-        .unwrap();
-    target
-        .batch_execute("alter subscription s set (slot_name = none); drop subscription s")
-        .await
-        .unwrap();
+    }
+}
+
+/// Every table whose statements have triggers refuses what comes row by row.
+#[tokio::test]
+async fn no_table_of_which_statements_have_triggers_is_replicated_to_core_35() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let without = "
+        select distinct c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid
+         where c.relnamespace = 'seatcast'::regnamespace and t.tgtype & 1 = 0 and t.tgtype & (4 | 8 | 16) <> 0
+           and not exists (select from pg_trigger r where r.tgrelid = c.oid and r.tgname = c.relname || '_not_replicated'
+                              and r.tgenabled = 'R' and r.tgtype & (4 | 8 | 16) = 4 | 8 | 16)";
+    let without = client.query(without, &[]).await.expect("triggers");
+    let without: Vec<String> = without.iter().map(|row| row.get(0)).collect();
+    assert_eq!(without, [""; 0]);
 }
 
 async fn user_of(client: &Client) -> String {
