@@ -40,7 +40,7 @@ begin
           join pools p on p.id = l.pool_id
          group by t.id
     ), differing as (
-        select (t).event_id, jsonb_agg(jsonb_build_object('op', case when (t).id = any(come) then 'insert' else 'update' end)
+        select (t).event_id, jsonb_agg(jsonb_build_object('op', case when (t).id in (select unnest(come)) then 'insert' else 'update' end)
                    || ticket_type_json(t, units, held, sold, updated_at, shared) order by (t).id) as rows
           from stock
          where units is distinct from (before ->> (t).id::text)::int or shared is not null
@@ -250,26 +250,28 @@ end
 $$;
 
 -- Rows that go with their event have nothing to say: here, and below for seats and sections.
+--
+-- `in (…) is true`: Postgres looks events up in a table of hashes; joined, each row would be compared with each of them.
 create function ticket_types_deleted() returns trigger language plpgsql
     security definer set search_path from current set xmlbinary = hex as $$
 declare
     events bigint[] := array(select distinct o.event_id from old_rows o
                               where exists (select from events e where e.id = o.event_id));
     -- The others may tell something else of their pools with a hidden type.
-    rearranged bigint[] := array(select distinct event_id from old_rows where hidden and event_id = any(events));
+    rearranged bigint[] := array(select distinct event_id from old_rows where hidden and (event_id in (select unnest(events))) is true);
     parts jsonb;
 begin
     perform take_turns(events);
     if exists (select from unnest(array(select id from old_rows)) as gone (id)
                 cross join lateral (select from claims where ticket_type_id = gone.id limit 1) claimed)
-       or exists (select from unnest(array(select id from old_rows where event_id = any(events))) as gone (id)
+       or exists (select from unnest(array(select id from old_rows where (event_id in (select unnest(events))) is true)) as gone (id)
                    cross join lateral (select from vouchers where reserved_type_id = gone.id and reserved_left > 0 limit 1) set_aside) then
         perform refuse_claim('claims_type_of_event');
     end if;
     perform note_hidden(rearranged);
     select jsonb_object_agg(event_id, jsonb_build_object('ticket_types', rows)) into parts
       from (select event_id, jsonb_agg(jsonb_build_object('op', 'delete', 'id', id) order by id) as rows
-              from old_rows where event_id = any(events) group by event_id) as per_event;
+              from old_rows where (event_id in (select unnest(events))) is true group by event_id) as per_event;
     perform log_changes(array_agg(id), array_agg(parts -> id::text))
        from (select unnest(events) as id except select unnest(rearranged)) as others;
     perform log_stock(rearranged, stock_left(rearranged),

@@ -10,18 +10,20 @@
 -- Then gives the new ones the event's next revision, which nobody else can take, since the caller holds the turn.
 create function settle_notices(events bigint[], fresh bigint[]) returns void language plpgsql as $$
 begin
-    delete from notices n
-     using (select n.id, row_number() over newest as place,
-                   sum(octet_length(to_json(n.message)::text) + octet_length(n.data::text)
-                       + coalesce(octet_length(n.sent::text), 0)) over newest as bytes
-              from unnest(events) e (id) join notices n on n.event_id = e.id
-            window newest as (partition by n.event_id, n.sent is null order by coalesce(n.until <= now(), false), n.id desc)) as ranked
-     where n.id = ranked.id
-       and (ranked.place > 32 or ranked.bytes > case when n.sent is null then 512 else 256 end * 1024);
-    update notices n set revision = t.revision + 1
-      from unnest(fresh) f (id) cross join lateral
-           (select t.revision from notices m join turns t on t.event_id = m.event_id where m.id = f.id limit 1) as t
-     where n.id = f.id;
+    -- Rows are named by arrays, here and below: joined, a plan that was made while the table was empty read all of it, and ranked
+    -- the notices of all events again for each of its rows.
+    delete from notices
+     where id = any(array(
+         select ranked.id
+           from (select n.id, n.sent is null as is_ours, row_number() over newest as place,
+                        sum(octet_length(to_json(n.message)::text) + octet_length(n.data::text)
+                            + coalesce(octet_length(n.sent::text), 0)) over newest as bytes
+                   from unnest(events) e (id) cross join lateral (select * from notices where event_id = e.id offset 0) n
+                 window newest as (partition by n.event_id, n.sent is null
+                                   order by coalesce(n.until <= now(), false), n.id desc)) as ranked
+          where ranked.place > 32 or ranked.bytes > case when ranked.is_ours then 512 else 256 end * 1024));
+    update notices n set revision = (select t.revision + 1 from turns t where t.event_id = n.event_id)
+     where n.id = any(fresh);
 end
 $$;
 
@@ -36,7 +38,7 @@ begin
     perform settle_notices(events, fresh);
     perform log_changes(array_agg(event_id), array_agg(jsonb_build_object('notices', rows)))
        from (select n.event_id, jsonb_agg('{"op": "insert"}' || notice_json(n) order by n.id) as rows
-               from unnest(fresh) f (id) join notices n on n.id = f.id
+               from notices n where n.id = any(fresh)
               group by n.event_id) as per_event;
     return null;
 end
@@ -65,10 +67,10 @@ begin
     perform log_changes(array_agg(event_id), array_agg(jsonb_build_object('notices', rows)))
        from (select event_id, jsonb_agg(part order by id) as rows
                from (select n.event_id, n.id, '{"op": "insert"}' || notice_json(n) as part
-                       from unnest(written.moved) m (id) join notices n on n.id = m.id
+                       from notices n where n.id = any(written.moved)
                      union all
                      select n.event_id, n.id, '{"op": "update"}' || notice_json(n)
-                       from unnest(written.changed) c (id) join notices n on n.id = c.id
+                       from notices n where n.id = any(written.changed)
                      union all
                      select event_id, id, jsonb_build_object('op', 'delete', 'id', id)
                        from unnest(written.left_events, written.moved) as l (event_id, id)) as parts
@@ -86,7 +88,7 @@ begin
     perform take_turns(events);
     perform log_changes(array_agg(event_id), array_agg(jsonb_build_object('notices', rows)))
        from (select event_id, jsonb_agg(jsonb_build_object('op', 'delete', 'id', id) order by id) as rows
-               from old_rows where event_id in (select unnest(events)) group by event_id) as per_event;
+               from old_rows where (event_id in (select unnest(events))) is true group by event_id) as per_event;
     return null;
 end
 $$;
