@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::SweepConfig;
 use crate::desk::DeskError;
+use crate::pacing::Backoff;
 use crate::store::StoreError;
 use crate::telemetry::with_causes;
 use crate::ticketing::EventId;
@@ -12,17 +13,16 @@ use crate::ticketing::EventId;
 /// How long to sleep: until the next deadline, or, while the database fails, longer each time.
 pub(super) struct Pauses {
     most: Duration,
-    failing_most: Duration,
-    /// The pause after the latest failure; `None` while all is well.
-    failing: Option<Duration>,
+    failing: Backoff,
+    is_failing: bool,
 }
 
 impl Pauses {
     pub(super) fn new(config: &SweepConfig) -> Pauses {
         Pauses {
             most: Duration::from_millis(config.sweep_pause_ms_max),
-            failing_most: Duration::from_millis(config.sweep_failing_pause_ms_max),
-            failing: None,
+            failing: failing(config),
+            is_failing: false,
         }
     }
 
@@ -34,18 +34,17 @@ impl Pauses {
     pub(super) fn after(&mut self, swept: Result<Option<Duration>, StoreError>) -> Duration {
         match swept {
             Ok(next_in) => {
-                if self.failing.take().is_some() {
+                if std::mem::take(&mut self.is_failing) {
                     tracing::info!("holds are swept again");
+                    self.failing.reset();
                 }
                 next_in.unwrap_or(self.most).min(self.most)
             }
             Err(error) => {
-                if self.failing.is_none() {
+                if !std::mem::replace(&mut self.is_failing, true) {
                     tracing::warn!(error = %with_causes(&error), "holds cannot be swept");
                 }
-                let pause = longer(self.failing, self.most, self.failing_most);
-                self.failing = Some(pause);
-                pause
+                self.failing.pause()
             }
         }
     }
@@ -53,22 +52,28 @@ impl Pauses {
 
 /// Events whose holds could not be ended. Each is left alone for a while, longer each time.
 pub(super) struct Rests {
-    first: Duration,
-    most: Duration,
+    first: Backoff,
     /// No more than one look at the deadlines names.
     events: HashMap<EventId, Rest>,
 }
 
 struct Rest {
-    pause: Duration,
+    backoff: Backoff,
     until: Instant,
+}
+
+/// The pauses after failures.
+fn failing(config: &SweepConfig) -> Backoff {
+    Backoff::new(
+        Duration::from_millis(config.sweep_pause_ms_max),
+        Duration::from_millis(config.sweep_failing_pause_ms_max),
+    )
 }
 
 impl Rests {
     pub(super) fn new(config: &SweepConfig) -> Rests {
         Rests {
-            first: Duration::from_millis(config.sweep_pause_ms_max),
-            most: Duration::from_millis(config.sweep_failing_pause_ms_max),
+            first: failing(config),
             events: HashMap::new(),
         }
     }
@@ -91,13 +96,14 @@ impl Rests {
     }
 
     pub(super) fn failed(&mut self, event: EventId, error: &DeskError, now: Instant) {
-        let before = self.events.get(&event).map(|rest| rest.pause);
-        if before.is_none() {
+        let rest = self.events.entry(event).or_insert_with(|| {
             tracing::warn!(event = event.0, error = %with_causes(error), "an event's holds cannot be ended");
-        }
-        let pause = longer(before, self.first, self.most);
-        let until = now + pause;
-        self.events.insert(event, Rest { pause, until });
+            Rest {
+                backoff: self.first.clone(),
+                until: now,
+            }
+        });
+        rest.until = now + rest.backoff.pause();
     }
 
     pub(super) fn ended(&mut self, event: EventId) {
@@ -105,11 +111,6 @@ impl Rests {
             tracing::info!(event = event.0, "an event's holds are ended again");
         }
     }
-}
-
-/// The pause after one more failure.
-fn longer(pause: Option<Duration>, first: Duration, most: Duration) -> Duration {
-    pause.map_or(first, |pause| pause * 2).min(most)
 }
 
 #[cfg(test)]
