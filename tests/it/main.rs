@@ -20,6 +20,7 @@
 //! | [`doctor`] | `seatcast doctor` finds what is in the way, and says what to do |
 //! | [`doors`] | addresses are known behind proxies, nobody asks too often or gets more than a person's share |
 //! | [`doorbell`] | the bell rings, notices that it is off or deaf, and comes back |
+//! | [`dumps`] | a restored dump is the same database, and goes on selling |
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
 //! | [`events`] | events are made, found, changed and deleted by their organizers, and hidden while drafts |
 //! | [`expiry`] | a hold ends at its deadline, its stock is on sale again, and viewers see it |
@@ -92,6 +93,7 @@ mod docs;
 mod doctor;
 mod doorbell;
 mod doors;
+mod dumps;
 mod embedded;
 mod events;
 mod expiry;
