@@ -1,5 +1,6 @@
 //! Actions of programs that know the tables, one statement or a few each.
 
+use futures_util::SinkExt;
 use rand::Rng;
 use rand::rngs::StdRng;
 use tokio_postgres::{Client, Error};
@@ -61,6 +62,10 @@ pub(super) const ACTIONS: &[&str] = &[
     "pool capacity",
     "link",
     "unlink",
+    "copy claims",
+    "merge claims",
+    "merge end",
+    "merge types",
     "nothing",
 ];
 
@@ -77,6 +82,22 @@ pub(super) async fn act(client: &Client, action: &str, random: &mut StdRng) -> R
         "change type" => return change_type(client).await,
         "change seat" => return change_seat(client).await,
         "remove" => return remove(client).await,
+        "copy claims" => return copy_claims(client, n).await,
+        "merge claims" => with_parties(
+            2,
+            n,
+            "merge into claims c using party on c.booking_id = party.id
+              when not matched then insert (booking_id, event_id, ticket_type_id, quantity)
+                                    values (party.id, party.event_id, party.ticket_type_id, party.quantity)",
+        ),
+        "merge end" => return merge_end(client).await,
+        "merge types" => format!(
+            "merge into ticket_types t using (values ({n}, 'New one'), ({n}, 'New two')) as given (event_id, name)
+                on t.event_id = given.event_id and t.name = given.name
+              when matched and random() < 0.5 then delete
+              when matched then update set price_amount = t.price_amount + 1
+              when not matched then insert (event_id, name, capacity) values (given.event_id, given.name, 4)"
+        ),
         "edit event" => format!(
             "update events set title = title || '{n}', max_per_booking = 3 + {n},
                     status = (array['active', 'paused', 'completed'])[{n}] where id = {n}"
@@ -135,17 +156,51 @@ pub(super) async fn act(client: &Client, action: &str, random: &mut StdRng) -> R
 
 /// `parties` bookings in one statement, of types of any events.
 fn book(parties: i32, quantity: i32) -> String {
+    let claims = "insert into claims (booking_id, event_id, ticket_type_id, quantity)
+                  select id, event_id, ticket_type_id, quantity from party";
+    with_parties(parties, quantity, claims)
+}
+
+/// `claims` makes the claims of each `party`, whose booking the same statement makes.
+fn with_parties(parties: i32, quantity: i32, claims: &str) -> String {
     format!(
-        "with party as (select gen_random_uuid() as id, t.id as ticket_type_id, t.event_id
+        "with party as (select gen_random_uuid() as id, t.id as ticket_type_id, t.event_id, {quantity} as quantity
                           from generate_series(1, {parties}) n,
                                lateral (select * from ticket_types where id + n > 0 order by random() limit 1) t),
               b as (insert into bookings (id, reference, event_id, quantity, total_amount, currency, expires_at)
                     select id, id::text, event_id, {quantity}, 0, 'EUR', now() + interval '1 hour' from party),
               i as (insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
                     select id, 1, ticket_type_id, {quantity}, 0 from party)
-         insert into claims (booking_id, event_id, ticket_type_id, quantity)
-         select id, event_id, ticket_type_id, {quantity} from party"
+         {claims}"
     )
+}
+
+/// Bookings of two types, as a program loads them that has them in files: a table after the other.
+async fn copy_claims(client: &Client, quantity: i32) -> Result<(), Error> {
+    let types = "select id, event_id from ticket_types order by random() limit 2";
+    let mut tables = [
+        "bookings (id, reference, event_id, quantity, total_amount, currency, expires_at)",
+        "booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)",
+        "claims (booking_id, event_id, ticket_type_id, quantity)",
+    ]
+    .map(|columns| (columns, String::new()));
+    for row in client.query(types, &[]).await? {
+        let (ticket_type, event): (i64, i64) = (row.get(0), row.get(1));
+        let booking = uuid::Uuid::now_v7();
+        let [bookings, items, claims] = &mut tables;
+        bookings.1 += &format!("{booking}\t{booking}\t{event}\t{quantity}\t0\tEUR\t2100-01-01\n");
+        items.1 += &format!("{booking}\t1\t{ticket_type}\t{quantity}\t0\n");
+        claims.1 += &format!("{booking}\t{event}\t{ticket_type}\t{quantity}\n");
+    }
+    for (columns, rows) in tables {
+        let sink = client
+            .copy_in(&format!("copy {columns} from stdin"))
+            .await?;
+        let mut sink = std::pin::pin!(sink);
+        sink.send(bytes::Bytes::from(rows)).await?;
+        sink.finish().await?;
+    }
+    Ok(())
 }
 
 fn take_seats(which: &str, count: i32) -> String {
@@ -199,6 +254,22 @@ async fn end(client: &Client, which: &str, status: &str) -> Result<(), Error> {
             "update tickets set status = 'void' where booking_id = '{id}';
              update claims set state = 'dead' where booking_id = '{id}' and state <> 'dead';
              update bookings set status = '{status}' where id = '{id}'"
+        ))
+        .await
+}
+
+/// Of the booking's claims some die and the others go, in one statement.
+async fn merge_end(client: &Client) -> Result<(), Error> {
+    let Some(id) = pick(client, "status in ('pending', 'confirmed')").await? else {
+        return Ok(());
+    };
+    client
+        .batch_execute(&format!(
+            "update tickets set status = 'void' where booking_id = '{id}';
+             merge into claims c using (values ('{id}'::uuid)) as ended (id) on c.booking_id = ended.id
+              when matched and c.id % 2 = 0 then delete
+              when matched and c.state <> 'dead' then update set state = 'dead';
+             update bookings set status = 'cancelled' where id = '{id}'"
         ))
         .await
 }

@@ -107,10 +107,10 @@ async fn write_at_random(client: Client, mut random: StdRng, committed: Committe
 
 /// Answers what was committed.
 async fn transaction(client: &Client, random: &mut StdRng) -> Vec<&'static str> {
-    let isolation = if random.random_bool(0.1) {
-        "begin isolation level repeatable read"
-    } else {
-        "begin"
+    let isolation = match random.random_range(0..20) {
+        0 | 1 => "begin isolation level repeatable read",
+        2 => "begin isolation level serializable",
+        _ => "begin",
     };
     client.batch_execute(isolation).await.unwrap();
     let mut written = Vec::new();
@@ -131,8 +131,13 @@ async fn transaction(client: &Client, random: &mut StdRng) -> Vec<&'static str> 
         }
     }
     if random.random_bool(0.85) {
-        client.batch_execute("commit").await.unwrap();
-        written
+        match client.batch_execute("commit").await {
+            Ok(()) => written,
+            Err(error) => {
+                assert!(lost_the_race(&error), "{error:?}");
+                Vec::new()
+            }
+        }
     } else {
         client.batch_execute("rollback").await.unwrap();
         Vec::new()
