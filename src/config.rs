@@ -240,6 +240,9 @@ pub struct DatabaseConfig {
     /// [`inside::EMBEDDED_START_TIMEOUT_MS`].
     #[arg(skip = inside::EMBEDDED_START_TIMEOUT_MS)]
     pub embedded_start_timeout_ms: u64,
+    /// [`inside::EMBEDDED_STARTS_MAX`].
+    #[arg(long = "embedded-starts-max", hide = true, default_value_t = inside::EMBEDDED_STARTS_MAX)]
+    pub embedded_starts_max: u32,
     /// [`inside::EMBEDDED_STOP_TIMEOUT_MS`].
     #[arg(skip = inside::EMBEDDED_STOP_TIMEOUT_MS)]
     pub embedded_stop_timeout_ms: u64,

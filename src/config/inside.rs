@@ -121,6 +121,9 @@ pub const HTTP_KEYS_IN_FLIGHT_MAX: usize = 100_000;
 
 /// Time the private Postgres has to start, crash recovery included, in milliseconds.
 pub const EMBEDDED_START_TIMEOUT_MS: u64 = 60_000;
+/// Consecutive starts of a private Postgres that ended by itself before it counts as lost: about four minutes, in which somebody
+/// may make room on a full disk.
+pub const EMBEDDED_STARTS_MAX: u32 = 14;
 /// Time the private Postgres has for an orderly stop, in milliseconds.
 pub const EMBEDDED_STOP_TIMEOUT_MS: u64 = 20_000;
 /// Time a new connection may take, in milliseconds.

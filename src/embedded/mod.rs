@@ -188,7 +188,10 @@ impl Settings {
             options: Vec::new(),
             start_timeout: Duration::from_millis(config.embedded_start_timeout_ms),
             stop_timeout: Duration::from_millis(config.embedded_stop_timeout_ms),
-            restarts: Restarts::default(),
+            restarts: Restarts {
+                tries_max: config.embedded_starts_max,
+                ..Restarts::default()
+            },
         })
     }
 }

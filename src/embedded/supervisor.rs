@@ -15,6 +15,7 @@ use super::cluster::{self, Launcher};
 use super::folder::{self, Folder};
 use super::postmaster::{self, Log, Postmaster};
 use super::{DATABASE, EmbeddedError, Settings, url};
+use crate::config::inside::EMBEDDED_STARTS_MAX;
 use crate::pacing::Backoff;
 
 /// How often the thread checks that Postgres lives.
@@ -38,10 +39,9 @@ pub struct Restarts {
 }
 
 impl Default for Restarts {
-    /// Tries for about four minutes, in which somebody may make room on a full disk.
     fn default() -> Restarts {
         Restarts {
-            tries_max: 14,
+            tries_max: EMBEDDED_STARTS_MAX,
             pause_min: Duration::from_millis(100),
             pause_max: Duration::from_secs(30),
             settled_after: Duration::from_secs(60),

@@ -239,6 +239,35 @@ async fn faults_2_a_postgres_that_cannot_be_started_again_is_lost() {
     );
 }
 
+/// The supervisor of services starts it again, since it fails.
+#[test]
+fn faults_2_a_server_whose_postgres_is_lost_fails() {
+    let scratch = Scratch::new().unwrap();
+    let log = scratch.path().join("log");
+    let mut server = ServerProcess::start_logging(
+        &[
+            "--data-dir",
+            scratch.path().to_str().unwrap(),
+            "--embedded-starts-max",
+            "1",
+            "--drain-delay-ms",
+            "0",
+        ],
+        std::fs::File::create(&log).unwrap().into(),
+    );
+    let data = scratch.path().join("postgres/data");
+    std::fs::rename(data.join("global"), data.join("gone")).unwrap();
+    kill_process(postmaster(scratch.path()).unwrap(), Signal::KILL).unwrap();
+    let mut ended = None;
+    wait_until("the server ends", || {
+        ended = server.ended();
+        ended.is_some()
+    });
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(ended.and_then(|status| status.code()), Some(1), "{said}");
+    assert!(said.contains("private Postgres"), "{said}");
+}
+
 /// A process in another container, whose folder has the same path, once was stopped.
 #[test]
 fn faults_17_a_postgres_of_the_same_path_in_another_root_is_left_alone() {

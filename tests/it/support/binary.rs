@@ -97,6 +97,11 @@ impl ServerProcess {
         kilobytes.expect("a number of kB") * 1_024
     }
 
+    /// Whether it has ended by itself, and how.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("it is ours")
+    }
+
     /// Sends SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it lived");
