@@ -116,7 +116,10 @@ async fn viewers_are_measured() {
         "--seconds",
         "1",
     ];
-    has(&bench(&overload).await, &["heartbeat → answer, p99"]);
+    has(
+        &bench(&overload).await,
+        &["heartbeat → answer, p99", "audit: 0 differences"],
+    );
     let together = [
         "together",
         "--viewers",
@@ -163,7 +166,11 @@ async fn deadlines_at_one_instant_are_measured() {
     ];
     has(
         &bench(&args).await,
-        &["the longest booking", "all have ended after"],
+        &[
+            "the longest booking",
+            "all have ended after",
+            "audit: 0 differences",
+        ],
     );
 }
 

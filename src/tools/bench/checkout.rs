@@ -37,11 +37,10 @@ pub(super) fn run(
     database: &DatabaseConfig,
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(2 * buyers)?;
-    let world = BenchWorld::start_for(database, 2 * buyers)?;
-    let ways = measure(&world, buyers, time)?;
-    let report = report(buyers, ways).printed();
-    world.audit()?;
-    Ok(vec![report])
+    BenchWorld::audited(database, 2 * buyers, |world| {
+        let ways = measure(world, buyers, time)?;
+        Ok(vec![report(buyers, ways).printed()])
+    })
 }
 
 fn measure(world: &BenchWorld, buyers: usize, time: Duration) -> Result<CheckoutPaths, BenchError> {

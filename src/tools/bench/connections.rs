@@ -22,9 +22,10 @@ const IDLE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(viewers: &[usize], database: &DatabaseConfig) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers.iter().copied().max().unwrap_or_default() + WARM_UP_VIEWERS)?;
-    let world = BenchWorld::start(database)?;
-    let measured = |&viewers: &usize| Ok(measure(&world, viewers)?.printed());
-    viewers.iter().map(measured).collect()
+    BenchWorld::audited(database, 0, |world| {
+        let measured = |&viewers: &usize| Ok(measure(world, viewers)?.printed());
+        viewers.iter().map(measured).collect()
+    })
 }
 
 fn measure(world: &BenchWorld, viewers: usize) -> Result<Report, BenchError> {

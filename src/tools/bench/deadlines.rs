@@ -39,10 +39,9 @@ pub(super) fn run(
     database: &DatabaseConfig,
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(2 * buyers)?;
-    let world = BenchWorld::start(database)?;
-    let report = measure(&world, holds, buyers, time)?.printed();
-    world.audit()?;
-    Ok(vec![report])
+    BenchWorld::audited(database, 0, |world| {
+        Ok(vec![measure(world, holds, buyers, time)?.printed()])
+    })
 }
 
 fn measure(

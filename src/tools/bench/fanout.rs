@@ -38,21 +38,22 @@ pub(super) fn run(
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers.iter().copied().max().unwrap_or_default())?;
     let cores = Cores::divide()?;
-    let world = BenchWorld::start(database)?;
-    let mut reports = Vec::new();
-    for &viewers in viewers {
-        for &window_ms in windows_ms {
-            let window = Duration::from_millis(window_ms);
-            let setting = Setting {
-                world: &world,
-                cores: &cores,
-                window,
-            };
-            let costs = measure(&setting, viewers)?;
-            reports.push(report(viewers, window, costs).printed());
+    BenchWorld::audited(database, 0, |world| {
+        let mut reports = Vec::new();
+        for &viewers in viewers {
+            for &window_ms in windows_ms {
+                let window = Duration::from_millis(window_ms);
+                let setting = Setting {
+                    world,
+                    cores: &cores,
+                    window,
+                };
+                let costs = measure(&setting, viewers)?;
+                reports.push(report(viewers, window, costs).printed());
+            }
         }
-    }
-    Ok(reports)
+        Ok(reports)
+    })
 }
 
 struct Setting<'a> {

@@ -51,17 +51,16 @@ pub(super) fn run(
     database: &DatabaseConfig,
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(events.iter().copied().max().unwrap_or_default())?;
-    let world = BenchWorld::start(database)?;
-    let heard = listen(&world.store);
-    let mut reports = Vec::new();
-    for &events in events {
-        reports.push(measure(&world, &heard, events, time)?.printed());
-    }
-    world
-        .runtime
-        .block_on(world.store.drop_unclaimed_bookings())?;
-    world.audit()?;
-    Ok(reports)
+    BenchWorld::audited(database, 0, |world| {
+        let heard = listen(&world.store);
+        let mut reports = Vec::new();
+        for &events in events {
+            reports.push(measure(world, &heard, events, time)?.printed());
+        }
+        let drop_unclaimed = world.store.drop_unclaimed_bookings();
+        world.runtime.block_on(drop_unclaimed)?;
+        Ok(reports)
+    })
 }
 
 /// A payload of the doorbell, and when it was heard.

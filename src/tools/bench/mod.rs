@@ -361,18 +361,18 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
             rounds,
             database,
         } => reads::run(events, seats, rounds, &database).map(drop),
-        BenchCommand::Resume { viewers, database } => resume::run(&viewers, &database),
+        BenchCommand::Resume { viewers, database } => resume::run(&viewers, &database).map(drop),
         BenchCommand::Presence {
             viewers,
             joins,
             database,
-        } => presence::run(viewers, joins, &database),
+        } => presence::run(viewers, joins, &database).map(drop),
         BenchCommand::Slow {
             viewers,
             seconds,
             database,
-        } => slow::run(viewers, Duration::from_secs(seconds), &database),
-        BenchCommand::Nodes { viewers, database } => nodes::run(&viewers, &database),
+        } => slow::run(viewers, Duration::from_secs(seconds), &database).map(drop),
+        BenchCommand::Nodes { viewers, database } => nodes::run(&viewers, &database).map(drop),
         BenchCommand::Floor { connections } => floor::send_loop(connections),
         BenchCommand::Crowd {
             address,

@@ -18,13 +18,12 @@ const WARM_UP_ROUNDS: usize = 5;
 const TURNS: usize = 8;
 const ROUNDS: usize = 20;
 
-pub(super) fn run(viewers: &[usize], database: &DatabaseConfig) -> Result<(), BenchError> {
+pub(super) fn run(viewers: &[usize], database: &DatabaseConfig) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers.iter().copied().max().unwrap_or_default())?;
-    let world = BenchWorld::start(database)?;
-    for &viewers in viewers {
-        println!("{}", measure(&world, viewers)?);
-    }
-    Ok(())
+    BenchWorld::audited(database, 0, |world| {
+        let measured = |&viewers: &usize| Ok(measure(world, viewers)?.printed());
+        viewers.iter().map(measured).collect()
+    })
 }
 
 fn measure(world: &BenchWorld, viewers: usize) -> Result<Report, BenchError> {

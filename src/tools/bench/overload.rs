@@ -49,17 +49,18 @@ pub(super) fn run(
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers + 100)?;
     let cores = Cores::divide()?;
-    let world = BenchWorld::start(database)?;
-    let mut reports = Vec::new();
-    for &window_ms in windows_ms {
-        let window = window_ms.to_string();
-        let args = ["--conflation-window-ms", &window];
-        let server = cores.on_the_servers(|| world.server_with(&args))?;
-        let mut show = BenchShow::open(&world, server, viewers, &[])?;
-        let measured = measure(&world, &cores, &mut show, viewers, time)?;
-        reports.push(report(viewers, window_ms, measured).printed());
-    }
-    Ok(reports)
+    BenchWorld::audited(database, 0, |world| {
+        let mut reports = Vec::new();
+        for &window_ms in windows_ms {
+            let window = window_ms.to_string();
+            let args = ["--conflation-window-ms", &window];
+            let server = cores.on_the_servers(|| world.server_with(&args))?;
+            let mut show = BenchShow::open(world, server, viewers, &[])?;
+            let measured = measure(world, &cores, &mut show, viewers, time)?;
+            reports.push(report(viewers, window_ms, measured).printed());
+        }
+        Ok(reports)
+    })
 }
 
 struct Measured {

@@ -39,11 +39,11 @@ pub(super) fn run(
     viewers: usize,
     joins: usize,
     database: &DatabaseConfig,
-) -> Result<(), BenchError> {
+) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers + CONNECTIONS)?;
-    let world = BenchWorld::start(database)?;
-    println!("{}", measure(&world, viewers, joins)?);
-    Ok(())
+    BenchWorld::audited(database, 0, |world| {
+        Ok(vec![measure(world, viewers, joins)?.printed()])
+    })
 }
 
 fn measure(world: &BenchWorld, viewers: usize, joins: usize) -> Result<Report, BenchError> {

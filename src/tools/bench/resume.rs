@@ -16,13 +16,12 @@ use crate::config::DatabaseConfig;
 /// All have to be current within this.
 const BOUND: Duration = Duration::from_secs(15);
 
-pub(super) fn run(viewers: &[usize], database: &DatabaseConfig) -> Result<(), BenchError> {
+pub(super) fn run(viewers: &[usize], database: &DatabaseConfig) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers.iter().copied().max().unwrap_or_default())?;
-    let world = BenchWorld::start(database)?;
-    for &count in viewers {
-        println!("{}", measure(&world, count)?);
-    }
-    Ok(())
+    BenchWorld::audited(database, 0, |world| {
+        let measured = |&viewers: &usize| Ok(measure(world, viewers)?.printed());
+        viewers.iter().map(measured).collect()
+    })
 }
 
 fn measure(world: &BenchWorld, viewers: usize) -> Result<Report, BenchError> {

@@ -28,11 +28,11 @@ pub(super) fn run(
     viewers: usize,
     stalled: Duration,
     database: &DatabaseConfig,
-) -> Result<(), BenchError> {
+) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers)?;
-    let world = BenchWorld::start(database)?;
-    println!("{}", measure(&world, viewers, stalled)?);
-    Ok(())
+    BenchWorld::audited(database, 0, |world| {
+        Ok(vec![measure(world, viewers, stalled)?.printed()])
+    })
 }
 
 fn measure(

@@ -23,7 +23,10 @@ const SPREADS: [usize; 3] = [1, 10, 100];
 const ROUNDS: usize = 20;
 
 pub(super) fn run(events: &[usize], database: &DatabaseConfig) -> Result<Vec<Report>, BenchError> {
-    let world = BenchWorld::start(database)?;
+    BenchWorld::audited(database, 0, |world| measure(world, events))
+}
+
+fn measure(world: &BenchWorld, events: &[usize]) -> Result<Vec<Report>, BenchError> {
     let organizer = world.runtime.block_on(world.store.set_stage())?.organizer;
     let writer = world.runtime.block_on(world.store.writer())?;
     let fill = writer.write_events(organizer, FILL_EVENTS);
@@ -32,18 +35,16 @@ pub(super) fn run(events: &[usize], database: &DatabaseConfig) -> Result<Vec<Rep
     let mut made = Vec::new();
     for &events in events {
         let work = writer.write_events(organizer, events as i64);
-        made.push((events, timed(&world, &writer, work)?));
+        made.push((events, timed(world, &writer, work)?));
     }
     let mut claimed = Vec::new();
     for spread in SPREADS {
-        claimed.push((spread, claims(&world, &writer, spread)?));
+        claimed.push((spread, claims(world, &writer, spread)?));
     }
-    let reports = vec![
+    Ok(vec![
         events_report(&made).printed(),
         claims_report(claimed).printed(),
-    ];
-    world.audit()?;
-    Ok(reports)
+    ])
 }
 
 /// The time of a statement, and the CPU of its backend.

@@ -34,10 +34,9 @@ pub(super) fn run(
     database: &DatabaseConfig,
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers + 2 * buyers)?;
-    let world = BenchWorld::start(database)?;
-    let report = measure(&world, buyers, viewers, time)?.printed();
-    world.audit()?;
-    Ok(vec![report])
+    BenchWorld::audited(database, 0, |world| {
+        Ok(vec![measure(world, buyers, viewers, time)?.printed()])
+    })
 }
 
 fn measure(

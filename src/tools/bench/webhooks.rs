@@ -39,10 +39,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) fn run(webhooks: usize, database: &DatabaseConfig) -> Result<Vec<Report>, BenchError> {
     allow_sockets(2 * webhooks + 2 * BUYERS)?;
-    let world = BenchWorld::start(database)?;
-    let report = measure(&world, webhooks)?.printed();
-    world.audit()?;
-    Ok(vec![report])
+    BenchWorld::audited(database, 0, |world| {
+        Ok(vec![measure(world, webhooks)?.printed()])
+    })
 }
 
 fn measure(world: &BenchWorld, webhooks: usize) -> Result<Report, BenchError> {

@@ -1,6 +1,7 @@
 //! The setting of every bench: a Postgres, a database of its own in it, and servers in front of it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::iter;
 use std::net::SocketAddr;
 
 use tokio::runtime::Runtime;
@@ -9,6 +10,7 @@ use super::BenchError;
 use super::postgres::Postgres;
 use super::private::PrivatePostgres;
 use super::process::BenchProcess;
+use super::report::Report;
 use crate::config::DatabaseConfig;
 use crate::store::Store;
 use crate::store::audit::audit;
@@ -28,6 +30,8 @@ pub(super) struct BenchWorld {
     /// Address of the Postgres, and how many databases were made in it.
     server_url: String,
     made: Cell<u32>,
+    /// The stores of all but the first.
+    beside: RefCell<Vec<Store>>,
     private: Option<PrivatePostgres>,
 }
 
@@ -38,17 +42,22 @@ pub(super) struct Beside {
 }
 
 impl BenchWorld {
-    /// On the given Postgres, or on a private one with all the safety of the real one; in either
-    /// case in a database that is made for this and removed afterwards.
-    pub(super) fn start(config: &DatabaseConfig) -> Result<BenchWorld, BenchError> {
-        Self::start_for(config, 0)
-    }
-
-    /// The same for a bench that needs so many connections of its own.
-    pub(super) fn start_for(
+    /// Runs a bench on the given Postgres, or on a private one with all the safety of the real one;
+    /// in either case in databases that are made for this and removed afterwards. `connections` is
+    /// how many it needs for itself. Its databases are audited in the end, without exception:
+    /// figures of one that broke its promises are worth nothing.
+    pub(super) fn audited(
         config: &DatabaseConfig,
         connections: usize,
-    ) -> Result<BenchWorld, BenchError> {
+        bench: impl FnOnce(&BenchWorld) -> Result<Vec<Report>, BenchError>,
+    ) -> Result<Vec<Report>, BenchError> {
+        let world = Self::start(config, connections)?;
+        let reports = bench(&world)?;
+        world.audit()?;
+        Ok(reports)
+    }
+
+    fn start(config: &DatabaseConfig, connections: usize) -> Result<BenchWorld, BenchError> {
         let (server_url, private) = match config.given_url() {
             Some(url) => (url.to_owned(), None),
             None => {
@@ -69,6 +78,7 @@ impl BenchWorld {
             config: config.clone(),
             server_url,
             made,
+            beside: RefCell::default(),
             private,
         })
     }
@@ -77,6 +87,7 @@ impl BenchWorld {
     pub(super) fn beside(&self) -> Result<Beside, BenchError> {
         let another = another(&self.config, &self.server_url, &self.made);
         let (store, url) = self.runtime.block_on(another)?;
+        self.beside.borrow_mut().push(store.clone());
         Ok(Beside { store, url })
     }
 
@@ -92,18 +103,16 @@ impl BenchWorld {
         BenchProcess::server(&self.url, args)
     }
 
-    /// Figures of a database that broke its promises are worth nothing.
-    pub(super) fn audit(&self) -> Result<(), BenchError> {
-        self.audit_of(&self.store)
-    }
-
-    pub(super) fn audit_of(&self, store: &Store) -> Result<(), BenchError> {
-        let report = self.runtime.block_on(audit(store))?;
-        println!("audit: {report}");
-        match report.is_clean() {
-            true => Ok(()),
-            false => Err(BenchError::Audit),
+    fn audit(&self) -> Result<(), BenchError> {
+        let beside = self.beside.borrow();
+        for store in iter::once(&self.store).chain(beside.iter()) {
+            let report = self.runtime.block_on(audit(store))?;
+            println!("audit: {report}");
+            if !report.is_clean() {
+                return Err(BenchError::Audit);
+            }
         }
+        Ok(())
     }
 }
 
@@ -119,7 +128,9 @@ impl Drop for BenchWorld {
         if self.private.is_some() {
             return;
         }
-        self.runtime.block_on(self.store.close());
+        for store in iter::once(&self.store).chain(self.beside.borrow().iter()) {
+            self.runtime.block_on(store.close());
+        }
         for number in 1..=self.made.get() {
             let name = name(number);
             let dropped = drop_database(&self.config, &self.server_url, &name);

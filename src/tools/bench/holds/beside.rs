@@ -26,25 +26,31 @@ pub(in crate::tools::bench) fn run(
     database: &DatabaseConfig,
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(2 * buyers.iter().copied().max().unwrap_or_default())?;
-    let world = BenchWorld::start(database)?;
+    BenchWorld::audited(database, 0, |world| measure(world, rows, buyers, time))
+}
+
+fn measure(
+    world: &BenchWorld,
+    rows: u32,
+    buyers: &[usize],
+    time: Duration,
+) -> Result<Vec<Report>, BenchError> {
     let beside = world.beside()?;
     let begun = Instant::now();
     world.runtime.block_on(beside.store.fill(rows))?;
     println!("filled in {} s", begun.elapsed().as_secs());
-    let mut empty = Shop::open(&world, &world.store, world.server()?)?;
-    let mut full = Shop::open(&world, &beside.store, beside.server()?)?;
+    let mut empty = Shop::open(world, &world.store, world.server()?)?;
+    let mut full = Shop::open(world, &beside.store, beside.server()?)?;
     let mut reports = Vec::new();
     for &buyers in buyers {
         for _ in 0..TURNS {
-            empty.sell(&world, buyers, time)?;
-            full.sell(&world, buyers, time)?;
+            empty.sell(world, buyers, time)?;
+            full.sell(world, buyers, time)?;
         }
         reports.push(report(rows, buyers, empty.take(), full.take()).printed());
     }
-    empty.close(&world);
-    full.close(&world);
-    world.audit()?;
-    world.audit_of(&beside.store)?;
+    empty.close(world);
+    full.close(world);
     Ok(reports)
 }
 

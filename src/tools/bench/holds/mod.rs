@@ -60,19 +60,19 @@ pub(super) fn run(
     let most = buyers.iter().copied().max().unwrap_or_default();
     allow_sockets(2 * most)?;
     // Those of the turn before may not have ended yet.
-    let world = BenchWorld::start_for(database, 2 * most)?;
-    let mut reports = Vec::new();
-    for &buyers in buyers {
-        let mut one_event = None;
-        for &events in events {
-            let ways = measure(&world, events, buyers, time)?;
-            let rates = (events, ways.desk.book.rate(), ways.rest.book.rate());
-            let beside = *one_event.get_or_insert(rates);
-            reports.push(report(events, buyers, ways, beside).printed());
+    BenchWorld::audited(database, 2 * most, |world| {
+        let mut reports = Vec::new();
+        for &buyers in buyers {
+            let mut one_event = None;
+            for &events in events {
+                let ways = measure(world, events, buyers, time)?;
+                let rates = (events, ways.desk.book.rate(), ways.rest.book.rate());
+                let beside = *one_event.get_or_insert(rates);
+                reports.push(report(events, buyers, ways, beside).printed());
+            }
         }
-    }
-    world.audit()?;
-    Ok(reports)
+        Ok(reports)
+    })
 }
 
 #[derive(Default)]
