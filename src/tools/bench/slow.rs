@@ -44,9 +44,9 @@ fn measure(
     let mut show = BenchShow::open(world, server, viewers, &["--buffer-bytes", BUFFER_BYTES])?;
     show.play(WARM_UP, PACE)?;
     let before = show.play(stalled_for / 2, PACE)?;
-    show.viewers.stall()?;
+    let stalled = show.stall()?.max(1) as f64;
     let some_do_not = show.play(stalled_for, PACE)?;
-    let woken = wake(&show)?;
+    let woken = wake(&mut show)?;
     let after = show.play(stalled_for / 2, PACE)?;
     let mut all_read = Lags::default();
     all_read.merge(&before.lags);
@@ -68,7 +68,7 @@ fn measure(
         Target::AtLeast(RATE_MIN),
     );
     for (percent, target) in [(50, None), (99, Some(Target::AtMost(1.1)))] {
-        let name = format!("commits → each viewer that reads, p{percent}");
+        let name = format!("change due → each viewer that reads, p{percent}");
         let (ours, floor) = (
             some_do_not.lags.percentile(percent),
             all_read.percentile(percent),
@@ -76,8 +76,6 @@ fn measure(
         let ratio = ours.as_secs_f64() / floor.as_secs_f64();
         report.compared(&name, (millis(ours), millis(floor)), ratio, target);
     }
-    // The first of the crowd reads: it is the sample.
-    let stalled = viewers.div_ceil(10).saturating_sub(1).max(1) as f64;
     let growth = some_do_not.memory_growth() as f64 / stalled;
     report.bounded(
         "memory growth per stalled viewer, bytes",
@@ -122,10 +120,10 @@ struct SlowWoken {
 }
 
 /// Nothing changes meanwhile: what is sent is for viewers that wake.
-fn wake(show: &BenchShow) -> Result<SlowWoken, BenchError> {
+fn wake(show: &mut BenchShow) -> Result<SlowWoken, BenchError> {
     let before = metrics::read(show.address, metrics::CATCH_UPS)?;
     let begun = Instant::now();
-    let (frames_max, at) = show.viewers.wake(show.revision)?;
+    let (frames_max, at) = show.wake()?;
     let after = metrics::read(show.address, metrics::CATCH_UPS)?;
     Ok(SlowWoken {
         catch_ups: after - before,

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::BenchError;
 use super::crowd::Greeting;
 use super::crowd::lags::Lags;
 use super::crowd::viewers::Viewers;
@@ -17,6 +16,7 @@ use super::process::{BenchProcess, allow_sockets};
 use super::report::{Report, Target, count, millis, percentile};
 use super::usage::Meter;
 use super::world::BenchWorld;
+use super::{BenchError, clock};
 use crate::config::DatabaseConfig;
 use crate::store::yardstick::StagedEvent;
 
@@ -24,8 +24,9 @@ const TURNS: u32 = 3;
 const TYPES: i32 = 10;
 /// Bookings beside viewers, of those without.
 const RATIO_MIN: f64 = 0.75;
-/// How often the newest revision is looked at.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// How often the newest revision is looked at. What was answered since the look before counts from that look: a lag is told
+/// too long by so much, at most, and never too short.
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 pub(super) fn run(
     buyers: usize,
@@ -91,6 +92,7 @@ fn measure(
         let name = format!("answer to a buyer → each viewer, p{percent}");
         report.fact(&name, millis(lags.percentile(percent)));
     }
+    report.fact("n, changes at a viewer", count(lags.count() as f64));
     for (name, sales) in [("beside viewers", &beside), ("without viewers", &alone)] {
         report.fact(&format!("{name}: CPU"), sales.usage);
         let n = count(sales.latencies.len() as f64);
@@ -110,7 +112,7 @@ struct TogetherBench<'a> {
 }
 
 impl TogetherBench<'_> {
-    /// Meanwhile the viewers are asked when they have the revision that a buyer was answered.
+    /// Meanwhile it is counted when each viewer has each revision that a buyer was answered.
     fn turn(
         &self,
         buyers: Vec<RestBuyer>,
@@ -123,22 +125,30 @@ impl TogetherBench<'_> {
             viewers,
         };
         let before = meter.read()?;
+        let mut answered = self.newest.load(Ordering::Relaxed);
+        if let Some(viewers) = viewers {
+            viewers.watch(answered)?;
+        }
+        let mut looked = clock::now();
         let selling = self.world.runtime.spawn(sell(buyers, Act::Book, time));
-        let mut all_have_it = true;
-        while !selling.is_finished() {
-            if let Some(viewers) = viewers {
-                all_have_it = all_have_it || viewers.has_arrived()?;
-                if all_have_it {
-                    viewers.expect(self.newest.load(Ordering::Relaxed))?;
-                    all_have_it = false;
-                }
+        loop {
+            let is_over = selling.is_finished();
+            let now = clock::now();
+            let newest = self.newest.load(Ordering::Relaxed);
+            if let Some(viewers) = viewers.filter(|_| newest > answered) {
+                viewers.due(newest, looked)?;
+            }
+            (answered, looked) = (newest, now);
+            if is_over {
+                break;
             }
             std::thread::sleep(LOOK_INTERVAL);
         }
         let sold = self.world.runtime.block_on(selling);
         let mut sales = sold.map_err(|_| BenchError::Child("the buyers died"))??;
         sales.usage = meter.read()?.since(before);
-        if let Some(viewers) = viewers.filter(|_| !all_have_it) {
+        if let Some(viewers) = viewers {
+            viewers.expect(answered)?;
             viewers.arrival()?;
         }
         Ok(sales)

@@ -10,9 +10,10 @@ const STEP: Duration = Duration::from_micros(100);
 pub(in crate::tools::bench) struct Lags(BTreeMap<u64, u64>);
 
 impl Lags {
-    pub(in crate::tools::bench) fn add(&mut self, lag: Duration) {
+    /// Of so many deliveries.
+    pub(in crate::tools::bench) fn add(&mut self, lag: Duration, deliveries: u64) {
         let step = u64::try_from(lag.as_micros() / STEP.as_micros()).unwrap_or(u64::MAX);
-        *self.0.entry(step).or_default() += 1;
+        *self.0.entry(step).or_default() += deliveries;
     }
 
     pub(in crate::tools::bench) fn merge(&mut self, other: &Lags) {
@@ -63,10 +64,10 @@ mod tests {
         let mut lags = Lags::default();
         assert_eq!(lags.percentile(99), Duration::ZERO);
         for lag in 1..=98 {
-            lags.add(Duration::from_micros(lag));
+            lags.add(Duration::from_micros(lag), 1);
         }
-        lags.add(Duration::from_millis(7));
-        lags.add(Duration::from_millis(9));
+        lags.add(Duration::from_millis(7), 1);
+        lags.add(Duration::from_millis(9), 1);
         assert_eq!(lags.percentile(50), Duration::from_micros(100));
         assert_eq!(lags.percentile(99), Duration::from_micros(7_100));
         assert_eq!(lags.percentile(100), Duration::from_micros(9_100));
@@ -75,8 +76,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let (mut lags, mut both) = (Lags::default(), Lags::default());
-        lags.add(Duration::from_millis(3));
-        lags.add(Duration::from_secs(3));
+        lags.add(Duration::from_millis(3), 1);
+        lags.add(Duration::from_secs(3), 1);
         assert_eq!(Lags::read(&lags.written()).as_ref(), Some(&lags));
         assert_eq!(Lags::read(""), Some(Lags::default()));
         assert_eq!(Lags::read("3:4 5"), None);

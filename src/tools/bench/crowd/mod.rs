@@ -11,6 +11,7 @@ pub(super) mod scan;
 mod tally;
 mod viewer;
 pub(super) mod viewers;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
@@ -284,9 +285,17 @@ impl Crowd {
     fn obey(&mut self, order: Order, scratch: &mut [u8]) -> Result<(), BenchError> {
         match order {
             Order::Expect(revision) => self.tally.expect(revision, &self.viewers),
+            Order::Watch(revision) => {
+                self.tally.watch(revision);
+                Ok(())
+            }
+            Order::Due(to, due) => {
+                self.tally.due(to, due);
+                Ok(())
+            }
             Order::Sample => say(&self.tally.sample()),
             Order::Presence => say(&self.tally.presence_sample()),
-            Order::Lags => say(&self.tally.take_lags()),
+            Order::Lags => say(&self.tally.lags()),
             Order::Tell => {
                 self.tally.tells = true;
                 Ok(())
@@ -314,7 +323,7 @@ impl Crowd {
             .woken(revision, woken.iter().filter(behind).count());
         for index in woken {
             self.viewers[index].stalled = false;
-            self.viewers[index].frames = Some(0);
+            self.viewers[index].frames = (self.viewers[index].have < revision).then_some(0);
             self.attend(index, scratch)?;
         }
         self.tally.tell_if_awake()

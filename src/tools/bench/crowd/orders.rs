@@ -1,6 +1,7 @@
 //! The orders that a bench gives its viewers, a line each.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::ticketing::Revision;
 
@@ -8,14 +9,18 @@ use crate::ticketing::Revision;
 pub(super) enum Order {
     /// `expect 41`: answered with `arrived` when the last viewer that reads has revision 41.
     Expect(Revision),
+    /// `watch 41`: from now on it is counted how late each viewer that reads has each revision after 41.
+    Watch(Revision),
+    /// `due 43 123456789`: the changes up to 43, after those that were told before, are due at that time, in nanoseconds by
+    /// [`crate::tools::bench::clock`].
+    Due(Revision, Duration),
     /// `sample`: answered with the number of updates that the first viewer has had, and the last
     /// of them.
     Sample,
     /// `presence`: answered with the number of presence frames that all viewers have had, and the
     /// first viewer's last one.
     Presence,
-    /// `lags`: answered with how late each viewer had what was expected, of all times since this
-    /// was last asked.
+    /// `lags`: answered with how late each viewer had each revision that is watched.
     Lags,
     /// `tell`: from now on each update of each viewer is told: `seen <viewer> <to> <nanoseconds>`.
     Tell,
@@ -39,6 +44,11 @@ impl Order {
                 _ => return None,
             },
             Some(("expect", revision)) => Order::Expect(revision.parse().ok()?),
+            Some(("watch", revision)) => Order::Watch(revision.parse().ok()?),
+            Some(("due", round)) => {
+                let (to, due) = round.split_once(' ')?;
+                Order::Due(to.parse().ok()?, Duration::from_nanos(due.parse().ok()?))
+            }
             Some(("stall", nth)) => Order::Stall(nth.parse().ok()?),
             Some(("wake", revision)) => Order::Wake(revision.parse().ok()?),
             Some(("refuge", address)) => Order::Refuge(address.parse().ok()?),
@@ -55,7 +65,9 @@ mod tests {
     fn orders_are_read() {
         assert_eq!(Order::read("expect 41"), Some(Order::Expect(41)));
         assert_eq!(Order::read("lags"), Some(Order::Lags));
-        for odd in ["", "expect", "expect x", "lags 1", "refuge here"] {
+        let due = Order::Due(43, Duration::from_nanos(17));
+        assert_eq!(Order::read("due 43 17"), Some(due));
+        for odd in ["", "expect", "expect x", "lags 1", "due 43", "refuge here"] {
             assert_eq!(Order::read(odd), None, "{odd}");
         }
     }

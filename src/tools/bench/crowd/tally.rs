@@ -1,10 +1,11 @@
 //! Which viewers have what, and how late they had it.
 
 use std::mem;
-use std::time::Instant;
+use std::time::Duration;
 
 use super::lags::Lags;
 use super::viewer::LoadViewer;
+use super::watch::{Arrival, Watch};
 use super::{BenchError, say};
 use crate::ticketing::Revision;
 use crate::tools::bench::clock;
@@ -12,6 +13,7 @@ use crate::tools::bench::clock;
 #[derive(Default)]
 pub(super) struct Tally {
     expected: Option<Expected>,
+    watch: Option<Watch>,
     lags: Lags,
     /// Updates that the first viewer has had, and the last one's payload.
     frames: u64,
@@ -36,7 +38,6 @@ struct Expected {
     revision: Revision,
     /// Viewers that do not have it.
     missing: usize,
-    since: Instant,
 }
 
 impl Tally {
@@ -50,12 +51,20 @@ impl Tally {
         if missing == 0 {
             return say("arrived");
         }
-        self.expected = Some(Expected {
-            revision,
-            missing,
-            since: Instant::now(),
-        });
+        self.expected = Some(Expected { revision, missing });
         Ok(())
+    }
+
+    /// Counts the changes after this revision, and forgets those that were counted before.
+    pub(super) fn watch(&mut self, revision: Revision) {
+        self.watch = Some(Watch::after(revision));
+        self.lags = Lags::default();
+    }
+
+    pub(super) fn due(&mut self, to: Revision, due: Duration) {
+        if let Some(watch) = &mut self.watch {
+            watch.due(to, due, &mut self.lags);
+        }
     }
 
     pub(super) fn woken(&mut self, revision: Revision, behind: usize) {
@@ -99,6 +108,11 @@ impl Tally {
         to: Revision,
     ) -> Result<(), BenchError> {
         let had = mem::replace(&mut viewer.have, to);
+        // One that catches up after a stall of its own did not wait for the server.
+        if let Some(watch) = self.watch.as_mut().filter(|_| viewer.frames.is_none()) {
+            let at = clock::now();
+            watch.arrived(Arrival { had, to, at }, &mut self.lags);
+        }
         if let Some(woken) = &mut self.woken
             && had < woken.revision
             && to >= woken.revision
@@ -113,7 +127,6 @@ impl Tally {
             && to >= expected.revision
         {
             expected.missing -= 1;
-            self.lags.add(expected.since.elapsed());
             if expected.missing == 0 {
                 self.expected = None;
                 say("arrived")?;
@@ -137,7 +150,7 @@ impl Tally {
         format!("{} {}", self.presence_frames, self.last_presence)
     }
 
-    pub(super) fn take_lags(&mut self) -> String {
-        mem::take(&mut self.lags).written()
+    pub(super) fn lags(&self) -> String {
+        self.lags.written()
     }
 }

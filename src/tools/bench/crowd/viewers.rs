@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::SocketAddr;
 use std::process::{ChildStdin, ChildStdout};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::lags::Lags;
@@ -92,13 +92,19 @@ impl Viewers {
         Ok(self.answer("arrived")?.1)
     }
 
-    /// The same, without waiting for it.
-    pub(in crate::tools::bench) fn has_arrived(&self) -> Result<bool, BenchError> {
-        match self.answers.try_recv() {
-            Ok((line, _)) if line == "arrived" => Ok(true),
-            Err(TryRecvError::Empty) => Ok(false),
-            _ => Err(SILENT),
-        }
+    /// From now on it is counted how late each viewer that reads has each revision after this one, and nothing else.
+    pub(in crate::tools::bench) fn watch(&self, revision: Revision) -> Result<(), BenchError> {
+        self.order(&format!("watch {revision}\n"))
+    }
+
+    /// The changes up to this revision, after those that were told before, are due at this time by
+    /// [`crate::tools::bench::clock`].
+    pub(in crate::tools::bench) fn due(
+        &self,
+        to: Revision,
+        due: Duration,
+    ) -> Result<(), BenchError> {
+        self.order(&format!("due {to} {}\n", due.as_nanos()))
     }
 
     pub(in crate::tools::bench) fn sample(&self) -> Result<Sample, BenchError> {
@@ -115,7 +121,7 @@ impl Viewers {
         })
     }
 
-    /// How late each viewer had what was expected, of all times since this was last asked.
+    /// How late each viewer had each revision that is watched.
     pub(in crate::tools::bench) fn lags(&self) -> Result<Lags, BenchError> {
         self.order("lags\n")?;
         Lags::read(&self.answer("")?.0).ok_or(SILENT)
