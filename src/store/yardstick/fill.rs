@@ -17,13 +17,19 @@ impl Store {
     /// Adds `rows` seats and `rows` bookings, one in ten of them pending, of other events, and analyses the tables.
     pub async fn fill(&self, rows: u32) -> Result<(), StoreError> {
         let halls = self.set_stages(rows.div_ceil(SEATS_EACH).into(), 1).await?;
-        let shows = self
-            .set_stages(rows.div_ceil(BOOKINGS_EACH).into(), 1)
-            .await?;
-        let buyers = self.fill_users().await?;
         for hall in &halls {
             self.fill_seats(hall, rows.min(SEATS_EACH).into()).await?;
         }
+        self.fill_sales(rows).await?;
+        self.analyze().await
+    }
+
+    /// Adds so many bookings, in whole thousands, one in ten of them pending, of other events.
+    pub async fn fill_sales(&self, bookings: u32) -> Result<(), StoreError> {
+        let shows = self
+            .set_stages(bookings.div_ceil(BOOKINGS_EACH).into(), 1)
+            .await?;
+        let buyers = self.fill_users().await?;
         let statements: Vec<&[StagedEvent]> = shows.chunks(EVENTS_EACH).collect();
         let write = async |writer: usize| {
             for shows in statements.iter().skip(writer).step_by(WRITERS) {
@@ -32,7 +38,7 @@ impl Store {
             Ok::<_, StoreError>(())
         };
         try_join_all((0..WRITERS).map(write)).await?;
-        self.analyze().await
+        Ok(())
     }
 
     async fn fill_users(&self) -> Result<Vec<UserId>, StoreError> {

@@ -17,7 +17,7 @@ pub enum StockCheck {
 
 impl Store {
     /// Makes stock for `events` events, and earlier `bookings`, so that no plan is made for empty tables.
-    pub async fn set_naive_stage(&self, events: i32, bookings: i32) -> Result<(), StoreError> {
+    pub async fn set_naive_stage(&self, events: i32, bookings: u32) -> Result<(), StoreError> {
         let sql = "
             set client_min_messages = warning;
             drop schema if exists naive cascade;
@@ -47,11 +47,11 @@ impl Store {
             with booked as (
                 insert into naive.bookings (status, quantity, expires_at)
                 select 'pending', 1, clock_timestamp() + interval '15 minutes'
-                from generate_series(1, $1)
+                from generate_series(1, $1::bigint)
                 returning id
             )
             insert into naive.items select id, 1, 1 from booked";
-        client.execute(sql, &[&bookings]).await?;
+        client.execute(sql, &[&i64::from(bookings)]).await?;
         let sql = "analyze naive.stock, naive.bookings, naive.items";
         Ok(client.batch_execute(sql).await?)
     }

@@ -46,6 +46,7 @@ pub(super) fn run(
 fn measure(world: &BenchWorld, buyers: usize, time: Duration) -> Result<CheckoutPaths, BenchError> {
     let run = &world.runtime;
     run.block_on(world.store.set_naive_stage(1, FILL_BOOKINGS))?;
+    run.block_on(world.store.fill_sales(FILL_BOOKINGS))?;
     let plain = Arc::new(run.block_on(world.store.set_stages(1, REST_TYPES))?);
     let ruled = Arc::new(run.block_on(world.store.set_stages(1, REST_TYPES))?);
     run.block_on(world.store.set_price_rules(&ruled, VOUCHER))?;
@@ -82,7 +83,9 @@ fn measure(world: &BenchWorld, buyers: usize, time: Duration) -> Result<Checkout
 fn report(buyers: usize, ways: CheckoutPaths) -> Report {
     let mut report = Report::new(format!(
         "{buyers} buyers on one event, by REST; {TURNS} turns. Floor: a transaction for each hold, its buyer on a \
-         connection of its own (lock, look, update, insert, insert, notify, commit), without key, log or triggers."
+         connection of its own (lock, look, update, insert, insert, notify, commit), without key, log or triggers. Both \
+         ways' tables begin with {} bookings.",
+        count(FILL_BOOKINGS.into()),
     ));
     let CheckoutPaths {
         naive,

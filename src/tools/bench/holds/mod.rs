@@ -28,8 +28,8 @@ use selling::{Act, BenchBuyer, Pile, SalesTally, sell};
 pub(super) const TURNS: u32 = 3;
 /// Ticket types of an event that is sold by REST.
 pub(super) const REST_TYPES: i32 = 10;
-/// Bookings that the tables hold before anything is measured.
-pub(super) const FILL_BOOKINGS: i32 = 100_000;
+/// Bookings that the tables hold before anything is measured: ours, where they are other events', and the naive ones.
+pub(super) const FILL_BOOKINGS: u32 = 100_000;
 
 /// Bookings a second at the desk, of the naive way's, on one event.
 fn desk_target(buyers: usize) -> Option<Target> {
@@ -61,6 +61,8 @@ pub(super) fn run(
     allow_sockets(2 * most)?;
     // Those of the turn before may not have ended yet.
     BenchWorld::audited(database, 2 * most, |world| {
+        let fill = world.store.fill_sales(FILL_BOOKINGS);
+        world.runtime.block_on(fill)?;
         let mut reports = Vec::new();
         for &buyers in buyers {
             let mut one_event = None;
@@ -113,6 +115,7 @@ fn measure(
     let stages = |types| world.store.set_stages(i64::from(naive_events), types);
     let at_desk = Arc::new(run.block_on(stages(1))?);
     let by_rest = Arc::new(run.block_on(stages(REST_TYPES))?);
+    run.block_on(world.store.analyze())?;
     let desk = DeskSeller::open(world, &world.store);
     let (server, address) = world.server()?;
     let (desk_pile, rest_pile) = (Pile::default(), Pile::default());
@@ -163,11 +166,13 @@ fn report(events: usize, buyers: usize, ways: Ways, beside: (usize, f64, f64)) -
     let mut report = Report::new(format!(
         "{buyers} buyers on {}, one ticket each; {TURNS} turns. Floor: a transaction for each booking, \
          its buyer on a connection of its own (lock, look, update, insert, insert, notify, commit), \
-         without key, log or triggers. REST: 10 ticket types an event, with idempotency keys.",
+         without key, log or triggers. REST: 10 ticket types an event, with idempotency keys. Both ways' \
+         tables begin with {} bookings.",
         match events {
             1 => "one event".to_owned(),
             _ => format!("{} events", count(events as f64)),
-        }
+        },
+        count(FILL_BOOKINGS.into()),
     ));
     let floor = ways.naive.rate();
     let (one, one_desk, one_rest) = beside;
