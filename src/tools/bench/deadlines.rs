@@ -15,7 +15,7 @@ use super::BenchError;
 use super::holds::rest::{Newest, RestBuyer};
 use super::holds::selling::{Act, Pile, SalesTally, sell};
 use super::process::allow_sockets;
-use super::report::{Report, Target, count, millis, percentile};
+use super::report::{Report, Target, count, millis, percentile, ratio};
 use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 use crate::store::desk::OVERDUE_PER_EVENT_MAX;
@@ -79,7 +79,7 @@ fn measure(
         count(holds as f64),
     ));
     let [ours, floor] = [&mut all, &mut one].map(|of| percentile(&mut of.longest, 50));
-    let ratio = ours.as_secs_f64() / floor.as_secs_f64();
+    let ratio = ratio(ours, floor);
     let pair = (millis(ours), millis(floor));
     report.compared("the longest booking", pair, ratio, Some(DELAY));
     for (name, percent) in [

@@ -12,7 +12,7 @@ use super::crowd::Greeting;
 use super::crowd::viewers::Viewers;
 use super::floor::Floor;
 use super::process::{BenchProcess, allow_sockets};
-use super::report::{Report, Target, count, micros, millis, percentile};
+use super::report::{Report, Target, count, micros, millis, percentile, ratio};
 use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 use crate::store::yardstick::StagedEvent;
@@ -220,7 +220,7 @@ fn report(viewers: usize, window: Duration, costs: Costs) -> Report {
     ] {
         let cpu = cost.cpu_per_delivery(viewers);
         let floor_cpu = floor.cpu_per_delivery(viewers);
-        let ratio = cpu.as_secs_f64() / floor_cpu.as_secs_f64();
+        let ratio = ratio(cpu, floor_cpu);
         let pair = (micros(cpu), micros(floor_cpu));
         report.compared(name, pair, ratio, Some(Target::AtMost(target)));
     }
@@ -242,7 +242,7 @@ fn report(viewers: usize, window: Duration, costs: Costs) -> Report {
     ] {
         let last = percentile(&mut single.lasts, percent);
         let bare = percentile(&mut floor.lasts, percent);
-        let ratio = last.as_secs_f64() / bare.as_secs_f64();
+        let ratio = ratio(last, bare);
         report.compared(name, (millis(last), millis(bare)), ratio, None);
     }
     report

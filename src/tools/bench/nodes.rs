@@ -6,7 +6,7 @@ use super::BenchError;
 use super::crowd::Greeting;
 use super::crowd::viewers::Viewers;
 use super::process::{BenchProcess, allow_sockets};
-use super::report::{Report, count, millis, percentile};
+use super::report::{Report, count, millis, percentile, ratio};
 use super::world::BenchWorld;
 use crate::config::{Config, DatabaseConfig};
 use crate::store::yardstick::StagedEvent;
@@ -49,7 +49,7 @@ fn measure(world: &BenchWorld, viewers: usize) -> Result<Report, BenchError> {
             percentile(&mut together, percent),
             percentile(&mut alone, percent),
         );
-        let ratio = ours.as_secs_f64() / floor.as_secs_f64();
+        let ratio = ratio(ours, floor);
         report.compared(name, (millis(ours), millis(floor)), ratio, None);
     }
     Ok(report)

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+/// The lag of what did not come, and any percentile of nothing: a bench that measured nothing reaches no bound.
+pub(super) const NEVER: Duration = Duration::MAX;
+
 /// The bound that a ratio has to keep.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Target {
@@ -12,10 +15,12 @@ pub(super) enum Target {
 
 impl Target {
     fn is_reached(self, value: f64) -> bool {
-        match self {
-            Target::AtMost(bound) => value <= bound,
-            Target::AtLeast(bound) => value >= bound,
-        }
+        // A ratio to a floor that did nothing is not finite, and says nothing.
+        value.is_finite()
+            && match self {
+                Target::AtMost(bound) => value <= bound,
+                Target::AtLeast(bound) => value >= bound,
+            }
     }
 }
 
@@ -152,12 +157,31 @@ impl fmt::Display for Report {
     }
 }
 
+/// Not a number where the floor is that of nothing.
+pub(super) fn ratio(ours: Duration, floor: Duration) -> f64 {
+    match floor {
+        NEVER => f64::NAN,
+        floor => ours.as_secs_f64() / floor.as_secs_f64(),
+    }
+}
+
 pub(super) fn micros(duration: Duration) -> String {
     format!("{:.2} µs", duration.as_secs_f64() * 1e6)
 }
 
 pub(super) fn millis(duration: Duration) -> String {
-    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+    rounded_millis(duration, 1)
+}
+
+pub(super) fn finer_millis(duration: Duration) -> String {
+    rounded_millis(duration, 2)
+}
+
+fn rounded_millis(duration: Duration, decimals: usize) -> String {
+    match duration {
+        NEVER => "never".to_owned(),
+        duration => format!("{:.decimals$} ms", duration.as_secs_f64() * 1e3),
+    }
 }
 
 pub(super) fn megabytes(bytes: u64) -> String {
@@ -177,11 +201,11 @@ pub(super) fn count(number: f64) -> String {
     grouped
 }
 
-/// The smallest sample that `percent` of all are not above.
+/// The smallest sample that `percent` of all are not above; [`NEVER`] without any.
 pub(super) fn percentile(samples: &mut [Duration], percent: usize) -> Duration {
     samples.sort_unstable();
     let rank = (samples.len() * percent).div_ceil(100).max(1);
-    samples.get(rank - 1).copied().unwrap_or_default()
+    samples.get(rank - 1).copied().unwrap_or(NEVER)
 }
 
 #[cfg(test)]
@@ -193,7 +217,8 @@ mod tests {
         let mut samples: Vec<_> = (1..=200).rev().map(Duration::from_millis).collect();
         assert_eq!(percentile(&mut samples, 50), Duration::from_millis(100));
         assert_eq!(percentile(&mut samples, 99), Duration::from_millis(198));
-        assert_eq!(percentile(&mut [], 99), Duration::ZERO);
+        assert_eq!(percentile(&mut [], 99), NEVER);
+        assert_eq!(millis(NEVER), "never");
     }
 
     #[test]
@@ -205,6 +230,18 @@ mod tests {
         let table = report.to_string();
         assert!(table.contains("1.25  ≤ 1.25   reached"), "{table}");
         assert!(table.contains("7.90  ≥ 8      MISSED"), "{table}");
+    }
+
+    #[test]
+    fn nothing_reaches_no_bound() {
+        let nothing = percentile(&mut [], 99).as_secs_f64();
+        assert!(!Target::AtMost(1_000.0).is_reached(nothing));
+        let beside_nothing = ratio(Duration::from_secs(1), NEVER);
+        assert!(!Target::AtMost(1_000.0).is_reached(beside_nothing));
+        for value in [f64::NAN, f64::INFINITY] {
+            assert!(!Target::AtLeast(1.0).is_reached(value), "{value}");
+            assert!(!Target::AtMost(1.0).is_reached(value), "{value}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::crowd::lags::Lags;
 use super::process::allow_sockets;
-use super::report::{Report, Target, count, megabytes, millis};
+use super::report::{Report, Target, count, megabytes, millis, ratio};
 use super::show::{BenchShow, Pace};
 use super::world::BenchWorld;
 use super::{BenchError, metrics};
@@ -73,7 +73,7 @@ fn measure(
             some_do_not.lags.percentile(percent),
             all_read.percentile(percent),
         );
-        let ratio = ours.as_secs_f64() / floor.as_secs_f64();
+        let ratio = ratio(ours, floor);
         report.compared(&name, (millis(ours), millis(floor)), ratio, target);
     }
     let growth = some_do_not.memory_growth() as f64 / stalled;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::BenchError;
 use super::postgres::process_cpu;
-use super::report::{Report, Target, count, micros, millis, percentile};
+use super::report::{Report, Target, count, micros, millis, percentile, ratio};
 use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 use crate::store::yardstick::StagedEvent;
@@ -112,7 +112,7 @@ fn events_report(made: &[(usize, Took)]) -> Report {
     report.compared(
         "an event of the largest",
         (micros(each(largest)), micros(each(smallest))),
-        each(largest).as_secs_f64() / each(smallest).as_secs_f64(),
+        ratio(each(largest), each(smallest)),
         Some(Target::AtMost(GROWTH_MAX)),
     );
     report
@@ -134,7 +134,7 @@ fn claims_report(claimed: Vec<(usize, Vec<Took>)>) -> Report {
             report.compared(
                 &format!("on {spread} event(s), {name}"),
                 (millis(ours), millis(floor)),
-                ours.as_secs_f64() / floor.as_secs_f64(),
+                ratio(ours, floor),
                 None,
             );
         }

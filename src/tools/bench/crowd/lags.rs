@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::tools::bench::report::NEVER;
+
 const STEP: Duration = Duration::from_micros(100);
 
 /// Number of the step → how many were as late as that.
@@ -26,7 +28,7 @@ impl Lags {
         self.0.values().sum()
     }
 
-    /// The lag that `percent` of all do not exceed, rounded up to a whole step.
+    /// The lag that `percent` of all do not exceed, rounded up to a whole step; [`NEVER`] without any.
     pub(in crate::tools::bench) fn percentile(&self, percent: u64) -> Duration {
         let rank = (self.count() * percent).div_ceil(100).max(1);
         let mut below = 0;
@@ -34,7 +36,7 @@ impl Lags {
             below += **count;
             below >= rank
         });
-        step.map_or(Duration::ZERO, |(&step, _)| {
+        step.map_or(NEVER, |(&step, _)| {
             STEP * u32::try_from(step.saturating_add(1)).unwrap_or(u32::MAX)
         })
     }
@@ -62,7 +64,7 @@ mod tests {
     #[test]
     fn percentiles_are_rounded_up_to_a_step() {
         let mut lags = Lags::default();
-        assert_eq!(lags.percentile(99), Duration::ZERO);
+        assert_eq!(lags.percentile(99), NEVER);
         for lag in 1..=98 {
             lags.add(Duration::from_micros(lag), 1);
         }

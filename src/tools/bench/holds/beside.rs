@@ -12,7 +12,7 @@ use crate::store::Store;
 use crate::store::yardstick::StagedEvent;
 use crate::tools::bench::BenchError;
 use crate::tools::bench::process::{BenchProcess, allow_sockets};
-use crate::tools::bench::report::{Report, Target, count, micros, millis, percentile};
+use crate::tools::bench::report::{Report, Target, count, micros, millis, percentile, ratio};
 use crate::tools::bench::world::BenchWorld;
 
 /// Bookings a second in the full database, of those in the empty one.
@@ -116,17 +116,17 @@ fn report(rows: u32, buyers: usize, empty: [SalesTally; 2], full: [SalesTally; 2
     for ((name, mut empty), mut full) in ["at the desk", "by REST"].into_iter().zip(empty).zip(full)
     {
         let pair = (count(full.rate()), count(empty.rate()));
-        let ratio = full.rate() / empty.rate();
+        let kept = full.rate() / empty.rate();
         let target = Some(Target::AtLeast(RATIO_MIN));
-        report.compared(&format!("bookings/s {name}"), pair, ratio, target);
+        report.compared(&format!("bookings/s {name}"), pair, kept, target);
         let p50 = [&mut full, &mut empty].map(|sales| percentile(&mut sales.latencies, 50));
         let pair = (millis(p50[0]), millis(p50[1]));
-        let ratio = p50[0].as_secs_f64() / p50[1].as_secs_f64();
-        report.compared(&format!("{name}, p50"), pair, ratio, None);
+        let p50 = ratio(p50[0], p50[1]);
+        report.compared(&format!("{name}, p50"), pair, p50, None);
         let each = |sales: &SalesTally| sales.usage.postgres.div_f64(sales.done.max(1) as f64);
         let pair = (micros(each(&full)), micros(each(&empty)));
-        let ratio = each(&full).as_secs_f64() / each(&empty).as_secs_f64();
-        report.compared(&format!("{name}, CPU of Postgres each"), pair, ratio, None);
+        let cpu = ratio(each(&full), each(&empty));
+        report.compared(&format!("{name}, CPU of Postgres each"), pair, cpu, None);
         for (where_, sales) in [("full", full), ("empty", empty)] {
             let n = count(sales.latencies.len() as f64);
             report.fact(
