@@ -42,6 +42,15 @@ fn has(printed: &str, lines: &[&str]) {
     }
 }
 
+/// Those figures have reached their targets: ones that say whether anything was lost, not how fast a busy machine is.
+fn has_reached(printed: &str, names: &[&str]) {
+    for name in names {
+        let line = printed.lines().find(|line| line.contains(name));
+        let line = line.unwrap_or_else(|| panic!("no «{name}» in {printed}"));
+        assert!(line.ends_with("reached"), "{printed}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn buyers_are_measured() {
     let printed = bench(&[
@@ -146,6 +155,7 @@ async fn statements_are_measured() {
             "audit: 0 differences",
         ],
     );
+    has_reached(&printed, &["commits that the viewer was sent, of all"]);
     let printed = bench(&["statement", "--events", "10,20"]).await;
     has(
         &printed,
@@ -178,11 +188,20 @@ async fn deadlines_at_one_instant_are_measured() {
 async fn webhooks_at_once_are_measured() {
     let args = ["webhooks", "--webhooks", "20"];
     let printed = bench(&args).await;
+    // Two of them come twice.
     has(
         &printed,
         &[
             "the last is answered after",
+            "22; 20",
+            "audit: 0 differences",
+        ],
+    );
+    has_reached(
+        &printed,
+        &[
             "payments that ended in tickets",
+            "events that were taken in",
         ],
     );
 }
