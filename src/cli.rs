@@ -27,7 +27,7 @@ use crate::store::seed::seed;
 use crate::store::start::until_ready;
 use crate::telemetry::{self, LogConfig, LogFormat};
 use crate::ticketing::UserId;
-use crate::tools::bench::BenchCommand;
+use crate::tools::bench::BenchArgs;
 use crate::tools::watch::WatchOptions;
 
 type CliResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -87,8 +87,7 @@ enum CliCommand {
     ///
     /// Starts a server of its own, on a private Postgres that is removed afterwards or on the one
     /// given, and stays on the loopback. Build with --release first.
-    #[command(subcommand)]
-    Bench(Box<BenchCommand>),
+    Bench(Box<BenchArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -168,7 +167,7 @@ impl Cli {
                 })
             }
             CliCommand::Watch(options) => watch(options),
-            CliCommand::Bench(command) => Ok(crate::tools::bench::run(*command)?),
+            CliCommand::Bench(bench) => Ok(crate::tools::bench::run(*bench)?),
             CliCommand::Token(args) => token(args),
         }
     }

@@ -7,8 +7,15 @@ use std::process::Stdio;
 use crate::support::binary::seatcast;
 use crate::support::database::TestDatabase;
 
-/// The printed report. It has to have ended well, and its databases have to be gone.
+/// The printed report. It has to have ended well.
 async fn bench(args: &[&str]) -> String {
+    let (ended_well, printed) = measured(args).await;
+    assert!(ended_well, "{printed}");
+    printed
+}
+
+/// Whether it ended well, and the printed report. Its databases have to be gone.
+async fn measured(args: &[&str]) -> (bool, String) {
     let database = TestDatabase::new().await;
     let command = seatcast(&["bench"])
         .args(args)
@@ -21,7 +28,6 @@ async fn bench(args: &[&str]) -> String {
     let ended = tokio::task::spawn_blocking(move || command.wait_with_output());
     let output = ended.await.unwrap().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{printed}");
     let left = format!(
         "select count(*) from pg_database where datname like 'seatcast\\_bench\\_{pid}\\_%'"
     );
@@ -33,7 +39,7 @@ async fn bench(args: &[&str]) -> String {
         .unwrap()
         .get(0);
     assert_eq!(left, 0);
-    printed
+    (output.status.success(), printed)
 }
 
 fn has(printed: &str, lines: &[&str]) {
@@ -142,6 +148,15 @@ async fn viewers_are_measured() {
         &bench(&together).await,
         &["frames/s that a viewer got", "audit: 0 differences"],
     );
+}
+
+/// To 20 viewers an update costs more than its bytes do, on any machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missed_target_fails_where_it_is_checked() {
+    let args = ["--check", "fanout", "--viewers", "20", "--windows", "0"];
+    let (ended_well, printed) = measured(&args).await;
+    has(&printed, &["MISSED", "audit: 0 differences"]);
+    assert!(!ended_well, "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

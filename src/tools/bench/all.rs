@@ -1,11 +1,11 @@
-//! Every figure that has something to reach, by one command, and one table in the end.
+//! Every bench that has a target, by one command, and one table of the targets in the end.
 
 use std::time::Duration;
 
 use super::report::Report;
 use super::{
-    BenchError, checkout, connections, deadlines, fanout, holds, latency, overload, reads,
-    statement, together, webhooks,
+    BenchError, checkout, connections, deadlines, fanout, holds, latency, overload, presence,
+    reads, resume, slow, statement, together, webhooks,
 };
 use crate::config::DatabaseConfig;
 
@@ -21,9 +21,12 @@ const DEADLINES: i64 = 10_000;
 /// To make them in, and to sell beside their end.
 const DEADLINE_TIME: Duration = Duration::from_secs(6);
 const WEBHOOKS: usize = 1_000;
+/// Viewers of people who come and go, and how often these come.
+const PRESENCE_VIEWERS: usize = 1_000;
+const PRESENCE_JOINS: usize = 100_000;
 
 /// `short`: each stretch a third as long, and fewer rows of other events.
-pub(super) fn run(short: bool, database: &DatabaseConfig) -> Result<(), BenchError> {
+pub(super) fn run(short: bool, database: &DatabaseConfig) -> Result<Vec<Report>, BenchError> {
     let seconds = |long: u64| Duration::from_secs(if short { long.div_ceil(3) } else { long });
     let beside = if short { BESIDE / 5 } else { BESIDE };
     let mut reports = Vec::new();
@@ -45,6 +48,9 @@ pub(super) fn run(short: bool, database: &DatabaseConfig) -> Result<(), BenchErr
     reports.extend(overload::run(VIEWERS, &[0, 50], seconds(30), database)?);
     reports.extend(fanout::run(&[1_000, VIEWERS], &[0, 50], database)?);
     reports.extend(connections::run(&[VIEWERS], database)?);
+    reports.extend(resume::run(&[VIEWERS], database)?);
+    reports.extend(presence::run(PRESENCE_VIEWERS, PRESENCE_JOINS, database)?);
+    reports.extend(slow::run(VIEWERS, seconds(60), database)?);
     println!("{}", Report::summary(&reports));
-    Ok(())
+    Ok(reports)
 }

@@ -44,15 +44,25 @@ use crate::embedded::EmbeddedError;
 use crate::store::StoreError;
 use crate::ticketing::EventId;
 use crowd::Greeting;
+use report::Report;
 
 /// Viewers that the figures are asked for.
 const VIEWERS: &str = "1000,10000";
 /// None, and the server's default.
 const WINDOWS: &str = "0,50";
 
+#[derive(Debug, Clone, clap::Args)]
+pub struct BenchArgs {
+    /// Fail if a target was missed. Without it a bench only says so.
+    #[arg(long, global = true)]
+    check: bool,
+    #[command(subcommand)]
+    command: BenchCommand,
+}
+
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum BenchCommand {
-    /// Every figure that has something to reach, and one table of them in the end.
+    /// Every bench that has a target (all but `nodes`), and one table of them in the end.
     All {
         /// A third of the time, and a fifth of the rows of other events.
         #[arg(long)]
@@ -256,6 +266,8 @@ pub enum BenchError {
     Child(&'static str),
     #[error("the bench broke the database's promises: its figures are worth nothing")]
     Audit,
+    #[error("{0} of the targets were missed")]
+    Missed(usize),
     #[error(
         "{needed} open files are needed, but this process may have no more than {maximum}: raise \
          the limit (ulimit -Hn) or give fewer --viewers"
@@ -277,7 +289,16 @@ impl BenchError {
 
 /// Measures and prints. Call it on the main thread, outside of any runtime: it may start a
 /// Postgres.
-pub fn run(command: BenchCommand) -> Result<(), BenchError> {
+pub fn run(BenchArgs { check, command }: BenchArgs) -> Result<(), BenchError> {
+    let reports = measure(command)?;
+    let missed: usize = reports.iter().map(Report::missed).sum();
+    match check && missed > 0 {
+        true => Err(BenchError::Missed(missed)),
+        false => Ok(()),
+    }
+}
+
+fn measure(command: BenchCommand) -> Result<Vec<Report>, BenchError> {
     let is_child = matches!(
         command,
         BenchCommand::Floor { .. } | BenchCommand::Crowd { .. }
@@ -294,7 +315,7 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
             viewers,
             windows,
             database,
-        } => fanout::run(&viewers, &windows, &database).map(drop),
+        } => fanout::run(&viewers, &windows, &database),
         BenchCommand::Overload {
             viewers,
             windows,
@@ -302,7 +323,7 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
             database,
         } => {
             let time = Duration::from_secs(seconds);
-            overload::run(viewers, &windows, time, &database).map(drop)
+            overload::run(viewers, &windows, time, &database)
         }
         BenchCommand::Together {
             buyers,
@@ -311,19 +332,15 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
             database,
         } => {
             let time = Duration::from_secs(seconds);
-            together::run(buyers, viewers, time, &database).map(drop)
+            together::run(buyers, viewers, time, &database)
         }
         BenchCommand::Latency {
             events,
             seconds,
             database,
-        } => latency::run(&events, Duration::from_secs(seconds), &database).map(drop),
-        BenchCommand::Statement { events, database } => {
-            statement::run(&events, &database).map(drop)
-        }
-        BenchCommand::Connections { viewers, database } => {
-            connections::run(&viewers, &database).map(drop)
-        }
+        } => latency::run(&events, Duration::from_secs(seconds), &database),
+        BenchCommand::Statement { events, database } => statement::run(&events, &database),
+        BenchCommand::Connections { viewers, database } => connections::run(&viewers, &database),
         BenchCommand::Holds {
             events,
             buyers,
@@ -336,13 +353,12 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
                 Some(rows) => holds::beside::run(rows, &buyers, time, &database),
                 None => holds::run(&events, &buyers, time, &database),
             }
-            .map(drop)
         }
         BenchCommand::Checkout {
             buyers,
             seconds,
             database,
-        } => checkout::run(buyers, Duration::from_secs(seconds), &database).map(drop),
+        } => checkout::run(buyers, Duration::from_secs(seconds), &database),
         BenchCommand::Deadlines {
             holds,
             buyers,
@@ -350,30 +366,28 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
             database,
         } => {
             let time = Duration::from_secs(seconds);
-            deadlines::run(holds, buyers, time, &database).map(drop)
+            deadlines::run(holds, buyers, time, &database)
         }
-        BenchCommand::Webhooks { webhooks, database } => {
-            webhooks::run(webhooks, &database).map(drop)
-        }
+        BenchCommand::Webhooks { webhooks, database } => webhooks::run(webhooks, &database),
         BenchCommand::Reads {
             events,
             seats,
             rounds,
             database,
-        } => reads::run(events, seats, rounds, &database).map(drop),
-        BenchCommand::Resume { viewers, database } => resume::run(&viewers, &database).map(drop),
+        } => reads::run(events, seats, rounds, &database),
+        BenchCommand::Resume { viewers, database } => resume::run(&viewers, &database),
         BenchCommand::Presence {
             viewers,
             joins,
             database,
-        } => presence::run(viewers, joins, &database).map(drop),
+        } => presence::run(viewers, joins, &database),
         BenchCommand::Slow {
             viewers,
             seconds,
             database,
-        } => slow::run(viewers, Duration::from_secs(seconds), &database).map(drop),
-        BenchCommand::Nodes { viewers, database } => nodes::run(&viewers, &database).map(drop),
-        BenchCommand::Floor { connections } => floor::send_loop(connections),
+        } => slow::run(viewers, Duration::from_secs(seconds), &database),
+        BenchCommand::Nodes { viewers, database } => nodes::run(&viewers, &database),
+        BenchCommand::Floor { connections } => floor::send_loop(connections).map(|()| Vec::new()),
         BenchCommand::Crowd {
             address,
             viewers,
@@ -384,7 +398,7 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
                 true => Greeting::Silent,
                 false => Greeting::Join(events),
             };
-            crowd::run(address, viewers, greeting, buffer_bytes)
+            crowd::run(address, viewers, greeting, buffer_bytes).map(|()| Vec::new())
         }
     }
 }

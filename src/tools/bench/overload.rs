@@ -122,16 +122,30 @@ fn bare_loop(cores: &Cores, viewers: usize, sample: &str) -> Result<Duration, Be
     Ok(percentile(&mut rounds, 50))
 }
 
-type Asking = JoinHandle<Result<Vec<Duration>, Error>>;
+type Asking = JoinHandle<Result<Vec<Duration>, BenchError>>;
 
 fn answers(world: &BenchWorld, asking: Vec<Asking>) -> Result<Vec<Duration>, BenchError> {
     let mut all = Vec::new();
     for client in asking {
         let answered = world.runtime.block_on(client);
         let answered = answered.map_err(|_| BenchError::Child("a client died"))?;
-        all.extend(answered.map_err(|_| BenchError::Child("the server cut a connection"))?);
+        all.extend(answered?);
     }
     Ok(all)
+}
+
+fn cut(_: Error) -> BenchError {
+    BenchError::Child("the server cut a connection")
+}
+
+/// A refusal is soon said: it is no answer to be timed.
+fn well(answered: Result<bool, Error>) -> Result<(), BenchError> {
+    match answered.map_err(cut)? {
+        true => Ok(()),
+        false => Err(BenchError::Child(
+            "the server refused a join or a heartbeat",
+        )),
+    }
 }
 
 /// Heartbeats of one joined connection: from when each was due to its answer.
@@ -140,13 +154,13 @@ async fn beat(
     event: EventId,
     mut due: Instant,
     until: Instant,
-) -> Result<Vec<Duration>, Error> {
-    let mut client = BenchClient::connect(address).await?;
-    client.ask(client::join(event, "{}")).await?;
+) -> Result<Vec<Duration>, BenchError> {
+    let mut client = BenchClient::connect(address).await.map_err(cut)?;
+    well(client.ask(client::join(event, "{}")).await)?;
     let mut answers = Vec::new();
     while due < until {
         tokio::time::sleep_until(due.into()).await;
-        client.ask(client::heartbeat()).await?;
+        well(client.ask(client::heartbeat()).await)?;
         answers.push(due.elapsed());
         due += ASK_INTERVAL;
     }
@@ -159,12 +173,12 @@ async fn come(
     event: EventId,
     mut due: Instant,
     until: Instant,
-) -> Result<Vec<Duration>, Error> {
+) -> Result<Vec<Duration>, BenchError> {
     let mut answers = Vec::new();
     while due < until {
         tokio::time::sleep_until(due.into()).await;
-        let mut client = BenchClient::connect(address).await?;
-        client.ask(client::join(event, "{}")).await?;
+        let mut client = BenchClient::connect(address).await.map_err(cut)?;
+        well(client.ask(client::join(event, "{}")).await)?;
         answers.push(due.elapsed());
         due += ASK_INTERVAL;
     }

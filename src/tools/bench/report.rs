@@ -43,6 +43,14 @@ struct Figure {
     target: Option<Target>,
 }
 
+impl Figure {
+    /// `None` without a target.
+    fn is_reached(&self) -> Option<bool> {
+        let (target, ratio) = (self.target?, self.ratio?);
+        Some(target.is_reached(ratio))
+    }
+}
+
 /// A table with a heading.
 pub(super) struct Report {
     heading: String,
@@ -81,6 +89,15 @@ impl Report {
             }));
         }
         summary
+    }
+
+    /// How many of its targets were missed.
+    pub(super) fn missed(&self) -> usize {
+        let missed = self
+            .figures
+            .iter()
+            .filter(|figure| figure.is_reached() == Some(false));
+        missed.count()
     }
 
     /// A figure with nothing to compare it to.
@@ -138,10 +155,10 @@ impl fmt::Display for Report {
         for figure in &self.figures {
             let ratio = figure.ratio.map(|ratio| format!("{ratio:.2}"));
             let target = figure.target.map(|target| target.to_string());
-            let verdict = match (figure.target, figure.ratio) {
-                (Some(target), Some(ratio)) if target.is_reached(ratio) => "reached",
-                (Some(_), Some(_)) => "MISSED",
-                _ => "",
+            let verdict = match figure.is_reached() {
+                Some(true) => "reached",
+                Some(false) => "MISSED",
+                None => "",
             };
             writeln!(
                 f,
@@ -230,6 +247,8 @@ mod tests {
         let table = report.to_string();
         assert!(table.contains("1.25  ≤ 1.25   reached"), "{table}");
         assert!(table.contains("7.90  ≥ 8      MISSED"), "{table}");
+        report.fact("nothing to reach", "3");
+        assert_eq!(report.missed(), 1);
     }
 
     #[test]
