@@ -105,6 +105,8 @@ struct WrittenChange {
     commits: Vec<Commit>,
     statements: Vec<Duration>,
     bare: Vec<Duration>,
+    /// From the first write to the last.
+    wall: Duration,
 }
 
 fn measure(
@@ -160,7 +162,8 @@ async fn write(
 ) -> Result<WrittenChange, BenchError> {
     let mut written = WrittenChange::default();
     let interval = Duration::from_secs(1) / pace;
-    let mut due = Instant::now();
+    let all_begun = Instant::now();
+    let mut due = all_begun;
     for n in 0..writes {
         let (event, round) = (n % stages.len(), n / stages.len());
         let (stage, booking) = (&stages[event], bookings[event][round]);
@@ -184,6 +187,7 @@ async fn write(
         // A database that is slower than the pace is not asked to catch up.
         due = (due + interval).max(Instant::now());
     }
+    written.wall = all_begun.elapsed();
     Ok(written)
 }
 
@@ -266,6 +270,7 @@ fn report(events: usize, pace: u32, written: WrittenChange, lags: LatencyLags) -
         commits,
         mut statements,
         mut bare,
+        wall,
     } = written;
     let LatencyLags { mut push, mut raw } = lags;
     let seen = push.iter().filter(|lag| **lag < NEVER).count();
@@ -284,6 +289,9 @@ fn report(events: usize, pace: u32, written: WrittenChange, lags: LatencyLags) -
         seen as f64 / commits.len() as f64,
         Target::AtLeast(1.0),
     );
+    let rate = (commits.len() + WARM_UP) as f64 / wall.as_secs_f64();
+    let pair = (count(rate), count(pace.into()));
+    report.beside("changes/s, beside those asked for", pair);
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
     let shown = finer_millis;
     let mut lines = |name: &str, ours: &mut [Duration], floor: &mut [Duration]| {
