@@ -14,7 +14,8 @@ use tokio_postgres::types::{Json, ToSql};
 
 use super::audit_trail::AuditEntry;
 use super::idempotency::{self, IdempotencyKey, Once};
-use super::payments::payment_job;
+use super::payments::{PAYMENT_JOB, payment_job};
+use super::refunds::{EVENT_REFUNDS_JOB, GIVE_BACK_JOB, REFUND_JOB};
 use super::together::{Answers, FREE, LOCKED, in_order, place_of};
 use super::{Store, StoreError};
 use crate::ticketing::{OrganizationId, PaymentId};
@@ -25,6 +26,9 @@ pub const JOB_FORGOTTEN_HOURS: i32 = 1;
 const REVIEW_DAYS: i32 = 7;
 /// The audit trail's action of a job that waited so long for a person.
 const GIVEN_UP: &str = "job given up";
+/// Kinds whose keys the audit trail tells when such a job is given up or dropped: nobody goes on with that money then, and
+/// `seatcast audit` knows why. Keys of mails are made of addresses.
+const KINDS_WITH_TOLD_KEYS: [&str; 4] = [PAYMENT_JOB, REFUND_JOB, GIVE_BACK_JOB, EVENT_REFUNDS_JOB];
 
 /// A job to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -171,6 +175,7 @@ impl JobState {
 pub struct KnownJob {
     pub id: i64,
     pub kind: String,
+    pub key: String,
     pub state: JobState,
     pub payload: Value,
     pub progress: Value,
@@ -178,6 +183,14 @@ pub struct KnownJob {
     pub created_at: Timestamp,
     /// For which it works; `None`: none, or several.
     pub organization: Option<OrganizationId>,
+}
+
+impl KnownJob {
+    /// Its key, where the audit trail tells it.
+    pub(super) fn told_key(&self) -> Option<&str> {
+        let is_told = KINDS_WITH_TOLD_KEYS.contains(&self.kind.as_str());
+        is_told.then_some(self.key.as_str())
+    }
 }
 
 /// Why an attempt failed.
@@ -466,7 +479,7 @@ impl Store {
     pub async fn job(&self, id: i64) -> Result<Option<KnownJob>, StoreError> {
         let client = self.client().await?;
         let sql = "
-            select id, kind, state, payload, progress, reason, created_at, job_organization(payload)
+            select id, kind, state, payload, progress, reason, created_at, job_organization(payload), key
               from jobs where id = $1";
         let statement = client.prepare_cached(sql).await?;
         let row = client.query_opt(&statement, &[&id]).await?;
@@ -650,9 +663,11 @@ impl Store {
                      select id from jobs
                       where state = 'needs_review' and expires_at <= statement_timestamp() - interval '{REVIEW_DAYS} days'
                       order by expires_at limit $1 for update skip locked))
-                 returning id, kind, organization_id, split_part(reason, ':', 1) as why)
+                 returning id, kind, key, organization_id, split_part(reason, ':', 1) as why)
              insert into audit_trail (organization_id, action, object, detail)
-             select organization_id, '{GIVEN_UP}', 'job:' || id, jsonb_build_object('kind', kind, 'why', why) from gone"
+             select organization_id, '{GIVEN_UP}', 'job:' || id, jsonb_strip_nulls(
+                        jsonb_build_object('kind', kind, 'why', why, 'key', case when kind = any($2) then key end))
+               from gone"
         );
         for sql in [
             "update jobs set state = 'waiting', lease_until = null, failures = failures + 1, reason = 'its node was lost'
@@ -660,11 +675,14 @@ impl Store {
                         select id from jobs where state = 'leased' and lease_until < statement_timestamp()
                          order by lease_until limit $1 for update skip locked))",
             &forgotten,
-            &given_up,
         ] {
             let statement = client.prepare_cached(sql).await?;
             client.execute(&statement, &[&jobs_max]).await?;
         }
+        let statement = client.prepare_cached(&given_up).await?;
+        client
+            .execute(&statement, &[&jobs_max, &&KINDS_WITH_TOLD_KEYS[..]])
+            .await?;
         let lanes = JobLane::ALL.map(JobLane::as_str);
         let late = async |act: &str, kinds: &str| {
             // Along the index of those that are due, as no index has the ends of their time.
@@ -835,5 +853,6 @@ pub(super) fn known_job(row: &Row) -> Result<KnownJob, StoreError> {
         reason: row.try_get::<_, Option<&str>>(5)?.map(JobReason::read),
         created_at: row.try_get(6)?,
         organization: row.try_get(7)?,
+        key: row.try_get(8)?,
     })
 }

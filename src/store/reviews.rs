@@ -199,7 +199,7 @@ impl Store {
             ),
         };
         let sql = format!(
-            "select id, kind, state, payload, progress, reason, created_at, organization_id
+            "select id, kind, state, payload, progress, reason, created_at, organization_id, key
                from ({page} order by coalesce(organization_id, 0), id limit $4 offset $5) as page
               order by coalesce(organization_id, 0), id"
         );
@@ -245,7 +245,10 @@ impl Store {
                 }
                 let organization = job.organization;
                 let entry = AuditEntry::new(caller, organization, format!("job:{}", job.id));
-                let detail = json!({ "kind": job.kind, "decision": act });
+                let mut detail = json!({ "kind": job.kind, "decision": act });
+                if let Some(key) = job.told_key() {
+                    detail["key"] = key.into();
+                }
                 entry.with(detail).write(tx).await?;
                 Ok(true)
             })
