@@ -34,20 +34,22 @@ create function queue_refunds_of_events() returns trigger
     language plpgsql security definer set search_path from current as $$
 begin
     insert into jobs (kind, key, payload, expires_at)
-    select 'event_refunds', 'event-refunds:' || n.id, jsonb_build_object('event_id', n.id),
-           clock_timestamp() + interval '365 days'
+    select job.kind, job.key, job.payload, clock_timestamp() + job.worth
       from new_rows n join old_rows o on o.id = n.id
+     cross join lateral (values
+            ('event_refunds', 'event-refunds:' || n.id, jsonb_build_object('event_id', n.id), interval '365 days'),
+            -- The holds end after this, in `events_release_update`: who had a booking now is told.
+            ('event_cancelled', 'event-cancelled:' || n.id,
+             jsonb_build_object('event_id', n.id, 'at', clock_timestamp()), interval '7 days')) as job (kind, key, payload, worth)
      where n.status = 'cancelled' and o.status <> 'cancelled'
-     order by n.id
-        on conflict (key) do nothing;
-    -- The holds end after this, in `events_release_update`: who had a booking now is told.
-    insert into jobs (kind, key, payload, expires_at)
-    select 'event_cancelled', 'event-cancelled:' || n.id, jsonb_build_object('event_id', n.id, 'at', clock_timestamp()),
-           clock_timestamp() + interval '7 days'
-      from new_rows n join old_rows o on o.id = n.id
-     where n.status = 'cancelled' and o.status <> 'cancelled'
-     order by n.id
-        on conflict (key) do nothing;
+     order by job.key
+        -- It took place again for a while, by another program, and the job of the first time is not forgotten yet.
+        on conflict (key) do update
+       set rung = jobs.state = 'leased', payload = excluded.payload, progress = null, reason = null, failures = 0,
+           attempts = case jobs.state when 'leased' then jobs.attempts else 0 end,
+           times = case jobs.state when 'leased' then jobs.times else jobs.times + 1 end,
+           run_at = excluded.run_at, expires_at = excluded.expires_at,
+           state = case jobs.state when 'leased' then 'leased' else 'waiting' end;
     return null;
 end
 $$;
