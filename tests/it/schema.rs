@@ -1071,8 +1071,12 @@ async fn an_erased_person_is_in_no_table() {
             select id, 1, 'Luca', 'Luca@seatcast.example' from bookings where user_id = 5 limit 1;
         insert into booking_answers (booking_id, answers)
             select id, '{\"1\": \"Luca\"}' from bookings where user_id = 6 limit 1;
+        with handed as (update tickets set status = 'transferred', generation = 2 where id = (select min(id) from tickets)
+                        returning id, event_id),
+             accepted as (insert into transfers (ticket_id, event_id, generation, state, ended_at)
+                          select id, event_id, 1, 'accepted', now() from handed)
         insert into ticket_holders (ticket_id, code, user_id, name, email)
-            select id, 'code-of-luca', 6, 'Luca', 'luca@seatcast.example' from tickets order by id limit 1;
+            select id, 'code-of-luca', 6, 'Luca', 'luca@seatcast.example' from handed;
         insert into jobs (kind, key, payload, expires_at)
             values ('account_mail', 'a-key', '{\"email\": \"luca@seatcast.example\"}', now() + interval '1 day');
         insert into jobs (kind, key, payload, state, reason, expires_at)

@@ -1,4 +1,4 @@
-//! The checks that are one query each. A query returns a line of text for each row that breaks the promise.
+//! Checks of stock, bookings and the ledger, one query each. A query returns a line of text for each row that breaks the promise.
 
 pub(super) struct AuditCheck {
     /// The promise that holds if the query finds nothing.

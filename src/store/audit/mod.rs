@@ -1,11 +1,14 @@
 //! `seatcast audit`: checks that the database keeps its promises.
 //!
 //! Everything is read in one snapshot, so an audit may run while tickets are being sold. The counters are recomputed from
-//! the claims, every booking is compared with its claims, items and tickets, and the log is replayed and compared with the
-//! tables.
+//! the claims, every booking is compared with its claims, items and tickets, what is under way with what goes on with it, and
+//! the log is replayed and compared with the tables.
 
 mod checks;
+mod money;
 mod replay;
+mod tickets;
+mod unfinished;
 
 use std::fmt;
 
@@ -13,7 +16,7 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::IsolationLevel;
 
 use super::{Store, StoreError};
-use checks::{CHECKS, COUNTERS_OF_EVENTS};
+use checks::{AuditCheck, COUNTERS_OF_EVENTS};
 
 /// Differences listed per check; more are counted.
 const LISTED_PER_CHECK_MAX: usize = 20;
@@ -78,9 +81,20 @@ impl fmt::Display for AuditReport {
     }
 }
 
+/// The checks that are one query each, in order.
+fn checks() -> impl Iterator<Item = &'static AuditCheck> {
+    let all = [
+        checks::CHECKS,
+        tickets::CHECKS,
+        money::CHECKS,
+        unfinished::CHECKS,
+    ];
+    all.into_iter().flatten()
+}
+
 /// All promises that an audit checks, in order.
 pub fn promises() -> impl Iterator<Item = &'static str> {
-    let checked = CHECKS.iter().map(|check| check.promise);
+    let checked = checks().map(|check| check.promise);
     checked.chain([replay::PROMISE])
 }
 
@@ -106,7 +120,7 @@ pub async fn audit(store: &Store) -> Result<AuditReport, StoreError> {
         return Err(StoreError::NotMigrated);
     }
     let mut report = sizes(&snapshot).await?;
-    for check in CHECKS {
+    for check in checks() {
         let rows = snapshot.query(check.differences, &[]).await?;
         let differences: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
         report.add(check.promise, differences?);

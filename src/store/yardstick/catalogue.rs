@@ -82,9 +82,10 @@ impl Store {
                 select array_agg(id order by position) as ids, (position / 2) / $4 as lot
                   from seats where event_id = $1 and position % 2 = 0 group by lot
             ), booked as (
-                insert into bookings (reference, event_id, user_id, status, quantity, total_amount, currency, confirmed_at)
+                insert into bookings (reference, event_id, user_id, status, quantity, total_amount, currency, confirmed_at,
+                                      paid_by)
                 select 'BK-' || $1 || '-' || lot, $1, $3, 'confirmed', cardinality(ids), 4500 * cardinality(ids), 'EUR',
-                       clock_timestamp()
+                       clock_timestamp(), 'cash'
                   from sold
                 returning id, reference
             ), listed as (

@@ -78,10 +78,10 @@ impl Store {
         let sql = "
             with booked as (
                 insert into bookings (reference, event_id, user_id, status, quantity, total_amount, currency,
-                                      expires_at, confirmed_at)
+                                      expires_at, confirmed_at, paid_by)
                 select 'BK-' || event || '-' || n, event, buyer, status, 1, 4500, 'EUR',
                        clock_timestamp() + interval '1 day',
-                       case status when 'confirmed' then clock_timestamp() end
+                       case status when 'confirmed' then clock_timestamp() end, case status when 'confirmed' then 'cash' end
                 from unnest($1::bigint[]) event,
                      unnest($3::bigint[]) with ordinality buyers (buyer, n),
                      lateral (select case n % 10 when 0 then 'pending' else 'confirmed' end) of (status)
