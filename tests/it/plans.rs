@@ -105,6 +105,27 @@ const FILL: &str = "
       from generate_series(100001, 104000) n;
     insert into push_subscriptions (endpoint_id, user_id, kind, event_id)
     select n, n, kind, 100002 from generate_series(100001, 104000) n, unnest(array['tickets_back', 'waitlist_offer']) kind;
+    insert into memberships (user_id, valid_to)
+    select n, case n % 2 when 0 then now() + interval '1 year' end from generate_series(100001, 120000) n;
+    insert into waitlist (event_id, user_id, quantity, status)
+    select 100001 + n % 10000, 100001 + n % 20000, 2, 'left' from generate_series(1, 200000) n;
+    insert into waitlist (event_id, user_id, quantity)
+    select n, 100000 + k, 2 from generate_series(108001, 108300) n, generate_series(1, 100) k;
+    update pools set sold = capacity where event_id between 108001 and 108300;
+    insert into ticket_holders (ticket_id, code, user_id)
+    select id, code, 100001 + id % 20000 from tickets where event_id > 100000 order by id limit 50000;
+    insert into transfers (ticket_id, event_id, generation, state, ended_at)
+    select id, event_id, 1, 'cancelled', now() from tickets where event_id > 100000 order by id limit 100000;
+    insert into sessions (user_id, expires_at) select n, now() + interval '1 day' from generate_series(100001, 120000) n;
+    insert into refresh_tokens (hash, session_id) select sha256(id::text::bytea), id from sessions;
+    insert into audit_trail (organization_id, user_id, action, object)
+    select 100001, 100001, 'PATCH /events/{event_id}', 'event:' || n % 10000 from generate_series(1, 100000) n;
+    insert into ledger_sums (account_id, part, debits, credits)
+    select 1000000 + n, part, 1, 1 from generate_series(1, 1000) n, generate_series(0, 9) part;
+    insert into provider_events (provider, id, type)
+    select 'stripe', 'evt_' || n, 'payment_intent.succeeded' from generate_series(1, 50000) n;
+    insert into event_joins (event_id, at, joins)
+    select n, now() + interval '1 hour', 1 from generate_series(100001, 110000) n;
     do $$ declare t record; begin
         for t in select c.oid::regclass as name from pg_class c
                   where relnamespace = 'seatcast'::regnamespace and relkind = 'r' loop
@@ -166,7 +187,23 @@ const GROWTH: &str = "
     select n, 'https://push.example.org/' || n, decode(repeat('04', 65), 'hex'), decode(md5(n::text), 'hex')
       from generate_series(100001, 104000) n;
     insert into push_subscriptions (endpoint_id, user_id, kind, event_id)
-    select n, n, kind, 100002 from generate_series(100001, 104000) n, unnest(array['tickets_back', 'waitlist_offer']) kind";
+    select n, n, kind, 100002 from generate_series(100001, 104000) n, unnest(array['tickets_back', 'waitlist_offer']) kind;
+    insert into memberships (user_id, valid_to)
+    select n, case n % 2 when 0 then now() + interval '1 year' end from generate_series(100001, 104000) n;
+    insert into waitlist (event_id, user_id, quantity, status)
+    select 100001 + n % 3000, 100001 + n % 4000, 2, 'left' from generate_series(1, 30000) n;
+    insert into ticket_holders (ticket_id, code, user_id)
+    select id, code, 100001 + id % 4000 from tickets where event_id > 100000 order by id limit 10000;
+    insert into transfers (ticket_id, event_id, generation, state, ended_at)
+    select id, event_id, 1, 'cancelled', now() from tickets where event_id > 100000;
+    insert into sessions (user_id, expires_at) select n, now() + interval '1 day' from generate_series(100001, 104000) n;
+    insert into refresh_tokens (hash, session_id) select sha256(id::text::bytea), id from sessions where user_id > 100000;
+    insert into audit_trail (organization_id, user_id, action, object)
+    select 100001, 100001, 'PATCH /events/{event_id}', 'event:' || n % 3000 from generate_series(1, 20000) n;
+    insert into provider_events (provider, id, type)
+    select 'stripe', 'evt_' || n, 'payment_intent.succeeded' from generate_series(1, 20000) n;
+    insert into event_joins (event_id, at, joins)
+    select n, now() + interval '1 hour', 1 from generate_series(100001, 103000) n";
 
 /// The event on sale has a past: of each of its ticket types, more holds have run out than a statement may read.
 fn past(show: &Staged) -> String {
@@ -227,6 +264,15 @@ const GROWING: &[&str] = &[
     "checkins",
     "push_endpoints",
     "push_subscriptions",
+    "memberships",
+    "waitlist",
+    "transfers",
+    "sessions",
+    "refresh_tokens",
+    "audit_trail",
+    "ledger_sums",
+    "provider_events",
+    "event_joins",
 ];
 
 /// More rows than one event has here, fewer than all have.

@@ -43,7 +43,7 @@ const EVENTS: &str = "
            t.max_per_user, t.members_only, t.seated,
            p.ids, p.roots, p.capacities, p.held, p.sold, t.account_required,
            t.email_required, e.offer_minutes,
-           exists (select from waitlist w where w.event_id = e.id and w.status = 'waiting'), t.hidden,
+           coalesce((select true from waitlist w where w.event_id = e.id and w.status = 'waiting' limit 1), false), t.hidden,
            coalesce((select true from taxes where event_id = e.id limit 1),
                     (select true from fees where event_id = e.id limit 1),
                     (select true from taxes where organization_id = e.organizer_id limit 1), false)
