@@ -135,11 +135,12 @@ const FILL: &str = "
     call settle_triggers()";
 
 /// The same by the triggers, in a database that a server has its plans for: whatever alters a table would have them made
-/// anew.
+/// anew. Those who wait do so for events that are sold out.
 const GROWTH: &str = "
     insert into users (id, name) select n, 'Buyer ' || n from generate_series(100001, 104000) n;
     insert into events (id, organizer_id, title, venue, starts_at, capacity, status)
-    select n, 100001, 'Event ' || n, 'Hall', now() + n * interval '1 hour', 100, 'active' from generate_series(100001, 103000) n;
+    select n, 100001, 'Event ' || n, 'Hall', now() + n * interval '1 hour', case when n > 102000 and n % 2 = 0 then 10 else 100 end, 'active'
+      from generate_series(100001, 103000) n;
     insert into ticket_types (id, event_id, name, capacity)
     select 2 * n + k, n, 'Type ' || k, 50 from generate_series(100001, 103000) n, generate_series(0, 1) k;
     insert into sections (id, event_id, name) select n, n, 'Stalls' from generate_series(100001, 103000, 2) n;
@@ -192,6 +193,8 @@ const GROWTH: &str = "
     select n, case n % 2 when 0 then now() + interval '1 year' end from generate_series(100001, 104000) n;
     insert into waitlist (event_id, user_id, quantity, status)
     select 100001 + n % 3000, 100001 + n % 4000, 2, 'left' from generate_series(1, 30000) n;
+    insert into waitlist (event_id, user_id, quantity)
+    select n, 100000 + k, 2 from generate_series(102002, 103000, 2) n, generate_series(1, 10) k;
     insert into ticket_holders (ticket_id, code, user_id)
     select id, code, 100001 + id % 4000 from tickets where event_id > 100000 order by id limit 10000;
     insert into transfers (ticket_id, event_id, generation, state, ended_at)
