@@ -36,11 +36,11 @@ use tracing::{Instrument, Span};
 pub(crate) use self::batch::jobs;
 use self::clock::PULSE;
 pub(crate) use self::command::Command;
-#[cfg(test)]
-pub(crate) use self::command::Said as CommandSaid;
 pub use self::command::{
     Answer, Book, Change, Companions, DeskError, Expired, Outcome, Withdraw, Withdrawn,
 };
+#[cfg(test)]
+pub(crate) use self::command::{Said as CommandSaid, Verdict as CommandVerdict};
 use self::command::{Said, Verdict, busy, too_late};
 use self::queue::{CommandBatch, QueueLimits, Start};
 use self::worker::{DeskShared, Enqueued, serve};

@@ -195,6 +195,7 @@ impl Queue {
             let has_company = batch.events.contains(&event);
             let (goes_alone, waits) = match &waiting.command {
                 Command::Change(change) => (false, !bookings.insert(change.booking_id)),
+                Command::Withdraw(_) if mistaken!(WithdrawInCompany) => (false, false),
                 Command::Expire { .. } | Command::Withdraw(_) => (true, has_company),
                 Command::Book(_) => (false, false),
             };

@@ -11,7 +11,7 @@
 //!
 //! | check | promise |
 //! |---|---|
-//! | `Stock` | nothing is oversold, nor sold that is set aside for others, and nobody is refused tickets that were free all the time |
+//! | `Stock` | nothing is oversold, nor sold that is set aside for others, and nobody is refused tickets that were free all the time; seats that staff take off sale are, unless one was sold |
 //! | `InTime` | nothing is committed for a caller who had left |
 //! | `Once` | a key stands for one booking |
 //! | `Answers` | a living node answers every command, with the committed state |
@@ -28,7 +28,8 @@
 //! next command of its batch), `SwapKeepsStock` (what a booking has is not free for other tickets in its place), `OfferTwice` (whoever
 //! is offered something waits on), `SnatchFreed` (what a change frees is offered by the next batch only), `LeaveOpen` (a
 //! transaction in which the disk was full is not rolled back), `HoardReserve` (what a voucher sets aside is kept from its bearers
-//! too), `KeepReserveAside` (what bearers take of it still counts as held for the next command).
+//! too), `KeepReserveAside` (what bearers take of it still counts as held for the next command), `WithdrawInCompany` (seats are
+//! taken off sale in the batch in which somebody books them).
 
 mod caller;
 mod ledger;
@@ -168,6 +169,8 @@ fn run(seed: u64, is_told: bool) -> Result<(), DeskFault> {
         let caller = DeskCaller::new(&world, number);
         world.spawn(None, caller.live());
     }
+    let staff = DeskCaller::new(&world, callers);
+    world.spawn(None, staff.withdraw());
     play(&world)?;
     world.with(|shared| {
         if let Some(what) = shared.ledger.over_share.take() {
@@ -257,6 +260,7 @@ fn every_mistake_of_the_desk_is_caught_by_its_check() {
         (Mistake::LeaveOpen, DeskCheck::Ended),
         (Mistake::HoardReserve, DeskCheck::Stock),
         (Mistake::KeepReserveAside, DeskCheck::Stock),
+        (Mistake::WithdrawInCompany, DeskCheck::Stock),
     ] {
         let caught = find_fault(run, MISTAKE_SEEDS, Some(mistake), |fault| {
             fault.check == check

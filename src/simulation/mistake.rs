@@ -40,6 +40,7 @@ pub(crate) enum Mistake {
     LeaveOpen,
     HoardReserve,
     KeepReserveAside,
+    WithdrawInCompany,
     ResumeAnywhere,
     ClaimReadsEnd,
     BeatByEvents,

@@ -6,18 +6,21 @@ use std::task::Poll;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::ledger::{CODE, GUESTS_SHARE, OFFENCE};
+use super::ledger::{CODE, GUESTS_SHARE, Ledger, OFFENCE};
 use super::{DeskCheck, DeskWorld, FAULTS_MS, PATIENCE_MS, node, now_ms, pause, rest};
 use crate::desk::clock::STOOD_STILL;
 use crate::desk::worker::Enqueued;
-use crate::desk::{Answer, Book, Change, Command, CommandSaid, DeskError, Outcome};
+use crate::desk::{
+    Answer, Book, Change, Command, CommandSaid, CommandVerdict, DeskError, Outcome, Withdraw,
+};
 use crate::store::idempotency::{IdempotencyKey, Once};
+use crate::store::seats::SeatsChange;
 use crate::ticketing::booking::{Item, Request, Sells, Wish};
 use crate::ticketing::record::{Booking, BookingStatus, PaidBy};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{GuestHash, Share};
 use crate::ticketing::transition::{Canceller, Paid, Releases, Transition};
-use crate::ticketing::{BookingId, EventId, PaymentId, TicketTypeId, UserId, WaitingId};
+use crate::ticketing::{BookingId, EventId, PaymentId, SeatId, TicketTypeId, UserId, WaitingId};
 
 /// How often a caller sends the same request while its outcome is unknown.
 const TRIES_MAX: usize = 5;
@@ -36,6 +39,8 @@ struct Errand {
     key: Option<String>,
     /// They know the code of the voucher that sets tickets aside.
     has_code: bool,
+    /// A seat that they want in place of units.
+    seat: Option<SeatId>,
 }
 
 impl DeskCaller {
@@ -56,7 +61,7 @@ impl DeskCaller {
                 let key = dice
                     .percent(80)
                     .then(|| dice.between(0, u64::MAX / 2).to_string());
-                let errand = Errand {
+                let mut errand = Errand {
                     event: EventId(1 + dice.below(events) as i64),
                     quantity: match dice.percent(6) {
                         true => OFFENCE,
@@ -64,13 +69,22 @@ impl DeskCaller {
                     },
                     key,
                     has_code: dice.percent(35),
+                    seat: None,
                 };
+                if dice.percent(25) {
+                    errand.quantity = 1;
+                    errand.has_code = false;
+                    errand.seat = Some(Ledger::seat(errand.event, dice.between(0, 100) as i64));
+                }
                 (ms, errand)
             });
             pause(ms).await;
             match self.book(&errand).await {
                 Some(booking) => self.go_on(&booking, errand.has_code).await,
-                None if self.guest.is_none() && errand.quantity < OFFENCE => {
+                None if self.guest.is_none()
+                    && errand.quantity < OFFENCE
+                    && errand.seat.is_none() =>
+                {
                     self.wait(&errand).await
                 }
                 None => {}
@@ -133,14 +147,18 @@ impl DeskCaller {
             quantity,
             key: None,
             has_code,
+            seat: None,
         };
         self.request(&errand, booking.id).request
     }
 
     fn request(&self, errand: &Errand, booking_id: BookingId) -> Book {
-        let item = Item::Quantity {
-            ticket_type_id: TicketTypeId(errand.event.0),
-            quantity: errand.quantity,
+        let item = match errand.seat {
+            Some(seat_id) => Item::Seat { seat_id },
+            None => Item::Quantity {
+                ticket_type_id: TicketTypeId(errand.event.0),
+                quantity: errand.quantity,
+            },
         };
         let scope = format!("user {}", self.user);
         let key = errand.key.as_ref();
@@ -177,6 +195,15 @@ impl DeskCaller {
 
     /// Checks that no tickets were refused that were free all the time.
     fn judge(&self, errand: &Errand, refusal: &Refusal, sent_ms: u64) {
+        if let Some(seat) = errand.seat {
+            let is_taken = matches!(refusal, Refusal::SeatTaken { .. });
+            return self.world.with(|shared| {
+                if is_taken && !shared.ledger.was_busy(seat, sent_ms).0 {
+                    let what = format!("seat {seat} was refused, which was free all the time");
+                    shared.fail(DeskCheck::Stock, what);
+                }
+            });
+        }
         let is_about_stock = matches!(
             refusal,
             Refusal::SoldOut { .. }
@@ -261,6 +288,8 @@ impl DeskCaller {
                 only: Releases::Any,
             },
             70..78 => Transition::Extend,
+            // Their seats may be somebody else's by then; `tests/it` has what becomes of the money.
+            78..98 if has_seats(booking) => return,
             78..92 => {
                 pause(later_ms).await;
                 Transition::Reclaim {
@@ -331,13 +360,15 @@ impl DeskCaller {
                         quantity,
                         key: None,
                         has_code,
+                        seat: None,
                     };
                     self.judge(&errand, &refusal, sent_ms);
                     return false;
                 }
                 Some(Err(DeskError::Refused(Refusal::InvalidTransition { from, .. }))) => {
                     let known = [BookingStatus::Expired, BookingStatus::Confirmed];
-                    if !known.contains(&from) {
+                    let withdrawn = from == BookingStatus::Cancelled && has_seats(booking);
+                    if !known.contains(&from) && !withdrawn {
                         let what = format!("a booking that was held is {from:?}");
                         self.world.fail(DeskCheck::Answers, what);
                     }
@@ -353,8 +384,79 @@ impl DeskCaller {
         false
     }
 
-    /// Sends a command to a node and waits for its answer. `None`: there was none in time.
+    /// Asks about a booking. `None`: there was no answer in time.
     async fn ask(&self, id: BookingId, command: Command) -> Option<Outcome> {
+        let said: Outcome = self.say(id, command).await?.map(|said| match said {
+            CommandSaid::Booking(once) => *once,
+            CommandSaid::Expired(_) | CommandSaid::Withdrawn(_) => {
+                panic!("an answer to somebody else")
+            }
+        });
+        self.check(&said);
+        Some(said)
+    }
+
+    /// As staff: takes seats off sale by force now and then, and puts them back.
+    pub(super) async fn withdraw(self) {
+        while now_ms() < FAULTS_MS {
+            let (ms, event, seats, back_ms) = self.world.with(|shared| {
+                let events = shared.ledger.events() as usize;
+                let dice = &mut shared.dice;
+                let ms = dice.between(100, 3_000);
+                let event = EventId(1 + dice.below(events) as i64);
+                let first = dice.between(0, 100) as i64;
+                let count = dice.between(1, 3) as i64;
+                let seats = (first..first + count).map(|nth| Ledger::seat(event, nth));
+                (ms, event, seats.collect(), dice.between(100, 2_000))
+            });
+            pause(ms).await;
+            self.block(event, seats).await;
+            pause(back_ms).await;
+            while !self.world.with(|shared| shared.ledger.unblock(event)) {
+                pause(10).await;
+            }
+        }
+    }
+
+    /// Whoever holds one of the seats loses it; a seat that was sold keeps all of them on sale.
+    async fn block(&self, event_id: EventId, seats: Vec<SeatId>) {
+        let change = SeatsChange {
+            seats: seats.clone(),
+            blocked: Some(true),
+            ticket_type: None,
+        };
+        let withdraw = Withdraw {
+            event_id,
+            change,
+            audit: None,
+        };
+        let id = self
+            .world
+            .with(|shared| BookingId(Uuid::from_u128(shared.id().into())));
+        let sent_ms = now_ms();
+        let said = self.say(id, Command::Withdraw(Box::new(withdraw))).await;
+        self.world.with(|shared| {
+            let was_sold = |seat: &SeatId| shared.ledger.was_busy(*seat, sent_ms).1;
+            let is_free = |seat: &SeatId| !shared.ledger.is_off_sale(*seat);
+            let what = match said {
+                Some(Ok(CommandSaid::Withdrawn(_))) => seats
+                    .iter()
+                    .any(is_free)
+                    .then(|| format!("{seats:?} are answered off sale, and are not")),
+                Some(Err(DeskError::Refused(
+                    Refusal::SeatTaken { .. } | Refusal::InvalidTransition { .. },
+                ))) => (!seats.iter().any(was_sold))
+                    .then(|| format!("{seats:?} stay on sale, and none of them was sold")),
+                _ => None,
+            };
+            if let Some(what) = what {
+                shared.fail(DeskCheck::Stock, what);
+            }
+        });
+    }
+
+    /// Sends a command to a node and waits for its answer. `None`: there was none in time.
+    async fn say(&self, id: BookingId, command: Command) -> Option<CommandVerdict> {
         let (to, number) = self.world.with(|shared| {
             let nodes = shared.nodes.len();
             (shared.dice.below(nodes), shared.id())
@@ -388,15 +490,8 @@ impl DeskCaller {
             }
         });
         let said = until(answer, leaves_ms).await?;
-        let said: Outcome = said.map(|said| match said {
-            CommandSaid::Booking(once) => *once,
-            CommandSaid::Expired(_) | CommandSaid::Withdrawn(_) => {
-                panic!("an answer to somebody else")
-            }
-        });
         self.world
             .with(|shared| shared.tell(|| format!("caller {} hears {said:?}", self.user)));
-        self.check(&said);
         Some(said)
     }
 
@@ -441,6 +536,10 @@ impl DeskCaller {
             }
         });
     }
+}
+
+fn has_seats(booking: &Booking) -> bool {
+    booking.items.iter().any(|item| !item.seats.is_empty())
 }
 
 fn wanted(request: &Request) -> i64 {

@@ -1,6 +1,6 @@
-//! A model of the database: events with one ticket type each, of which a voucher sets some aside until its window ends;
-//! bookings, keys, turns, transactions with savepoints.
-//! Seats, several ticket types and several claims a booking are not modelled; `tests/it` has them.
+//! A model of the database: events with one ticket type of units each, of which a voucher sets some aside until its window
+//! ends, and one of a few seats, which have a pool of their own; bookings, keys, turns, transactions with savepoints.
+//! Ticket types that share pools and several items a booking are not modelled; `tests/it` has them.
 //!
 //! It has some of the schema's constraints (the counters' check, the key's uniqueness), and notes the stock over time,
 //! so that refusals can be judged afterwards.
@@ -19,13 +19,14 @@ use crate::ticketing::live::EventStatus;
 use crate::ticketing::price::{Benefit, PriceTerms, Voucher};
 use crate::ticketing::record::{Booking, BookingKind, BookingStatus, TicketStatus};
 use crate::ticketing::stock::{
-    Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Reserve, Share, Stock,
-    TicketTypeTerms,
+    Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Reserve, Seat, Share,
+    Stock, TicketTypeTerms,
 };
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::waitlist::WaitingBuyer;
 use crate::ticketing::{
-    BookingId, ClaimId, EventId, PoolId, Revision, TicketTypeId, UserId, VoucherId, WaitingId,
+    BookingId, ClaimId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId, VoucherId,
+    WaitingId,
 };
 
 /// A connection of a node's incarnation; 0 is that of other programs.
@@ -42,6 +43,8 @@ pub(super) const GUESTS_SHARE: Share = Share {
     pending: Some(2),
     tickets: Some(4),
 };
+/// Seats of each event.
+const SEATS: i64 = 4;
 const HOLD_MINUTES: i64 = 1;
 const OFFER_MINUTES: i64 = 60;
 /// Holds last this long in place of a minute, which is long in a run.
@@ -61,6 +64,9 @@ pub(super) struct Ledger {
     left: BTreeMap<EventId, Vec<Left>>,
     /// The event's revision as of the latest commit that wrote the booking.
     committed: HashMap<BookingId, Revision>,
+    /// When the seat was last claimed or blocked, and when it was last sold, as far as that is over.
+    busy_ms: BTreeMap<SeatId, u64>,
+    sold_ms: BTreeMap<SeatId, u64>,
     dice: Dice,
     last_claim: i64,
     /// The first case of somebody who was offered something out of turn, or passed over.
@@ -91,6 +97,8 @@ struct State {
     bookings: BTreeMap<BookingId, BookingRow>,
     keys: HashMap<(String, String), StoredAnswer>,
     line: BTreeMap<WaitingId, InLine>,
+    /// Whether these seats are off sale; all others are not.
+    blocked: BTreeMap<SeatId, bool>,
 }
 
 /// Somebody who waits, or has waited.
@@ -118,6 +126,10 @@ struct Transaction {
     written_rows: State,
     /// Bookings that callers asked for.
     written: Vec<BookingId>,
+    /// Bookings that staff ended for their seats.
+    withdrawn: Vec<BookingId>,
+    /// Events of which seats are taken off sale: what is left of them is offered by the next transaction.
+    withdrawn_of: BTreeSet<EventId>,
     /// Units of bookings that buyers were granted.
     bought: BTreeMap<EventId, i64>,
     /// A write failed, so offers may be missing.
@@ -175,6 +187,8 @@ impl Ledger {
             transactions: BTreeMap::new(),
             left: ids.map(|event| (event, vec![left])).collect(),
             committed: HashMap::new(),
+            busy_ms: BTreeMap::new(),
+            sold_ms: BTreeMap::new(),
             dice,
             last_claim: 0,
             over_share: None,
@@ -205,7 +219,7 @@ impl Ledger {
             id,
             user_id: user,
             quantity,
-            ticket_types: None,
+            ticket_types: Some(vec![TicketTypeId(event.0)]),
             member: false,
             lang: "en".into(),
         };
@@ -254,7 +268,7 @@ impl Ledger {
         if transaction.has_failed {
             return;
         }
-        for event in &transaction.events {
+        for event in transaction.events.difference(&transaction.withdrawn_of) {
             let live = self.live(*event, &State::default(), 0);
             // Units that were bought before something else came free were not there together with it.
             let bought = match transaction.freed.get(event).copied().unwrap_or(0) {
@@ -369,7 +383,77 @@ impl Ledger {
         let rows = base.chain(&over.bookings).map(|(_, row)| row);
         let rows = rows.filter(move |row| row.booking.event_id == event);
         let rows = rows.filter(move |row| !row.is_overdue(overdue_at_ms));
-        rows.flat_map(|row| &row.claims)
+        let claims = rows.flat_map(|row| &row.claims);
+        claims.filter(|claim| claim.seat_id.is_none())
+    }
+
+    /// Claims on seats, which are apart from the units.
+    fn seat_claims<'a>(&'a self, over: &'a State) -> impl Iterator<Item = (SeatId, &'a Claim)> {
+        let base = self.state.bookings.iter();
+        let base = base.filter(|(id, _)| !over.bookings.contains_key(id));
+        let rows = base.chain(&over.bookings).map(|(_, row)| row);
+        let claims = rows.flat_map(|row| &row.claims);
+        claims.filter_map(|claim| Some((claim.seat_id?, claim)))
+    }
+
+    fn is_blocked(&self, seat: SeatId, over: &State) -> bool {
+        let blocked = over.blocked.get(&seat).or(self.state.blocked.get(&seat));
+        blocked.copied().unwrap_or(false)
+    }
+
+    /// One of the event's seats.
+    pub(super) fn seat(event: EventId, nth: i64) -> SeatId {
+        SeatId(event.0 * SEATS + nth % SEATS)
+    }
+
+    fn seats(event: EventId) -> impl Iterator<Item = SeatId> {
+        (0..SEATS).map(move |nth| Ledger::seat(event, nth))
+    }
+
+    /// Notes which of the event's seats are taken, before and after each change.
+    fn note_seats(&mut self, event: EventId) {
+        for seat in Ledger::seats(event) {
+            let (busy, sold) = self.busy(seat);
+            if busy {
+                self.busy_ms.insert(seat, now_ms());
+            }
+            if sold {
+                self.sold_ms.insert(seat, now_ms());
+            }
+        }
+    }
+
+    /// Whether the seat cannot be booked, and whether it is sold.
+    fn busy(&self, seat: SeatId) -> (bool, bool) {
+        let nothing = State::default();
+        let mut claims = self.seat_claims(&nothing);
+        let claim = claims.find(|(claimed, _)| *claimed == seat);
+        let is_sold = claim.is_some_and(|(_, claim)| claim.state == ClaimState::Sold);
+        (claim.is_some() || self.is_blocked(seat, &nothing), is_sold)
+    }
+
+    /// Whether the seat could not be booked at some time since, and whether it was sold then.
+    pub(super) fn was_busy(&self, seat: SeatId, from_ms: u64) -> (bool, bool) {
+        let since = |at: &BTreeMap<SeatId, u64>| at.get(&seat).is_some_and(|at| *at >= from_ms);
+        let (busy, sold) = self.busy(seat);
+        (busy || since(&self.busy_ms), sold || since(&self.sold_ms))
+    }
+
+    pub(super) fn is_off_sale(&self, seat: SeatId) -> bool {
+        self.is_blocked(seat, &State::default())
+    }
+
+    /// Puts all the event's seats on sale again. False: a transaction has the turn.
+    pub(super) fn unblock(&mut self, event: EventId) -> bool {
+        if self.events[&event].turn.is_some() {
+            return false;
+        }
+        self.note_seats(event);
+        for seat in Ledger::seats(event) {
+            self.state.blocked.insert(seat, false);
+        }
+        *self.state.revisions.entry(event).or_default() += 1;
+        true
     }
 
     /// Checks that nothing is oversold, and that every overdue hold has ended.
@@ -420,6 +504,10 @@ impl Ledger {
                 events: mine,
                 written_rows: State::default(),
                 written: Vec::new(),
+                withdrawn: Vec::new(),
+                withdrawn_of: (asked.held_seats.iter())
+                    .map(|seat| EventId(seat.0 / SEATS))
+                    .collect(),
                 bought: BTreeMap::new(),
                 has_failed: false,
                 freed: BTreeMap::new(),
@@ -511,10 +599,24 @@ impl Ledger {
         Facts {
             now: clock(now_ms()),
             events: event_facts.collect(),
-            bookings: asked.bookings.iter().filter_map(found).collect(),
+            bookings: (asked.bookings.iter().chain(&self.holders(asked)))
+                .filter_map(found)
+                .collect(),
             stored: asked.keys.iter().filter_map(stored).collect(),
             references_taken: Vec::new(),
         }
+    }
+
+    /// Bookings of the seats that are asked about.
+    fn holders(&self, asked: &Questions) -> Vec<BookingId> {
+        let rows = self.state.bookings.iter();
+        let has_one = |row: &BookingRow| {
+            let mut seats = row.claims.iter().filter_map(|claim| claim.seat_id);
+            seats.any(|seat| asked.held_seats.contains(&seat))
+        };
+        rows.filter(|(_, row)| has_one(row))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// As the real query: whether overdue holds are read.
@@ -538,7 +640,7 @@ impl Ledger {
         overdue.map(hold).collect()
     }
 
-    /// Its only ticket type and its only pool have the event's number.
+    /// Its ticket type of units and the pool of that have the event's number.
     fn stock(&self, event: EventId, asked: &Questions) -> Stock {
         let (ticket_type, root) = (TicketTypeId(event.0), PoolId(event.0));
         let claims = || {
@@ -547,7 +649,7 @@ impl Ledger {
             rows.flat_map(|row| &row.claims)
         };
         let of = |state| {
-            let claims = claims().filter(|claim| claim.state == state);
+            let claims = claims().filter(|claim| claim.seat_id.is_none() && claim.state == state);
             claims.map(|claim| claim.quantity).sum()
         };
         let reserve = Reserve {
@@ -575,6 +677,26 @@ impl Ledger {
             max_per_booking: None,
             reveals_hidden: false,
         };
+        let seats_taken = |state| {
+            let claims = claims().filter(|claim| claim.seat_id.is_some() && claim.state == state);
+            claims.count() as i64
+        };
+        let nothing = State::default();
+        let blocked = Ledger::seats(event).filter(|seat| self.is_blocked(*seat, &nothing));
+        let (seated, seats_pool) = (seat_type(event), PoolId(seat_type(event).0));
+        let pool_of_seats = Pool {
+            capacity: SEATS - blocked.count() as i64,
+            held: seats_taken(ClaimState::Held),
+            sold: seats_taken(ClaimState::Sold),
+        };
+        let seat = |id: SeatId| Seat {
+            ticket_type_id: seated,
+            section: "Stalls".into(),
+            row: "A".into(),
+            number: id.to_string(),
+            taken: self.busy(id).0,
+            place: None,
+        };
         let asked_code = (event, CODE.to_owned());
         let terms = TicketTypeTerms {
             name: "Standing".into(),
@@ -594,11 +716,31 @@ impl Ledger {
         let buyers = asked.buyers.iter().filter(|(of, _)| *of == event);
         let guests = asked.guests.iter().filter(|(of, _)| *of == event);
         // Like the real query: ticket types that were not asked for are read only where holds are overdue.
-        let is_known = !self.overdue(event).is_empty()
-            || !self.waiting(event).is_empty()
-            || [None, Some(ticket_type)]
-                .iter()
-                .any(|one| asked.types.contains(&(event, *one)));
+        let is_known = |ticket_type| {
+            !self.overdue(event).is_empty()
+                || !self.waiting(event).is_empty()
+                || [None, Some(ticket_type)]
+                    .iter()
+                    .any(|one| asked.types.contains(&(event, *one)))
+        };
+        let seat_terms = TicketTypeTerms {
+            name: "Seated".into(),
+            seated: true,
+            pools: vec![seats_pool],
+            ..terms.clone()
+        };
+        let mut ticket_types = BTreeMap::new();
+        let mut pools = BTreeMap::new();
+        if is_known(ticket_type) {
+            ticket_types.insert(ticket_type, terms);
+        }
+        if is_known(seated) {
+            ticket_types.insert(seated, seat_terms);
+            pools.insert(seats_pool, pool_of_seats);
+        }
+        if !ticket_types.is_empty() {
+            pools.insert(root, pool);
+        }
         Stock {
             event: EventTerms {
                 id: event,
@@ -612,13 +754,13 @@ impl Ledger {
                 offer_minutes: OFFER_MINUTES,
                 deleted: false,
             },
-            ticket_types: is_known
-                .then_some((ticket_type, terms))
-                .into_iter()
-                .collect(),
-            pools: is_known.then_some((root, pool)).into_iter().collect(),
+            ticket_types,
+            pools,
             root,
-            seats: BTreeMap::new(),
+            seats: Ledger::seats(event)
+                .filter(|id| asked.seats.contains(id))
+                .map(|id| (id, seat(id)))
+                .collect(),
             rows: Vec::new(),
             buyers: buyers
                 .map(|(_, user)| *user)
@@ -749,7 +891,7 @@ impl Ledger {
             row.booking
                 .tickets
                 .extend(change.new_tickets.iter().cloned());
-            let before: i64 = row.claims.iter().map(|claim| claim.quantity).sum();
+            let before = units(&row.claims);
             for new in &change.claims {
                 let place = row.claims.iter();
                 let place = place.clone().position(|claim| claim.id == new.was.id);
@@ -759,7 +901,7 @@ impl Ledger {
                     Some(is) => row.claims[place] = is,
                 }
             }
-            let after: i64 = row.claims.iter().map(|claim| claim.quantity).sum();
+            let after = units(&row.claims);
             if change.to != BookingStatus::Expired {
                 *freed.entry(change.event_id).or_default() += (before - after).max(0);
             }
@@ -787,23 +929,30 @@ impl Ledger {
                     return Err(constraint("idempotency_keys_pkey"));
                 }
             }
-            self.last_claim += 1;
             let ticket_type_id = TicketTypeId(new.booking.event_id.0);
             let voucher = new.reserves.get(&ticket_type_id).copied();
-            let claim = Claim {
-                id: ClaimId(self.last_claim),
-                ticket_type_id,
-                seat_id: None,
-                quantity: new.booking.quantity,
-                state: new.state,
-                voucher_id: voucher,
-            };
+            let mut claims = Vec::new();
+            for item in &new.booking.items {
+                let seats = item.seats.iter().map(|seat| (Some(seat.id), 1));
+                let units = item.seats.is_empty().then_some((None, item.quantity));
+                for (seat_id, quantity) in seats.chain(units) {
+                    self.last_claim += 1;
+                    claims.push(Claim {
+                        id: ClaimId(self.last_claim),
+                        ticket_type_id: item.ticket_type_id,
+                        seat_id,
+                        quantity,
+                        state: new.state,
+                        voucher_id: voucher,
+                    });
+                }
+            }
             let mut booking = Booking::clone(&new.booking);
             let due_ms = now_ms() + HOLD_MS;
             booking.expires_at = booking.expires_at.map(|_| clock(due_ms));
             let row = BookingRow {
                 booking,
-                claims: vec![claim],
+                claims,
                 due_ms,
                 guest: new.guest,
                 voucher,
@@ -820,6 +969,21 @@ impl Ledger {
             one.offered = Some(*booking);
             state.line.insert(*waiting, one);
         }
+        for seats in &writes.seats {
+            for seat in &seats.change.seats {
+                let blocked = seats.change.blocked.unwrap_or(false);
+                state.blocked.insert(*seat, blocked);
+            }
+        }
+        let mut claimed = BTreeSet::new();
+        for (seat, _) in self.seat_claims(&state) {
+            if !claimed.insert(seat) {
+                return Err(constraint("claims_one_live_seat"));
+            }
+            if self.is_blocked(seat, &state) {
+                return Err(constraint("seats_blocked_not_claimed"));
+            }
+        }
         for (event, by) in writes.revisions() {
             let committed = self.revision(event);
             *state.revisions.entry(event).or_insert(committed) += by;
@@ -831,9 +995,12 @@ impl Ledger {
             let changed = writes.changed.iter();
             let changed = changed.filter(|one| one.to != BookingStatus::Expired);
             let new = writes.new.iter().map(|new| new.booking.id);
-            transaction
-                .written
-                .extend(changed.map(|one| one.id).chain(new));
+            let changed = changed.map(|one| one.id);
+            match writes.seats.is_empty() {
+                true => transaction.written.extend(changed.chain(new)),
+                // Their own callers may be gone.
+                false => transaction.withdrawn.extend(changed.chain(new)),
+            }
             for new in writes
                 .new
                 .iter()
@@ -842,7 +1009,9 @@ impl Ledger {
                 .filter(|new| new.reserves.is_empty())
             {
                 let bought = transaction.bought.entry(new.booking.event_id);
-                *bought.or_default() += new.booking.quantity;
+                let items = new.booking.items.iter();
+                let units = items.filter(|item| item.seats.is_empty());
+                *bought.or_default() += units.map(|item| item.quantity).sum::<i64>();
             }
             transaction.written_rows = state;
             transaction.freed = freed;
@@ -862,14 +1031,22 @@ impl Ledger {
             bookings,
             keys,
             line,
+            blocked,
         } = transaction.written_rows.clone();
+        for event in &transaction.events {
+            self.note_seats(*event);
+        }
         self.state.revisions.extend(revisions);
         self.state.bookings.extend(bookings);
         self.state.keys.extend(keys);
         self.state.line.extend(line);
+        self.state.blocked.extend(blocked);
+        for event in &transaction.events {
+            self.note_seats(*event);
+        }
         self.check_line(&transaction);
         self.give_turns_back(connection);
-        for id in &transaction.written {
+        for id in transaction.written.iter().chain(&transaction.withdrawn) {
             let event = self.state.bookings.get(id).map(|row| row.booking.event_id);
             let revision = self.revision(event.unwrap_or(EventId(0)));
             self.committed.insert(*id, revision);
@@ -916,6 +1093,16 @@ impl Ledger {
             }
         }
     }
+}
+
+/// The ticket type of the event's seats.
+fn seat_type(event: EventId) -> TicketTypeId {
+    TicketTypeId(1_000 + event.0)
+}
+
+fn units(claims: &[Claim]) -> i64 {
+    let claims = claims.iter().filter(|claim| claim.seat_id.is_none());
+    claims.map(|claim| claim.quantity).sum()
 }
 
 impl BookingRow {
