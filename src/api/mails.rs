@@ -24,7 +24,6 @@ use crate::limits::address::Client;
 use crate::store::bookings::{FoundBooking, Name};
 use crate::store::jobs::JobState;
 use crate::store::letters::TicketsUnmailed;
-use crate::ticketing::record::BookingStatus;
 use crate::ticketing::{BookingId, EventId};
 
 /// Selection of mails.
@@ -150,16 +149,13 @@ pub(super) async fn resend(
             || caller.may(Right::Sell, found.belongs.organizer_id)
     };
     let booking = found.filter(may).ok_or_else(bookings::not_found)?.booking;
-    if booking.status != BookingStatus::Confirmed {
-        return Err(ApiError::conflict("NOT_CONFIRMED"));
-    }
     let to = match state.store.ticket_mail_address(id).await? {
         Ok(to) => to,
         Err(why) => {
             let status = match why {
                 TicketsUnmailed::EventCancelled => StatusCode::GONE,
                 TicketsUnmailed::NoTicket => StatusCode::NOT_FOUND,
-                TicketsUnmailed::NoAddress => StatusCode::CONFLICT,
+                TicketsUnmailed::NotConfirmed | TicketsUnmailed::NoAddress => StatusCode::CONFLICT,
             };
             return Err(ApiError::new(status, why.code()));
         }

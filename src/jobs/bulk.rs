@@ -201,10 +201,6 @@ async fn resend(
     let Some(found) = hands.store.booking(Name::Id(id)).await? else {
         return Ok(Err("BOOKING_NOT_FOUND"));
     };
-    let status = found.booking.status;
-    if status != BookingStatus::Confirmed {
-        return Ok(Err("INVALID_TRANSITION"));
-    }
     if let Err(why) = hands.store.ticket_mail_address(id).await? {
         return Ok(Err(why.code()));
     }

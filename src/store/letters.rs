@@ -157,11 +157,12 @@ pub struct BookingToTell {
     pub now: Timestamp,
 }
 
-/// Something that keeps the tickets of a confirmed booking from being mailed.
+/// Something that keeps a booking's tickets from being mailed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TicketsUnmailed {
     /// They open nothing any more.
     EventCancelled,
+    NotConfirmed,
     /// All were taken back, or handed on.
     NoTicket,
     NoAddress,
@@ -171,6 +172,7 @@ impl TicketsUnmailed {
     pub fn code(self) -> &'static str {
         match self {
             TicketsUnmailed::EventCancelled => "EVENT_CANCELLED",
+            TicketsUnmailed::NotConfirmed => "NOT_CONFIRMED",
             TicketsUnmailed::NoTicket => "TICKET_NOT_FOUND",
             TicketsUnmailed::NoAddress => "NO_ADDRESS",
         }
@@ -178,14 +180,14 @@ impl TicketsUnmailed {
 }
 
 impl Store {
-    /// Where a confirmed booking's tickets are mailed, or why they cannot be, as the job that mails them would find.
+    /// Where a booking's tickets are mailed, or why they cannot be, as the job that mails them would find.
     pub async fn ticket_mail_address(
         &self,
         booking: BookingId,
     ) -> Result<Result<String, TicketsUnmailed>, StoreError> {
         let client = self.client().await?;
         let sql = "
-            select e.status = 'cancelled',
+            select e.status = 'cancelled', b.status = 'confirmed',
                    (select true from tickets k
                      where k.booking_id = b.id and k.status <> 'void'
                        and (select true from ticket_holders h where h.ticket_id = k.id limit 1) is null limit 1) is true,
@@ -199,13 +201,15 @@ impl Store {
         let Some(row) = client.query_opt(&statement, &[&booking]).await? else {
             return Ok(Err(TicketsUnmailed::NoTicket));
         };
-        let (is_cancelled, has_ticket, address): (bool, bool, Option<String>) =
-            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        Ok(match (is_cancelled, has_ticket, address) {
-            (true, _, _) => Err(TicketsUnmailed::EventCancelled),
-            (_, false, _) => Err(TicketsUnmailed::NoTicket),
-            (_, _, None) => Err(TicketsUnmailed::NoAddress),
-            (false, true, Some(address)) => Ok(address),
+        let (is_cancelled, is_confirmed): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+        let (has_ticket, address): (bool, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
+        // The bookings of a cancelled event end soon after it, which is no news to whoever is told of the event.
+        Ok(match (is_cancelled, is_confirmed, has_ticket, address) {
+            (true, _, _, _) => Err(TicketsUnmailed::EventCancelled),
+            (_, false, _, _) => Err(TicketsUnmailed::NotConfirmed),
+            (_, _, false, _) => Err(TicketsUnmailed::NoTicket),
+            (_, _, _, None) => Err(TicketsUnmailed::NoAddress),
+            (false, true, true, Some(address)) => Ok(address),
         })
     }
 
