@@ -111,7 +111,7 @@ $$;
 create trigger vouchers_reserve_set before insert or update of event_id, ticket_type_ids, valid_to, reserved, reserve_open
     on vouchers for each row execute function reserve_set();
 
--- What is taken is counted with the claims, and the counters of pools move in the same step. Roles have no right to write it; this
+-- Taken units are counted with the claims, and the counters of pools move in the same step. Roles have no right to write it; this
 -- keeps the owner from it.
 create function refuse_reserve_write() returns trigger language plpgsql as $$
 begin

@@ -384,7 +384,7 @@ declare
     one record;
     net record;
     moved record;
-    -- What is set aside more or less, by event and type.
+    -- Changes of reserved units, by event and type.
     drawn_events bigint[];
     drawn_types bigint[];
     drawn_held int[];
@@ -471,7 +471,7 @@ declare
     one record;
     net record;
     moved record;
-    -- What is set aside more or less, by event and type.
+    -- Changes of reserved units, by event and type.
     drawn_events bigint[];
     drawn_types bigint[];
     drawn_held int[];
@@ -603,7 +603,7 @@ create function claims_deleted() returns trigger language plpgsql
 declare
     net record;
     moved record;
-    -- What is set aside more or less, by event and type.
+    -- Changes of reserved units, by event and type.
     drawn_events bigint[];
     drawn_types bigint[];
     drawn_held int[];

@@ -347,7 +347,7 @@ pub(super) async fn revealed(
     Ok(event)
 }
 
-/// What the caller's voucher opens; nothing without one. The bearer of a right code asks again whenever the event changes.
+/// The types that the caller's voucher opens; none without one. The bearer of a right code asks again whenever the event changes.
 pub(super) async fn opened(
     state: &ApiState,
     event_id: EventId,

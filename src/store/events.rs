@@ -41,7 +41,7 @@ pub struct EventInFull {
     pub terms: Vec<TypeTerms>,
     /// By id.
     pub sections: Vec<Section>,
-    /// What is set aside for whoever is shown it, of one ticket type.
+    /// Units of one ticket type that are set aside for whoever is shown them.
     pub reserved: Option<(TicketTypeId, i64)>,
 }
 

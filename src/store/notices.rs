@@ -122,7 +122,7 @@ impl Store {
     }
 }
 
-/// What the audit trail says of each event, if `caller` may change all of them.
+/// The audit trail's entry of each event, if `caller` may change all of them.
 async fn entries(
     client: &impl GenericClient,
     events: &BTreeSet<EventId>,

@@ -18,7 +18,7 @@ use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::rules::{FeeRule, TaxRule, VoucherRule};
 use crate::ticketing::{EventId, TicketTypeId};
 
-/// What the code of a voucher opens.
+/// Hidden types and reserved units that the code of a voucher opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenedBy {
     /// No voucher of the event has it.
@@ -26,7 +26,7 @@ pub enum OpenedBy {
     Voucher(Opened),
 }
 
-/// What a voucher opens to its bearers: nothing where it is used up, or does not count today.
+/// Hidden types and reserved units that a voucher opens to its bearers: none where it is used up, or does not count today.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Opened {
     /// Hidden ticket types; empty: all of them; `None`: none.
@@ -125,7 +125,7 @@ impl Store {
         Ok((rules, total))
     }
 
-    /// What a code opens now. A use by `holder` does not count as used up for them.
+    /// The types and units that a code opens now. A use by `holder` does not count as used up for them.
     pub async fn opened_by(
         &self,
         event: EventId,
@@ -285,7 +285,7 @@ async fn check_step<R: PriceRule>(
     }
 }
 
-/// What the rule will set aside is there, of one ticket type that is sold by units. The turn is taken, so it stays there.
+/// The units that the rule will set aside are there, of one ticket type that is sold by units. The turn is taken, so they stay there.
 async fn check_reserve<R: PriceRule>(
     tx: &Transaction<'_>,
     event: EventId,

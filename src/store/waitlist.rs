@@ -434,7 +434,7 @@ impl Store {
         Ok(client.query_one(&statement, &values).await?.try_get(0)?)
     }
 
-    /// What the mail about a cancelled event says to somebody who waits for it; `None`: they wait no more, or have no address.
+    /// The contents of the mail about a cancelled event to somebody who waits for it; `None`: they wait no more, or have no address.
     pub async fn wait_to_end(&self, id: WaitingId) -> Result<Option<WaitToEnd>, StoreError> {
         let client = self.client().await?;
         let sql = "

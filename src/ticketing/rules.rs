@@ -42,7 +42,7 @@ pub struct VoucherRule {
     pub reveals_hidden: bool,
     /// Tickets of its one ticket type of which its bearers are sure in all, until its window ends.
     pub reserved: i64,
-    /// What of them is set aside now: nobody else can book it.
+    /// The units of them that are set aside now: nobody else can book these.
     pub reserved_left: i64,
 }
 

@@ -30,7 +30,7 @@ pub struct Stock {
     pub guests: BTreeMap<GuestHash, Guest>,
     /// Taxes, fees and vouchers.
     pub prices: PriceTerms,
-    /// What vouchers set aside: of those that requests of the batch named, and those whose bearers' claims may end.
+    /// Units that vouchers set aside: of those that requests of the batch named, and those whose bearers' claims may end.
     pub reserves: BTreeMap<VoucherId, Reserve>,
 }
 

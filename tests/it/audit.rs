@@ -279,7 +279,7 @@ const BREAKS: &[(&str, &str, &str)] = &[
         delete from turns where event_id = 2; delete from ticket_type_pools where ticket_type_id = 3"),
 ];
 
-/// What is under way, what has ended, and what was dropped as old: it breaks nothing.
+/// States that are under way, have ended, or were dropped as old: they break nothing.
 const SOUND: &[&str] = &[
     "delete from changes where revision = 1",
     "delete from changes c where revision < (select max(revision) from changes where event_id = c.event_id)",

@@ -223,7 +223,7 @@ async fn a_full_desk_says_so_at_once_and_does_nothing_by_halves() {
         .on(database)
         .with(|config| {
             config.desk.queue_commands_max = 2;
-            // What is in a batch is not in the queue, and comes back while the turn is held.
+            // Commands of a batch are not in the queue, and come back while the turn is held.
             config.desk.batch_commands_max = 1;
             // However busy the machine is, nobody's time runs out meanwhile.
             config.desk.patience_ms = 60_000;

@@ -168,7 +168,7 @@ async fn overdue_holds_are_left_to_the_sweeper_where_they_do_not_matter() {
         let sql = "select count(*) from bookings where status = 'pending'";
         one(&client, sql, &[]).await
     };
-    // What ended longer ago is ended by any batch.
+    // Holds that are over for longer are ended by any batch.
     let is_left = |since: Instant| since.elapsed() < Duration::from_millis(900);
     book(None, 4).await;
     let since = Instant::now();

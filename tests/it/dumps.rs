@@ -145,7 +145,7 @@ async fn everything(client: &Client) -> BTreeSet<String> {
     all
 }
 
-/// What one of them has and the other has not.
+/// Lines that one of them has and the other has not.
 fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> Vec<String> {
     let lost = before.difference(after);
     let new = after.difference(before);

@@ -253,7 +253,7 @@ async fn a_hold_does_not_wait_for_pruning() {
         tokio::task::yield_now().await;
     }
     end_in(&client, &show, 0.0).await;
-    // Who prunes waits for 5 s.
+    // The lock for pruning is waited for 5 s.
     let patience = Instant::now() + Duration::from_secs(4);
     let sql = "select count(*) from claims where state = 'held'";
     while one::<i64>(&client, sql, &[]).await > 0 {

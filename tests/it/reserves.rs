@@ -1,4 +1,4 @@
-//! What vouchers set aside is shown and sold to nobody but their bearers, comes back to them, and ends with the voucher.
+//! Reserved units are shown and sold to nobody but a voucher's bearers, come back to them, and end with the voucher.
 
 use std::sync::Arc;
 
@@ -116,7 +116,7 @@ impl World {
         (number("available"), number("held"))
     }
 
-    /// What the voucher has set aside, as its organizers are shown it.
+    /// Units that the voucher has set aside, as its organizers are shown them.
     async fn left(&self, code: &str) -> i64 {
         let listed = self.organizer().get(&self.vouchers()).await;
         let mut listed = listed.data(200).as_array().unwrap().iter();
@@ -410,7 +410,7 @@ async fn a_reserve_ends_with_its_voucher_and_goes_to_those_who_wait() {
     let lists = format!("/api/v1/events/{event}/waitlist");
     let standing = world.show.ticket_types[0];
     world.book(&world.customer().await, 6, &[]).await.data(201);
-    // What is set aside is sold out to all others.
+    // Reserved units are sold out to all others.
     let waits = world.customer().await;
     let wish = json!({"quantity": 2, "ticket_type_ids": [standing]});
     let place = id(&waits.post(&lists, &wish).await);
@@ -455,7 +455,7 @@ async fn a_reserve_ends_with_its_voucher_and_goes_to_those_who_wait() {
     world.until(over).await;
     let refused = world.book(&quick, 1, &["KEPT"]).await;
     assert_eq!(refused.code(409), "VOUCHER_ENDED");
-    // What comes back now is for everybody.
+    // Units that come back now are for everybody.
     world.cancel(&bearer, &had).await;
     assert_eq!(world.shown(None).await.0, 1);
     // It lives on, and counts again as far as there is enough.

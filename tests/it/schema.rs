@@ -891,7 +891,7 @@ async fn core_39_no_table_counts_what_left_each_user() {
     );
 }
 
-/// What a statement cost its session, of which nothing is kept: rows that it read and wrote, its triggers' included, and
+/// The cost of a statement to its session, of which nothing is kept: rows that it read and wrote, its triggers' included, and
 /// processor time. What else the machine does is in neither, so costs can be compared.
 #[derive(Debug, Clone, Copy)]
 struct Cost {

@@ -1005,7 +1005,7 @@ impl Ledger {
                 .new
                 .iter()
                 .filter(|new| new.booking.kind != BookingKind::Offer)
-                // Who waits is not offered what is set aside.
+                // Reserved units are not offered to those who wait.
                 .filter(|new| new.reserves.is_empty())
             {
                 let bought = transaction.bought.entry(new.booking.event_id);

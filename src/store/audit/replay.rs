@@ -100,7 +100,7 @@ fn step(replayed: Replayed, delta: Delta) -> Replayed {
             let _ = state.apply(&delta);
             Replayed::Whole(state)
         }
-        // What was said before a gap may not be so any more.
+        // Values from before a gap may be out of date.
         Replayed::Rest(rest) if delta.from > rest.to => Replayed::Rest(delta),
         Replayed::Rest(mut rest) => {
             rest.merge(&delta);

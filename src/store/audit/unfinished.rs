@@ -1,4 +1,4 @@
-//! What has not come to an end yet has somebody who brings it there: a job, the sweep, a person.
+//! Unfinished business has somebody who ends it: a job, the sweep, a person.
 
 use super::checks::AuditCheck;
 

@@ -27,7 +27,7 @@ pub(super) fn check_counts(stock: &Stock, lines: &[RequestedType]) -> Result<(),
     let mut needs: BTreeMap<PoolId, i64> = BTreeMap::new();
     for line in lines {
         let pools = &ticket_type(stock, line.ticket_type_id)?.pools;
-        // What is set aside for the buyer is not left to others.
+        // Units that are set aside for the buyer are not left to others.
         let of_common = line.quantity - set_aside(stock, line).min(line.quantity);
         for pool in pools.iter().chain([&stock.root]).collect::<BTreeSet<_>>() {
             *needs.entry(*pool).or_default() += of_common;

@@ -880,7 +880,7 @@ fn the_short_form_counts_what_is_set_aside_for_its_buyer() {
     assert_eq!(of(decide(&mut stock, &asked, now()).unwrap()), VIP);
 }
 
-/// What is wrong, if anything, while people book with and without the code, and give back.
+/// The fault, if there is one, while people book with and without the code, and give back.
 fn kept_aside(reserved: i64, steps: &[(bool, i64, usize)]) -> Result<(), String> {
     let mut stock = with_reserve(reserved);
     let mut live: Vec<Claim> = Vec::new();

@@ -56,7 +56,7 @@ const SEAT_PRICE: i64 = 1_200;
 /// Of each event: some off, an amount off, nothing off but what is hidden shown, nothing off but some set aside; two seats at
 /// another price.
 const VOUCHERS: [&[&str]; 2] = [&["TENTH", "FIVER", "SECRET", "KEPT"], &["SEATER"]];
-/// What is set aside for bearers of «KEPT», and the place of its type in the first event.
+/// Units that are set aside for bearers of «KEPT», and the place of its type in the first event.
 const RESERVED: i64 = 5;
 const KEPT: usize = 1;
 const BOOKINGS: &str = "/api/v1/bookings";

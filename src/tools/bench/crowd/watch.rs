@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_change_that_came_before_its_round_was_told_is_counted_then() {
         let (mut watch, mut lags) = (Watch::after(5), Lags::default());
-        // What it had before is not watched.
+        // Earlier changes are not watched.
         watch.arrived(arrival(3, 5, 1), &mut lags);
         watch.arrived(arrival(5, 8, 9), &mut lags);
         assert_eq!(lags.count(), 0);
