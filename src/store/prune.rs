@@ -59,10 +59,17 @@ impl OldRows {
                        and (e.deleted_at is not null or e.status in ('cancelled', 'completed')
                             or greatest(e.starts_at, (select max(sale_to) from ticket_types where event_id = asked.event_id))
                                < statement_timestamp() - make_interval(hours => $1))
+                       -- The waitlist is told of its cancellation last.
+                       and (select true from jobs where key = 'event-cancelled:' || asked.event_id
+                               and state in ('waiting', 'leased') limit 1) is null
                 )
                 delete from push_subscriptions where id = any(array(
                     select gone.id from over cross join lateral (
-                        select id from push_subscriptions where event_id = over.event_id order by event_id, id limit $2) gone
+                        select id from push_subscriptions s
+                         where event_id = over.event_id
+                           and (select true from jobs where key = 'push-' || s.id || '-over'
+                                   and state in ('waiting', 'leased') limit 1) is null
+                         order by event_id, id limit $2) gone
                      limit $2))"
                 .to_owned(),
             OldRows::Transfers => "
