@@ -362,6 +362,10 @@ async fn give_tickets_back(
         _ => false,
     };
     if is_without_money {
+        if !is_free {
+            // As where all of it is cancelled: of a card whose money is not taken nothing can be kept.
+            state.payments.book_sale(booking).await;
+        }
         take_back(state, of, (tickets, by), audit).await?;
         return answered(state, of).await;
     }
