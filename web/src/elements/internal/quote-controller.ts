@@ -31,6 +31,7 @@ export class QuoteController implements ReactiveController {
   #isLate = false;
   #isAsking = false;
   #patience: ReturnType<typeof setTimeout> | undefined;
+  #isOnPage = false;
   #stopListening: (() => void) | undefined;
 
   constructor(host: ReactiveControllerHost, client: () => BuyerClient) {
@@ -39,13 +40,21 @@ export class QuoteController implements ReactiveController {
     host.addController(this);
   }
 
-  hostConnected(): void {
+  /** With the first update, since another module of the same script may give the page another client. */
+  hostUpdate(): void {
     // Some may buy what others may not.
-    this.#stopListening = this.#client().identityChanged.on(() => this.askAgain());
+    if (this.#isOnPage) this.#stopListening ??= this.#client().identityChanged.on(() => this.askAgain());
+  }
+
+  hostConnected(): void {
+    this.#isOnPage = true;
+    this.#host.requestUpdate();
   }
 
   hostDisconnected(): void {
+    this.#isOnPage = false;
     this.#stopListening?.();
+    this.#stopListening = undefined;
     clearTimeout(this.#patience);
   }
 

@@ -4,7 +4,7 @@ import type { LiveClient, StateOf, Topic, TopicView } from '../../sdk/index.ts';
 import { liveClient } from './shared-client.ts';
 
 /** Elements may be given a client of their own; otherwise they share the page's. */
-export type Host<C extends LiveClient> = ReactiveControllerHost & { client?: C | undefined };
+export type Host<C extends LiveClient> = ReactiveControllerHost & { client?: C | undefined; readonly hasUpdated?: boolean };
 
 /** The thing that a controller watches. */
 interface Subject<K, V, C> {
@@ -23,6 +23,7 @@ export class WatchController<K, V, C extends LiveClient> implements ReactiveCont
   readonly #host: Host<C>;
   readonly #subject: Subject<K, V, C>;
   readonly #changed: ((view: V) => void) | undefined;
+  #isOnPage = false;
   #watching: { client: C; key: K } | undefined;
   #stop: (() => void) | undefined;
   #view: V;
@@ -45,16 +46,24 @@ export class WatchController<K, V, C extends LiveClient> implements ReactiveCont
   }
 
   hostConnected(): void {
-    this.#watch();
+    this.#isOnPage = true;
+    // An element may be there before its script has run to the end, which may give the page another client.
+    if (this.#host.hasUpdated === false) queueMicrotask(() => this.#look());
+    else this.#watch();
   }
 
   /** Another attribute of the element may mean another thing to watch. */
   hostUpdate(): void {
-    this.#watch();
+    if (this.#host.hasUpdated !== false) this.#look();
   }
 
   hostDisconnected(): void {
+    this.#isOnPage = false;
     this.#release();
+  }
+
+  #look(): void {
+    if (this.#isOnPage) this.#watch();
   }
 
   #watch(): void {

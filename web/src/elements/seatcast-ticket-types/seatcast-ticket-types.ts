@@ -75,6 +75,16 @@ export class SeatcastTicketTypes extends SellingElement implements SelectionSour
 
   override connectedCallback(): void {
     super.connectedCallback();
+    if (this.hasUpdated) this.#listen();
+  }
+
+  /** Not sooner, since another module of the same script may give the page another client. */
+  protected override firstUpdated(): void {
+    if (this.isConnected) this.#listen();
+  }
+
+  #listen(): void {
+    this.#stopListening?.();
     // Some may buy what others may not.
     this.#stopListening = this.topic.client.identityChanged.on(() => this.requestUpdate());
   }

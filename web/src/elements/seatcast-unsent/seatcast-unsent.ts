@@ -43,6 +43,16 @@ export class SeatcastUnsent extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    if (this.hasUpdated) this.#listen();
+  }
+
+  /** Not sooner, since another module of the same script may give the page another client. */
+  protected override firstUpdated(): void {
+    if (this.isConnected) this.#listen();
+  }
+
+  #listen(): void {
+    this.#stop?.();
     this.#stop = this.#source.watchUnsent((attempts) => {
       this.attempts = attempts;
       this.toggleAttribute('empty', attempts.length === 0);
