@@ -110,8 +110,6 @@ export class BookingsDeskPage extends EventDeskPage {
   #unwatch: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #revision = 0;
-  /** That the job does. */
-  #action: BulkAction | undefined;
 
   constructor() {
     super();
@@ -283,7 +281,7 @@ export class BookingsDeskPage extends EventDeskPage {
 
   #whyNot(code: string): string {
     // Tickets are sent of what is confirmed only.
-    if (this.#action === 'resend' && code === 'INVALID_TRANSITION') return WORDS[this.language].notConfirmed;
+    if (code === 'NOT_CONFIRMED') return WORDS[this.language].notConfirmed;
     return explain(this.language, new Refusal(409, code, { code }));
   }
 
@@ -294,7 +292,6 @@ export class BookingsDeskPage extends EventDeskPage {
   readonly #work = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const action = this.asks;
-    this.#action = action;
     const reason = String(new FormData(event.target as HTMLFormElement).get('reason') ?? '').trim();
     this.busy = true;
     this.problem = undefined;
