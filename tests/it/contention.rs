@@ -185,8 +185,7 @@ async fn a_user_in_a_hurry_has_one_pending_booking() {
     server.audit().await;
 }
 
-/// Takes the event's turn and keeps it.
-/// Whoever waits for a turn or a connection does so for as long as a busy machine needs for the rest of the test.
+/// Requests wait for a turn or a connection for as long as a busy machine needs for the rest of the test.
 fn wait_long(config: &mut Config) {
     config.database.pool_wait_ms = 60_000;
     config.database.lock_timeout_ms = 60_000;
@@ -210,6 +209,7 @@ fn broadcasts(shows: &[&Staged]) -> Value {
     json!({"messages": shows.iter().map(message).collect::<Vec<_>>()})
 }
 
+/// Takes the event's turn and keeps it.
 async fn stand_in_the_way(client: &tokio_postgres::Client, show: &Staged) {
     let sql = format!("begin; select take_turn({})", show.event);
     client.batch_execute(&sql).await.unwrap();

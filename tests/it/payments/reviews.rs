@@ -627,10 +627,15 @@ async fn what_a_person_has_asked_for_again_goes_back_by_the_policy() {
         {"on": looks, "does": "404", "times": 1_000},
     ]);
     let first = json!([&faults[0]]);
-    shop.stripe.tell(json!({ "faults": first })).await;
+    shop.stripe
+        .tell(json!({"faults": first, "delivery": "hold"}))
+        .await;
     shop.stripe.give_card(&intent, GOOD).await;
+    // It tells of the card; word of the capture is held back until it denies that.
+    shop.stripe.tell(json!({"release": "as_happened"})).await;
     shop.until_status(&held, "confirmed").await;
-    shop.stripe.tell(json!({ "faults": faults })).await;
+    let denied = json!({"faults": faults, "delivery": "send", "release": "as_happened"});
+    shop.stripe.tell(denied).await;
     shop.until_payment(&held, "needs_review").await;
     let status = format!("/api/v1/bookings/{}/status", held.id);
     let cancel = json!({"status": "cancelled"});

@@ -151,7 +151,7 @@ export class BuyerClient extends LiveClient {
     return session;
   }
 
-  /** What is sent proves enough: a token that has ended must not stand in the way of the next one. */
+  /** The body proves enough: a token that has ended must not stand in the way of the next one. */
   #open<T>(path: string, body: unknown): Promise<Answer<T>> {
     return this.rest.send<T>(path, { method: 'POST', body, isOpen: true });
   }

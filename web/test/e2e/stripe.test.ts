@@ -214,4 +214,4 @@ it('does not give the money of a sale: its buyer is asked by mail, and pays with
   await page.reload();
   await expect.poll(() => textOf(card(page))).toMatch(/^confirmed (?!.*(?:Your bank|Pay €)).*TKT-/i);
   expect([...first.errors, ...errors]).toEqual([]);
-});
+}, 90_000);
