@@ -417,7 +417,7 @@ async fn a_reserve_ends_with_its_voucher_and_goes_to_those_who_wait() {
     sleep(std::time::Duration::from_millis(1_300)).await;
     let path = format!("/api/v1/waitlist/{place}");
     assert_eq!(waits.get(&path).await.data(200)["status"], "waiting");
-    // Whoever waits may be offered theirs at once, which is another revision.
+    // Those who wait may be offered theirs at once, which is another revision.
     let of_it = format!("{}/{voucher}", world.vouchers());
     let less = json!({"reserved": 1});
     let lowered = world.organizer().patch(&of_it, &less).await;
@@ -590,7 +590,7 @@ async fn pay_late(world: &World, edit: Option<Value>) -> i64 {
     one(&world.client, sql, &[]).await
 }
 
-/// Whoever was answered with a revision is shown nothing older by the same node, however far behind its feed is.
+/// After an answer with a revision the same node shows nothing older, however far behind its feed is.
 #[tokio::test]
 async fn what_is_read_after_a_voucher_is_not_older_than_the_voucher() {
     let server = TestServer::builder().with(|config| config.feed.conflation_window_ms = 60_000);

@@ -418,7 +418,7 @@ impl DeskCaller {
         }
     }
 
-    /// Whoever holds one of the seats loses it; a seat that was sold keeps all of them on sale.
+    /// The holder of one of the seats loses it; a seat that was sold keeps all of them on sale.
     async fn block(&self, event_id: EventId, seats: Vec<SeatId>) {
         let change = SeatsChange {
             seats: seats.clone(),

@@ -78,7 +78,7 @@ pub(super) async fn is_demo(client: &tokio_postgres::Client) -> Result<bool, Sto
 }
 
 async fn add_what_is_missing(tx: &Transaction<'_>) -> Result<SeedReport, StoreError> {
-    // Whoever waits for another node's seed waits for as long as that needs.
+    // Waiting for another node's seed may take as long as that needs.
     tx.batch_execute("set local statement_timeout = 0; set local lock_timeout = 0")
         .await?;
     tx.execute("select pg_advisory_xact_lock($1)", &[&SEED_LOCK])

@@ -50,6 +50,16 @@ it.each(['/', '/below'])('web_16: a page of another site (%s) shows and sells li
   expect(errors).toEqual([]);
 });
 
+it('all elements of a page have one connection, also those that were there before the script', async () => {
+  const { port } = elsewhere.address() as AddressInfo;
+  const { page } = await open(browser, `http://127.0.0.1:${port}/`);
+  let sockets = 0;
+  page.on('websocket', () => void (sockets += 1));
+  await page.reload();
+  await expect.poll(() => textOf(page.locator('body > seatcast-availability'))).toMatch(/30 left\s+LIVE/i);
+  expect(sockets).toBe(1);
+});
+
 it('a page in Persian sells in Persian, from right to left, and a page in Thai in Thai', async () => {
   const { port } = elsewhere.address() as AddressInfo;
   const { page, errors } = await open(browser, `http://127.0.0.1:${port}/`);
